@@ -1,0 +1,54 @@
+"""Everything Thaw raises on purpose. Each message is one sentence (or a short list) that a user can act on.
+
+    ThawError                    the root: catch this at a page or at the command line
+    ├── DataError                the images, folders or archives that were given
+    │   ├── UnsafeArchive        an archive that must not be unpacked; names the member
+    │   └── TooFewImages         not enough classes, or not enough readable images in a class
+    ├── PlanError                a strategy, phase, budget or backbone that contradicts itself
+    ├── WeightsError             pre-trained weights that are missing, unreadable or do not fit
+    ├── NotFound                 an id (run, dataset) that this home does not hold
+    ├── StateError               a change of state that is not legal (resume a finished run, ...)
+    └── CompareError             runs that must not be compared; names the field that differs
+"""
+
+from __future__ import annotations
+
+
+class ThawError(Exception):
+    """Root of all errors meant for the user: `str(error)` says what happened and what to do next."""
+
+
+class DataError(ThawError):
+    """The data given cannot be used as it is. `problems` lists every problem found, one sentence each."""
+
+    def __init__(self, message: str, problems: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems
+
+
+class UnsafeArchive(DataError):
+    """An archive holds a member that must not be unpacked (traversal, link, bomb, encrypted)."""
+
+
+class TooFewImages(DataError):
+    """Fewer than two classes, or a class with fewer than two readable images."""
+
+
+class PlanError(ThawError):
+    """A strategy, phase, budget or backbone choice contradicts itself."""
+
+
+class WeightsError(ThawError):
+    """Pre-trained weights are missing, unreadable, or do not fit the backbone."""
+
+
+class NotFound(ThawError):
+    """No such run or dataset in this home."""
+
+
+class StateError(ThawError):
+    """A change of state that the run's present state does not allow."""
+
+
+class CompareError(ThawError):
+    """Runs that cannot be compared honestly; the message names what differs."""

@@ -1,0 +1,343 @@
+"""The nouns of Thaw, shared by every room: facts (what was measured) and plans (what will be done).
+
+All are frozen; a contradiction is rejected in `__post_init__`, where it is made. `None` always means
+"not measured". Times are seconds, sizes bytes, accuracies fractions in [0, 1]; other units are in the name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, get_args
+
+from advisor.errors import PlanError
+
+Kind = Literal["prototype", "linear_probe", "partial", "gradual", "lp_ft", "full", "scratch"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+"""From least to most trained: the order of the colour ramp and of every table."""
+
+Similarity = Literal["high", "medium", "low"]
+Priority = Literal["speed", "accuracy"]
+Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+
+
+@dataclass(frozen=True)
+class DatasetRef:
+    """A dataset that was imported: content-addressed, checked, immutable.
+
+    The list of images is `manifest.csv` beside `dataset.json`: columns `path` (relative to `images/`),
+    `label` (class index), `split` ('train' | 'val' | 'test' | '' when the source had no splits),
+    `digest` (sha256 of the file, 32 hex), `width`, `height` (pixels, after EXIF rotation).
+    """
+
+    id: str
+    """First 16 hex digits of the sha256 over the sorted manifest rows (path, class name, split, digest)."""
+    name: str
+    root: str
+    """Absolute path of `THAW_HOME/datasets/<id>`; the files lie under `root/images/`."""
+    classes: tuple[str, ...]
+    counts: dict[str, tuple[int, ...]]
+    """Images per class (in the order of `classes`) for each split name present ('' = not split)."""
+    source: str
+    """What the user gave: an archive's name, a folder's path, or 'sample: digits'."""
+    created: float
+    """Unix time of the import, in seconds."""
+    set_aside: tuple[tuple[str, str], ...] = ()
+    """(relative path, reason) of the files that could not be used."""
+    notes: tuple[str, ...] = ()
+    """Sentences the import wants to tell the user (wrapper folder skipped, no test split given, ...)."""
+
+    @property
+    def images(self) -> int:
+        return sum(sum(per_class) for per_class in self.counts.values())
+
+    @property
+    def per_class(self) -> tuple[int, ...]:
+        """Images per class over all splits."""
+        return tuple(sum(split[i] for split in self.counts.values()) for i in range(len(self.classes)))
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A measured proportion with its interval, all in [0, 1]."""
+
+    value: float
+    low: float
+    high: float
+    how: str = ""
+    """How it was measured, in a few words: '5-fold cross-validation, 400 images'."""
+
+
+@dataclass(frozen=True)
+class StageCost:
+    """What one image costs at one boundary on this machine, in seconds (measured, batch of `batch`).
+
+    boundary: index of the first trained stage (0 = whole backbone, last index = head only).
+    below_s: one forward pass through the frozen stages below the boundary, no gradients.
+    train_s: forward + backward + update of the stages from the boundary up.
+    eval_s: forward only through the stages from the boundary up.
+    """
+
+    boundary: int
+    below_s: float
+    train_s: float
+    eval_s: float
+
+
+@dataclass(frozen=True)
+class HardwareFacts:
+    device: str
+    """'cpu', 'cuda' or 'mps'."""
+    name: str
+    """A person's name for it: 'CPU, 2 cores' or 'NVIDIA H200'."""
+    cores: int
+    memory_bytes: int
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """What a profile job measured about one dataset with one backbone. Unmeasured is `None`."""
+
+    dataset_id: str
+    backbone: str
+    classes: tuple[str, ...]
+    train_images: int
+    """Images available for training and validation together (everything that is not test)."""
+    test_images: int
+    per_class: tuple[int, ...]
+    """Training + validation images per class."""
+    width_px: tuple[int, int, int] | None = None
+    """(smallest, median, largest) image width."""
+    height_px: tuple[int, int, int] | None = None
+    ready_made: Estimate | None = None
+    """Balanced accuracy of a cross-validated linear probe on the backbone's features."""
+    chance: float | None = None
+    """Balanced accuracy of guessing: 1 / number of classes."""
+    costs: tuple[StageCost, ...] = ()
+    """One per boundary, ascending; empty when throughput was not measured."""
+    decode_s: float | None = None
+    """Reading + decoding + resizing one image (paid once: the result is cached)."""
+    forward_images_per_s: float | None = None
+    train_images_per_s: float | None = None
+    """Forward + backward through the whole backbone."""
+    hardware: HardwareFacts | None = None
+    seconds: float | None = None
+    """How long the profile took."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What the user can spend. `minutes` is wall time of training on this machine."""
+
+    minutes: float = 10.0
+    priority: Priority = "accuracy"
+
+    def __post_init__(self) -> None:
+        if not self.minutes > 0:
+            raise PlanError(f"The budget must be more than 0 minutes, not {self.minutes:g}.")
+        if self.priority not in get_args(Priority):
+            raise PlanError(f"The priority is 'speed' or 'accuracy', not '{self.priority}'.")
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One stretch of training with one boundary: below it frozen and in eval mode, from it up trained."""
+
+    boundary: int
+    """Index into the backbone's stages of the first trained one; 0 trains everything."""
+    epochs: int
+    lr_head: float
+    lr_stage: float = 0.0
+    """Peak learning rate of the topmost stage below the head; lower stages get `lr_stage * decay**depth`."""
+    decay: float = 1.0
+    """Layer-wise decay gamma: lr_l = lr_stage * gamma^(L-l)  (ULMFiT, arXiv 1801.06146)."""
+    optimizer: Literal["adamw", "lbfgs", "class_means"] = "adamw"
+    """'lbfgs' (full-batch logistic regression) and 'class_means' need boundary = head: they run on cached features."""
+    schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
+    batch_norm: Literal["eval", "train"] = "eval"
+    """BatchNorm mode inside the trained stages (below the boundary it is always 'eval')."""
+
+    def __post_init__(self) -> None:
+        if self.boundary < 0:
+            raise PlanError(f"A phase's boundary is a stage index from 0, not {self.boundary}.")
+        if self.epochs < 1:
+            raise PlanError(f"A phase runs at least 1 epoch, not {self.epochs}.")
+        if self.lr_head < 0 or self.lr_stage < 0:
+            raise PlanError("Learning rates cannot be negative.")
+        if not 0 < self.decay <= 1:
+            raise PlanError(f"Layer-wise decay lies in (0, 1], not {self.decay:g}.")
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """A complete, immutable plan for one run: phases over a boundary, plus what holds for all of them."""
+
+    kind: Kind
+    backbone: str
+    phases: tuple[Phase, ...]
+    batch_size: int = 32
+    views: int = 1
+    """Cached augmented views of each training image, besides the plain one (0 = no augmentation)."""
+    weight_decay: float = 0.01
+    label_smoothing: float = 0.0
+    pretrained: bool = True
+    """False starts every stage at random (kind 'scratch')."""
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise PlanError(f"There is no strategy called '{self.kind}'; choose one of {', '.join(KINDS)}.")
+        if not self.phases:
+            raise PlanError(f"Strategy '{self.kind}' needs at least one phase.")
+        boundaries = [phase.boundary for phase in self.phases]
+        if boundaries != sorted(boundaries, reverse=True):
+            # A stage that was trained cannot be cached as frozen later: the prefix would be stale.
+            raise PlanError(f"Phases may only thaw: boundaries must not rise, but they are {boundaries}.")
+        if self.kind == "scratch" and self.pretrained:
+            raise PlanError("Strategy 'scratch' starts from random weights: set pretrained=False.")
+        if self.batch_size < 1:
+            raise PlanError(f"The batch size is at least 1, not {self.batch_size}.")
+
+    @property
+    def epochs(self) -> int:
+        return sum(phase.epochs for phase in self.phases)
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that decides a run's outcome. Written once, never changed."""
+
+    dataset_id: str
+    strategy: Strategy
+    seed: int = 0
+    split_seed: int = 0
+    minutes: float | None = None
+    """The time budget the schedule was planned for; None = no limit."""
+    group: str = ""
+    """Runs queued together by "compare all" share a group id."""
+
+
+@dataclass(frozen=True)
+class PathStep:
+    """One answered question on the way down a rulebook's tree."""
+
+    node: str
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one rulebook says about this dataset."""
+
+    rulebook: str
+    """'course', 'workflow' or 'classic'."""
+    kind: Kind
+    trained_stages: int | None
+    """For 'partial': how many stages below the head are trained; None = the strategy's default."""
+    leaf: str
+    """Id of the leaf reached."""
+    says: str
+    """The leaf in the textbook's own terms: 'Feature extraction + DA'."""
+    path: tuple[PathStep, ...]
+    source: str
+    caveats: tuple[str, ...] = ()
+    """What the rulebook adds that cannot be done here (domain adaptation without a second domain), in words."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One strategy planned for this dataset, backbone and budget, with its price."""
+
+    strategy: Strategy
+    trainable_params: int
+    total_params: int
+    stage_lrs: tuple[float, ...]
+    """Peak learning rate per stage over the whole run, in stage order (0 = never trained)."""
+    seconds: float | None
+    """Estimated training time on this machine; None without measured throughput."""
+    cached_seconds: float | None
+    """Of these, the one-time part that fills the prefix cache."""
+    fits: bool | None
+    """Whether `seconds` is inside the budget; None when unknown."""
+    accuracy: Estimate | None
+    """Forecast test accuracy; None = not forecast (shown as unknown, never guessed)."""
+    why: str
+    """One sentence: what speaks for it here."""
+    limits: tuple[str, ...] = ()
+    """What speaks against it, or was cut to fit the budget."""
+
+
+@dataclass(frozen=True)
+class WhatIf:
+    """A single change of the inputs that changes the recommendation."""
+
+    change: str
+    """'If you had 1,000 training images or more'"""
+    kind: Kind
+    says: str
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    best: Candidate
+    alternatives: tuple[Candidate, ...]
+    """Every other strategy, ranked; all are trainable with one click."""
+    answers: tuple[Answer, ...]
+    """One per rulebook; the first is the one followed."""
+    agree: bool
+    sentence: str
+    """The recommendation in one sentence, with its numbers."""
+    reasons: tuple[str, ...]
+    would_change: tuple[WhatIf, ...]
+    warnings: tuple[str, ...] = field(default=())
+
+
+def to_json(value: Any) -> Any:
+    """A frozen dataclass as plain dicts, lists and numbers (tuples become lists)."""
+    data = asdict(value)
+    return _plain(data)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
+
+
+def strategy_from_json(data: dict[str, Any]) -> Strategy:
+    """Inverse of `to_json` for a `Strategy`. Raises PlanError on an unknown field or a contradiction."""
+    try:
+        phases = tuple(Phase(**phase) for phase in data["phases"])
+        return Strategy(**{**data, "phases": phases})
+    except (KeyError, TypeError) as error:
+        raise PlanError(f"This is not a strategy that this version of Thaw can read: {error}.") from error
+
+
+def run_config_from_json(data: dict[str, Any]) -> RunConfig:
+    """Inverse of `to_json` for a `RunConfig`. Raises PlanError as `strategy_from_json` does."""
+    try:
+        return RunConfig(**{**data, "strategy": strategy_from_json(data["strategy"])})
+    except (KeyError, TypeError) as error:
+        raise PlanError(f"This is not a run that this version of Thaw can read: {error}.") from error
+
+
+def facts_from_json(data: dict[str, Any]) -> DatasetFacts:
+    """Inverse of `to_json` for `DatasetFacts`."""
+
+    def pixels(value: list[int] | None) -> tuple[int, int, int] | None:
+        return None if value is None else (value[0], value[1], value[2])
+
+    return DatasetFacts(
+        **{
+            **data,
+            "classes": tuple(data["classes"]),
+            "per_class": tuple(data["per_class"]),
+            "width_px": pixels(data["width_px"]),
+            "height_px": pixels(data["height_px"]),
+            "ready_made": Estimate(**data["ready_made"]) if data["ready_made"] else None,
+            "costs": tuple(StageCost(**cost) for cost in data["costs"]),
+            "hardware": HardwareFacts(**data["hardware"]) if data["hardware"] else None,
+        }
+    )

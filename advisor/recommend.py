@@ -1,0 +1,304 @@
+"""From facts and a budget to a recommendation: pure, instant, and it says what it does not know.
+
+The followed rulebook answers first. If its answer cannot run within the budget on this machine, the
+most-trained kind below it that can takes its place, and the recommendation says so. Every other strategy is
+planned and priced beside it. The only accuracy forecast is the measured one of the linear probe: the rest is
+unknown, never guessed. Sentences are made in `advisor.reasons`; nothing here may touch a file, a clock or a
+random number.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+from advisor import reasons
+from advisor.catalog import STRATEGIES, BackboneCard, backbone
+from advisor.rulebooks import RULEBOOKS, Rulebook, Situation, answer, leaf_for, rulebook
+from advisor.strategies import PLANNED, estimate_seconds, plan, stage_lrs, trainable_params
+from advisor.types import (
+    Answer,
+    Budget,
+    Candidate,
+    DatasetFacts,
+    Kind,
+    Priority,
+    Recommendation,
+    Similarity,
+    Strategy,
+    WhatIf,
+)
+from advisor.words import count, duration, minutes
+
+ACCURACY_ORDER: tuple[Kind, ...] = ("lp_ft", "partial", "gradual", "full", "linear_probe", "scratch")
+"""Tie-break among alternatives when accuracy comes first: LP-FT is the default fine-tune and
+scratch the weakest; the rest from cheap to dear. An order, not a forecast."""
+
+
+def recommend(
+    facts: DatasetFacts, similarity: Similarity, budget: Budget, *, follow: str = "course"
+) -> Recommendation:
+    """What to train on this dataset within this budget, and everything that was considered.
+
+    `follow` names the rulebook whose answer leads. Raises PlanError for an unknown rulebook or backbone and
+    for inputs that no rulebook can be asked about.
+    """
+    card = backbone(facts.backbone)
+    lead = rulebook(follow)
+    situation = Situation(facts.train_images, similarity, budget.minutes, budget.priority)
+    books = (lead, *(book for book in RULEBOOKS.values() if book is not lead))
+    answers = tuple(answer(book, situation) for book in books)
+    followed = answers[0]
+
+    plans = {kind: _plan(kind, card, facts, budget, followed) for kind in PLANNED}
+    candidates = {kind: _candidate(kind, plans[kind], card, facts, budget) for kind in PLANNED}
+    kind = _first_that_fits(followed.kind, {k: c.fits for k, c in candidates.items()})
+    need = _why_left(followed, candidates[followed.kind], candidates[kind], budget)
+    best = candidates[kind]
+    if kind == followed.kind:
+        best = replace(best, why=f"The {reasons.book(followed.rulebook)}'s answer: {followed.says}.")
+    else:
+        best = replace(best, limits=(need, *best.limits))
+
+    return Recommendation(
+        best=best,
+        alternatives=_ranked([c for k, c in candidates.items() if k != kind], answers, budget.priority),
+        answers=answers,
+        agree=len({a.kind for a in answers}) == 1,
+        sentence=reasons.sentence(
+            best, candidates[followed.kind], candidates["linear_probe"], followed, facts, situation
+        ),
+        reasons=reasons.reasons(best, candidates, answers, facts, card, need),
+        would_change=_what_ifs(
+            kind, candidates[kind], candidates[followed.kind], card, facts, situation, lead
+        ),
+        warnings=reasons.warnings(best, plans[kind][1], answers, facts, budget, card),
+    )
+
+
+# --- candidates -------------------------------------------------------------------------------------------
+
+
+def _plan(
+    kind: Kind, card: BackboneCard, facts: DatasetFacts, budget: Budget, followed: Answer
+) -> tuple[Strategy, Strategy]:
+    """(cut to the budget, as it would be without one)."""
+    stages = None
+    if kind == "partial" and followed.kind == "partial" and followed.trained_stages is not None:
+        stages = min(followed.trained_stages, card.head)
+
+    def make(limit: float | None) -> Strategy:
+        return plan(
+            kind,
+            card,
+            train_images=facts.train_images,
+            classes=len(facts.classes),
+            minutes=limit,
+            costs=facts.costs,
+            trained_stages=stages,
+            test_images=facts.test_images,
+        )
+
+    uncut = make(None)
+    price = estimate_seconds(uncut, facts, card)
+    if price is None or price[0] <= budget.minutes * 60:
+        return uncut, uncut
+    return make(budget.minutes), uncut
+
+
+def _candidate(
+    kind: Kind, plans: tuple[Strategy, Strategy], card: BackboneCard, facts: DatasetFacts, budget: Budget
+) -> Candidate:
+    strategy, uncut = plans
+    classes = len(facts.classes)
+    price = estimate_seconds(strategy, facts, card)
+    seconds, cached = price if price is not None else (None, None)
+    fits = None if seconds is None else seconds <= budget.minutes * 60
+    return Candidate(
+        strategy=strategy,
+        trainable_params=trainable_params(strategy, card, classes),
+        total_params=sum(card.params(classes)),
+        stage_lrs=stage_lrs(strategy, card),
+        seconds=seconds,
+        cached_seconds=cached,
+        fits=fits,
+        accuracy=facts.ready_made if kind == "linear_probe" else None,
+        why=reasons.why(kind, strategy, card, facts),
+        limits=reasons.limits(strategy, uncut, seconds, fits, budget, card),
+    )
+
+
+def _first_that_fits(wanted: Kind, fits: dict[Kind, bool | None]) -> Kind:
+    """The wanted kind, or the most-trained one below it that fits. Unknown counts as fitting; nothing fits:
+    the least."""
+    for kind in _downwards(wanted):
+        if fits[kind] is not False:
+            return kind
+    return PLANNED[0]
+
+
+def _downwards(wanted: Kind) -> tuple[Kind, ...]:
+    return PLANNED[PLANNED.index(wanted) :: -1]
+
+
+def _why_left(followed: Answer, answered: Candidate, best: Candidate, budget: Budget) -> str:
+    """Why the rulebook's own answer was not taken; '' when it was."""
+    if answered is best:
+        return ""
+    asked = STRATEGIES[followed.kind].title
+    fitting = (
+        f"{STRATEGIES[best.strategy.kind].title.lower()} is the most-trained strategy below it that fits"
+        if best.fits
+        else f"nothing fits, and {STRATEGIES[best.strategy.kind].title.lower()} takes the least"
+    )
+    return (
+        f"{asked}, the {reasons.book(followed.rulebook)}'s answer, needs at least "
+        f"{duration(answered.seconds)} on this machine and the budget is {minutes(budget.minutes)}; "
+        f"{fitting}."
+    )
+
+
+def _ranked(
+    others: list[Candidate], answers: tuple[Answer, ...], priority: Priority
+) -> tuple[Candidate, ...]:
+    """What fits first; then what more rulebooks name; then the cheaper (speed) or the usual order
+    (accuracy)."""
+
+    def key(candidate: Candidate) -> tuple[int, int, float, int]:
+        kind = candidate.strategy.kind
+        votes = sum(a.kind == kind for a in answers)
+        cost = candidate.seconds if priority == "speed" and candidate.seconds is not None else 0.0
+        order = PLANNED if priority == "speed" else ACCURACY_ORDER
+        return (2 if candidate.fits is False else 1, -votes, cost, order.index(kind))
+
+    return tuple(sorted(others, key=key))
+
+
+# --- what would change it ---------------------------------------------------------------------------------
+
+
+def _what_ifs(
+    kind: Kind,
+    best: Candidate,
+    answered: Candidate,
+    card: BackboneCard,
+    facts: DatasetFacts,
+    situation: Situation,
+    book: Rulebook,
+) -> tuple[WhatIf, ...]:
+    """Every single change of an input that leads to another kind; per input the nearest change for each
+    kind."""
+    found: list[WhatIf] = []
+
+    def consider(change: str, there: Situation, seen: set[Kind]) -> None:
+        other, says = _best_kind(there, card, facts, book)
+        if other not in seen:
+            seen.add(other)
+            found.append(WhatIf(change=change, kind=other, says=says))
+
+    n = situation.train_images
+    sizes = book.thresholds("train_images")
+    for steps in (_going_up(sizes, n, 1), _going_down(sizes, n, 1)):
+        seen = {kind}
+        for value, side in steps:
+            words = _size_words(round(value), side)
+            consider(words, replace(situation, train_images=max(2, round(value))), seen)
+
+    for other in ("high", "medium", "low"):
+        if other != situation.similarity:
+            consider(f"If the similarity were {other}", replace(situation, similarity=other), {kind})
+
+    limits = {*book.thresholds("minutes"), *_needed_minutes(kind, best, answered, card, facts)}
+    for steps in (
+        _going_up(sorted(limits), situation.minutes, 1e-6),
+        _going_down(sorted(limits), situation.minutes, 1e-6),
+    ):
+        seen = {kind}
+        for value, side in steps:
+            consider(_minutes_words(value, side), replace(situation, minutes=value), seen)
+
+    flipped: Priority = "speed" if situation.priority == "accuracy" else "accuracy"
+    consider(f"If {flipped} came first", replace(situation, priority=flipped), {kind})
+    return tuple(found)
+
+
+def _best_kind(there: Situation, card: BackboneCard, facts: DatasetFacts, book: Rulebook) -> tuple[Kind, str]:
+    """The kind that `recommend` would choose there, and why in a few words. Plans no more than it must."""
+    leaf, _ = leaf_for(book, there)
+    imagined = replace(facts, train_images=there.train_images)
+    budget = Budget(minutes=there.minutes, priority=there.priority)
+    followed = answer(book, there)
+    for kind in _downwards(leaf.kind):
+        price = estimate_seconds(_plan(kind, card, imagined, budget, followed)[0], imagined, card)
+        if price is None or price[0] <= there.minutes * 60:
+            break
+    else:
+        kind = PLANNED[0]
+    says = f"The {reasons.book(book.name)} would say: {leaf.says}."
+    if kind != leaf.kind:
+        says = f"{says[:-1]}, which would not fit; {STRATEGIES[kind].title.lower()} would be next."
+    return kind, says
+
+
+def _needed_minutes(
+    kind: Kind, best: Candidate, answered: Candidate, card: BackboneCard, facts: DatasetFacts
+) -> Iterator[float]:
+    """The budgets at which the answered kind begins to fit and the best one stops to: 1 epoch a phase."""
+    if best.fits is None:
+        return
+    if answered is not best and answered.seconds is not None:
+        yield _round_up(answered.seconds) / 60
+    if best.fits:
+        stages = None
+        if kind == "partial":
+            stages = card.head - best.strategy.phases[0].boundary
+        shortest = plan(
+            kind, card, train_images=facts.train_images, classes=len(facts.classes), minutes=1e-9,
+            costs=facts.costs, trained_stages=stages, test_images=facts.test_images,
+        )  # fmt: skip
+        price = estimate_seconds(shortest, facts, card)
+        if price is not None and price[0] >= 1:
+            yield math.floor(price[0]) / 60
+
+
+def _round_up(seconds: float) -> int:
+    """Up to a whole second, or to a whole minute where seconds would only be noise."""
+    return math.ceil(seconds) if seconds < 600 else math.ceil(seconds / 60) * 60
+
+
+def _going_up(
+    thresholds: tuple[float, ...] | list[float], now: float, eps: float
+) -> Iterator[tuple[float, str]]:
+    """Values above `now`, nearest first, on and just beyond each threshold."""
+    for t in thresholds:
+        if t > now:
+            yield t, "or more"
+        if t + eps > now:
+            yield t + eps, "more than"
+
+
+def _going_down(
+    thresholds: tuple[float, ...] | list[float], now: float, eps: float
+) -> Iterator[tuple[float, str]]:
+    """Values below `now`, nearest first, on and just short of each threshold."""
+    for t in reversed(thresholds):
+        if t < now:
+            yield t, "or less"
+        if t - eps < now:
+            yield t - eps, "less than"
+
+
+def _size_words(value: int, side: str) -> str:
+    if side == "more than":
+        return f"If you had more than {count(value - 1)} training images"
+    if side == "less than":
+        return f"If you had fewer than {count(value + 1)} training images"
+    return f"If you had {count(value)} training images or {'more' if side == 'or more' else 'fewer'}"
+
+
+def _minutes_words(value: float, side: str) -> str:
+    # The steps beside a threshold are 1e-6 min: they vanish in rounding.
+    if side in ("more than", "less than"):
+        return f"If you had {side} {minutes(value)}"
+    return f"If you had {minutes(value)} {side}"

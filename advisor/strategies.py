@@ -1,0 +1,276 @@
+"""The plans: kind + backbone + size + budget -> a complete `Strategy`, and what it trains.
+
+All numbers that a plan starts from stand in `RECIPES` and the constants below it, each with its source, so
+that measurements can replace them in one place. Nothing here chooses between kinds (that is `recommend`) or
+trains.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from advisor.catalog import BackboneCard
+from advisor.costs import Sizes, estimate_seconds, price
+from advisor.errors import PlanError
+from advisor.types import KINDS, Kind, Phase, StageCost, Strategy
+
+__all__ = [
+    "PLANNED",
+    "RECIPES",
+    "Recipe",
+    "estimate_seconds",
+    "lowest_boundary",
+    "plan",
+    "stage_lrs",
+    "state_at",
+    "trainable_params",
+]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The numbers of one kind. Epochs are what it takes to make `steps` updates, kept within `epochs`."""
+
+    lr_head: float
+    lr_stage: float
+    """Peak rate of the topmost stage below the head."""
+    decay: float
+    steps: int
+    """Updates aimed at in one phase (all phases of 'gradual' alike)."""
+    epochs: tuple[int, int]
+    """(fewest, most) epochs of one phase before a budget cuts them."""
+    views: int
+    """Cached augmented views. With boundary 0 nothing is cached: any number above 0 means fresh
+    augmentation."""
+    weight_decay: float
+    optimizer: Literal["adamw", "lbfgs"] = "adamw"
+    schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
+    batch_norm: Literal["eval", "train", "by batch size"] = "eval"
+    label_smoothing: float = 0.0
+
+
+RECIPES: dict[Kind, Recipe] = {
+    # Full-batch logistic regression on cached features. Its 'learning rate' is the solver's own step, 1; 60
+    # passes walk its path of L2 strengths (ours, to be measured), so there is no weight decay to set.
+    "linear_probe": Recipe(
+        lr_head=1.0, lr_stage=0.0, decay=1.0, steps=0, epochs=(60, 60), views=0, weight_decay=0.0,
+        optimizer="lbfgs", schedule="constant",
+    ),
+    # Rates: ours, to be measured; the head at 10x the stages as textbooks have it, decay 0.75 as timm's layer
+    # decay. 3 views: in first sketches 500 photos gained 6 points over the probe with 2 of them, 1,443 hand
+    # signs reached 99.7 % with 1.
+    "partial": Recipe(
+        lr_head=1e-3, lr_stage=1e-4, decay=0.75, steps=250, epochs=(5, 30), views=3, weight_decay=0.01,
+    ),
+    # One stage a phase (ULMFiT, arXiv 1801.06146). 1 view: every phase fills a cache of its own.
+    "gradual": Recipe(
+        lr_head=1e-3, lr_stage=1e-4, decay=0.75, steps=80, epochs=(2, 10), views=1, weight_decay=0.01,
+    ),
+    # Everything at one low rate after a solved head; BN eval, cosine, no weight decay (arXiv 2202.10054; its
+    # SGD grid 3e-7..1e-2 does not carry over to AdamW: 1e-4 is ours). The probe phase is the recipe above.
+    "lp_ft": Recipe(
+        lr_head=1e-4, lr_stage=1e-4, decay=1.0, steps=250, epochs=(4, 25), views=3, weight_decay=0.0,
+        schedule="cosine",
+    ),
+    # lr_l = 1e-3 * 0.75^(L-l): the topmost stage gets 7.5e-4, the stem of eight stages 1e-4.
+    "full": Recipe(
+        lr_head=1e-3, lr_stage=7.5e-4, decay=0.75, steps=400, epochs=(5, 40), views=3, weight_decay=0.01,
+        batch_norm="by batch size",
+    ),
+    # 1e-3 everywhere is the course's rate from scratch; the steps are a compromise with patience, not with
+    # convergence.
+    "scratch": Recipe(
+        lr_head=1e-3, lr_stage=1e-3, decay=1.0, steps=1_500, epochs=(20, 100), views=3, weight_decay=0.01,
+        batch_norm="train",
+    ),
+}  # fmt: skip
+
+PARTIAL_STAGES = 2
+"""Stages below the head that 'partial' trains by default: in EfficientNet-Lite all at the last resolution."""
+GRADUAL_STAGES = 3
+"""Stages that 'gradual' thaws one by one before it thaws everything at once."""
+BATCH, SMALL_BATCH, SMALL_BELOW = 32, 16, 128
+"""Batch size, and the smaller one for fewer than `SMALL_BELOW` images: else an epoch is only a few
+updates."""
+BN_TRAIN_FROM = 16
+"""Smallest batch whose own statistics BatchNorm may use in a trained stage."""
+CACHE_SHARE = 0.5
+"""Augmented views are dropped until filling the cache takes at most this share of the budget."""
+
+PLANNED: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind in RECIPES)
+"""The kinds that this version trains, from least to most trained."""
+
+
+def plan(
+    kind: Kind,
+    card: BackboneCard,
+    *,
+    train_images: int,
+    classes: int,
+    minutes: float | None = None,
+    costs: tuple[StageCost, ...] = (),
+    decode_s: float | None = None,
+    epochs: int | None = None,
+    trained_stages: int | None = None,
+    batch_size: int | None = None,
+    test_images: int | None = None,
+) -> Strategy:
+    """The strategy of one kind for one dataset, cut to `minutes` where the costs are known.
+
+    `train_images` counts training and validation together. `epochs` sets the total exactly (for 'lp_ft' the
+    epochs after the probe; 'gradual' thaws at most one stage an epoch), before `minutes` cuts it.
+    `trained_stages` goes with 'partial' only. `decode_s` changes nothing: the pixel cache was paid for by the
+    profile that measured it. A plan that cannot fit comes back with 1 epoch a phase: `estimate_seconds` says
+    what it takes. Raises PlanError.
+    """
+    if kind not in PLANNED:
+        raise PlanError(f"This version cannot train '{kind}'; choose one of {', '.join(PLANNED)}.")
+    if train_images < 2:
+        raise PlanError(f"A plan needs at least 2 training images, not {train_images}.")
+    if epochs is not None and epochs < 1:
+        raise PlanError(f"A run trains at least 1 epoch, not {epochs}.")
+    if minutes is not None and not minutes > 0:
+        raise PlanError(f"The budget must be more than 0 minutes, not {minutes:g}.")
+    if trained_stages is not None and kind != "partial":
+        raise PlanError(f"The number of trained stages can be set for 'partial' only, not for '{kind}'.")
+    if trained_stages is not None and not 1 <= trained_stages <= card.head:
+        raise PlanError(
+            f"{card.title} has {card.head} stages below its head; {trained_stages} cannot be trained."
+        )
+
+    sizes = Sizes.of(train_images, test_images, classes)
+    batch = batch_size if batch_size is not None else BATCH if sizes.fit >= SMALL_BELOW else SMALL_BATCH
+    recipe = RECIPES[kind]
+    strategy = Strategy(
+        kind=kind,
+        backbone=card.name,
+        phases=_phases(kind, card, sizes.fit, max(1, batch), epochs, trained_stages),
+        batch_size=batch,
+        views=recipe.views,
+        weight_decay=recipe.weight_decay,
+        label_smoothing=recipe.label_smoothing,
+        pretrained=card.pretrained and kind != "scratch",
+    )
+    if minutes is None or not costs:
+        return strategy
+    return _cut(strategy, sizes, costs, minutes * 60)
+
+
+def _phases(
+    kind: Kind, card: BackboneCard, fit: int, batch: int, epochs: int | None, trained_stages: int | None
+) -> tuple[Phase, ...]:
+    recipe, head = RECIPES[kind], card.head
+    fewest, most = recipe.epochs
+    each = min(most, max(fewest, math.ceil(recipe.steps / math.ceil(fit / batch))))
+    if kind == "linear_probe":
+        return (_phase(recipe, head, epochs or each, batch),)
+    if kind == "partial":
+        return (_phase(recipe, max(0, head - (trained_stages or PARTIAL_STAGES)), epochs or each, batch),)
+    if kind == "lp_ft":
+        probe = RECIPES["linear_probe"]
+        return (_phase(probe, head, probe.epochs[0], batch), _phase(recipe, 0, epochs or each, batch))
+    if kind == "gradual":
+        # Head, then the top stages one by one, then everything; the last is the first to go when time is
+        # short.
+        boundaries = [b for b in range(head, head - GRADUAL_STAGES - 1, -1) if b > 0] + [0]
+        if epochs is None:
+            return tuple(_phase(recipe, b, each, batch) for b in boundaries)
+        boundaries = boundaries[:epochs]
+        share, extra = divmod(epochs, len(boundaries))
+        # What does not divide goes to the later phases, which have more to learn.
+        counts = [share + (i >= len(boundaries) - extra) for i in range(len(boundaries))]
+        return tuple(_phase(recipe, b, n, batch) for b, n in zip(boundaries, counts, strict=True))
+    return (_phase(recipe, 0, epochs or each, batch),)
+
+
+def _phase(recipe: Recipe, boundary: int, epochs: int, batch: int) -> Phase:
+    if recipe.batch_norm == "by batch size":
+        batch_norm: Literal["eval", "train"] = "train" if batch >= BN_TRAIN_FROM else "eval"
+    else:
+        batch_norm = recipe.batch_norm
+    return Phase(
+        boundary=boundary,
+        epochs=epochs,
+        lr_head=recipe.lr_head,
+        lr_stage=recipe.lr_stage,
+        decay=recipe.decay,
+        optimizer=recipe.optimizer,
+        schedule=recipe.schedule,
+        batch_norm=batch_norm,
+    )
+
+
+# --- cut to a budget ---------------------------------------------------------------------------------------
+
+
+def _cut(strategy: Strategy, sizes: Sizes, costs: tuple[StageCost, ...], seconds: float) -> Strategy:
+    """The strategy within `seconds`: first fewer thawed stages ('gradual'), then fewer views, then fewer
+    epochs."""
+    now = price(strategy, sizes, costs)
+    if now is None or now[0] <= seconds:
+        return strategy
+    if strategy.kind == "gradual" and len(strategy.phases) > 1 and strategy.phases[-1].boundary == 0:
+        return _cut(replace(strategy, phases=strategy.phases[:-1]), sizes, costs, seconds)
+    once = price(_with_epochs(strategy, 0.0), sizes, costs) or now
+    # Without a cache (boundary 0) views cost nothing: dropping them would only take the augmentation away.
+    caches_views = any(phase.optimizer == "adamw" and phase.boundary > 0 for phase in strategy.phases)
+    while caches_views and strategy.views > 0 and (now[1] > CACHE_SHARE * seconds or once[0] > seconds):
+        strategy = replace(strategy, views=strategy.views // 2)
+        now = price(strategy, sizes, costs) or now
+        once = price(_with_epochs(strategy, 0.0), sizes, costs) or now
+    if now[0] <= seconds:
+        return strategy
+    if strategy.kind == "gradual" and len(strategy.phases) > 2 and once[0] > seconds:
+        return _cut(replace(strategy, phases=strategy.phases[:-1]), sizes, costs, seconds)
+    # Every phase keeps one epoch; only what lies above that can be scaled.
+    share = 0.0 if now[0] <= once[0] else max(0.0, (seconds - once[0]) / (now[0] - once[0]))
+    return _with_epochs(strategy, share)
+
+
+def _with_epochs(strategy: Strategy, share: float) -> Strategy:
+    """One epoch a phase plus `share` of the others; solver passes cost next to nothing and stay."""
+    phases = tuple(
+        phase
+        if phase.optimizer != "adamw"
+        else replace(phase, epochs=1 + math.floor((phase.epochs - 1) * share))
+        for phase in strategy.phases
+    )
+    return replace(strategy, phases=phases)
+
+
+# --- what a plan trains -----------------------------------------------------------------------------------
+
+
+def lowest_boundary(strategy: Strategy) -> int:
+    """Index of the lowest stage that is trained at any time in the run."""
+    return min(phase.boundary for phase in strategy.phases)
+
+
+def trainable_params(strategy: Strategy, card: BackboneCard, classes: int) -> int:
+    """Parameters that are trained at any time in the run."""
+    return sum(card.params(classes)[lowest_boundary(strategy) :])
+
+
+def stage_lrs(strategy: Strategy, card: BackboneCard) -> tuple[float, ...]:
+    """Peak learning rate per stage over the run, the head last; 0 = never trained.
+
+    A solver has no learning rate: a head that nothing but a solver trains shows the solver's step, 1.
+    """
+    by_gradient = [phase for phase in strategy.phases if phase.optimizer == "adamw"]
+    peaks = [0.0] * (card.head + 1)
+    for phase in by_gradient or strategy.phases:
+        peaks[card.head] = max(peaks[card.head], phase.lr_head)
+        for stage in range(phase.boundary, card.head):
+            depth = card.head - 1 - stage
+            peaks[stage] = max(peaks[stage], phase.lr_stage * phase.decay**depth)
+    return tuple(peaks)
+
+
+def state_at(strategy: Strategy, card: BackboneCard, phase_index: int) -> tuple[bool, ...]:
+    """Per stage, the head last: whether it is trained (True) or frozen (False) in one phase."""
+    if not 0 <= phase_index < len(strategy.phases):
+        raise PlanError(f"The strategy has {len(strategy.phases)} phases; there is no phase {phase_index}.")
+    boundary = strategy.phases[phase_index].boundary
+    return tuple(stage >= boundary for stage in range(card.head + 1))

@@ -1,0 +1,297 @@
+from dataclasses import astuple, replace
+from typing import Any
+
+import pytest
+
+from advisor import costs, strategies
+from advisor.catalog import BACKBONES, DEFAULT_BACKBONE, BackboneCard
+from advisor.errors import PlanError
+from advisor.strategies import PLANNED, RECIPES, estimate_seconds, plan, stage_lrs, state_at, trainable_params
+from advisor.types import DatasetFacts, Kind, StageCost, Strategy, strategy_from_json, to_json
+
+LITE = BACKBONES[DEFAULT_BACKBONE]
+COSTS = (
+    StageCost(boundary=0, below_s=0.0, train_s=0.06, eval_s=0.010),
+    StageCost(boundary=4, below_s=0.004, train_s=0.02, eval_s=0.006),
+    StageCost(boundary=6, below_s=0.006, train_s=0.01, eval_s=0.004),
+    StageCost(boundary=8, below_s=0.010, train_s=0.0001, eval_s=0.00005),
+)
+
+
+def make(kind: Kind, images: int = 1_000, card: BackboneCard = LITE, **options: Any) -> Strategy:
+    return plan(kind, card, train_images=images, classes=10, **options)
+
+
+def facts(images: int = 1_000, test: int = 250, stage_costs: tuple[StageCost, ...] = COSTS) -> DatasetFacts:
+    return DatasetFacts(
+        dataset_id="d",
+        backbone=LITE.name,
+        classes=tuple("abcdefghij"),
+        train_images=images,
+        test_images=test,
+        per_class=(images // 10,) * 10,
+        costs=stage_costs,
+    )
+
+
+def test_planned_kinds_in_order() -> None:
+    assert PLANNED == ("linear_probe", "partial", "gradual", "lp_ft", "full", "scratch")
+
+
+@pytest.mark.parametrize(
+    ("kind", "boundaries"),
+    [
+        ("linear_probe", [8]),
+        ("partial", [6]),
+        ("gradual", [8, 7, 6, 5, 0]),
+        ("lp_ft", [8, 0]),
+        ("full", [0]),
+        ("scratch", [0]),
+    ],
+)
+def test_boundaries(kind: Kind, boundaries: list[int]) -> None:
+    assert [phase.boundary for phase in make(kind).phases] == boundaries
+
+
+@pytest.mark.parametrize(
+    ("kind", "boundaries"),
+    [("linear_probe", [2]), ("partial", [0]), ("gradual", [2, 1, 0]), ("lp_ft", [2, 0]), ("full", [0])],
+)
+def test_boundaries_of_a_backbone_with_two_stages(kind: Kind, boundaries: list[int]) -> None:
+    strategy = make(kind, card=BACKBONES["mlp"])
+    assert [phase.boundary for phase in strategy.phases] == boundaries
+    assert not strategy.pretrained  # there are no weights to start from
+
+
+def test_linear_probe_is_solved_on_cached_features() -> None:
+    (phase,) = make("linear_probe").phases
+    assert (phase.optimizer, phase.epochs, make("linear_probe").views) == ("lbfgs", 60, 0)
+
+
+def test_partial_trains_the_head_faster_and_keeps_batch_norm() -> None:
+    strategy = make("partial")
+    (phase,) = strategy.phases
+    assert (phase.lr_head, phase.lr_stage, phase.decay) == (1e-3, 1e-4, 0.75)
+    assert (phase.optimizer, phase.schedule, phase.batch_norm, strategy.views) == (
+        "adamw",
+        "one_cycle",
+        "eval",
+        3,
+    )
+
+
+def test_lp_ft_probes_first_and_then_trains_everything_gently() -> None:
+    strategy = make("lp_ft")
+    probe, tune = strategy.phases
+    assert probe.optimizer == "lbfgs"
+    assert (tune.schedule, tune.batch_norm, strategy.weight_decay) == ("cosine", "eval", 0.0)
+    assert tune.lr_head <= 1e-4
+    assert tune.lr_stage <= 1e-4
+
+
+def test_scratch_starts_at_random() -> None:
+    strategy = make("scratch")
+    assert not strategy.pretrained
+    assert set(stage_lrs(strategy, LITE)) == {1e-3}
+    assert strategy.phases[0].batch_norm == "train"
+
+
+@pytest.mark.parametrize(("batch", "mode"), [(8, "eval"), (15, "eval"), (16, "train"), (32, "train")])
+def test_full_uses_batch_statistics_only_of_large_batches(batch: int, mode: str) -> None:
+    assert make("full", batch_size=batch).phases[0].batch_norm == mode
+
+
+def test_layer_wise_rates_follow_the_formula() -> None:
+    lrs = stage_lrs(make("full"), LITE)
+    # lr_l = base * gamma^(L-l), base 1e-3 at the head (L = 8)
+    assert lrs == pytest.approx([1e-3 * 0.75 ** (8 - stage) for stage in range(9)])
+
+
+def test_frozen_stages_have_no_rate() -> None:
+    assert stage_lrs(make("partial"), LITE) == pytest.approx((0, 0, 0, 0, 0, 0, 7.5e-5, 1e-4, 1e-3))
+    assert stage_lrs(make("linear_probe"), LITE) == (0, 0, 0, 0, 0, 0, 0, 0, 1.0)
+    assert stage_lrs(make("lp_ft"), LITE)[-1] == 1e-4  # the solver's step is not a learning rate
+
+
+def test_state_at_thaws_phase_by_phase() -> None:
+    strategy = make("gradual")
+    trained = [sum(state_at(strategy, LITE, i)) for i in range(len(strategy.phases))]
+    assert trained == [1, 2, 3, 4, 9]
+    assert state_at(strategy, LITE, 0) == (*[False] * 8, True)
+    with pytest.raises(PlanError, match="has 5 phases; there is no phase 5"):
+        state_at(strategy, LITE, 5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "params"),
+    [
+        ("linear_probe", 12_810),
+        ("partial", 1_652_640 + 1_017_600 + 12_810),
+        ("gradual", 3_371_008 + 12_810),
+        ("full", 3_371_008 + 12_810),
+    ],
+)
+def test_trainable_params(kind: Kind, params: int) -> None:
+    assert trainable_params(make(kind), LITE, 10) == params
+
+
+@pytest.mark.parametrize("kind", PLANNED)
+def test_small_data_gets_more_epochs(kind: Kind) -> None:
+    epochs = [make(kind, images=n).epochs for n in (50, 500, 5_000, 500_000)]
+    assert epochs == sorted(epochs, reverse=True)
+    phases = make(kind, images=500_000).phases
+    assert all(phase.epochs >= RECIPES[kind].epochs[0] for phase in phases)
+
+
+def test_small_data_gets_small_batches() -> None:
+    assert make("partial", images=100).batch_size == 16
+    assert make("partial", images=1_000).batch_size == 32
+    assert make("partial", batch_size=4).batch_size == 4
+
+
+@pytest.mark.parametrize("kind", PLANNED)
+@pytest.mark.parametrize("epochs", [1, 2, 7])
+def test_epochs_asked_for_are_kept(kind: Kind, epochs: int) -> None:
+    strategy = make(kind, epochs=epochs)
+    assert sum(p.epochs for p in strategy.phases[kind == "lp_ft" :]) == epochs
+
+
+def test_gradual_thaws_at_most_one_stage_an_epoch() -> None:
+    assert [(p.boundary, p.epochs) for p in make("gradual", epochs=2).phases] == [(8, 1), (7, 1)]
+    assert [p.epochs for p in make("gradual", epochs=7).phases] == [1, 1, 1, 2, 2]
+
+
+@pytest.mark.parametrize("stages", range(1, 9))
+def test_trained_stages(stages: int) -> None:
+    assert make("partial", trained_stages=stages).phases[0].boundary == 8 - stages
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [
+        (
+            "prototype",
+            {},
+            "This version cannot train 'prototype'; choose one of linear_probe, partial, gradual,",
+        ),
+        ("partial", {"images": 1}, "A plan needs at least 2 training images, not 1."),
+        ("partial", {"epochs": 0}, "A run trains at least 1 epoch, not 0."),
+        ("partial", {"minutes": 0}, "The budget must be more than 0 minutes, not 0."),
+        ("partial", {"batch_size": 0}, "The batch size is at least 1, not 0."),
+        (
+            "partial",
+            {"trained_stages": 9},
+            "EfficientNet-Lite0 has 8 stages below its head; 9 cannot be trained.",
+        ),
+        ("full", {"trained_stages": 2}, "can be set for 'partial' only, not for 'full'."),
+    ],
+)
+def test_contradictions(kind: Kind, options: dict, message: str) -> None:
+    with pytest.raises(PlanError) as error:
+        make(kind, **options)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize("kind", PLANNED)
+def test_plans_survive_json(kind: Kind) -> None:
+    assert strategy_from_json(to_json(make(kind))) == make(kind)
+
+
+# --- time -------------------------------------------------------------------------------------------------
+
+
+def test_cost_of_partial_to_the_last_term() -> None:
+    strategy = make("partial", epochs=5)
+    # 800 to train on with 3 views and the plain one, 200 to validate, 250 to test
+    cached = (800 * 4 + 200 + 250) * 0.006
+    training = 5 * (800 * 0.01 + 200 * 0.004) + 250 * 0.004
+    assert estimate_seconds(strategy, facts(), LITE) == pytest.approx((cached + training, cached))
+
+
+def test_boundary_0_has_no_cache() -> None:
+    strategy = make("full", epochs=2)
+    expected = 2 * (800 * 0.06 + 200 * 0.01) + 250 * 0.01
+    assert estimate_seconds(strategy, facts(), LITE) == pytest.approx((expected, 0.0))
+
+
+def test_a_probe_costs_little_more_than_one_pass() -> None:
+    price = estimate_seconds(make("linear_probe"), facts(), LITE)
+    assert price is not None
+    total, cached = price
+    assert cached == pytest.approx(1_250 * 0.010)
+    assert total < 1.05 * cached
+
+
+def test_gradual_fills_one_cache_a_boundary() -> None:
+    price = estimate_seconds(make("gradual"), facts(), LITE)
+    assert price is not None
+    below = {8: 0.010, 7: 0.008, 6: 0.006, 5: 0.005}  # 7 and 5 lie between measured neighbours
+    assert price[1] == pytest.approx((800 * 2 + 450) * sum(below.values()))
+
+
+def test_costs_are_read_off_the_line_between_neighbours_and_no_further() -> None:
+    assert costs.cost_at(COSTS, 6) is COSTS[2]
+    between = costs.cost_at(COSTS, 5)
+    assert between is not None
+    assert astuple(between) == pytest.approx((5, 0.005, 0.015, 0.005))
+    assert costs.cost_at(COSTS[1:], 0) is None
+    assert costs.cost_at(COSTS[:2], 8) is None
+    assert costs.cost_at(tuple(reversed(COSTS)), 6) is COSTS[2]
+
+
+def test_time_stays_unknown_where_it_was_not_measured() -> None:
+    assert estimate_seconds(make("partial"), facts(stage_costs=()), LITE) is None
+    assert estimate_seconds(make("full"), facts(stage_costs=COSTS[1:]), LITE) is None
+    other = BACKBONES["efficientnet_lite1"]
+    assert estimate_seconds(make("partial", card=other), facts(), other) is None
+
+
+@pytest.mark.parametrize("kind", PLANNED)
+@pytest.mark.parametrize("minutes", [0.01, 0.3, 1, 3, 10, 60, 1_000])
+@pytest.mark.parametrize("images", [40, 1_000, 20_000])
+def test_a_plan_fits_its_budget_or_is_down_to_one_epoch_a_phase(
+    kind: Kind, minutes: float, images: int
+) -> None:
+    strategy = make(kind, images, minutes=minutes, costs=COSTS, test_images=250)
+    price = estimate_seconds(strategy, facts(images), LITE)
+    assert price is not None
+    assert all(phase.epochs >= 1 for phase in strategy.phases)
+    if price[0] > minutes * 60:
+        assert {p.epochs for p in strategy.phases if p.optimizer == "adamw"} <= {1}
+        assert len(strategy.phases) <= 2
+
+
+@pytest.mark.parametrize("kind", PLANNED)
+def test_more_minutes_never_train_less(kind: Kind) -> None:
+    def work(minutes: float) -> tuple[int, int]:
+        strategy = make(kind, 5_000, minutes=minutes, costs=COSTS)
+        return -strategies.lowest_boundary(strategy), sum(p.epochs for p in strategy.phases)
+
+    fits = [m for m in range(1, 200) if _fits(make(kind, 5_000, minutes=m, costs=COSTS), 5_000, m)]
+    assert fits == list(range(fits[0], 200))  # once it fits, it goes on fitting
+    if kind not in ("gradual", "partial"):  # those trade epochs for views
+        assert [work(m) for m in fits] == sorted(work(m) for m in fits)
+
+
+def _fits(strategy: Strategy, images: int, minutes: float) -> bool:
+    price = estimate_seconds(strategy, facts(images, test=round(images / 4)), LITE)
+    assert price is not None
+    return price[0] <= minutes * 60
+
+
+def test_a_plan_that_fits_is_left_alone() -> None:
+    assert make("partial", minutes=60, costs=COSTS) == make("partial")
+    assert make("partial", minutes=0.01) == make("partial")  # unknown costs cut nothing
+
+
+def test_what_gives_way_first() -> None:
+    uncut = make("gradual", 5_000)
+    price = estimate_seconds(uncut, facts(5_000, test=1_250), LITE)
+    assert price is not None
+    cut = make("gradual", 5_000, minutes=price[0] / 60 - 0.1, costs=COSTS)
+    # the last phase first, and nothing else
+    assert cut == replace(uncut, phases=uncut.phases[:-1])
+    tight = make("partial", 5_000, minutes=3, costs=COSTS)
+    assert tight.views < 3
+    # full fine-tuning caches nothing, so its augmentation stays
+    assert make("full", 5_000, minutes=1, costs=COSTS).views == RECIPES["full"].views

@@ -1,0 +1,1 @@
+"""Commands that print the figures this project quotes. Results are committed as tables, losses included."""

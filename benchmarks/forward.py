@@ -1,0 +1,79 @@
+"""Images per second of one frozen forward pass, step by step: eager, channels_last, bf16, BatchNorm folded.
+
+    python -m benchmarks.forward [BACKBONE]
+
+Each way runs `ROUNDS` times in turn over one batch; the median is printed with the relative error of the pooled
+features against eager fp32 (norm of the difference over norm).
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from statistics import median
+
+import torch
+from torch import Tensor
+
+from benchmarks.machine import describe
+from training import devices, frozen
+from training.backbones import build
+
+ROUNDS = 5
+
+
+def main() -> None:
+    name = sys.argv[1] if len(sys.argv) > 1 else "efficientnet_lite0"
+    device = devices.pick()
+    backbone = build(name, 2).eval().to(device)
+    assert backbone.preprocessing is not None
+    size, head = backbone.preprocessing.size, backbone.head_index
+    plain = _photos(size).to(device)
+    last = plain.contiguous(memory_format=torch.channels_last)
+    layout = build(name, 2).eval().to(device).to(memory_format=torch.channels_last)
+
+    def autocast() -> Tensor:
+        with torch.autocast(device.type, dtype=torch.bfloat16):
+            return layout.below(last, head)
+
+    ways: dict[str, Callable[[], Tensor]] = {
+        "eager fp32": lambda: backbone.below(plain, head),
+        "channels_last fp32": lambda: layout.below(last, head),
+        "channels_last, bf16 autocast": autocast,
+    }
+    for precision in frozen.CPU_PRECISIONS:
+        run = frozen.taps(backbone, [head], precision, device, last)
+        ways[f"folded {precision} (what Thaw runs)"] = lambda run=run: run(last)[0]  # type: ignore[misc]
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    features: dict[str, Tensor] = {}
+    with torch.inference_mode():
+        for _ in range(ROUNDS + 1):
+            for way, work in ways.items():
+                started = time.perf_counter()
+                features[way] = work().float()
+                if device.type == "cuda":
+                    torch.cuda.synchronize()
+                seconds[way].append(time.perf_counter() - started)
+    wanted = features["eager fp32"]
+    print(f"{describe()}\n{name}, {size} px, batch {frozen.BATCH}\n")
+    print("| way | images/s | error against eager fp32 |\n|---|---|---|")
+    for way in ways:
+        error = float((features[way] - wanted).norm() / wanted.norm())
+        print(f"| {way} | {frozen.BATCH / median(seconds[way][1:]):.0f} | {error:.2%} |")
+
+
+def _photos(size: int) -> Tensor:
+    """A batch of crops of scikit-learn's two sample photos, in [-1, 1]."""
+    from sklearn.datasets import load_sample_images
+
+    crops = []
+    for index in range(frozen.BATCH):
+        photo = load_sample_images().images[index % 2]
+        top, left = (index * 7) % (photo.shape[0] - size), (index * 13) % (photo.shape[1] - size)
+        crops.append(torch.from_numpy(photo[top : top + size, left : left + size].copy()))
+    return torch.stack(crops).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+if __name__ == "__main__":
+    main()

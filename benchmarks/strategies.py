@@ -1,0 +1,143 @@
+"""Accuracy and seconds of every strategy on the data given, through the same command a user types.
+
+    python -m benchmarks.strategies OUT_FOLDER DATA.zip [DATA.zip ...] [--seeds 1]
+
+For each archive or folder: `python -m training fit` with every strategy and default settings, and as a floor
+scikit-learn's LogisticRegression on the same cached features and split. One JSON line per fit goes to
+OUT_FOLDER/fits.jsonl at once, so that a killed benchmark continues where it stopped; OUT_FOLDER/table.md is
+rewritten after each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from advisor.home import home as make_home
+from advisor.ingest import import_path
+from advisor.strategies import PLANNED
+from benchmarks.machine import describe
+
+FLOOR = "logistic regression (scikit-learn)"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("data", nargs="+")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--strategies", nargs="+", default=list(PLANNED))
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    log = options.out / "fits.jsonl"
+    home = make_home(str(options.out / "home"))
+    for path in options.data:
+        for seed in range(options.seeds):
+            for kind in options.strategies:
+                if not _known(log, path, kind, seed):
+                    _append(log, _fit(path, kind, seed, home))
+                    (options.out / "table.md").write_text(table(_read(log)))
+        if not _known(log, path, FLOOR, 0):
+            _append(log, floor(path, home))
+            (options.out / "table.md").write_text(table(_read(log)))
+    print(table(_read(log)))
+
+
+def _fit(path: str, kind: str, seed: int, home: Path) -> dict[str, Any]:
+    command = [sys.executable, "-m", "training", "--home", str(home), "fit", path, "--strategy", kind]
+    started = time.perf_counter()
+    done = subprocess.run([*command, "--seed", str(seed), "--json"], capture_output=True, text=True, check=False)
+    wall = time.perf_counter() - started
+    last = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else "{}"
+    result = json.loads(last)
+    print(f"{Path(path).stem} {kind} seed {seed}: {result.get('test_accuracy')} in {wall:.1f} s", flush=True)
+    return {"data": Path(path).stem, "strategy": kind, "seed": seed, "command_seconds": wall, **result}
+
+
+def floor(path: str, home: Path) -> dict[str, Any]:
+    """Logistic regression, C = 1 on standardised features, on the features and split that `linear_probe` used."""
+    import torch
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    from advisor.catalog import DEFAULT_BACKBONE
+    from training import devices, frozen
+    from training.backbones import build
+    from training.images import ImageData
+    from training.prefix import PrefixCache
+
+    ref = import_path(path, home)
+    backbone = build(DEFAULT_BACKBONE, len(ref.classes))
+    assert backbone.preprocessing is not None
+    cache = home / "cache" / ref.id
+    data = ImageData(ref, cache, backbone.preprocessing)
+    device = devices.pick()
+    precision = frozen.choose_precision(backbone, device, data.batch(np.arange(32), 0), home)
+    prefix = PrefixCache(backbone, data, device, precision, cache)
+    started = time.perf_counter()
+    sides = {}
+    for side in ("train", "test"):
+        prefix.fill([backbone.head_index], data.rows[side], 0)
+        rows = data.rows[side]
+        sides[side] = (prefix.read(backbone.head_index, rows, 0).numpy(), data.labels[torch.from_numpy(rows)].numpy())
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
+    model.fit(*sides["train"])
+    accuracy = float(model.score(*sides["test"]))
+    seconds = time.perf_counter() - started
+    return {
+        "data": Path(path).stem, "strategy": FLOOR, "seed": 0, "state": "finished", "test_accuracy": accuracy,
+        "test_total": len(sides["test"][1]), "seconds": seconds, "command_seconds": seconds,
+    }  # fmt: skip
+
+
+def table(fits: list[dict[str, Any]]) -> str:
+    """Markdown: a row per data set and strategy, medians over seeds, failures included."""
+    lines = [
+        f"Measured on {describe()}.",
+        "`seconds` is the worker's time from its start to the tested model, `command` the whole command's",
+        "(import of the archive and of Python included); medians over the seeds.",
+        "",
+        "| data | strategy | seeds | test accuracy (each seed) | test images | seconds | command, s |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for key in dict.fromkeys((fit["data"], fit["strategy"]) for fit in fits):
+        own = [fit for fit in fits if (fit["data"], fit["strategy"]) == key]
+        good = [fit for fit in own if fit.get("state") == "finished"]
+        if not good:
+            lines.append(f"| {key[0]} | {key[1]} | {len(own)} | failed: {own[0].get('error')} | | | |")
+            continue
+        scores = ", ".join(f"{fit['test_accuracy']:.3f}" for fit in good)
+        seconds, command = (median(fit[name] for fit in good) for name in ("seconds", "command_seconds"))
+        lines.append(
+            f"| {key[0]} | {key[1]} | {len(good)} | {scores} | {good[0]['test_total']} "
+            f"| {seconds:.1f} | {command:.1f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _known(log: Path, path: str, kind: str, seed: int) -> bool:
+    return any(
+        (fit["data"], fit["strategy"], fit["seed"]) == (Path(path).stem, kind, seed) for fit in _read(log)
+    )
+
+
+def _read(log: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+
+
+def _append(log: Path, fit: dict[str, Any]) -> None:
+    with log.open("a") as file:
+        file.write(json.dumps(fit) + "\n")
+
+
+if __name__ == "__main__":
+    main()

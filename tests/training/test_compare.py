@@ -1,0 +1,247 @@
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from advisor.catalog import STRATEGIES
+from advisor.errors import CompareError, NotFound
+from advisor.types import Kind, Phase, RunConfig, Strategy, to_json
+from training.compare import Comparison, compare, curves
+from training.store import Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path)
+
+
+def config(kind: Kind = "linear_probe", **changes: Any) -> RunConfig:
+    boundary = {"linear_probe": 8, "partial": 6}.get(kind, 0)
+    strategy = Strategy(kind, "efficientnet_lite0", (Phase(boundary, 2, 1e-3),), pretrained=kind != "scratch")
+    return RunConfig(**{"dataset_id": "d", "strategy": strategy, **changes})
+
+
+def run(store: Store, plan: RunConfig, correct: Sequence[int] | None = None, **result: Any) -> str:
+    """A finished run; `correct` holds one 0 or 1 per test image."""
+    job = store.create_job("train", plan.dataset_id, to_json(plan))
+    assert store.claim_next() is not None
+    if correct is not None:
+        path = store.home / "runs" / job.id / "test_predictions.csv"
+        path.parent.mkdir(parents=True)
+        with path.open("w", newline="") as file:
+            table = csv.writer(file)
+            table.writerow(["path", "label", "predicted", "confidence"])
+            table.writerows([f"{i}.png", 1, 1 if right else 0, 0.9] for i, right in enumerate(correct))
+        result = {
+            "test_accuracy": sum(correct) / len(correct), "test_correct": sum(correct),
+            "test_total": len(correct), "predictions": str(path.relative_to(store.home)), **result,
+        }  # fmt: skip
+    store.finish(job.id, result)
+    return job.id
+
+
+def answers(right: int, of: int, *, first: int = 0) -> list[int]:
+    """`right` correct answers of `of`, beginning at image `first`."""
+    return [1 if first <= i < first + right else 0 for i in range(of)]
+
+
+def verdicts(comparison: Comparison) -> list[str]:
+    return [pair.verdict for pair in comparison.pairs]
+
+
+# -- what may be said ----------------------------------------------------------
+
+
+def test_a_planted_difference_of_5_points_on_400_images_is_found(store: Store) -> None:
+    a = run(store, config("linear_probe"), answers(360, 400))
+    b = run(store, config("partial"), answers(380, 400))
+    comparison = compare(store, [a, b])
+    (pair,) = comparison.pairs
+    assert pair.verdict == "worse"
+    assert pair.p is not None
+    assert pair.p < 1e-4
+    assert pair.difference == pytest.approx(-0.05)
+    assert comparison.verdict == (
+        "Partial fine-tuning (95% (92-97)) is better than Linear probe (90% (87-93))"
+        " (exact McNemar test on the same 400 test images)."
+    )
+
+
+def test_a_higher_number_alone_is_never_better(store: Store) -> None:
+    a = run(store, config("linear_probe"), answers(360, 400))
+    b = run(store, config("partial"), answers(364, 400))  # one point more, 4 images: p = 0.125
+    comparison = compare(store, [a, b])
+    assert verdicts(comparison) == ["no difference shown"]
+    assert "better" not in comparison.verdict
+    assert comparison.verdict.startswith(
+        "No difference shown: 400 test images cannot tell these runs apart (exact"
+    )
+
+
+def test_many_pairs_are_corrected_for(store: Store) -> None:
+    # 6 images only one way: p = 0.031 for the pair alone, 0.094 among three.
+    low, high = answers(90, 100), answers(96, 100)
+    a, b = run(store, config("linear_probe"), low), run(store, config("partial"), high)
+    assert verdicts(compare(store, [a, b])) == ["worse"]
+    c = run(store, config("full"), low)
+    comparison = compare(store, [a, b, c])
+    assert verdicts(comparison) == ["no difference shown"] * 3
+    assert comparison.pairs[0].p == pytest.approx(0.03125)
+    assert comparison.pairs[0].p_adjusted == pytest.approx(0.09375)
+    assert "Holm's correction for 3 pairs" in comparison.verdict
+
+
+def test_the_verdict_names_who_is_better_and_what_stays_open(store: Store) -> None:
+    probe = run(store, config("linear_probe"), answers(300, 400))
+    partial = run(store, config("partial"), answers(380, 400))
+    full = run(store, config("full"), answers(378, 400))
+    comparison = compare(store, [probe, partial, full])
+    assert comparison.verdict == (
+        "Partial fine-tuning (95% (92-97)) is better than Linear probe (75% (71-79));"
+        " Full fine-tuning (94% (92-96)) is better than Linear probe (75% (71-79));"
+        " no difference shown between Partial fine-tuning and Full fine-tuning"
+        " (exact McNemar test on the same 400 test images, Holm's correction for 3 pairs)."
+    )
+
+
+def test_no_word_about_runs_without_test_answers(store: Store) -> None:
+    a = run(store, config("linear_probe"), answers(9, 10))
+    waiting = store.create_job("train", "d", to_json(config("partial"))).id
+    comparison = compare(store, [a, waiting])
+    assert verdicts(comparison) == ["not tested"]
+    assert comparison.verdict.startswith("Nothing is compared yet")
+    assert comparison.notes == ("Still to come: Partial fine-tuning.",)
+    assert comparison.rows[1].test_accuracy is None
+
+
+@pytest.mark.parametrize(
+    "damage", ["", "path,label\n1,2\n", "path,label,predicted,confidence\n0.png,1,1,1\n"]
+)
+def test_answers_that_cannot_be_read_leave_a_pair_untested(store: Store, damage: str) -> None:
+    a = run(store, config("linear_probe"), answers(9, 10))
+    b = run(store, config("partial"), answers(5, 10))
+    (store.home / "runs" / b / "test_predictions.csv").write_text(damage)
+    comparison = compare(store, [a, b])
+    assert verdicts(comparison) == ["not tested"]
+    assert comparison.notes == (
+        "Not tested, because the answers on the test images cannot be read: Partial fine-tuning.",
+    )
+
+
+# -- the same conditions -------------------------------------------------------
+
+
+def test_runs_of_another_dataset_or_split_are_refused_by_name(store: Store) -> None:
+    a = run(store, config())
+    b = run(store, config(dataset_id="other"))
+    c = run(store, config(split_seed=7))
+    with pytest.raises(
+        CompareError, match=rf"'{a}' and '{b}' cannot be compared: their dataset differs \(d and other\)"
+    ):
+        compare(store, [a, b])
+    with pytest.raises(CompareError, match=r"their split seed differs \(0 and 7\)"):
+        compare(store, [a, c])
+
+
+def test_other_test_images_are_refused(store: Store) -> None:
+    a = run(store, config(), answers(9, 10))
+    b = run(store, config(seed=1), answers(9, 10))
+    path = store.home / "runs" / b / "test_predictions.csv"
+    path.write_text(path.read_text().replace("0.png", "x.png"))
+    with pytest.raises(CompareError, match="their test images differ"):
+        compare(store, [a, b])
+
+
+def test_what_is_no_run_is_refused(store: Store) -> None:
+    with pytest.raises(NotFound, match="no run 'nope'"):
+        compare(store, ["nope"])
+    with pytest.raises(CompareError, match="Choose at least one run"):
+        compare(store, [])
+    profile = store.create_job("profile", "d", {})
+    with pytest.raises(CompareError, match=f"Job '{profile.id}' is a profile"):
+        compare(store, [profile.id])
+
+
+def test_unequal_budgets_and_devices_are_noted(store: Store) -> None:
+    a = run(store, config(minutes=2.0), answers(9, 10), device="CPU, 2 cores")
+    b = run(store, config("partial", minutes=10.0), answers(9, 10), device="NVIDIA H200")
+    c = run(store, config("full"), answers(9, 10), device="CPU, 2 cores")
+    notes = compare(store, [a, b, c]).notes
+    assert notes[0].startswith("Time budgets differ (2 min, 10 min and no limit)")
+    assert notes[1].startswith("Trained on different devices (CPU, 2 cores and NVIDIA H200)")
+    assert compare(store, [a]).notes == ()
+
+
+# -- the table -----------------------------------------------------------------
+
+
+def test_rows_stand_in_the_catalogue_order(store: Store) -> None:
+    kinds: list[Kind] = ["scratch", "full", "linear_probe", "partial"]
+    ids = [run(store, config(kind)) for kind in kinds]
+    order = [row.kind for row in compare(store, ids).rows]
+    assert order == [kind for kind in STRATEGIES if kind in kinds]
+
+
+def test_a_row_is_read_from_result_and_curves(store: Store) -> None:
+    job = store.create_job("train", "d", to_json(config(seed=5)))
+    store.claim_next()
+    for i, (epoch, train, val) in enumerate(
+        [(0.5, None, None), (1.0, 0.5, 0.6), (2.0, 0.8, 0.85), (2.5, None, None), (3.0, 0.95, 0.9)]
+    ):
+        store.add_metrics(job.id, i, {"epoch": epoch, "train_accuracy": train, "val_accuracy": val})
+    (row,) = compare(store, [job.id]).rows
+    assert (row.state, row.epochs, row.val_accuracy, row.test_accuracy) == ("running", 3, 0.9, None)
+    store.finish(
+        job.id,
+        {"test_correct": 18, "test_total": 20, "val_accuracy": 0.85, "best_epoch": 2.0, "seconds": 12.0,
+         "epochs": 3, "trainable_params": 1281},
+    )  # fmt: skip
+    (row,) = compare(store, [job.id]).rows
+    assert row.test_accuracy is not None
+    assert (row.test_accuracy.value, round(row.test_accuracy.low, 3)) == (0.9, 0.699)
+    assert (row.seed, row.seconds, row.epochs, row.trainable_params) == (5, 12.0, 3, 1281)
+    assert row.epochs_to_90 == 2.0  # 0.85 is the first of at least 0.9 * 0.9
+    assert row.overfit_gap == pytest.approx(0.8 - 0.85)
+
+
+def test_a_run_that_has_not_begun_has_unknowns_not_zeros(store: Store) -> None:
+    job = store.create_job("train", "d", to_json(config()))
+    (row,) = compare(store, [job.id]).rows
+    assert (row.epochs, row.epochs_to_90, row.overfit_gap, row.val_accuracy) == (None, None, None, None)
+
+
+def test_labels_tell_runs_of_one_strategy_apart(store: Store) -> None:
+    a, b = run(store, config(seed=0)), run(store, config(seed=1))
+    c, d = run(store, config("partial")), run(store, config("partial"))
+    labels = {row.run_id: row.label for row in compare(store, [a, b, c, d]).rows}
+    assert labels[a] == "Linear probe · seed 0"
+    assert labels[b] == "Linear probe · seed 1"
+    assert labels[c] == f"Partial fine-tuning · {c}"
+
+
+def test_only_settings_that_differ_are_listed(store: Store) -> None:
+    a, b = run(store, config(seed=0, group="x")), run(store, config(seed=1, group="y"))
+    assert compare(store, [a, b]).differs == {"seed": {a: "0", b: "1"}}
+    c = run(store, config("partial"))
+    assert compare(store, [a, c]).differs["phases"] == {
+        a: "boundary 8, 2 epochs", c: "boundary 6, 2 epochs"
+    }  # fmt: skip
+
+
+def test_the_same_run_twice_counts_once(store: Store) -> None:
+    a = run(store, config(), answers(9, 10))
+    comparison = compare(store, [a, a])
+    assert len(comparison.rows) == 1
+    assert comparison.pairs == ()
+
+
+def test_curves_come_per_run(store: Store) -> None:
+    other = run(store, config())
+    job = store.create_job("train", "d", to_json(config()))
+    store.add_metrics(job.id, 0, {"epoch": 1.0, "train_loss": 0.5})
+    found = curves(store, [job.id, other])
+    assert list(found) == [job.id, other]
+    assert found[job.id][0]["train_loss"] == 0.5
+    assert found[other] == []

@@ -1,0 +1,126 @@
+"""The split: stratified, deterministic, copies on one side, given splits kept."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from advisor.errors import DataError
+from training.splits import make_split
+
+
+def table(labels: list[int], splits: list[str] | None = None, digests: list[str] | None = None) -> pd.DataFrame:
+    rows = range(len(labels))
+    return pd.DataFrame(
+        {
+            "path": [f"class{label}/{row}.png" for row, label in zip(rows, labels, strict=True)],
+            "label": labels,
+            "split": splits or [""] * len(labels),
+            "digest": digests or [f"{row:032x}" for row in rows],
+        }
+    )
+
+
+def per_class(manifest: pd.DataFrame, split: np.ndarray) -> dict[tuple[int, str], int]:
+    return pd.Series(1, index=range(len(split))).groupby([manifest["label"], split]).sum().to_dict()
+
+
+def test_each_class_gives_a_fifth_to_test_and_a_fifth_of_the_rest_to_validation():
+    manifest = table([0] * 100 + [1] * 50 + [2] * 10)
+    counts = per_class(manifest, make_split(manifest, "abc", 0))
+    assert counts == {
+        (0, "train"): 64, (0, "val"): 16, (0, "test"): 20,
+        (1, "train"): 32, (1, "val"): 8, (1, "test"): 10,
+        (2, "train"): 6, (2, "val"): 2, (2, "test"): 2,
+    }  # fmt: skip
+
+
+def test_same_id_and_seed_same_split_whatever_the_order_of_rows():
+    manifest = table([0, 1, 2] * 40)
+    first = make_split(manifest, "abc", 7)
+    assert (first == make_split(manifest.copy(), "abc", 7)).all()
+    shuffled = manifest.sample(frac=1, random_state=1)
+    assert (make_split(shuffled, "abc", 7) == first[shuffled.index]).all()
+    assert (first != make_split(manifest, "abc", 8)).any()
+    assert (first != make_split(manifest, "abd", 7)).any()
+
+
+def test_the_split_of_a_dataset_never_changes_between_versions():
+    split = make_split(table([0] * 6 + [1] * 6), "0123456789abcdef", 0)
+    assert "".join(name[1] for name in split) == "rarerraerrrr"  # t(r)ain, v(a)l, t(e)st
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_copies_stay_on_one_side(seed):
+    rng = np.random.default_rng(seed)
+    digests = [f"{number:032x}" for number in rng.integers(0, 60, 200)]
+    manifest = table(rng.integers(0, 3, 200).tolist(), digests=digests)
+    split = make_split(manifest, "abc", seed)
+    assert pd.Series(split).groupby(manifest["digest"]).nunique().max() == 1
+    assert set(split) == {"train", "val", "test"}
+
+
+@pytest.mark.parametrize(
+    ("images", "expected"),
+    [
+        (1, ["train"]),
+        (2, ["train", "val"]),
+        (3, ["test", "train", "val"]),
+        (4, ["test", "train", "train", "val"]),
+    ],
+)
+def test_small_classes_give_at_least_one_to_each_side_they_can(images, expected):
+    manifest = table([0] * images + [1] * 50)
+    assert sorted(make_split(manifest, "abc", 0)[:images]) == expected
+
+
+def test_a_class_of_many_copies_keeps_them_in_training():
+    manifest = table([0] * 52 + [1] * 50, digests=["f" * 32] * 50 + [f"{row:032x}" for row in range(52)])
+    split = make_split(manifest, "abc", 0)
+    assert set(split[:50]) == {"train"}
+    assert sorted(split[50:52]) == ["test", "val"]
+
+
+def test_given_test_and_validation_are_kept():
+    given = ["train"] * 20 + ["val"] * 4 + ["test"] * 6
+    split = make_split(table([0, 1] * 15, given), "abc", 0)
+    assert split.tolist() == given
+
+
+def test_only_what_is_missing_is_held_out():
+    labels = [0, 1] * 15
+    with_test = make_split(table(labels, ["train"] * 20 + ["test"] * 10), "abc", 0)
+    assert set(with_test[20:]) == {"test"}
+    assert sorted(with_test[:20]) == ["train"] * 16 + ["val"] * 4
+    with_val = make_split(table(labels, ["train"] * 20 + ["val"] * 10), "abc", 0)
+    assert set(with_val[20:]) == {"val"}
+    assert sorted(with_val[:20]) == ["test"] * 4 + ["train"] * 16
+
+
+def test_a_class_that_is_missing_in_a_given_split_is_fine():
+    split = make_split(table([0] * 10 + [1] * 10 + [0] * 5, ["train"] * 20 + ["test"] * 5), "abc", 0)
+    assert set(split[10:20]) == {"train", "val"}
+
+
+def test_a_training_copy_of_a_test_image_counts_as_test():
+    digests = [f"{row:032x}" for row in range(20)] + [f"{row:032x}" for row in range(3)]
+    split = make_split(table([0, 1] * 11 + [0], ["train"] * 20 + ["test"] * 3, digests), "abc", 0)
+    assert set(split[:3]) == set(split[20:]) == {"test"}
+    assert set(split[3:20]) == {"train", "val"}
+
+
+def test_a_training_folder_copied_as_test_is_refused():
+    digests = [f"{row:032x}" for row in range(10)] * 2
+    manifest = table([0, 1] * 10, ["train"] * 10 + ["test"] * 10, digests)
+    with pytest.raises(DataError, match="Every training image in 'class0' is also in the test"):
+        make_split(manifest, "abc", 0)
+
+
+def test_thousands_of_rows_take_milliseconds():
+    manifest = table((np.arange(20_000) % 50).tolist())
+    start = time.perf_counter()
+    make_split(manifest, "abc", 0)
+    assert time.perf_counter() - start < 0.5

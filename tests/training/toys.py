@@ -1,0 +1,88 @@
+"""Tiny, seeded stand-ins: a task of vectors, the small MLP, and a context that remembers what was published."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import torch
+
+from advisor.types import Phase, Strategy
+from training.backbones import Backbone, build
+from training.data import VectorData, synthetic_task
+from training.engine import Fit
+from training.prefix import PrefixCache
+from training.progress import Fitted
+
+HEAD = 2  # the MLP's stages: 0 'hidden 1', 1 'hidden 2', 2 'head'
+
+STRATEGIES: dict[str, Strategy] = {
+    "linear_probe": Strategy("linear_probe", "mlp", (Phase(HEAD, 30, 0.0, optimizer="lbfgs"),), views=0),
+    "partial": Strategy("partial", "mlp", (Phase(1, 5, 1e-2, 1e-3),)),
+    "gradual": Strategy(
+        "gradual", "mlp", (Phase(2, 3, 1e-2, 1e-3), Phase(1, 3, 1e-2, 1e-3), Phase(0, 3, 1e-2, 1e-3))
+    ),
+    "lp_ft": Strategy(
+        "lp_ft", "mlp", (Phase(HEAD, 30, 0.0, optimizer="lbfgs"), Phase(0, 5, 1e-3, 1e-3, schedule="cosine"))
+    ),
+    "full": Strategy("full", "mlp", (Phase(0, 6, 1e-2, 1e-2, decay=0.5),)),
+    "scratch": Strategy("scratch", "mlp", (Phase(0, 20, 1e-2, 1e-2),), pretrained=False),
+}
+
+
+class Recorder:
+    """An `engine.Context` in memory. `stop_after`: how many times `stop_requested` may be asked before it says yes."""
+
+    def __init__(self, stop_after: int | None = None) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.events: list[str] = []
+        self.saved: dict[str, Any] | None = None
+        self.asked = 0
+        self._stop_after = stop_after
+
+    def row(self, values: dict[str, Any]) -> None:
+        self.rows.append(values)
+
+    def event(self, level: str, kind: str, text: str, epoch: float | None = None) -> None:
+        self.events.append(text)
+
+    def progress(self, fraction: float, doing: str, eta_s: float | None = None) -> None:
+        assert 0 <= fraction <= 1
+
+    def stop_requested(self) -> bool:
+        self.asked += 1
+        return self._stop_after is not None and self.asked >= self._stop_after
+
+    def save(self, state: dict[str, Any]) -> None:
+        self.saved = copy.deepcopy(state)
+
+    @property
+    def epochs(self) -> list[dict[str, Any]]:
+        """The rows that end an epoch, without clock times."""
+        return [{k: v for k, v in row.items() if k not in ("seconds", "row")} for row in self.rows if "val_loss" in row]
+
+
+def task(noise: float = 2.0) -> VectorData:
+    """300 vectors of 5 classes: 180 train, 60 validation, 60 test."""
+    inputs, labels = synthetic_task(samples=300, noise=noise)
+    rows = {"train": np.arange(180), "val": np.arange(180, 240), "test": np.arange(240, 300)}
+    return VectorData(inputs, labels, tuple("abcde"), rows)  # type: ignore[arg-type]
+
+
+def fit(
+    strategy: Strategy, context: Recorder, *, seed: int = 3, resume: dict[str, Any] | None = None, **options: Any
+) -> tuple[Fit, Fitted, Backbone]:
+    data, device = task(), torch.device("cpu")
+    backbone = build("mlp", 5, inputs=10, seed=1)
+    prefix = PrefixCache(backbone, data, device, "fp32", None)
+    job = Fit(strategy, backbone, data, context, seed=seed, device=device, prefix=prefix, resume=resume, **options)
+    return job, job.run(), backbone
+
+
+def weights(backbone: Backbone) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in backbone.state_dict().items()}
+
+
+def equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)

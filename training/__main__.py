@@ -1,0 +1,137 @@
+"""Thaw from a terminal: `python -m training profile|advise|fit|compare|runs|stop|resume`.
+
+Parses, runs one command of `commands`, prints its answer: sentences, or with --json one document on the last
+line of standard output. Progress goes to standard error. Exit 0: done; 1: the run failed or was lost; 2: bad
+input, with one sentence on standard error. No torch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn, get_args
+
+from advisor.catalog import DEFAULT_BACKBONE
+from advisor.errors import ThawError
+from advisor.types import Priority, Similarity
+from training import commands
+
+
+class UsageError(ThawError):
+    """The command line itself cannot be understood."""
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message[:1].upper()}{message[1:]}; see `{self.prog} --help`.")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line. --home and --json are understood before and after the sub-command."""
+    common = Parser(add_help=False)
+    common.add_argument(
+        "--home", default=argparse.SUPPRESS, help="where Thaw keeps its files (else THAW_HOME)"
+    )
+    common.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS, help="answer in one JSON line"
+    )
+    top = Parser(prog="python -m training", description="Thaw: advice and training for image folders.",
+                 parents=[common], allow_abbrev=False)  # fmt: skip
+    verbs = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def verb(name: str, text: str) -> argparse.ArgumentParser:
+        made = verbs.add_parser(name, help=text, description=text, parents=[common], allow_abbrev=False)
+        made.set_defaults(run=getattr(commands, name))
+        return made
+
+    def on_data(name: str, text: str) -> argparse.ArgumentParser:
+        made = verb(name, text)
+        made.add_argument(
+            "path", metavar="PATH", help="a folder, an archive, 'sample:digits' or a dataset's id"
+        )
+        made.add_argument("--backbone", default=DEFAULT_BACKBONE, metavar="NAME")
+        return made
+
+    on_data("profile", "Measure a dataset: ready-made accuracy, and what training costs on this machine.")
+    advise = on_data("advise", "Recommend a strategy, measuring first what is not known yet.")
+    advise.add_argument("--minutes", type=_minutes, default=10.0, metavar="M", help="time for training (10)")
+    advise.add_argument("--similarity", choices=get_args(Similarity), default="medium",
+                        help="of the images to everyday photographs (medium)")  # fmt: skip
+    advise.add_argument("--priority", choices=get_args(Priority), default="accuracy", help="(accuracy)")
+    fit = on_data("fit", "Train one strategy and follow it. Ctrl-C stops it and keeps the best.")
+    fit.add_argument("--strategy", required=True, metavar="KIND", help="linear_probe, partial, gradual, ...")
+    fit.add_argument(
+        "--minutes", type=_minutes, metavar="M", help="plan the schedule to end within this time"
+    )
+    fit.add_argument("--epochs", type=_at_least(1), metavar="E")
+    fit.add_argument("--seed", type=_at_least(0), default=0, metavar="S", help="of weights and order (0)")
+    compare = verb("compare", "Put runs of one dataset and split side by side.")
+    compare.add_argument("runs", nargs="+", metavar="RUN")
+    verb("runs", "List all runs, newest first.")
+    stop = verb("stop", "Stop a run; it saves its best first.")
+    stop.add_argument("run_id", metavar="RUN")
+    resume = verb("resume", "Go on with a stopped, lost or failed run, and follow it.")
+    resume.add_argument("run_id", metavar="RUN")
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    try:
+        args = parser().parse_args(argv, argparse.Namespace(home=None, json=False))
+        answer = args.run(args)
+        lines = [json.dumps(answer.document)] if args.json else answer.lines
+        print("\n".join(lines), flush=True)
+        if answer.error:
+            _complain(answer.error)
+        return int(answer.code)
+    except ThawError as error:
+        _complain(str(error))
+        return 2
+    except KeyboardInterrupt:
+        _complain("Interrupted.")
+        return 130
+    except BrokenPipeError:  # `... runs | head`: whoever read the output has left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        _complain(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}.")
+        return 2
+    except Exception as error:
+        if os.environ.get("THAW_DEBUG"):
+            raise
+        _complain(f"This is a fault in Thaw, {type(error).__name__}: {error} (THAW_DEBUG=1 shows where).")
+        return 2
+
+
+def _complain(text: str) -> None:
+    print("thaw:", " ".join(text.split()), file=sys.stderr, flush=True)
+
+
+def _minutes(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (0 < value < math.inf):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of minutes above 0")
+    return value
+
+
+def _at_least(low: int) -> Callable[[str], int]:
+    """Argument type: a whole number from `low` up."""
+
+    def number(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and low <= int(text) < 2**32):
+            raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from {low} up")
+        return int(text)
+
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,225 @@
+"""What each terminal command does: `Namespace -> Answer`. Pages go the same way: import, plan, queue, follow.
+
+Decides nothing itself (that is `advisor`) and trains nothing (that is a worker). No torch.
+`advisor.ingest` and what needs it is imported where used: pandas would cost `runs` and `stop` half a second.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from advisor import catalog
+from advisor.errors import CompareError, PlanError
+from advisor.home import home as find_home
+from advisor.strategies import PLANNED, plan
+from advisor.types import Budget, DatasetFacts, DatasetRef, Kind, RunConfig, Strategy, to_json
+from advisor.words import counted
+from training import executors
+from training.compare import compare as compare_runs
+from training.executors import Executor
+from training.follow import follow, to_stderr
+from training.store import Job, Store
+from training.terminal import advice_lines, comparison_lines, facts_lines, run_document, run_lines, runs_lines
+
+STOP_SECONDS = 30.0
+"""How long `stop` waits for the worker to save and end."""
+SAMPLE = "sample:"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command hands back: a JSON document, the same as lines to read, and how it went."""
+
+    document: Any
+    lines: list[str]
+    code: int = 0
+    error: str = ""
+    """One sentence for standard error besides the answer."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """One home, with its store and executor."""
+
+    home: Path
+    store: Store
+    executor: Executor
+
+
+def open_place(args: Namespace) -> Place:
+    home = find_home(args.home)
+    return Place(home, Store(home), executors.executor(home))
+
+
+def profile(args: Namespace) -> Answer:
+    place = open_place(args)
+    card = catalog.backbone(args.backbone)
+    ref = import_data(args.path, place.home)
+    job = _profile(place, ref, card.name)
+    facts = place.store.facts(ref.id, card.name)
+    document = {
+        "dataset_id": ref.id, "name": ref.name, "images": ref.images, "classes": list(ref.classes),
+        "set_aside": len(ref.set_aside), "backbone": card.name, "job_id": job.id, "state": job.state,
+        "error": job.error, "facts": None if facts is None else to_json(facts),
+    }  # fmt: skip
+    return Answer(document, facts_lines(ref, facts), *_outcome(job))
+
+
+def advise(args: Namespace) -> Answer:
+    from advisor.recommend import recommend
+
+    place = open_place(args)
+    card = catalog.backbone(args.backbone)
+    ref = import_data(args.path, place.home)
+    facts = place.store.facts(ref.id, card.name)
+    if facts is None:
+        job = _profile(place, ref, card.name)
+        facts = place.store.facts(ref.id, card.name)
+        if job.state != "finished" or facts is None:
+            error = job.error or f"The profile was {job.state} before it was done; run the command again."
+            return Answer({"dataset_id": ref.id, "state": job.state, "error": error}, [], 1, error)
+    advice = recommend(facts, args.similarity, Budget(args.minutes, args.priority))
+    return Answer({"dataset_id": ref.id, "backbone": card.name, **to_json(advice)}, advice_lines(advice))
+
+
+def fit(args: Namespace) -> Answer:
+    card = catalog.backbone(args.backbone)
+    if args.strategy not in PLANNED:  # before the import: it can take minutes
+        raise PlanError(f"This version cannot train '{args.strategy}'; choose one of {', '.join(PLANNED)}.")
+    place = open_place(args)
+    ref = import_data(args.path, place.home)
+    strategy = _plan(ref, place.store.facts(ref.id, card.name), args)
+    config = RunConfig(ref.id, strategy, seed=args.seed, minutes=args.minutes)
+    job = place.store.create_job("train", ref.id, to_json(config))
+    to_stderr(f"Run {job.id}: {catalog.STRATEGIES[strategy.kind].title} on {counted(ref.images, 'image')}.")
+    return _carry_out(place, job)
+
+
+def resume(args: Namespace) -> Answer:
+    place = open_place(args)
+    place.executor.status(args.run_id)  # its worker may have died without anyone looking
+    return _carry_out(place, place.store.requeue(args.run_id))
+
+
+def stop(args: Namespace) -> Answer:
+    place = open_place(args)
+    job = place.executor.stop(args.run_id)
+    deadline = time.monotonic() + STOP_SECONDS
+    while job.active and time.monotonic() < deadline:
+        time.sleep(0.1)
+        job = place.executor.status(args.run_id)
+    if job.active:
+        error = f"Run '{job.id}' was asked to stop but still runs: it ends when it has saved its best."
+        return Answer(run_document(place.home, job), run_lines(place.home, job), 1, error)
+    place.executor.pump()
+    return Answer(run_document(place.home, job), run_lines(place.home, job), *_outcome(job))
+
+
+def runs(args: Namespace) -> Answer:
+    place = open_place(args)
+    place.executor.check()
+    documents = [{"id": job.id, **run_document(place.home, job)} for job in place.store.jobs(kind="train")]
+    created = [time.strftime("%Y-%m-%d %H:%M", time.localtime(d["created"])) for d in documents]
+    return Answer(documents, runs_lines(documents, created))
+
+
+def compare(args: Namespace) -> Answer:
+    place = open_place(args)
+    if len(set(args.runs)) < 2:
+        raise CompareError("Give at least two different runs to compare.")
+    place.executor.check()
+    comparison = compare_runs(place.store, args.runs)
+    return Answer(to_json(comparison), comparison_lines(comparison))
+
+
+# -- shared steps -----------------------------------------------------------------------------------
+
+
+def import_data(path: str, home: Path) -> DatasetRef:
+    """A folder, an archive, 'sample:NAME' or the id of an imported dataset. Raises DataError, NotFound."""
+    from advisor import ingest
+
+    if path.startswith(SAMPLE):
+        from advisor.samples import import_sample
+
+        ref = import_sample(path.removeprefix(SAMPLE), home)
+    elif re.fullmatch("[0-9a-f]{16}", path) and not Path(path).exists():
+        return ingest.load_dataset(home, path)
+    else:
+        ref = ingest.import_path(Path(path).expanduser(), home, progress=_say_import())
+    classes = counted(len(ref.classes), "class", "classes")
+    to_stderr(f"Dataset {ref.id}: {counted(ref.images, 'image')} in {classes}.")
+    for note in ref.notes:
+        to_stderr(note)
+    for name, reason in ref.set_aside:
+        to_stderr(f"set aside: {name}: {reason}")
+    return ref
+
+
+def _say_import() -> Callable[[int, int], None]:
+    """Tells how far an import is, at most every 2 seconds."""
+    told = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        nonlocal told
+        if time.monotonic() - told > 2:
+            told = time.monotonic()
+            to_stderr(f"Importing, {done:,} of {total:,}")
+
+    return tell
+
+
+def _profile(place: Place, ref: DatasetRef, backbone: str) -> Job:
+    """A profile job to its end; joins one that is already on its way."""
+    config = {"backbone": backbone, "seed": 0}
+    waiting = place.store.jobs(kind="profile", dataset_id=ref.id, states=("queued", "running"))
+    job = next((job for job in waiting if job.config == config), None)
+    if job is None:
+        job = place.store.create_job("profile", ref.id, config)
+    to_stderr(f"Measuring with {catalog.backbone(backbone).title} (job {job.id}).")
+    return follow(place.store, place.executor, job.id)
+
+
+def _plan(ref: DatasetRef, facts: DatasetFacts | None, args: Namespace) -> Strategy:
+    if facts is None:
+        from advisor.ingest import read_manifest
+        from training.splits import make_split
+
+        sides = make_split(read_manifest(ref), ref.id, 0)
+        train_images = int((sides != "test").sum())
+        if args.minutes is not None:
+            to_stderr(
+                "Not profiled yet, so the plan cannot be cut to the minutes: `profile` measures the speed."
+            )
+    else:
+        train_images = facts.train_images
+    return plan(
+        cast(Kind, args.strategy),
+        catalog.backbone(args.backbone),
+        train_images=train_images,
+        classes=len(ref.classes),
+        minutes=args.minutes,
+        costs=facts.costs if facts else (),
+        decode_s=facts.decode_s if facts else None,
+        epochs=args.epochs,
+    )
+
+
+def _carry_out(place: Place, job: Job) -> Answer:
+    place.executor.submit(job.id)
+    job = follow(place.store, place.executor, job.id)
+    return Answer(run_document(place.home, job), run_lines(place.home, job), *_outcome(job))
+
+
+def _outcome(job: Job) -> tuple[int, str]:
+    """(exit code, sentence for standard error)."""
+    if job.state not in ("failed", "lost"):
+        return 0, ""
+    what = f"{job.noun} '{job.id}' {'failed' if job.state == 'failed' else 'was lost'}"
+    return 1, f"{what}: {job.error}" if job.error else f"{what}."

@@ -1,0 +1,79 @@
+"""Examples as the engine sees them: labels, a split, and batches by row and view.
+
+Images are in `images.py`; here is what the engine asks for, and the synthetic vectors of the Playground.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from advisor.types import Split
+
+Rows = NDArray[np.int64]
+
+
+class Data(Protocol):
+    """What `engine.fit` needs of a dataset; images and vectors both offer it."""
+
+    key: str
+    """Names the examples in cache folders; equal keys mean equal examples."""
+    classes: tuple[str, ...]
+    labels: Tensor
+    """int64 [N], class index of every example."""
+    rows: dict[Split, Rows]
+    """Row numbers of each side of the split, ascending."""
+
+    def batch(self, rows: Rows, view: object) -> Tensor:
+        """Network inputs of these rows, float32 [B, ...]. View 0 is plain; any other value seeds augmentation."""
+        ...
+
+
+class VectorData:
+    """Vectors in memory: the Playground's synthetic tasks, and the tests'. Views other than 0 are the same vector."""
+
+    def __init__(
+        self,
+        inputs: Tensor,
+        labels: Tensor,
+        classes: tuple[str, ...],
+        rows: dict[Split, Rows],
+        key: str = "vectors",
+    ) -> None:
+        self.key = key
+        self.classes = classes
+        self.labels = labels
+        self.rows = rows
+        self._inputs = inputs
+
+    def batch(self, rows: Rows, view: object) -> Tensor:
+        return self._inputs[torch.from_numpy(rows)]
+
+
+def synthetic_task(
+    *,
+    samples: int,
+    features: int = 10,
+    classes: int = 5,
+    noise: float = 0.5,
+    shift: float = 0.0,
+    centers_seed: int = 0,
+    seed: int = 0,
+) -> tuple[Tensor, Tensor]:
+    """Gaussian blobs: inputs [samples, features] and labels [samples].
+
+    Class centres are drawn from N(0, 2^2) by `centers_seed`, samples around them with spread `noise`; `shift`
+    mixes in a random linear map (0 = same domain), as in the seed notebook's domain shift I + shift * N(0, 1).
+    """
+    centres_source = np.random.default_rng(centers_seed)
+    centres = centres_source.normal(size=(classes, features)) * 2
+    mix = np.eye(features) + centres_source.normal(size=(features, features)) * shift
+    source = np.random.default_rng(seed)
+    labels = np.arange(samples) % classes
+    source.shuffle(labels)
+    inputs = (centres[labels] + source.normal(size=(samples, features)) * noise) @ mix
+    return torch.from_numpy(inputs.astype(np.float32)), torch.from_numpy(labels)

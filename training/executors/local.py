@@ -1,0 +1,151 @@
+"""Workers as processes of this machine, one at a time, each in its own session so that it outlives its page.
+
+Any number of processes may pump one home at once: the store gives each job to exactly one of them.
+The worker's output goes to `home/logs/<job>.log`. No torch, no streamlit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from advisor.errors import StateError
+from training.executors import processes
+from training.store import Job, Store
+
+PROJECT = Path(__file__).resolve().parents[2]
+WORKER = (sys.executable, "-m", "training.worker")
+START_SECONDS = 30.0
+"""A claimed job without a process after this long was dropped by whoever claimed it."""
+ATTEMPT = "--- attempt"
+"""Starts the log line that separates one attempt's output from the next."""
+KEPT = "What it saved is safe: resume the run to go on from there."
+
+# Children of this whole process (pages make an executor on each rerun): polled, so that none stays a zombie.
+_children: dict[int, subprocess.Popen[bytes]] = {}
+_children_lock = threading.Lock()
+
+
+class LocalExecutor:
+    """Starts `command + (job id, '--home', home)` for one job of `home` at a time."""
+
+    def __init__(self, home: Path | str, command: Sequence[str] = WORKER) -> None:
+        self.store = Store(home)
+        self.home = self.store.home
+        self.command = tuple(command)
+
+    def submit(self, job_id: str) -> Job:
+        """Raises NotFound. Starts the job at once if it is its turn, else leaves it queued."""
+        self.store.job(job_id)
+        self.pump()
+        return self.store.job(job_id)
+
+    def pump(self) -> Job | None:
+        """Declare dead workers lost, then start the next job if nothing runs. Returns the job it started."""
+        self.check()
+        if not self.store.jobs(states=("queued",)):
+            return None  # pages pump every second: do not take the write lock for nothing
+        job = self.store.claim_next()
+        return None if job is None else self._start(job)
+
+    def check(self) -> list[Job]:
+        """Declare dead workers lost, start nothing. Returns the jobs that were lost."""
+        exits = _reap()
+        lost = []
+        for job in self.store.jobs(states=("running",)):
+            why = self._death(job, exits)
+            if why is None:
+                continue
+            try:
+                lost.append(self.store.lose(job.id, why, attempt=job.attempt))
+            except StateError:
+                continue  # it ended properly, or another process saw its death, since it was read
+        return lost
+
+    def stop(self, job_id: str) -> Job:
+        """Raises NotFound, and StateError when the job is neither queued nor running."""
+        self.check()
+        return self.store.request_stop(job_id)
+
+    def status(self, job_id: str) -> Job:
+        """Raises NotFound."""
+        self.check()
+        return self.store.job(job_id)
+
+    def log_path(self, job_id: str) -> Path:
+        return self.home / "logs" / f"{job_id}.log"
+
+    def _start(self, job: Job) -> Job:
+        path = self.log_path(job.id)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("ab", buffering=0) as log:
+                log.write(f"{ATTEMPT} {job.attempt}\n".encode())
+                child = subprocess.Popen(
+                    [*self.command, job.id, "--home", str(self.home)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    cwd=PROJECT,
+                    env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                    start_new_session=True,
+                )
+        except OSError as error:
+            return self.store.fail(job.id, f"The worker could not be started: {error}.")
+        with _children_lock:
+            _children[child.pid] = child
+        with contextlib.suppress(StateError):  # a quick worker has already ended the job
+            self.store.set_pid(job.id, child.pid, processes.started(child.pid))
+        return self.store.job(job.id)
+
+    def _death(self, job: Job, exits: dict[int, int]) -> str | None:
+        """Why a running job has no worker any more; None while it has one."""
+        if job.pid is None:
+            waited = time.time() - (job.heartbeat or 0.0)
+            if waited < START_SECONDS:
+                return None
+            return (
+                f"The worker never started; see its log {self.log_path(job.id)}. Resume the run to try again."
+            )
+        if processes.alive(job.pid, job.pid_started):
+            return None
+        code = exits.get(job.pid)
+        last = "" if code is not None and code < 0 else _last_line(self.log_path(job.id))
+        said = f" The last line of its log: {last}" if last else ""
+        return f"The worker ended without finishing{_how(code)}. {KEPT}{said}"
+
+
+def _reap() -> dict[int, int]:
+    """Collect this process's ended children: pid -> exit code."""
+    with _children_lock:
+        exits = {pid: child.poll() for pid, child in _children.items()}
+        ended = {pid: code for pid, code in exits.items() if code is not None}
+        for pid in ended:
+            del _children[pid]
+    return ended
+
+
+def _how(code: int | None) -> str:
+    if code is None:
+        return ""
+    if code == -signal.SIGKILL:
+        return " (killed by signal 9: by hand, or because memory ran out)"
+    return f" (killed by signal {-code})" if code < 0 else f" (exit code {code})"
+
+
+def _last_line(log: Path) -> str:
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 4096))
+            lines = file.read().decode(errors="replace").split("\n")
+    except OSError:
+        return ""
+    last = next((line.strip()[:300] for line in reversed(lines) if line.strip()), "")
+    return "" if last.startswith(ATTEMPT) else last

@@ -1,0 +1,123 @@
+"""What work leaves behind: metrics rows, events and dataset facts. `Store` adds the jobs they belong to.
+
+Each write is one transaction. Nothing here changes a job's state. No torch, no streamlit.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from advisor.errors import StateError
+from advisor.types import DatasetFacts, facts_from_json, to_json
+from training.records import METRICS, clean_metrics, dump, find_job, finite
+from training.schema import Database
+
+
+class Measurements(Database):
+    """Metrics, events and facts of one home; the base of `store.Store`."""
+
+    def add_metrics(self, job_id: str, row: int, values: Mapping[str, Any]) -> None:
+        """One row, one transaction. Numbers rise by 1 from 0; non-finite values become NULL and an event."""
+        unknown = sorted(set(values) - set(METRICS))
+        if unknown:
+            raise StateError(f"A metrics row has no column called {', '.join(unknown)}.")
+        clean, broken = clean_metrics(values)
+        with self._write() as db:
+            job = find_job(db, job_id)
+            last = db.execute('SELECT MAX("row") FROM metrics WHERE job = ?', (job_id,)).fetchone()[0]
+            expected = 0 if last is None else last + 1
+            if row != expected:
+                raise StateError(f"{job.noun} '{job.id}' expects metrics row {expected} next, not {row}.")
+            db.execute(
+                f'INSERT INTO metrics (job, "row", written, {", ".join(METRICS)})'
+                f" VALUES (?, ?, ?{', ?' * len(METRICS)})",
+                (job_id, row, time.time(), *(clean[name] for name in METRICS)),
+            )
+            if broken:
+                text = f"Not a finite number at row {row}: {', '.join(broken)}."
+                _insert_event(db, job_id, "bad", "non_finite", text, clean["seconds"], clean["epoch"])
+
+    def cut_metrics(self, job_id: str, first_row: int) -> int:
+        """A resumed worker takes back the rows from `first_row` on; returns how many went."""
+        with self._write() as db:
+            find_job(db, job_id)
+            gone = db.execute(
+                'DELETE FROM metrics WHERE job = ? AND "row" >= ?', (job_id, first_row)
+            ).rowcount
+            if gone:
+                db.execute("UPDATE jobs SET cuts = cuts + 1 WHERE id = ?", (job_id,))
+            return gone
+
+    def metrics(self, job_id: str, after: int = -1) -> list[dict[str, Any]]:
+        """Rows numbered above `after`, in order: 'row', 'written' (Unix time) and the columns of METRICS."""
+        with self._read() as db:
+            rows = db.execute(
+                'SELECT * FROM metrics WHERE job = ? AND "row" > ? ORDER BY "row"', (job_id, after)
+            ).fetchall()
+        return [{**_values(row), "lrs": json.loads(row["lrs"] or "[]")} for row in rows]
+
+    def add_event(
+        self,
+        job_id: str,
+        *,
+        level: str,
+        kind: str,
+        text: str,
+        seconds: float | None = None,
+        epoch: float | None = None,
+    ) -> None:
+        """level: 'info', 'caution' or 'bad'; seconds, epoch: where on the curves it belongs."""
+        with self._write() as db:
+            find_job(db, job_id)
+            _insert_event(db, job_id, level, kind, text, finite(seconds), finite(epoch))
+
+    def events(self, job_id: str, after: int = 0) -> list[dict[str, Any]]:
+        """Events with an 'id' above `after`, in order: id, time (Unix), level, kind, text, seconds, epoch."""
+        with self._read() as db:
+            rows = db.execute(
+                "SELECT * FROM events WHERE job = ? AND id > ? ORDER BY id", (job_id, after)
+            ).fetchall()
+        return [_values(row) for row in rows]
+
+    def save_facts(self, facts: DatasetFacts) -> None:
+        with self._write() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO facts (dataset_id, backbone, saved, facts) VALUES (?, ?, ?, ?)",
+                (facts.dataset_id, facts.backbone, time.time(), dump(to_json(facts))),
+            )
+
+    def facts(self, dataset_id: str, backbone: str) -> DatasetFacts | None:
+        """None when not measured yet, or measured by a version whose facts this one cannot read."""
+        with self._read() as db:
+            row = db.execute(
+                "SELECT facts FROM facts WHERE dataset_id = ? AND backbone = ?", (dataset_id, backbone)
+            ).fetchone()
+        try:
+            return None if row is None else facts_from_json(json.loads(row["facts"]))
+        except (KeyError, TypeError):
+            return None
+
+
+def _values(row: sqlite3.Row) -> dict[str, Any]:
+    values = dict(row)
+    del values["job"]
+    return values
+
+
+def _insert_event(
+    db: sqlite3.Connection,
+    job_id: str,
+    level: str,
+    kind: str,
+    text: str,
+    seconds: float | None,
+    epoch: float | None,
+) -> None:
+    db.execute(
+        "INSERT INTO events (job, time, level, kind, text, seconds, epoch) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (job_id, time.time(), level, kind, text, seconds, epoch),
+    )

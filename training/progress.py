@@ -1,0 +1,76 @@
+"""What a run says and remembers: the context it publishes through, its best weights, where it is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from torch import Tensor
+
+
+class Stop(Exception):
+    """The user asked to stop: training ends here, the best weights so far are kept."""
+
+
+class Context(Protocol):
+    """How the engine speaks to whoever runs it."""
+
+    def row(self, values: dict[str, Any]) -> None:
+        """One row of metrics, columns as in `store.add_metrics`."""
+
+    def event(self, level: str, kind: str, text: str, epoch: float | None = None) -> None:
+        """A sentence for the run's log ('info', 'caution' or 'bad')."""
+
+    def progress(self, fraction: float, doing: str, eta_s: float | None = None) -> None:
+        """How far the run is, 0-1, and what it is doing."""
+
+    def stop_requested(self) -> bool: ...
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Keep a checkpoint (tensors and plain values), replacing the last one whole."""
+
+
+@dataclass
+class Best:
+    """The best weights on validation so far: highest accuracy, then lowest loss."""
+
+    val_accuracy: float = -1.0
+    val_loss: float = math.inf
+    train_accuracy: float = 0.0
+    epoch: float = 0.0
+    boundary: int = 0
+    weights: dict[str, Tensor] = field(default_factory=dict)
+
+    def beaten_by(self, accuracy: float, loss: float) -> bool:
+        return (accuracy, -loss) > (self.val_accuracy, -self.val_loss)
+
+
+@dataclass
+class Position:
+    """Where a run is. Everything a checkpoint holds besides weights and optimizer."""
+
+    phase: int = 0
+    epoch: int = 0
+    """Within the phase."""
+    step: int = 0
+    """Within the epoch."""
+    rows: int = 0
+    """Metric rows published so far."""
+    images: int = 0
+    seconds: float = 0.0
+    cache_seconds: float = 0.0
+    loss_sum: float = 0.0
+    correct: int = 0
+    seen: int = 0
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What `fit` leaves: the backbone holds the best weights."""
+
+    best: Best
+    position: Position
+    epochs: float
+    stopped: bool
+    finished_early: bool

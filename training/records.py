@@ -1,0 +1,137 @@
+"""What the store hands out and takes in: the `Job` snapshot, and the cleaning of metrics and results.
+
+Pure conversions between rows, JSON and Python values; nothing here touches the database file.
+No torch, no streamlit.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from advisor.errors import NotFound
+from training.schema import TRANSITIONS, State
+
+METRICS: tuple[str, ...] = (
+    "phase", "epoch", "step", "seconds", "images", "train_loss", "train_accuracy", "val_loss", "val_accuracy",
+    "lrs", "boundary",
+)  # fmt: skip
+"""What a metrics row may hold, besides its number; absent is NULL."""
+WHOLE_NUMBERS = frozenset({"phase", "step", "images", "boundary"})
+
+
+@dataclass(frozen=True)
+class Job:
+    """One piece of background work as the store holds it; a snapshot, never updated in place."""
+
+    id: str
+    """8 characters a-z, 0-9."""
+    kind: str
+    """'profile' or 'train'; a 'train' job is what the pages call a run."""
+    dataset_id: str
+    config: dict[str, Any]
+    """Profile: {'backbone', 'seed'}; train: `to_json(RunConfig)`."""
+    state: State
+    created: float
+    """Unix time, as are `started` (of the first attempt), `finished` and `heartbeat`."""
+    started: float | None
+    finished: float | None
+    attempt: int
+    """How many times a worker was given this job; 0 = never."""
+    pid: int | None
+    """The worker's process while running, else None."""
+    pid_started: str | None
+    """When that process started (`executors.processes.started`): a reused pid does not match."""
+    heartbeat: float | None
+    stop_requested: bool
+    seconds: float
+    """Seconds worked, over all attempts."""
+    progress: float
+    """0 to 1."""
+    doing: str
+    eta_s: float | None
+    result: dict[str, Any] | None
+    error: str | None
+    group: str
+    position: float
+    """Order in the queue: smaller is earlier (profile jobs always go first)."""
+    cuts: int
+    """How often metrics rows were taken back; a reader who sees it change reads them again from the start."""
+
+    @property
+    def active(self) -> bool:
+        return self.state in ("queued", "running")
+
+    @property
+    def resumable(self) -> bool:
+        return "queued" in TRANSITIONS[self.state]
+
+    @property
+    def noun(self) -> str:
+        return "Run" if self.kind == "train" else "Profile job"
+
+
+COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(Job))
+
+
+def to_job(row: sqlite3.Row) -> Job:
+    values = {name: row[name] for name in COLUMNS}
+    values["config"] = json.loads(row["config"])
+    values["result"] = None if row["result"] is None else json.loads(row["result"])
+    values["stop_requested"] = bool(row["stop_requested"])
+    return Job(**values)
+
+
+def find_job(db: sqlite3.Connection, job_id: str) -> Job:
+    row = db.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
+    if row is None:
+        raise NotFound(
+            f"There is no run '{job_id}' in this home: `python -m training runs` lists those that exist."
+        )
+    return to_job(row)
+
+
+def finite(value: Any) -> float | None:
+    number = None if value is None else float(value)
+    return number if number is not None and math.isfinite(number) else None
+
+
+def clean_metrics(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Every column as SQLite takes it (any number type will do), and the names of those not finite."""
+    clean: dict[str, Any] = dict.fromkeys(METRICS)
+    broken: list[str] = []
+    for name, value in values.items():
+        if value is None:
+            continue
+        parts = [finite(part) for part in value] if name == "lrs" else [finite(value)]
+        if None in parts:
+            broken.append(name)
+        if name == "lrs":
+            clean[name] = json.dumps(parts)
+        elif parts[0] is not None:
+            clean[name] = int(parts[0]) if name in WHOLE_NUMBERS else parts[0]
+    return clean, broken
+
+
+def dump(value: Any) -> str:
+    return json.dumps(_plain(value), allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no NaN and knows no numpy: non-finite numbers become null, other number types plain ones."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, (bool, str)) or value is None:
+        return value
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "item"):  # a numpy or torch scalar
+        return _plain(value.item())
+    return finite(value) if isinstance(value, float) else value

@@ -1,0 +1,118 @@
+"""A training job from configuration to result: what the worker does for a job of kind 'train'."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from advisor.ingest import load_dataset
+from advisor.types import RunConfig, run_config_from_json
+from training import devices, frozen
+from training.backbones import Backbone, build
+from training.checkpoint import read_checkpoint, write_weights, write_whole
+from training.engine import Fit
+from training.images import ImageData
+from training.prefix import PrefixCache
+from training.progress import Fitted
+
+if TYPE_CHECKING:
+    from training.store import Job, Store
+    from training.worker import StoreContext
+
+
+def train(job: Job, context: StoreContext, store: Store, home: Path) -> tuple[dict[str, Any], bool]:
+    """Train, judge once on the test images, write weights and predictions; returns (result, stopped early by hand)."""
+    config = run_config_from_json(job.config)
+    folder = home / "runs" / job.id
+    device = devices.pick()
+    ref = load_dataset(home, config.dataset_id)
+    backbone = build(
+        config.strategy.backbone, len(ref.classes), pretrained=config.strategy.pretrained, seed=config.seed
+    ).to(device)
+    if backbone.weights_id == "random":
+        backbone.weights_id = f"random-{config.seed}"
+    assert backbone.preprocessing is not None
+    cache = home / "cache" / ref.id
+
+    def reading(done: int, total: int) -> None:
+        context.progress(0.0, f"Reading images, {done:,} of {total:,}")
+
+    data = ImageData(ref, cache, backbone.preprocessing, config.split_seed, reading)
+    precision = _precision(folder, backbone, data, device, home)
+    prefix = PrefixCache(backbone, data, device, precision, cache)
+    resume = read_checkpoint(folder / "checkpoint.pt") if job.attempt > 1 else None
+    store.cut_metrics(job.id, resume["position"]["rows"] if resume else 0)
+    if job.attempt > 1:
+        where = f"at {resume['position']['seconds']:.0f} s" if resume else "from the beginning (no checkpoint yet)"
+        context.event("info", "resumed", f"Resumed {where} (attempt {job.attempt}).")
+    budget_s = config.minutes * 60 if config.minutes else None
+    fit = Fit(
+        config.strategy, backbone, data, context,
+        seed=config.seed, device=device, prefix=prefix, budget_s=budget_s, resume=resume,
+    )  # fmt: skip
+    fitted = fit.run()
+    result = _finish(config, fit, fitted, data, backbone, folder, home, context)
+    result.update(device=devices.hardware(device).name, precision=precision, finished_at=time.time())
+    return result, fitted.stopped
+
+
+def _precision(folder: Path, backbone: Backbone, data: ImageData, device: Any, home: Path) -> str:
+    """Chosen once per run and written down, so that a resumed run computes as the first attempt did."""
+    note = folder / "runtime.json"
+    if note.exists():
+        return str(json.loads(note.read_text())["precision"])
+    example = data.batch(np.resize(data.rows["train"], frozen.BATCH), 0)
+    precision = frozen.choose_precision(backbone, device, example, home)
+    write_whole(note, json.dumps({"precision": precision}).encode())
+    return precision
+
+
+def _finish(
+    config: RunConfig,
+    fit: Fit,
+    fitted: Fitted,
+    data: ImageData,
+    backbone: Backbone,
+    folder: Path,
+    home: Path,
+    context: StoreContext,
+) -> dict[str, Any]:
+    """The result as described in `compare.py`; test figures are None when there is no best yet or no test image."""
+    best, strategy = fitted.best, config.strategy
+    lowest = min(phase.boundary for phase in strategy.phases)
+    trainable = sum(p.numel() for stage in backbone.stage_modules()[lowest:] for p in stage.parameters())
+    result: dict[str, Any] = {
+        "val_accuracy": best.val_accuracy, "val_loss": best.val_loss, "train_accuracy": best.train_accuracy,
+        "best_epoch": best.epoch, "epochs": fitted.epochs, "cache_seconds": fitted.position.cache_seconds,
+        "trainable_params": trainable, "total_params": sum(p.numel() for p in backbone.parameters()),
+        "stopped_early": fitted.stopped or fitted.finished_early,
+    }  # fmt: skip
+    if best.val_accuracy < 0:
+        return {**result, "val_accuracy": None, "val_loss": None, "seconds": context.seconds,
+                "note": "Stopped before the first epoch ended: there are no weights to keep."}  # fmt: skip
+    context.progress(1.0, "Judging once on the test images")
+    rows = data.rows["test"]
+    probabilities = fit.predict(rows)
+    predicted = probabilities.argmax(1)
+    truth = data.labels[rows]
+    correct = int((predicted == truth).sum())
+    table = io.StringIO()
+    writer = csv.writer(table)
+    writer.writerow(["path", "label", "predicted", "confidence"])
+    for i, row in enumerate(rows):
+        writer.writerow([data.paths[row], int(truth[i]), int(predicted[i]), round(float(probabilities[i].max()), 6)])
+    write_whole(folder / "test_predictions.csv", table.getvalue().encode())
+    digest = write_weights(folder / "best.safetensors", backbone.state_dict())
+    (folder / "checkpoint.pt").unlink(missing_ok=True) if not fitted.stopped else None
+    result.update(
+        test_accuracy=correct / len(rows) if len(rows) else None, test_correct=correct, test_total=len(rows),
+        weights_sha256=digest, weights=str((folder / "best.safetensors").relative_to(home)),
+        predictions=str((folder / "test_predictions.csv").relative_to(home)), seconds=context.seconds,
+    )  # fmt: skip
+    return result

@@ -1,0 +1,226 @@
+"""The truth on disk: jobs, their states, metrics, events and facts, in `THAW_HOME/thaw.db` (SQLite, WAL).
+
+Every screen, terminal and worker reads and writes through `Store`; only this file changes a job's state, and
+only along `schema.TRANSITIONS`. Safe from several processes and threads: each write is one transaction.
+It starts no process, loads no model and knows no screen. No torch, no streamlit.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import sqlite3
+import string
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from advisor.errors import StateError
+from training import schema
+from training.measurements import Measurements
+from training.records import METRICS, Job, dump, find_job, finite, to_job
+from training.schema import JOB_KINDS, STATES, State
+
+__all__ = ["JOB_KINDS", "METRICS", "STATES", "Job", "Store"]
+
+ALPHABET = string.ascii_lowercase + string.digits
+
+
+class Store(Measurements):
+    """The database of one home. Opens on first use; cheap to create, shared between threads at will."""
+
+    # -- jobs: reading ------------------------------------------------------------------------------
+
+    def job(self, job_id: str) -> Job:
+        """Raises NotFound."""
+        with self._read() as db:
+            return find_job(db, job_id)
+
+    def jobs(
+        self,
+        kind: str | None = None,
+        dataset_id: str | None = None,
+        states: Iterable[str] | None = None,
+        group: str | None = None,
+    ) -> list[Job]:
+        """Newest first; each argument that is given narrows the list."""
+        where, values = ["1"], []
+        for column, wanted in (("kind", kind), ("dataset_id", dataset_id), ('"group"', group)):
+            if wanted is not None:
+                where.append(f"{column} = ?")
+                values.append(wanted)
+        if states is not None:
+            chosen = list(states)
+            where.append(f"state IN ({','.join('?' * len(chosen))})")
+            values.extend(chosen)
+        with self._read() as db:
+            rows = db.execute(
+                f"SELECT * FROM jobs WHERE {' AND '.join(where)} ORDER BY created DESC, rowid DESC", values
+            ).fetchall()
+        return [to_job(row) for row in rows]
+
+    def queue(self) -> list[Job]:
+        """What runs, then what waits, in the order in which it will start."""
+        with self._read() as db:
+            rows = db.execute(
+                "SELECT * FROM jobs WHERE state IN ('running', 'queued')"
+                " ORDER BY state = 'running' DESC, kind = 'profile' DESC, position"
+            ).fetchall()
+        return [to_job(row) for row in rows]
+
+    # -- jobs: state changes ------------------------------------------------------------------------
+
+    def create_job(self, kind: str, dataset_id: str, config: Mapping[str, Any], *, group: str = "") -> Job:
+        """A new job at the end of the queue."""
+        if kind not in JOB_KINDS:
+            raise StateError(
+                f"There is no kind of job called '{kind}'; choose one of {', '.join(JOB_KINDS)}."
+            )
+        with self._write() as db:
+            job_id = _new_id(db)
+            db.execute(
+                'INSERT INTO jobs (id, kind, dataset_id, config, state, created, "group", position)'
+                " VALUES (?, ?, ?, ?, 'queued', ?, ?, ?)",
+                (job_id, kind, dataset_id, dump(dict(config)), time.time(), group, _last_position(db)),
+            )
+            return find_job(db, job_id)
+
+    def claim_next(self) -> Job | None:
+        """If nothing runs, the first queued job becomes 'running' (attempt + 1); else None."""
+        with self._write() as db:
+            if db.execute("SELECT 1 FROM jobs WHERE state = 'running'").fetchone():
+                return None
+            first = db.execute(
+                "SELECT id FROM jobs WHERE state = 'queued' ORDER BY kind = 'profile' DESC, position LIMIT 1"
+            ).fetchone()
+            if first is None:
+                return None
+            now = time.time()
+            job = find_job(db, first["id"])
+            return _move(
+                db, job.id, "running", attempt=job.attempt + 1, started=job.started or now, heartbeat=now,
+                stop_requested=0, finished=None, result=None, error=None, doing="Starting",
+            )  # fmt: skip
+
+    def set_pid(self, job_id: str, pid: int, pid_started: str | None) -> None:
+        """Name the one process that works on a running job. Raises StateError when another one holds it."""
+        with self._write() as db:
+            job = _running(db, job_id)
+            if job.pid is not None and (job.pid, job.pid_started) != (pid, pid_started):
+                raise StateError(f"{job.noun} '{job.id}' is already being worked on by process {job.pid}.")
+            db.execute(
+                "UPDATE jobs SET pid = ?, pid_started = ?, heartbeat = ? WHERE id = ?",
+                (pid, pid_started, time.time(), job_id),
+            )
+
+    def beat(
+        self,
+        job_id: str,
+        *,
+        progress: float | None = None,
+        doing: str | None = None,
+        eta_s: float | None = None,
+        seconds: float | None = None,
+    ) -> bool:
+        """The worker's sign of life; what is not given stays as it was. Returns whether a stop was requested.
+
+        Raises StateError when the job no longer runs (it was declared lost): the worker must then end.
+        """
+        share = finite(progress)
+        with self._write() as db:
+            job = _running(db, job_id)
+            db.execute(
+                "UPDATE jobs SET heartbeat = ?, progress = COALESCE(?, progress), doing = COALESCE(?, doing),"
+                " eta_s = COALESCE(?, eta_s), seconds = COALESCE(?, seconds) WHERE id = ?",
+                (
+                    time.time(),
+                    None if share is None else min(max(share, 0.0), 1.0),
+                    doing, finite(eta_s), finite(seconds), job_id,
+                ),
+            )  # fmt: skip
+            return job.stop_requested
+
+    def finish(self, job_id: str, result: Mapping[str, Any]) -> Job:
+        with self._write() as db:
+            return _move(db, job_id, "finished", result=dump(dict(result)), progress=1.0)
+
+    def fail(self, job_id: str, error: str) -> Job:
+        with self._write() as db:
+            return _move(db, job_id, "failed", error=error)
+
+    def stopped(self, job_id: str, result: Mapping[str, Any] | None) -> Job:
+        """The worker obeyed a stop; `result` describes the best checkpoint, None when there is none yet."""
+        with self._write() as db:
+            return _move(db, job_id, "stopped", result=None if result is None else dump(dict(result)))
+
+    def lose(self, job_id: str, why: str, *, attempt: int | None = None) -> Job:
+        """The worker is gone. With `attempt`, refuses (StateError) when a newer attempt has begun since."""
+        with self._write() as db:
+            job = find_job(db, job_id)
+            if attempt is not None and job.attempt != attempt:
+                raise StateError(
+                    f"{job.noun} '{job.id}' has been started again since (attempt {job.attempt})."
+                )
+            return _move(db, job_id, "lost", error=why)
+
+    def request_stop(self, job_id: str) -> Job:
+        """A queued job is stopped at once; a running one is asked to save its best and end."""
+        with self._write() as db:
+            job = find_job(db, job_id)
+            if job.state != "running":
+                return _move(db, job_id, "stopped")
+            db.execute("UPDATE jobs SET stop_requested = 1 WHERE id = ?", (job_id,))
+            return find_job(db, job_id)
+
+    def requeue(self, job_id: str) -> Job:
+        """Back into the queue, at its end, to be resumed. Metrics, progress and result so far are kept."""
+        with self._write() as db:
+            return _move(
+                db, job_id, "queued", stop_requested=0, error=None, finished=None, position=_last_position(db)
+            )
+
+    def delete_job(self, job_id: str) -> None:
+        """Forget a job that is not active, with its metrics, events, log and run folder."""
+        with self._write() as db:
+            job = find_job(db, job_id)
+            if job.active:
+                raise StateError(
+                    f"{job.noun} '{job.id}' is {job.state} and cannot be deleted: stop it first."
+                )
+            db.execute("DELETE FROM jobs WHERE id = ?", (job_id,))
+        shutil.rmtree(self.home / "runs" / job_id, ignore_errors=True)
+        (self.home / "logs" / f"{job_id}.log").unlink(missing_ok=True)
+
+
+def _running(db: sqlite3.Connection, job_id: str) -> Job:
+    job = find_job(db, job_id)
+    if job.state != "running":
+        raise StateError(f"{job.noun} '{job.id}' is {job.state}, not running: its worker has to end.")
+    return job
+
+
+def _move(db: sqlite3.Connection, job_id: str, to: State, **changes: Any) -> Job:
+    """The one place where a state changes."""
+    job = find_job(db, job_id)
+    if to not in schema.TRANSITIONS[job.state]:
+        raise StateError(
+            f"{job.noun} '{job.id}' is {job.state} and cannot be {schema.ATTEMPTED[to]}:"
+            f" {schema.NEXT_STEP[job.state]}."
+        )
+    changes = {"doing": "", **changes, "state": to, "eta_s": None, "pid": None, "pid_started": None}
+    if to not in ("queued", "running"):
+        changes["finished"] = time.time()
+    assignments = ", ".join(f"{column} = ?" for column in changes)
+    db.execute(f"UPDATE jobs SET {assignments} WHERE id = ?", (*changes.values(), job_id))
+    return find_job(db, job_id)
+
+
+def _new_id(db: sqlite3.Connection) -> str:
+    while True:
+        job_id = "".join(secrets.choice(ALPHABET) for _ in range(8))
+        if db.execute("SELECT 1 FROM jobs WHERE id = ?", (job_id,)).fetchone() is None:
+            return job_id
+
+
+def _last_position(db: sqlite3.Connection) -> float:
+    return float(db.execute("SELECT COALESCE(MAX(position), 0) + 1 FROM jobs").fetchone()[0])

@@ -1,0 +1,139 @@
+"""Jobs, facts and comparisons as JSON documents and as lines to read: what the terminal commands print.
+
+Pure formatting: nothing here opens a store or starts anything. No torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from advisor.types import DatasetFacts, DatasetRef, Recommendation
+from advisor.words import counted, duration, listing, percent
+from training.compare import Comparison
+from training.stats import wilson
+from training.store import Job
+
+COPIED = (
+    "test_accuracy", "test_correct", "test_total", "val_accuracy", "val_loss", "train_accuracy", "best_epoch",
+    "epochs", "cache_seconds", "trainable_params", "total_params", "stopped_early", "device", "precision",
+    "weights_sha256", "note",
+)  # fmt: skip
+"""What a run's document takes from its result as it is (None when the result has no such value)."""
+
+
+def run_document(home: Path, job: Job) -> dict[str, Any]:
+    """One run as the `--json` document of fit, resume, stop and (with 'id') runs: always the same keys."""
+    strategy = job.config.get("strategy") or {}
+    result = job.result or {}
+    weights = result.get("weights")
+    return {
+        "run_id": job.id,
+        "state": job.state,
+        "strategy": strategy.get("kind"),
+        "backbone": strategy.get("backbone") or job.config.get("backbone"),
+        "dataset_id": job.dataset_id,
+        "seed": job.config.get("seed"),
+        "minutes": job.config.get("minutes"),
+        "group": job.group,
+        "created": job.created,
+        "attempt": job.attempt,
+        "progress": job.progress,
+        "eta_s": job.eta_s,
+        "stop_requested": job.stop_requested,
+        "seconds": result.get("seconds") or job.seconds,
+        **{key: result.get(key) for key in COPIED},
+        "weights": str(home / weights) if weights else None,
+        "error": job.error,
+    }
+
+
+def run_lines(home: Path, job: Job) -> list[str]:
+    document = run_document(home, job)
+    lines = [f"Run {job.id}: {job.state} after {duration(document['seconds'])}."]
+    if document["test_total"]:
+        accuracy = wilson(document["test_correct"], document["test_total"])
+        lines.append(f"Test accuracy {percent(accuracy)}, {accuracy.how}.")
+    if document["weights"]:
+        lines.append(f"Best weights: {document['weights']}")
+    return lines
+
+
+def runs_lines(documents: Sequence[dict[str, Any]], created: Sequence[str]) -> list[str]:
+    """The table of `runs`; `created` holds one date per run, as text."""
+    if not documents:
+        return ["No runs yet. Start one: python -m training fit PATH --strategy linear_probe"]
+    heads = ("run", "state", "strategy", "backbone", "test", "time", "dataset", "created")
+    rows = [
+        (d["id"], _state(d), d["strategy"], d["backbone"], percent(d["test_accuracy"]),
+         duration(d["seconds"]), d["dataset_id"], when)
+        for d, when in zip(documents, created, strict=True)
+    ]  # fmt: skip
+    return table(heads, rows)
+
+
+def _state(document: dict[str, Any]) -> str:
+    if document["state"] != "running":
+        return str(document["state"])
+    return f"running {document['progress']:.0%}"
+
+
+def facts_lines(ref: DatasetRef, facts: DatasetFacts | None) -> list[str]:
+    if facts is None:
+        return [f"Dataset {ref.id}: not measured."]
+    lines = [
+        f"Dataset {ref.id}: {counted(facts.train_images, 'image')} to train and validate on,"
+        f" {facts.test_images:,} to test, {counted(len(facts.classes), 'class', 'classes')}.",
+        f"Ready-made accuracy: {percent(facts.ready_made)}, where guessing gets {percent(facts.chance)}.",
+    ]
+    for text, speed in (
+        ("Forward", facts.forward_images_per_s),
+        ("Training the whole backbone", facts.train_images_per_s),
+    ):
+        if speed is not None:
+            lines.append(f"{text}: {speed:,.0f} images/s.")
+    if facts.seconds is not None:
+        lines.append(f"Measured in {duration(facts.seconds)}.")
+    return lines
+
+
+def advice_lines(advice: Recommendation) -> list[str]:
+    lines = [advice.sentence, *(f"- {reason}" for reason in advice.reasons)]
+    lines += [f"! {warning}" for warning in advice.warnings]
+    lines += ["", *(f"{answer.rulebook}: {answer.says}" for answer in advice.answers), ""]
+    candidates = (advice.best, *advice.alternatives)
+    heads = ("strategy", "time", "accuracy", "trained parameters")
+    rows = [
+        (c.strategy.kind, duration(c.seconds), percent(c.accuracy), f"{c.trainable_params:,}")
+        for c in candidates
+    ]
+    lines += table(heads, rows)
+    return lines + [f"{what_if.change}: {what_if.says}" for what_if in advice.would_change]
+
+
+def comparison_lines(comparison: Comparison) -> list[str]:
+    heads = ("run", "strategy", "state", "test", "time", "trained parameters", "epochs to 90%", "overfit gap")
+    rows = [
+        (row.run_id, row.label, row.state, percent(row.test_accuracy), duration(row.seconds),
+         _known(row.trainable_params, ","), _known(row.epochs_to_90, "g"), _known(row.overfit_gap, "+.1%"))
+        for row in comparison.rows
+    ]  # fmt: skip
+    lines = [*table(heads, rows), "", comparison.verdict, *comparison.notes]
+    if comparison.differs:
+        lines.append(f"They differ in {listing(list(comparison.differs))}.")
+    return lines
+
+
+def _known(value: float | None, style: str) -> str:
+    return "unknown" if value is None else format(value, style)
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Left-aligned columns, two spaces apart."""
+    widths = [max(len(line[i]) for line in (heads, *rows)) for i in range(len(heads))]
+    lines = (
+        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True))
+        for line in (heads, *rows)
+    )
+    return [line.rstrip() for line in lines]

@@ -1,0 +1,157 @@
+"""One process, one job: `python -m training.worker JOB_ID --home HOME`.
+
+The job has been claimed already (state 'running'); this process says who it is before torch is imported, works,
+and leaves exactly one end state. Its last act is to start whatever waits next, so that a queue drains with no
+page open.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from advisor.errors import StateError, ThawError
+from training.executors import executor
+from training.executors.processes import started
+from training.store import Job, Store
+
+BEAT_EVERY_S = 0.4
+
+
+class StopRequested(Exception):
+    """Raised inside a profile when the user cancels it."""
+
+
+class StoreContext:
+    """What the engine publishes, written to the store: it implements `engine.Context`."""
+
+    def __init__(self, store: Store, job: Job, folder: Path) -> None:
+        self._store, self._job, self._folder = store, job, folder
+        self._fraction, self._doing, self._eta = job.progress, "Starting", None
+        self._before, self._began = job.seconds, time.perf_counter()
+        self._stop = threading.Event()
+        self._over = threading.Event()
+        self._told = 0.0
+        self._pulse = threading.Thread(target=self._beat_on, daemon=True)
+        self._pulse.start()
+
+    @property
+    def seconds(self) -> float:
+        """Seconds worked on this job, over all attempts."""
+        return self._before + time.perf_counter() - self._began
+
+    def row(self, values: dict[str, Any]) -> None:
+        self._store.add_metrics(self._job.id, values["row"], {k: v for k, v in values.items() if k != "row"})
+
+    def event(self, level: str, kind: str, text: str, epoch: float | None = None) -> None:
+        self._store.add_event(
+            self._job.id, level=level, kind=kind, text=text, seconds=self.seconds, epoch=epoch
+        )
+
+    def progress(self, fraction: float, doing: str, eta_s: float | None = None) -> None:
+        self._fraction, self._doing, self._eta = fraction, doing, eta_s  # type: ignore[assignment]
+        if time.perf_counter() - self._told > BEAT_EVERY_S:
+            self._tell()
+
+    def tell(self, fraction: float, doing: str, eta_s: float | None) -> None:
+        """`progress` for a profile: raises StopRequested as well."""
+        self.progress(fraction, doing, eta_s)
+        if self.stop_requested():
+            raise StopRequested
+
+    def stop_requested(self) -> bool:
+        return self._stop.is_set()
+
+    def request_stop(self) -> None:
+        self._stop.set()
+
+    def save(self, state: dict[str, Any]) -> None:
+        from training.checkpoint import write_checkpoint
+
+        write_checkpoint(self._folder / "checkpoint.pt", state)
+
+    def close(self) -> None:
+        self._over.set()
+        self._pulse.join(timeout=5)
+
+    def _tell(self) -> None:
+        self._told = time.perf_counter()
+        stop = self._store.beat(
+            self._job.id, progress=self._fraction, doing=self._doing, eta_s=self._eta, seconds=self.seconds
+        )
+        if stop:
+            self._stop.set()
+
+    def _beat_on(self) -> None:
+        """A sign of life also while one long step runs. Ends the process when the job was taken away from it."""
+        while not self._over.wait(BEAT_EVERY_S):
+            try:
+                self._tell()
+            except StateError as error:
+                if not self._over.is_set():
+                    print(f"{error}", file=sys.stderr, flush=True)
+                    os._exit(3)
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m training.worker", description=__doc__)
+    parser.add_argument("job")
+    parser.add_argument("--home", type=Path, required=True)
+    options = parser.parse_args(argv)
+    store = Store(options.home)
+    job = store.job(options.job)
+    store.set_pid(job.id, os.getpid(), started(os.getpid()))
+    context = StoreContext(store, job, options.home / "runs" / job.id)
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: context.request_stop())
+    try:
+        _work(store, job, context, options.home)
+    finally:
+        context.close()
+        executor(options.home).pump()
+    return 0
+
+
+def _work(store: Store, job: Job, context: StoreContext, home: Path) -> None:
+    try:
+        if job.kind == "profile":
+            from advisor.ingest import load_dataset
+            from advisor.types import to_json
+            from training.probes import profile
+
+            facts = profile(load_dataset(home, job.dataset_id), job.config["backbone"], home, context.tell)
+            store.save_facts(facts)
+            context.close()
+            store.finish(job.id, to_json(facts))
+        else:
+            from training.runs import train
+
+            result, stopped = train(job, context, store, home)
+            context.close()
+            (store.stopped if stopped else store.finish)(job.id, result)
+    except StopRequested:
+        context.close()
+        store.stopped(job.id, None)
+    except ThawError as error:
+        context.close()
+        store.fail(job.id, str(error))
+    except MemoryError:
+        context.close()
+        store.fail(job.id, "The machine ran out of memory; use a smaller batch or backbone, or free some memory.")
+    except Exception as error:
+        # The boundary of the process: whatever it was, the page must show it and the log keep the details.
+        traceback.print_exc()
+        context.close()
+        log = home / "logs" / f"{job.id}.log"
+        store.fail(job.id, f"The worker met an unexpected {type(error).__name__}: {error}. Details are in {log}.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

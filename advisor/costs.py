@@ -36,6 +36,10 @@ class Sizes:
         test = round(train_images * TEST_SHARE) if test_images is None else test_images
         return cls(fit=train_images - val, val=val, test=test, classes=classes)
 
+PROFILED_STAGES = (0, 2)
+"""A profile stores the plain activations at these many stages below the head: what a linear probe and the
+default partial fine-tune read."""
+
 
 def cost_at(costs: tuple[StageCost, ...], boundary: int) -> StageCost | None:
     """The cost at a boundary: measured, or read off the line between its two measured neighbours."""
@@ -62,28 +66,29 @@ def cost_at(costs: tuple[StageCost, ...], boundary: int) -> StageCost | None:
 def price(strategy: Strategy, sizes: Sizes, costs: tuple[StageCost, ...]) -> tuple[float, float] | None:
     """(total, of these for filling caches) in seconds; None where a boundary's cost is unknown.
 
-    A cache holds, per boundary above 0, every training image with its views (a solver phase reads the plain
-    one only), the validation and the test images. At boundary 0 nothing is cached: every epoch runs the whole
-    backbone.
+    Caches are filled by one pass per view, up to the highest boundary that reads it: the plain view of all
+    images, augmented views of the training images. The plain pass is free where the profile that measured
+    `costs` has made it. At boundary 0 nothing is cached: every epoch runs the whole backbone.
     """
-    training, caches, cost = 0.0, dict[int, float](), None
+    training, priced = 0.0, dict[int, StageCost]()
     for phase in strategy.phases:
         cost = cost_at(costs, phase.boundary)
         if cost is None:
             return None
+        priced[phase.boundary] = cost
         if phase.optimizer == "adamw":
-            views = strategy.views
             training += phase.epochs * (sizes.fit * cost.train_s + sizes.val * cost.eval_s)
         else:
-            views = 0
             training += phase.epochs * sizes.fit * sizes.classes * LBFGS_S + sizes.val * cost.eval_s
-        if phase.boundary > 0:
-            filled = (sizes.fit * (1 + views) + sizes.val + sizes.test) * cost.below_s
-            caches[phase.boundary] = max(filled, caches.get(phase.boundary, 0.0))
-    if cost is not None:
-        training += sizes.test * cost.eval_s
-    cached = sum(caches.values())
-    return cached + training, cached
+    training += sizes.test * priced[strategy.phases[-1].boundary].eval_s
+    head = costs[-1].boundary
+    made = {head - stages for stages in PROFILED_STAGES}
+    cached = {b: cost.below_s for b, cost in priced.items() if b > 0}
+    descended = {p.boundary for p in strategy.phases if p.optimizer == "adamw" and p.boundary > 0}
+    plain = max((s for b, s in cached.items() if b not in made), default=0.0)
+    augmented = max((cached[b] for b in descended), default=0.0)
+    filling = plain * (sizes.fit + sizes.val + sizes.test) + augmented * sizes.fit * strategy.views
+    return filling + training, filling
 
 
 def estimate_seconds(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from advisor.catalog import BackboneCard
-from advisor.costs import Sizes, estimate_seconds, price
+from advisor.costs import PROFILED_STAGES, Sizes, estimate_seconds, price
 from advisor.errors import PlanError
 from advisor.types import KINDS, Kind, Phase, StageCost, Strategy
 
@@ -52,10 +52,10 @@ class Recipe:
 
 
 RECIPES: dict[Kind, Recipe] = {
-    # Full-batch logistic regression on cached features. Its 'learning rate' is the solver's own step, 1; 60
-    # passes walk its path of L2 strengths (ours, to be measured), so there is no weight decay to set.
+    # Full-batch logistic regression on cached features. The solver has no learning rate; its 60 passes walk a
+    # path of L2 strengths (ours, to be measured), so there is no weight decay to set either.
     "linear_probe": Recipe(
-        lr_head=1.0, lr_stage=0.0, decay=1.0, steps=0, epochs=(60, 60), views=0, weight_decay=0.0,
+        lr_head=0.0, lr_stage=0.0, decay=1.0, steps=0, epochs=(60, 60), views=0, weight_decay=0.0,
         optimizer="lbfgs", schedule="constant",
     ),
     # Rates: ours, to be measured; the head at 10x the stages as textbooks have it, decay 0.75 as timm's layer
@@ -87,7 +87,7 @@ RECIPES: dict[Kind, Recipe] = {
     ),
 }  # fmt: skip
 
-PARTIAL_STAGES = 2
+PARTIAL_STAGES = PROFILED_STAGES[-1]
 """Stages below the head that 'partial' trains by default: in EfficientNet-Lite all at the last resolution."""
 GRADUAL_STAGES = 3
 """Stages that 'gradual' thaws one by one before it thaws everything at once."""
@@ -254,13 +254,14 @@ def trainable_params(strategy: Strategy, card: BackboneCard, classes: int) -> in
 
 
 def stage_lrs(strategy: Strategy, card: BackboneCard) -> tuple[float, ...]:
-    """Peak learning rate per stage over the run, the head last; 0 = never trained.
+    """Peak learning rate per stage over the run, the head last; 0 = never trained by gradient descent.
 
-    A solver has no learning rate: a head that nothing but a solver trains shows the solver's step, 1.
+    A head that only a solver trains has no learning rate: 0. `state_at` says whether a stage is trained.
     """
-    by_gradient = [phase for phase in strategy.phases if phase.optimizer == "adamw"]
     peaks = [0.0] * (card.head + 1)
-    for phase in by_gradient or strategy.phases:
+    for phase in strategy.phases:
+        if phase.optimizer != "adamw":
+            continue
         peaks[card.head] = max(peaks[card.head], phase.lr_head)
         for stage in range(phase.boundary, card.head):
             depth = card.head - 1 - stage

@@ -12,7 +12,9 @@ from advisor.errors import DataError
 from training.splits import make_split
 
 
-def table(labels: list[int], splits: list[str] | None = None, digests: list[str] | None = None) -> pd.DataFrame:
+def table(
+    labels: list[int], splits: list[str] | None = None, digests: list[str] | None = None
+) -> pd.DataFrame:
     rows = range(len(labels))
     return pd.DataFrame(
         {

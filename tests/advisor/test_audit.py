@@ -1,0 +1,111 @@
+"""Each fault is found, named in a sentence and given a remedy; clean data gets one good word."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from PIL import Image
+
+from advisor.audit import AuditReport, audit
+from advisor.ingest import import_path
+
+
+@pytest.fixture
+def check(home, tmp_path):
+    def run() -> AuditReport:
+        return audit(import_path(tmp_path / "p", home))
+
+    return run
+
+
+def only(report: AuditReport, kind: str):
+    found = [finding for finding in report.findings if finding.kind == kind]
+    assert len(found) == 1, [finding.kind for finding in report.findings]
+    return found[0]
+
+
+def test_clean_data(check, image_folder, tmp_path):
+    image_folder(tmp_path / "p", per_class=12)
+    report = check()
+    assert [(one.kind, one.severity) for one in report.findings] == [("clean", "good")]
+    assert report.findings[0].detail.startswith("24 images in 2 classes: all readable")
+    assert report.worst == "good"
+
+
+@pytest.mark.parametrize(("factor", "severity"), [(2, None), (3, "caution"), (10, "bad")])
+def test_imbalance(check, image_folder, tmp_path, factor, severity):
+    image_folder(tmp_path / "p", classes=("ants",), per_class=10 * factor)
+    image_folder(tmp_path / "p", classes=("bees",), per_class=10, seed=1)
+    report = check()
+    if severity is None:
+        assert report.findings[0].kind == "clean"
+    else:
+        found = only(report, "imbalance")
+        assert (found.severity, found.title) == (severity, f"Classes differ {factor}.0 : 1 in size")
+        assert f"Always answering 'ants' would already be right {factor / (factor + 1):.0%}" in found.detail
+
+
+@pytest.mark.parametrize(("count", "severity"), [(9, "caution"), (3, "caution"), (2, "bad")])
+def test_classes_too_small_to_split(check, image_folder, tmp_path, count, severity):
+    image_folder(tmp_path / "p", classes=("ants", "bees"), per_class=count)
+    found = only(check(), "tiny_class")
+    assert (found.severity, found.title) == (severity, "2 classes with fewer than 10 images")
+    assert f"ants ({count}), bees ({count})" in found.detail
+
+
+def test_copies_and_two_labels(check, image_folder, tmp_path):
+    folder = image_folder(tmp_path / "p", per_class=12)
+    shutil.copy(folder / "ants/000.png", folder / "ants/copy.png")
+    shutil.copy(folder / "bees/001.png", folder / "ants/torn.png")
+    report = check()
+    copies = only(report, "duplicate")
+    assert (copies.severity, copies.title, copies.paths) == (
+        "caution",
+        "1 copy of other images",
+        ("ants/copy.png",),
+    )
+    torn = only(report, "two_labels")
+    assert (torn.severity, torn.title) == ("bad", "1 image is in more than one class")
+    assert torn.paths == ("ants/torn.png", "bees/001.png")
+    assert report.findings[0] is torn, "bad ones come first"
+
+
+def test_leaks_across_given_splits(check, image_folder, tmp_path):
+    folder = image_folder(tmp_path / "p", split={"train": 12, "val": 10, "test": 10})
+    shutil.copy(folder / "train/ants/000.png", folder / "test/ants/leak.png")
+    shutil.copy(folder / "train/ants/001.png", folder / "val/ants/leak.png")
+    found = [finding for finding in check().findings if finding.kind == "leak"]
+    assert [(one.severity, one.paths) for one in found] == [
+        ("bad", ("test/ants/leak.png",)),
+        ("bad", ("val/ants/leak.png",)),
+    ]
+    assert found[0].title == "1 image of the test set is also outside it"
+
+
+def test_classes_that_given_splits_leave_out(check, image_folder, tmp_path):
+    folder = image_folder(
+        tmp_path / "p", classes=("ants", "bees", "wasps"), split=("train", "test"), per_class=12
+    )
+    shutil.rmtree(folder / "train/wasps")
+    shutil.rmtree(folder / "test/ants")
+    report = check()
+    assert "wasps: in the test or validation folder only" in only(report, "untaught_class").detail
+    assert only(report, "missing_in_split").title == "1 class without test images"
+
+
+def test_set_aside_tiny_and_mixed_sizes(check, image_folder, tmp_path):
+    folder = image_folder(tmp_path / "p", per_class=12)
+    (folder / "ants/broken.png").write_bytes(b"x")
+    (folder / "notes.txt").touch()
+    for number in range(3):
+        Image.effect_noise((20, 40), 50 + number).save(folder / f"ants/tiny{number}.png")
+        Image.effect_noise((300, 200), 50 + number).save(folder / f"bees/large{number}.png")
+    report = check()
+    aside = only(report, "set_aside")
+    assert (aside.title, aside.paths) == ("2 files were set aside", ("ants/broken.png", "notes.txt"))
+    assert "1 x not an image file" in aside.detail
+    tiny = only(report, "tiny_image")
+    assert (tiny.title, len(tiny.paths)) == ("3 images smaller than 32 px", 3)
+    assert only(report, "mixed_sizes").title == "Image sizes range from 32 to 300 px"
+    assert all(finding.remedy and finding.detail.endswith(".") for finding in report.findings)

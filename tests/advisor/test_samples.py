@@ -1,0 +1,74 @@
+"""The built-in samples: made the same each time, quickly, and described as they are."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from advisor.audit import audit
+from advisor.errors import NotFound
+from advisor.ingest import read_manifest
+from advisor.samples import SAMPLES, import_sample
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory):
+    home = tmp_path_factory.mktemp("samples")
+    seconds = {}
+    refs = {}
+    for key in SAMPLES:
+        start = time.perf_counter()
+        refs[key] = import_sample(key, home)
+        seconds[key] = time.perf_counter() - start
+    return home, refs, seconds
+
+
+@pytest.mark.parametrize("key", ["digits", "photos", "shapes"])
+def test_each_sample_is_what_its_card_says(imported, key):
+    _, refs, seconds = imported
+    ref, card = refs[key], SAMPLES[key]
+    assert (ref.images, len(ref.classes), ref.name) == (card.images, card.classes, card.title)
+    assert (ref.source, ref.set_aside) == (f"sample: {key}", ())
+    assert audit(ref).worst == "good"
+    assert seconds[key] < 10  # 0.2 to 1 s on two idle cores
+
+
+def test_the_ids_are_the_same_everywhere(imported):
+    _, refs, _ = imported
+    assert refs["digits"].id == "d585586a22341c93"
+    assert refs["shapes"].id == "f8fde963216f5254"
+
+
+def test_importing_again_returns_the_first(imported):
+    home, refs, _ = imported
+    assert import_sample("photos", home) == refs["photos"]
+
+
+def test_digits_are_the_8_by_8_originals_enlarged(imported):
+    from sklearn.datasets import load_digits
+
+    _, refs, _ = imported
+    path = Path(refs["digits"].root) / "images/7/0007.png"
+    with Image.open(path) as image:
+        assert (image.mode, image.size) == ("L", (32, 32))
+        pixels = np.asarray(image)
+    original = load_digits().images[7]
+    assert (np.rint(pixels[::4, ::4] / 255 * 16) == original).all()
+
+
+def test_photo_crops_for_test_share_no_pixel_with_training(imported):
+    _, refs, _ = imported
+    manifest = read_manifest(refs["photos"])
+    assert manifest.groupby("split").size().to_dict() == {"test": 60, "train": 180}
+    assert manifest["width"].between(64, 128).all()
+
+
+def test_an_unknown_sample_is_named(tmp_path):
+    with pytest.raises(
+        NotFound, match="There is no sample called 'cats'; choose one of digits, photos, shapes"
+    ):
+        import_sample("cats", tmp_path)

@@ -192,13 +192,13 @@ def _plan(ref: DatasetRef, facts: DatasetFacts | None, args: Namespace) -> Strat
         from training.splits import make_split
 
         sides = make_split(read_manifest(ref), ref.id, 0)
-        train_images = int((sides != "test").sum())
+        train_images, test_images = int((sides != "test").sum()), int((sides == "test").sum())
         if args.minutes is not None:
             to_stderr(
                 "Not profiled yet, so the plan cannot be cut to the minutes: `profile` measures the speed."
             )
     else:
-        train_images = facts.train_images
+        train_images, test_images = facts.train_images, facts.test_images
     return plan(
         cast(Kind, args.strategy),
         catalog.backbone(args.backbone),
@@ -208,6 +208,7 @@ def _plan(ref: DatasetRef, facts: DatasetFacts | None, args: Namespace) -> Strat
         costs=facts.costs if facts else (),
         decode_s=facts.decode_s if facts else None,
         epochs=args.epochs,
+        test_images=test_images,
     )
 
 

@@ -13,6 +13,10 @@ import torch
 from advisor.errors import PlanError
 from advisor.types import HardwareFacts
 
+torch.set_flush_denormal(True)
+# A solved head separates small data perfectly; its softmax then underflows and CPU kernels crawl through
+# subnormal numbers, many times slower. Set on import: threads started later inherit it.
+
 
 def pick() -> torch.device:
     """The fastest device present. Raises PlanError when THAW_DEVICE names one that is not there."""

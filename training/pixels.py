@@ -19,6 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from advisor.decoding import FORMATS
 from advisor.errors import DataError
 from training.devices import cores
 
@@ -36,7 +37,7 @@ def side_for(manifest: pd.DataFrame, resize: int) -> int:
 
 def square(path: Path, side: int) -> NDArray[np.uint8]:
     """The image's central square at `side` px, RGB, shape [side, side, 3]. Transparency is laid over white."""
-    with Image.open(path) as image:
+    with Image.open(path, formats=FORMATS) as image:
         image.draft("RGB", (side, side))  # JPEG: decode at the nearest reduced scale above `side`
         upright = ImageOps.exif_transpose(image)
         if upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info:

@@ -15,8 +15,8 @@ from sklearn.model_selection import StratifiedKFold
 from torch import Tensor
 from torch.nn import functional as F
 
+from advisor.costs import PROFILED_STAGES
 from advisor.ingest import read_manifest
-from advisor.strategies import PARTIAL_STAGES
 from advisor.types import DatasetFacts, DatasetRef, Estimate, StageCost
 from training import devices, frozen, head_solver
 from training.backbones import Backbone, build
@@ -80,11 +80,10 @@ def profile(ref: DatasetRef, backbone_name: str, home: Path, tell: Tell) -> Data
 
 
 def _feature_pass(prefix: PrefixCache, backbone: Backbone, rows: Rows, tell: Tell) -> float | None:
-    """Fill the cache at the head and at the default `partial` boundary; seconds per image, None when all was there."""
-    boundaries = [backbone.head_index]
-    partial = backbone.head_index - PARTIAL_STAGES
-    if partial > 0 and prefix.bytes_per_image(partial) * len(rows) < prefix.room():
-        boundaries.append(partial)
+    """Fill the cache with what the first runs will read; seconds per image, None when most of it was there."""
+    boundaries = [b for b in (backbone.head_index - stages for stages in PROFILED_STAGES) if b > 0]
+    room = prefix.room()
+    boundaries = [b for b in boundaries if prefix.bytes_per_image(b) * len(rows) < room]
     started = time.perf_counter()
 
     def tick(done: int, total: int) -> None:

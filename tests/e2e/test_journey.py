@@ -1,0 +1,85 @@
+"""The main job in a real browser: the digits sample, advice, two runs with moving curves, a comparison."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import Server
+
+SLOW = 240_000  # ms: measuring or training 1,797 images on two busy cores
+UPDATES = ".thaw-live[data-updates]"
+
+
+def shoot(page: Page, name: str) -> None:
+    """Keep a screenshot of what the journey sees, when THAW_SCREENSHOTS names a folder."""
+    folder = os.environ.get("THAW_SCREENSHOTS")
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=f"{folder}/{name}.png", full_page=True)
+
+
+def chart_updates_until(page: Page, end: str) -> int:
+    """How many separate chart updates with new rows arrive before the run reaches a state in `end`."""
+    return int(
+        page.evaluate(
+            """async (end) => {
+                let seen = new Set(), state = "";
+                for (let i = 0; i < 6000 && !end.split("|").includes(state); i++) {
+                    const live = document.querySelector(".thaw-live");
+                    if (live) {
+                        state = live.dataset.state || "";
+                        if (Number(live.dataset.rows) > 0 && state === "running") seen.add(live.dataset.rows);
+                    }
+                    await new Promise((done) => setTimeout(done, 50));
+                }
+                return seen.size;
+            }""",
+            end,
+        )
+    )
+
+
+def train_from_advice(page: Page, title: str) -> int:
+    """Start one strategy from its card and watch it to its end; returns the updates seen while it ran."""
+    page.get_by_role("button", name=f"Train: {title}", exact=True).click()
+    page.wait_for_url("**/train**")
+    page.wait_for_selector(".thaw-live[data-state]", timeout=SLOW)
+    updates = chart_updates_until(page, "finished|failed|lost|stopped")
+    expect(page.locator(".thaw-live")).to_have_attribute("data-state", "finished", timeout=SLOW)
+    return updates
+
+
+def test_from_a_sample_to_a_comparison(server: Server, page: Page) -> None:
+    page.goto(server.url)
+    page.get_by_role("button", name="Try: Handwritten digits").click()
+    expect(page.get_by_text("1,797 images").first).to_be_visible()
+    expect(page.get_by_text("Ready-made accuracy").first).to_be_visible(timeout=SLOW)
+    page.get_by_role("button", name="Get advice").click()
+    page.wait_for_url("**/advice**")
+    expect(page.get_by_role("button", name="Train this")).to_be_visible(timeout=SLOW)
+    expect(page.get_by_text(re.compile("rulebooks")).first).to_be_visible()
+    expect(page.get_by_text("Based on measurements")).to_be_visible(timeout=SLOW)
+    page.wait_for_timeout(500)
+    shoot(page, "journey-advice")
+
+    train_from_advice(page, "Linear probe")
+    shoot(page, "journey-linear-probe")
+    page.get_by_role("button", name="Try another strategy").click()
+    page.wait_for_url("**/advice**")
+    updates = train_from_advice(page, "Partial fine-tuning")
+    print(f"{updates} chart updates arrived while partial fine-tuning was running")
+    assert updates >= 3
+    shoot(page, "journey-partial")
+
+    page.get_by_role("button", name="Compare with other runs").click()
+    page.wait_for_url("**/compare**")
+    expect(page.get_by_text(re.compile("better|[Nn]o difference shown")).first).to_be_visible()
+    for title in ("Linear probe", "Partial fine-tuning"):
+        expect(page.get_by_text(title).first).to_be_visible()
+    page.wait_for_selector(".js-plotly-plot")
+    page.wait_for_timeout(1500)
+    shoot(page, "journey-compare")

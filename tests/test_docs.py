@@ -1,0 +1,68 @@
+"""The README is held to the code: its commands, its table of rulebooks, its map of rooms, its pictures."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from advisor.catalog import STRATEGIES
+from advisor.rulebooks import RULEBOOKS, Situation, answer
+from advisor.strategies import PLANNED
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_test_command_is_the_one_that_ci_runs() -> None:
+    command = "pip install -r requirements.txt && pytest"
+    assert command in README
+    assert command in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_the_start_command_starts_the_app() -> None:
+    assert "pip install -r requirements.txt && streamlit run app.py" in README
+    assert (ROOT / "app.py").exists()
+
+
+def test_every_terminal_command_is_documented_and_exists() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-m", "training", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    choices = re.search(r"\{([a-z_,]+)\}", shown)
+    assert choices is not None
+    for name in choices.group(1).split(","):
+        assert f"python -m training {name}" in README, f"the README does not show `{name}`"
+    for name in re.findall(r"python -m training ([a-z]+)", README):
+        assert name in choices.group(1).split(",")
+
+
+@pytest.mark.parametrize(("images", "row"), [(500, "500"), (5_000, "5,000"), (50_000, "50,000"), (500_000, "500,000")])
+@pytest.mark.parametrize("similarity", ["high", "low"])
+def test_the_rulebook_table_says_what_the_rulebooks_say(images: int, row: str, similarity: str) -> None:
+    """Each cell of 'What the textbooks say', for a budget of two hours and accuracy first."""
+    line = next(text for text in README.splitlines() if text.startswith(f"| {row} | {similarity} |"))
+    cells = [cell.strip() for cell in line.split("|")[3:-1]]
+    situation = Situation(images, similarity, 120, "accuracy")  # type: ignore[arg-type]
+    assert cells == [STRATEGIES[answer(book, situation).kind].title for book in RULEBOOKS.values()]
+
+
+def test_every_strategy_is_described() -> None:
+    for kind in PLANNED:
+        assert f"`{kind}`" in README
+
+
+def test_files_that_the_readme_names_exist() -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), f"README points to {target}, which is not there"
+    for line in README.splitlines():
+        match = re.match(r"^ {4}(\w[\w/]*(?:\.py|/)) {2,}\S", line)
+        if match:
+            assert (ROOT / match.group(1)).exists(), f"README's map names {match.group(1)}, which is not there"
+
+
+def test_the_changelog_is_kept() -> None:
+    assert "## Unreleased" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")

@@ -1,0 +1,87 @@
+"""Thaw: which transfer-learning strategy fits these images, and is it really better?
+
+    streamlit run app.py
+
+The server imports this file to find `app` (Streamlit's pages plus the routes that live curves and thumbnails read);
+each page view then runs it once more as a script (`__main__`). No torch here, ever: training lives in worker processes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    """One view of a page: styles, ids, the line about the dataset, then the page itself."""
+    from ui import ids, state
+    from ui.context_line import context_line
+    from ui.theme import css
+
+    st.set_page_config(page_title="Thaw", page_icon=str(HERE / "assets" / "logo.svg"), layout="wide")
+    st.logo(str(HERE / "assets" / "wordmark.svg"), size="large")
+    st.html(f"<style>{css()}</style>")
+    ids.carry()
+    page = st.navigation(
+        [
+            st.Page(state.DATA_PAGE, title="Data", icon=":material/photo_library:", url_path="data", default=True),
+            st.Page(state.ADVICE_PAGE, title="Advice", icon=":material/account_tree:", url_path="advice"),
+            st.Page(state.TRAIN_PAGE, title="Train", icon=":material/show_chart:", url_path="train"),
+            st.Page(state.COMPARE_PAGE, title="Compare", icon=":material/compare_arrows:", url_path="compare"),
+        ],
+        position="top",
+    )
+    line = st.empty()
+    said = context_line(line, ids.current("dataset"))
+    try:
+        page.run()
+    finally:
+        # The page may have chosen or imported another dataset just now.
+        context_line(line, ids.current("dataset"), said)
+
+
+def serve() -> dict[str, Any]:
+    """What the server adds to Streamlit: our routes, held to the allowed hosts, and a queue that goes on."""
+    from starlette.middleware import Middleware
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+    from ui.routes import routes
+
+    # Streamlit checks the Host of its websocket only; this checks every request.
+    hosts = list(st.get_option("server.allowedHosts")) or ["*"]
+    return {
+        "routes": routes(),
+        "middleware": [Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)],
+        "lifespan": go_on,
+    }
+
+
+@contextlib.asynccontextmanager
+async def go_on(_app: Any) -> AsyncIterator[None]:
+    """At server start: notice workers that died meanwhile and start what is queued, beside the first page."""
+
+    def pump() -> None:
+        from ui import state
+
+        try:
+            state.jobs_executor().pump()
+        except Exception:  # a broken home must not keep the pages from saying so
+            logging.getLogger("thaw").exception("The queue could not be looked at when the server started.")
+
+    started = asyncio.get_running_loop().run_in_executor(None, pump)
+    yield
+    await started
+
+
+if __name__ == "__main__":
+    main()
+else:
+    app = st.App(__file__, **serve())

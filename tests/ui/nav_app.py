@@ -1,0 +1,18 @@
+"""A main script that holds the four real pages, for AppTest: like app.py, without its header and routes."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ui import ids, state
+
+ids.carry()
+st.navigation(
+    [
+        st.Page(state.DATA_PAGE, title="Data", default=True),
+        st.Page(state.ADVICE_PAGE, title="Advice"),
+        st.Page(state.TRAIN_PAGE, title="Train"),
+        st.Page(state.COMPARE_PAGE, title="Compare"),
+    ],
+    position="hidden",
+).run()

@@ -1,0 +1,1 @@
+"""SHOWING it: Streamlit pages, charts and the live-chart component. Never imports torch."""

@@ -1,0 +1,48 @@
+"""What the user is looking at: ids in the URL and, beside it, in session_state. Nothing else is kept there.
+
+The URL wins, so that a sent link or a reload shows the same thing; session_state only carries the ids from one page
+to the next, because Streamlit drops query parameters when the page changes.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+import streamlit as st
+
+Name = Literal["dataset", "run", "runs"]
+NAMES: tuple[Name, ...] = ("dataset", "run", "runs")
+_PLAIN = re.compile(r"[A-Za-z0-9_,-]{1,400}")
+
+
+def remember(name: Name, value: str | None) -> None:
+    """Look at this id from now on (None: at nothing). Writes the URL and session_state."""
+    if value:
+        st.session_state[name] = value
+        st.query_params[name] = value
+        return
+    st.session_state.pop(name, None)
+    if name in st.query_params:
+        del st.query_params[name]
+
+
+def current(name: Name) -> str | None:
+    """The id being looked at, if any. It may name something that no longer exists: look it up in the store."""
+    value = st.query_params.get(name) or st.session_state.get(name)
+    return value if isinstance(value, str) and _PLAIN.fullmatch(value) else None
+
+
+def current_runs() -> list[str]:
+    """The ids in `runs`, in order, each once."""
+    return list(dict.fromkeys(part for part in (current("runs") or "").split(",") if part))
+
+
+def carry() -> None:
+    """Once per script run, before the page: bring URL and session_state to the same ids."""
+    for name in NAMES:
+        value = current(name)
+        if value is None:
+            remember(name, None)
+        elif st.query_params.get(name) != value or st.session_state.get(name) != value:
+            remember(name, value)

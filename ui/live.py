@@ -1,0 +1,56 @@
+"""The live chart: a components-v2 component that polls `/thaw/live` and keeps its zoom.
+
+The script that mounts it runs once; everything that moves (headline, progress, freeze map, curves, flags) is drawn
+in the browser by `live_chart.js`, so no page reruns, sleeps or polls while a run goes on.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import streamlit as st
+
+from ui.cards import thumb_url
+from ui.routes import plotly_version, routes
+
+__all__ = ["live_chart", "routes", "thumb_url"]
+
+Axis = Literal["epochs", "seconds", "images"]
+
+
+@functools.cache
+def _component() -> Any:
+    here = Path(__file__).parent
+    script = "\n".join((here / name).read_text(encoding="utf-8") for name in ("live_plot.js", "live_chart.js"))
+    # Not isolated: it shares the pictures' style sheet, and plotly puts its own styles into the document's head.
+    return st.components.v2.component("thaw_live_chart", js=script, isolate_styles=False)
+
+
+def live_chart(
+    run_ids: Sequence[str],
+    *,
+    key: str,
+    height: int = 280,
+    freeze: bool = True,
+    axis: Axis = "epochs",
+) -> bool:
+    """Mount the chart of one run, or of several overlaid.
+
+    height: of one panel, in px. freeze: draw the freeze map (one run only). axis: the one shown first; the viewer can
+    switch. A new `key` mounts anew and loses the zoom: keep it stable. Returns True in the script run that follows a
+    run's end (then read the store again).
+    """
+    if not run_ids:
+        return False
+    data = {
+        "runs": list(dict.fromkeys(run_ids)),
+        "height": height,
+        "freeze": freeze and len(run_ids) == 1,
+        "axis": axis,
+        "plotly": f"/thaw/plotly.min.js?v={plotly_version()}",
+    }
+    result = _component()(key=key, data=data, on_finished_change=lambda: None)
+    return bool(result.finished)

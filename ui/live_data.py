@@ -1,0 +1,153 @@
+"""What `/thaw/live` answers: the state of some runs and the rows that the chart does not have yet.
+
+Reads are cheap: one row of `jobs` and the rows above a cursor. Nothing is remembered between requests, so a second tab,
+a reload or a restarted server sees the same. No torch, no streamlit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from advisor.catalog import BACKBONES, STRATEGIES
+from advisor.errors import ThawError
+from advisor.ingest import load_dataset
+from advisor.types import RunConfig, run_config_from_json
+from training.stats import wilson
+from training.store import Job, Store
+from ui.freeze_map import freeze_map
+from ui.marks import mark
+
+DRAWN = (
+    "row",
+    "written",
+    "phase",
+    "epoch",
+    "seconds",
+    "images",
+    "train_loss",
+    "train_accuracy",
+    "val_loss",
+    "val_accuracy",
+    "lrs",
+    "boundary",
+)
+"""The columns a chart draws; `step` stays home."""
+
+Cursor = tuple[str, int, int, str]
+"""(run id, last row the chart has, last event it has, its mark '<attempt>.<cuts>' or '')."""
+
+
+def live_answer(store: Store, cursors: Sequence[Cursor]) -> dict[str, Any]:
+    """JSON for the chart. Raises NotFound for a run that is not there.
+
+    {'now', 'runs': [{'id', 'mark', 'attempt', 'state', 'reset', 'rows', 'events', 'progress', 'doing', 'eta_s', ...,
+    'about' (only with a fresh cursor)}]}. `reset` tells the chart to forget its rows (taken back, or a new start).
+    """
+    return {"now": time.time(), "runs": [_run(store, *cursor) for cursor in cursors]}
+
+
+def mark_of(job: Job) -> str:
+    """Changes whenever rows that were sent may have been taken back."""
+    return f"{job.attempt}.{job.cuts}"
+
+
+def _run(store: Store, run_id: str, after: int, seen: int, mark: str) -> dict[str, Any]:
+    job = store.job(run_id)
+    # A queued run that starts has a new attempt too, but then there is nothing to forget.
+    reset = mark != mark_of(job)
+    fresh = reset or after < 0
+    rows = store.metrics(run_id, -1 if fresh else after)
+    answer: dict[str, Any] = {
+        "id": job.id,
+        "mark": mark_of(job),
+        "attempt": job.attempt,
+        "state": job.state,
+        "stopping": job.stop_requested and job.state == "running",
+        "reset": reset,
+        "progress": job.progress,
+        "doing": job.doing,
+        "eta_s": job.eta_s,
+        "seconds": job.seconds,
+        "error": job.error,
+        "result": _headline(job),
+        "rows": [[row[name] for name in DRAWN] for row in rows],
+        "events": store.events(run_id, 0 if reset else seen),
+    }
+    if mark == "":
+        answer["columns"] = DRAWN
+        answer["about"] = about(job, store.home)
+    if job.state == "queued":
+        waiting = [queued.id for queued in store.queue()]
+        answer["ahead"] = waiting.index(run_id) if run_id in waiting else 0
+    return answer
+
+
+def _headline(job: Job) -> dict[str, Any] | None:
+    if job.result is None:
+        return None
+    names = ("test_accuracy", "test_correct", "test_total", "val_accuracy", "best_epoch", "epochs", "seconds")
+    answer = {name: job.result.get(name) for name in names}
+    total, correct = job.result.get("test_total"), job.result.get("test_correct")
+    if total and correct is not None:
+        estimate = wilson(int(correct), int(total))
+        answer["low"], answer["high"] = estimate.low, estimate.high
+    return answer
+
+
+def about(job: Job, home: Path) -> dict[str, Any]:
+    """What does not change while a run goes on: its strategy's look, its phases, its freeze map."""
+    try:
+        config = run_config_from_json(job.config)
+    except ThawError:
+        # Written by another version: the curves can still be drawn.
+        return {"title": "Run", "kind": "", "colour": "#7A828C", "dash": "solid", "marker": "circle",
+                "mark": "", "phases": [], "stages": [], "freeze": "", "seed": None}  # fmt: skip
+    style = STRATEGIES[config.strategy.kind]
+    return {
+        "title": style.title,
+        "kind": style.kind,
+        "colour": style.colour,
+        "dash": style.dash,
+        "marker": style.marker,
+        "mark": mark(style.kind),
+        "seed": config.seed,
+        **_stages(config, _classes(home, job.dataset_id)),
+    }
+
+
+def _classes(home: Path, dataset_id: str) -> int:
+    try:
+        return len(load_dataset(home, dataset_id).classes)
+    except ThawError:
+        # Deleted meanwhile: only the width of the head's block depends on it.
+        return 2
+
+
+def _stages(config: RunConfig, classes: int) -> dict[str, Any]:
+    strategy = config.strategy
+    card = BACKBONES.get(strategy.backbone)
+    if card is None:
+        return {"phases": [], "stages": [], "freeze": ""}
+    names = card.stage_names
+    first = 0.0
+    phases = []
+    for number, phase in enumerate(strategy.phases):
+        what = (
+            "head only"
+            if phase.boundary == card.head
+            else ("every stage" if phase.boundary == 0 else f"{names[phase.boundary]} and up")
+        )
+        phases.append(
+            {"number": number, "boundary": phase.boundary, "from": first, "to": first + phase.epochs, "what": what}
+        )
+        first += phase.epochs
+    start = [index >= strategy.phases[0].boundary for index in range(len(names))]
+    return {
+        "phases": phases,
+        "epochs": strategy.epochs,
+        "stages": names,
+        "freeze": freeze_map(card, start, None, max(classes, 2)),
+    }

@@ -1,0 +1,142 @@
+"""The Advice page: three inputs on the left; on the right what to do, why, and what would change it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from advisor.catalog import STRATEGIES, BackboneCard, backbone
+from advisor.errors import ThawError
+from advisor.recommend import recommend
+from advisor.rulebooks import RULEBOOKS
+from advisor.strategies import state_at
+from advisor.types import Budget, Candidate, DatasetFacts, DatasetRef, Recommendation
+from ui import frame, parts_facts, parts_jobs, pictures, state
+from ui.parts_details import details
+from ui.parts_inputs import choice, inputs
+from ui.show import show
+from ui.words import duration
+
+CARDS_A_ROW = 2
+
+
+def main() -> None:
+    state.pump()
+    ref = frame.dataset_or_stop(
+        "Advice", "Advice needs images: a zip of class folders, or one of the samples."
+    )
+    st.title("Advice")
+    left, right = st.columns([2, 5], gap="large")
+    with left:
+        chosen = inputs()
+        st.subheader("Measured")
+        parts_facts.measured_panel(ref, chosen.backbone, start=False)
+    facts = state.facts_or_counts(ref, chosen.backbone)
+    with right, frame.calm("No advice for these inputs"):
+        card = backbone(chosen.backbone)
+        advice = recommend(facts, chosen.similarity, chosen.budget)
+        st.caption(parts_facts.measured_or_counts(facts))
+        verdict(ref, advice, facts, card, chosen.budget)
+        reasons(advice)
+        tree(advice)
+        cards(ref, advice, card, chosen.budget)
+        details(advice, card, len(ref.classes))
+
+
+def verdict(
+    ref: DatasetRef, advice: Recommendation, facts: DatasetFacts, card: BackboneCard, budget: Budget
+) -> None:
+    """The recommendation in one sentence, its freeze map, the rulebooks' answers and the two buttons."""
+    best = advice.best
+    with st.container(border=True):
+        st.subheader(frame.plain(advice.sentence))
+        last = len(best.strategy.phases) - 1
+        show(pictures.freeze_map(card, state_at(best.strategy, card, last), best.stage_lrs, len(ref.classes)))
+        show(pictures.freeze_legend())
+        planned = parts_jobs.plan_set(facts, card, budget.minutes)
+        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+            if st.button("Train this", type="primary", key="train_best"):
+                train(ref, best, budget)
+            if st.button("Compare all strategies", key="compare_all"):
+                compare_all(ref, planned)
+        st.caption(set_in_words(planned, budget))
+    show(pictures.rulebook_chips(advice.answers, followed=advice.answers[0].rulebook))
+    if advice.warnings:
+        show(pictures.notice("caution", "Keep in mind", " ".join(advice.warnings)))
+
+
+def set_in_words(planned: list[parts_jobs.Planned], budget: Budget) -> str:
+    """What the button 'Compare all strategies' will cost."""
+    total = parts_jobs.total_seconds(planned)
+    runs = f"Compare all: {len(planned)} runs, one after the other, on the same split and seed,"
+    given = duration(60 * budget.minutes)
+    if total is None:
+        share = duration(60 * budget.minutes / len(planned))
+        return f"{runs} sharing {given} ({share} each). How much of it they need is unknown until measured."
+    if total > 75 * budget.minutes:
+        return f"{runs} about {duration(total)} in all: more than {given}, though each is cut to its minimum."
+    return f"{runs} about {duration(total)} in all, inside {given}."
+
+
+def train(ref: DatasetRef, candidate: Candidate, budget: Budget) -> None:
+    frame.open_run(parts_jobs.start_run(ref, candidate.strategy, budget.minutes).id)
+
+
+def compare_all(ref: DatasetRef, planned: list[parts_jobs.Planned]) -> None:
+    jobs = parts_jobs.start_set(ref, planned)
+    frame.remember_runs([job.id for job in jobs])
+    frame.open_run(jobs[0].id)
+
+
+def reasons(advice: Recommendation) -> None:
+    """Why, and which single change would change it, side by side."""
+    why, what_if = st.columns(2, gap="large")
+    with why:
+        st.subheader("Why")
+        st.markdown("\n".join(f"- {frame.plain(reason)}" for reason in advice.reasons))
+    with what_if:
+        st.subheader("What would change it")
+        if advice.would_change:
+            lines = [
+                f"- **{frame.plain(item.change)}:** {frame.plain(item.says)}" for item in advice.would_change
+            ]
+            st.markdown("\n".join(lines))
+        else:
+            st.markdown("No single change of the inputs would.")
+
+
+def tree(advice: Recommendation) -> None:
+    """One rulebook's decision tree with the path of this dataset lit."""
+    st.subheader("How the rulebooks decide")
+    by_name = {answer.rulebook: answer for answer in advice.answers}
+    followed = advice.answers[0].rulebook
+    titles = {key: RULEBOOKS[key].title for key in by_name}
+    name = choice("Rulebook to draw", "tree", titles, followed, hidden_label=True)
+    answer = by_name[name]
+    show(pictures.decision_tree(RULEBOOKS[name], answer))
+    st.caption(
+        f"{frame.plain(RULEBOOKS[name].title)} says: {frame.plain(answer.says)}. Source: {frame.plain(answer.source)}."
+    )
+    for caveat in answer.caveats:
+        st.caption(frame.plain(caveat))
+
+
+def cards(ref: DatasetRef, advice: Recommendation, card: BackboneCard, budget: Budget) -> None:
+    """Every strategy as a card, on one accuracy axis, each with its own Train button."""
+    st.subheader("All strategies for these images")
+    candidates = [advice.best, *advice.alternatives]
+    scale = pictures.axis_scale(candidate.accuracy for candidate in candidates)
+    for start in range(0, len(candidates), CARDS_A_ROW):
+        row = candidates[start : start + CARDS_A_ROW]
+        for column, candidate in zip(st.columns(CARDS_A_ROW), row, strict=False):
+            kind = candidate.strategy.kind
+            with column.container(border=False, key=f"card_{kind}"):
+                best = candidate is advice.best
+                show(pictures.strategy_card(candidate, card, len(ref.classes), scale, best=best))
+                if st.button(f"Train: {STRATEGIES[kind].title}", key=f"train_{kind}"):
+                    train(ref, candidate, budget)
+
+
+try:
+    main()
+except ThawError as error:
+    frame.show_error(error)

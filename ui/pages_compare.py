@@ -1,0 +1,168 @@
+"""The Compare page: scoreboard and verdict first, curves second, the table and the trade-offs after."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from advisor.errors import CompareError, ThawError
+from training.compare import Comparison, compare
+from training.store import Job
+from ui import charts, frame, ids, parts_runs, parts_table, state
+from ui.live import live_chart
+from ui.words import ago, duration
+
+POLL_S = 2.0
+CHART_PX = 340
+WORDS = {"queued": "waiting", "running": "training"}
+NONE = "none"
+"""What `?runs=` says when every run was taken out by hand: not the same as no choice."""
+
+
+def main() -> None:
+    state.pump()
+    chosen = runs_in_url()
+    if chosen and chosen[0].dataset_id != ids.current("dataset"):
+        ids.remember("dataset", chosen[0].dataset_id)
+        st.rerun()  # the header, drawn before this page, names the dataset
+    ref = frame.dataset_or_stop(
+        "Compare", "Runs to compare come from images: a zip of class folders, or a sample."
+    )
+    st.title("Compare")
+    runs = state.store().jobs(kind="train", dataset_id=ref.id)
+    if not runs:
+        frame.empty("No runs of these images yet", "Advice can queue all strategies under one time budget.")
+        if st.button("Get advice", type="primary"):
+            st.switch_page(state.ADVICE_PAGE)
+        return
+    picked = picker(runs, chosen)
+    pending(picked)
+    if not picked:
+        frame.empty("Choose at least one run", "Two or more of them can be compared.")
+        return
+    results(picked)
+
+
+def runs_in_url() -> list[Job]:
+    """The runs of `?runs=A,B`, or of `?group=ID`; ids that do not exist are named."""
+    group = st.query_params.get("group")
+    if group:
+        found = state.store().jobs(kind="train", group=group)[::-1]
+        frame.remember_runs([job.id for job in found])
+        del st.query_params["group"]
+        return found
+    found, missing = state.existing_runs([run_id for run_id in ids.current_runs() if run_id != NONE])
+    if missing:
+        st.caption(f"Not here any more: {', '.join(missing)}.")
+    return found
+
+
+def picker(runs: Sequence[Job], chosen: Sequence[Job]) -> list[Job]:
+    """All runs of the dataset to choose from; without a choice in the URL, those that have a result."""
+    by_id = {job.id: job for job in [*chosen, *runs]}
+    wanted = [job.id for job in chosen] or [job.id for job in runs if job.result][::-1]
+    if ids.current("runs") == NONE:
+        wanted = []
+    if st.session_state.get("picked") != wanted:
+        st.session_state["picked"] = wanted  # the URL is the truth, the widget follows
+    with st.expander(f"{len(wanted)} of {len(by_id)} runs chosen", expanded=not wanted, key="choose"):
+        st.multiselect(
+            "Runs to compare",
+            list(by_id),
+            format_func=lambda run_id: label(by_id[run_id]),
+            key="picked",
+            placeholder="Choose runs of these images",
+            on_change=picked_by_hand,
+        )
+    return [by_id[run_id] for run_id in wanted]
+
+
+def picked_by_hand() -> None:
+    frame.remember_runs(st.session_state["picked"] or [NONE])
+
+
+def label(job: Job) -> str:
+    """'Linear probe, 93.1%, 12 s, 3 min ago'."""
+    if job.result:
+        return f"{parts_runs.title(job)}, {parts_runs.accuracy(job)}, {ago(job.finished)}"
+    return f"{parts_runs.title(job)}, {job.state}, {ago(job.created)}"
+
+
+def pending(picked: Sequence[Job]) -> None:
+    """Which of the chosen runs have no result yet; reruns the page when that changes."""
+    waiting = [job for job in picked if job.active]
+    if waiting:
+        st.fragment(progress, run_every=POLL_S)(tuple((job.id, job.state) for job in waiting))
+    for job in picked:
+        if not job.active and not job.result:
+            st.caption(
+                f"{frame.plain(parts_runs.title(job))} ({job.id}) ended without a test result: {job.state}."
+            )
+
+
+def progress(watched: tuple[tuple[str, str], ...]) -> None:
+    """Runs by itself while a chosen run is active."""
+    state.pump()
+    jobs, _ = state.existing_runs([run_id for run_id, _ in watched])
+    if tuple((job.id, job.state) for job in jobs) != watched:
+        st.rerun()
+    done = sum(job.progress for job in jobs) / len(jobs)
+    names = ", ".join(f"{frame.plain(parts_runs.title(job))} ({WORDS[job.state]})" for job in jobs)
+    left = next((job.eta_s for job in jobs if job.eta_s), None)
+    eta = f"; the running one has about {duration(left)} left" if left else ""
+    st.progress(min(1.0, done), text=f"Still to come: {names}{eta}. Below is what there is so far.")
+
+
+def results(picked: Sequence[Job]) -> None:
+    """Scoreboard and verdict, curves, numbers, trade-offs of the runs that have begun."""
+    begun = [job.id for job in picked if job.started]
+    if not begun:
+        frame.empty("None of these runs has begun", "The curves appear here as soon as the first one trains.")
+        return
+    try:
+        comparison = compare(state.store(), begun)
+    except CompareError as error:
+        frame.show_error(error, "These runs cannot be compared")
+        return
+    tested = any(row.test_accuracy for row in comparison.rows)
+    if tested:
+        st.markdown(f"#### {frame.plain(comparison.verdict)}")
+        charts.show(
+            charts.scoreboard(comparison), key="scoreboard", label=f"Test accuracy. {comparison.verdict}"
+        )
+    for note in comparison.notes:
+        st.caption(frame.plain(note))
+    st.subheader("Curves")
+    live_chart(begun, key="compare_live", height=CHART_PX)
+    st.subheader("In numbers")
+    parts_table.table(comparison)
+    if tested:
+        trade_offs(comparison)
+
+
+def trade_offs(comparison: Comparison) -> None:
+    """What the accuracy cost: bars, accuracy against time, accuracy per parameter."""
+    st.subheader("What it cost")
+    left, right = st.columns(2, gap="large")
+    with left:
+        charts.show(
+            charts.accuracy_vs_time(comparison),
+            key="accuracy_vs_time",
+            label="Test accuracy against training time",
+        )
+    with right:
+        charts.show(
+            charts.parameter_efficiency(comparison),
+            key="parameter_efficiency",
+            label="Accuracy gained per trained parameter",
+        )
+    charts.show(
+        charts.final_accuracy(comparison), key="final_accuracy", label="Final test accuracy of each run"
+    )
+
+
+try:
+    main()
+except ThawError as error:
+    frame.show_error(error)

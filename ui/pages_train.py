@@ -1,0 +1,164 @@
+"""The Train page: one run live, what it is doing and how to stop or resume it, the queue, past runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from advisor.catalog import BACKBONES
+from advisor.errors import NotFound, ThawError
+from training.store import Job
+from ui import frame, ids, parts_jobs, parts_runs, pictures, state
+from ui.live import live_chart
+from ui.parts_details import plan_in_full
+from ui.show import show
+from ui.words import percent
+
+POLL_S = 2.0
+CHART_PX = 300
+
+
+def main() -> None:
+    state.pump()
+    asked = asked_run()
+    if asked is not None and asked.dataset_id != ids.current("dataset"):
+        ids.remember("dataset", asked.dataset_id)
+        st.rerun()  # the header, drawn before this page, names the dataset
+    ref = frame.dataset_or_stop("Train", "A run needs images: a zip of class folders, or one of the samples.")
+    runs = state.store().jobs(kind="train", dataset_id=ref.id)
+    job = asked or first_choice(runs)
+    if job is None:
+        nothing_yet(ref.name)
+        return
+    if asked is None:
+        ids.remember("run", job.id)
+    title, buttons = st.columns([1, 1], vertical_alignment="center")
+    title.title("Train")
+    with buttons.container(horizontal=True, horizontal_alignment="right", gap="small"):
+        controls(job)
+    left, right = st.columns([5, 2], gap="large")
+    with left:
+        heading(job)
+        live_chart([job.id], key="train_live", height=CHART_PX)
+        run_details(job, len(ref.classes))
+    with right:
+        watched = tuple((other.id, other.state) for other in [*state.store().queue(), job])
+        every = POLL_S if any(one in state.ACTIVE for _, one in watched) else None
+        st.fragment(queue, run_every=every)(watched, job.id)
+    parts_runs.past_runs(runs, job.id)
+
+
+def asked_run() -> Job | None:
+    """The run in the URL. One that does not exist is said in a box, and forgotten."""
+    run_id = ids.current("run")
+    if run_id is None:
+        return None
+    try:
+        job = state.store().job(run_id)
+    except NotFound as error:
+        frame.show_error(error, "This run is not here any more")
+        ids.remember("run", None)
+        return None
+    return job if job.kind == "train" else None
+
+
+def first_choice(runs: Sequence[Job]) -> Job | None:
+    """Without a run in the URL: what runs, else what waits, else the newest."""
+    for wanted in ("running", "queued"):
+        chosen = [job for job in runs if job.state == wanted]
+        if chosen:
+            return chosen[-1]
+    return runs[0] if runs else None
+
+
+def nothing_yet(name: str) -> None:
+    st.title("Train")
+    frame.empty(
+        "Nothing has been trained on these images yet",
+        f"Advice says which strategy suits {name}, and starts it.",
+    )
+    if st.button("Get advice", type="primary"):
+        st.switch_page(state.ADVICE_PAGE)
+    if state.store().queue():
+        parts_runs.queue_panel(None)
+
+
+def heading(job: Job) -> None:
+    """Which run this is and what became of it."""
+    st.caption(frame.plain(f"{parts_runs.title(job)} · {parts_runs.facts_line(job)}"))
+    result = job.result or {}
+    if job.state == "queued":
+        place = parts_runs.waiting(job, state.store().queue())
+        st.caption(f"Waiting in the queue ({place}); it starts by itself, also when this page is closed.")
+    elif job.state == "running" and job.stop_requested:
+        show(pictures.notice("info", "Stopping", "It saves its best weights, tests them, and ends."))
+    elif job.state == "stopped":
+        kept = "Its best weights so far are kept." if result else "It had not saved any weights yet."
+        show(pictures.notice("caution", "Stopped", f"{kept} Resume continues from the last checkpoint."))
+    elif job.state == "failed":
+        show(pictures.notice("bad", "This run failed", job.error or "The worker gave no reason."))
+    elif job.state == "lost":
+        text = f"The worker process ended unexpectedly. {job.error or ''}".strip()
+        show(pictures.notice("caution", "Worker lost", text, "Resume continues from the last checkpoint."))
+    if "test_accuracy" in result:
+        st.caption(reached(result))
+
+
+def reached(result: dict[str, Any]) -> str:
+    """What a run that has ended reached, for whoever cannot see the chart's headline."""
+    text = f"Test accuracy {percent(result['test_accuracy'], 1)}"
+    if result.get("test_total"):
+        text += f" ({result['test_correct']:,} of {result['test_total']:,} test images)"
+    if result.get("val_accuracy") is not None and result.get("best_epoch") is not None:
+        text += f"; validation accuracy {percent(result['val_accuracy'], 1)} at epoch {result['best_epoch']:g}, the best one"
+    return text + "."
+
+
+def controls(job: Job) -> None:
+    """Stop, resume, cancel: whatever this state allows, and the way on."""
+    if job.state == "running":
+        if st.button("Stop and keep the best", disabled=job.stop_requested, key="stop"):
+            parts_jobs.stop(job)
+            st.rerun()
+    elif job.state == "queued":
+        if st.button("Take out of the queue", key="unqueue"):
+            parts_jobs.stop(job)
+            st.rerun()
+    elif job.resumable:
+        if st.button("Resume", type="primary", key="resume"):
+            with frame.calm("This run cannot be resumed"):
+                parts_jobs.resume(job)
+                st.rerun()
+    else:
+        if st.button("Compare with other runs", type="primary", key="to_compare"):
+            if job.id not in ids.current_runs():
+                frame.remember_runs([])  # a choice made for other runs: show all finished ones
+            st.switch_page(state.COMPARE_PAGE)
+    if st.button("Try another strategy", key="to_advice"):
+        st.switch_page(state.ADVICE_PAGE)
+
+
+def queue(watched: tuple[tuple[str, str], ...], shown: str) -> None:
+    """Runs by itself while anything is active: moves the queue, and reruns the page when a state has changed."""
+    state.pump()
+    now = tuple((other.id, other.state) for other in [*state.store().queue(), state.store().job(shown)])
+    if now != watched:
+        st.rerun()
+    parts_runs.queue_panel(shown)
+
+
+def run_details(job: Job, classes: int) -> None:
+    """The immutable plan of this run."""
+    config = parts_jobs.config_of(job)
+    if config is None or config.strategy.backbone not in BACKBONES:
+        return
+    with st.expander("The plan of this run"):
+        plan_in_full(config.strategy, BACKBONES[config.strategy.backbone], classes)
+
+
+try:
+    main()
+except ThawError as error:
+    frame.show_error(error)

@@ -1,0 +1,78 @@
+"""The fold with everything exact: phases, learning rate per stage, epochs, trainable parameters, times."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from advisor.catalog import STRATEGIES, BackboneCard
+from advisor.strategies import state_at
+from advisor.types import Candidate, Recommendation, Strategy
+from ui import frame, pictures
+from ui.show import show
+from ui.words import count, duration, learning_rate, params
+
+SCHEDULES = {"one_cycle": "one-cycle", "cosine": "cosine", "constant": "constant"}
+OPTIMISERS = {"adamw": "AdamW", "lbfgs": "L-BFGS", "class_means": "class means"}
+
+
+def details(advice: Recommendation, card: BackboneCard, classes: int) -> None:
+    """The recommended plan in full, then all plans in one table."""
+    with st.expander("Details: phases, learning rates, epochs, parameters, times"):
+        plan_in_full(advice.best.strategy, card, classes)
+        st.caption("Every strategy as planned for this budget")
+        st.table(pd.DataFrame([row(one) for one in (advice.best, *advice.alternatives)]), hide_index=True)
+
+
+def plan_in_full(strategy: Strategy, card: BackboneCard, classes: int) -> None:
+    """One freeze map a phase and the plan's numbers; also used for a run that exists."""
+    title = STRATEGIES[strategy.kind].title
+    st.markdown(
+        f"**{frame.plain(title)}**: {strategy.epochs} epochs in {len(strategy.phases)} "
+        f"{'phase' if len(strategy.phases) == 1 else 'phases'}, batches of {strategy.batch_size}, "
+        f"{strategy.views} augmented {'view' if strategy.views == 1 else 'views'} of each image, "
+        f"weight decay {strategy.weight_decay:g}, label smoothing {strategy.label_smoothing:g}."
+    )
+    for number, phase in enumerate(strategy.phases):
+        name = card.stage_names[phase.boundary]
+        what = (
+            "everything"
+            if phase.boundary == 0
+            else "the head"
+            if phase.boundary == card.head
+            else f"{name} and up"
+        )
+        st.caption(
+            f"Phase {number + 1}: trains {what}, {phase.epochs} {'epoch' if phase.epochs == 1 else 'epochs'}, "
+            f"{OPTIMISERS[phase.optimizer]}, {SCHEDULES[phase.schedule]}"
+        )
+        show(
+            pictures.freeze_map(
+                card, state_at(strategy, card, number), lrs_of(strategy, card, number), classes
+            )
+        )
+
+
+def lrs_of(strategy: Strategy, card: BackboneCard, number: int) -> tuple[float, ...]:
+    """Peak learning rate per stage in one phase: `lr_stage * decay**depth` below the head, 0 when frozen."""
+    phase = strategy.phases[number]
+    below = (
+        phase.lr_stage * phase.decay ** (card.head - 1 - stage) if stage >= phase.boundary else 0.0
+        for stage in range(card.head)
+    )
+    return (*below, phase.lr_head)
+
+
+def row(candidate: Candidate) -> dict[str, str]:
+    strategy = candidate.strategy
+    fits = {True: "yes", False: "no", None: "unknown"}[candidate.fits]
+    return {
+        "Strategy": STRATEGIES[strategy.kind].title,
+        "Epochs": count(strategy.epochs),
+        "Phases": count(len(strategy.phases)),
+        "Head LR": learning_rate(candidate.stage_lrs[-1]),
+        "Trained parameters": params(candidate.trainable_params),
+        "Estimated time": duration(candidate.seconds),
+        "of which caching": duration(candidate.cached_seconds),
+        "Fits the budget": fits,
+    }

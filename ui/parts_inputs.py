@@ -1,0 +1,113 @@
+"""The Advice page's inputs: similarity, minutes, priority and backbone. Each is kept in the URL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import streamlit as st
+
+from advisor.catalog import BACKBONES, DEFAULT_BACKBONE
+from advisor.types import Budget, Priority, Similarity
+from ui.words import duration
+
+SIMILARITIES: dict[Similarity, tuple[str, str]] = {
+    "high": (
+        "High",
+        "Photos of things as ImageNet has them: animals, plants, food, vehicles, household objects.",
+    ),
+    "medium": (
+        "Medium",
+        "Photos, but of other things or seen otherwise: hand signs, aerial views, parts on a belt.",
+    ),
+    "low": ("Low", "Not everyday photos: X-rays, microscope slides, drawings, spectrograms, icons, digits."),
+}
+MINUTES = (1, 2, 3, 5, 10, 15, 20, 30, 45, 60, 90, 120, 240, 480)
+DEFAULT_MINUTES = 10
+PRIORITIES: dict[Priority, tuple[str, str]] = {
+    "speed": ("Speed", "Good enough, soon."),
+    "accuracy": ("Accuracy", "The best result inside the budget."),
+}
+
+T = TypeVar("T", bound=str)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    similarity: Similarity
+    budget: Budget
+    backbone: str
+
+
+def inputs() -> Inputs:
+    """Draw the four inputs and return what they say."""
+    similarity = choice(
+        "Similarity to everyday photos",
+        "similarity",
+        {key: title for key, (title, _) in SIMILARITIES.items()},
+        "medium",
+    )
+    st.caption(f"{SIMILARITIES[similarity][1]} Set by hand: Thaw does not measure this yet.")
+    start("minutes", {str(minutes): minutes for minutes in MINUTES}, DEFAULT_MINUTES)
+    minutes = st.select_slider(
+        "Time for training",
+        MINUTES,
+        format_func=lambda value: duration(60 * value),
+        key="minutes",
+        persist_state="session",
+    )
+    keep("minutes", minutes, DEFAULT_MINUTES)
+    priority = choice(
+        "What matters more?", "priority", {key: title for key, (title, _) in PRIORITIES.items()}, "accuracy"
+    )
+    st.caption(PRIORITIES[priority][1])
+    offered = [card.name for card in BACKBONES.values() if card.pretrained]
+    start("backbone", {name: name for name in offered}, DEFAULT_BACKBONE)
+    backbone = st.selectbox(
+        "Backbone",
+        offered,
+        format_func=lambda name: BACKBONES[name].title,
+        key="backbone",
+        persist_state="session",
+    )
+    keep("backbone", backbone, DEFAULT_BACKBONE)
+    st.caption(BACKBONES[backbone].fit_for)
+    return Inputs(similarity, Budget(float(minutes), priority), backbone)
+
+
+def choice(label: str, name: str, titles: Mapping[T, str], default: T, *, hidden_label: bool = False) -> T:
+    """One of a few words, side by side; kept in the URL under `name`."""
+    start(name, {key: key for key in titles}, default)
+    chosen = st.segmented_control(
+        label,
+        list(titles),
+        required=True,
+        format_func=lambda key: titles[key],
+        key=name,
+        persist_state="session",
+        width="content" if hidden_label else "stretch",
+        label_visibility="collapsed" if hidden_label else "visible",
+    )
+    value: T = chosen if chosen in titles else default
+    keep(name, value, default)
+    return value
+
+
+# Streamlit's own bind="query-params" would do this, but st.switch_page raises while a bound parameter is in the URL
+# (measured with 1.67).
+
+
+def start(name: str, known: Mapping[str, Any], default: Any) -> None:
+    """A widget's first value in this session: the URL's if it is one that exists, else the default."""
+    if name not in st.session_state:
+        st.session_state[name] = known.get(st.query_params.get(name, ""), default)
+
+
+def keep(name: str, value: object, default: object) -> None:
+    """Write a value to the URL, or nothing where it is the default."""
+    if value == default:
+        if name in st.query_params:
+            del st.query_params[name]
+    elif st.query_params.get(name) != str(value):
+        st.query_params[name] = str(value)

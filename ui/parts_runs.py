@@ -1,0 +1,111 @@
+"""Runs as people read them: title, one line of facts, the queue and the list of past runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from advisor.catalog import BACKBONES, STRATEGIES
+from training.store import Job
+from ui import frame, parts_jobs, pictures, state
+from ui.show import show
+from ui.words import ago, duration, percent
+
+FIRST_ROWS = 10
+COLUMNS = [4, 3, 2, 2, 2]
+
+
+def title(job: Job) -> str:
+    """'Partial fine-tuning', or what a profile job does."""
+    if job.kind == "profile":
+        return "Measuring the dataset"
+    config = parts_jobs.config_of(job)
+    return STRATEGIES[config.strategy.kind].title if config else "A run of another version"
+
+
+def facts_line(job: Job) -> str:
+    """'EfficientNet-Lite0 · 12 epochs · planned for 10 min · seed 0 · run ab12cd34'."""
+    config = parts_jobs.config_of(job)
+    if config is None:
+        return f"run {job.id}"
+    strategy = config.strategy
+    name = BACKBONES[strategy.backbone].title if strategy.backbone in BACKBONES else strategy.backbone
+    parts = [name, f"{strategy.epochs} {'epoch' if strategy.epochs == 1 else 'epochs'}"]
+    if config.minutes:
+        parts.append(f"planned for {duration(60 * config.minutes)}")
+    parts += [f"seed {config.seed}", f"run {job.id}"]
+    return " · ".join(parts)
+
+
+def accuracy(job: Job) -> str:
+    """The test accuracy of a run that has one."""
+    value = (job.result or {}).get("test_accuracy")
+    return percent(value, 1) if isinstance(value, (int, float)) else "–"
+
+
+def waiting(job: Job, queue: Sequence[Job]) -> str:
+    """Where a queued job stands: 'Next', '3rd in the queue' ..."""
+    before = [other.id for other in queue if other.state == "queued"]
+    place = before.index(job.id) + 1 if job.id in before else 0
+    if place == 1:
+        return "next"
+    return f"{place - 1} before it" if place else "waiting"
+
+
+def queue_panel(shown: str | None) -> None:
+    """What runs and what waits, over all datasets, each with a way to open and to cancel it."""
+    queue = state.store().queue()
+    st.subheader("Queue")
+    if not queue:
+        st.caption("Nothing is running and nothing waits.")
+        return
+    for job in queue:
+        with st.container(border=True, gap="small", key=f"queue_{job.id}"):
+            name = frame.plain(title(job))
+            if job.state == "running":
+                left = f", about {duration(job.eta_s)} left" if job.eta_s else ""
+                st.markdown(f"**{name}** · {percent(job.progress)}{left}")
+            else:
+                st.markdown(f"{name} · {waiting(job, queue)}")
+            with st.container(horizontal=True, gap="small"):
+                if job.kind == "train" and job.id != shown and st.button("Open", key=f"open_{job.id}"):
+                    frame.open_run(job.id)
+                if job.state == "queued" and st.button(
+                    "Cancel", key=f"cancel_{job.id}", help=f"Take {name} out of the queue"
+                ):
+                    parts_jobs.stop(job)
+                    st.rerun()
+
+
+def past_runs(jobs: Sequence[Job], shown: str | None) -> None:
+    """Runs of this dataset that have ended, newest first, a row each."""
+    ended = [job for job in jobs if not job.active]
+    if not ended:
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
+        st.subheader("Past runs of these images")
+        finished = [job.id for job in ended if job.result]
+        if len(finished) > 1 and st.button("Compare the finished runs", key="compare_finished"):
+            frame.open_compare(finished)
+    every = len(ended) <= FIRST_ROWS or bool(st.session_state.get("all_runs"))
+    heads = st.columns(COLUMNS, vertical_alignment="center")
+    for column, text in zip(heads, ("Run", "State", "Test accuracy", "Time", "Ended"), strict=True):
+        column.caption(text)
+    for job in ended if every else ended[:FIRST_ROWS]:
+        columns = st.columns(COLUMNS, vertical_alignment="center")
+        if columns[0].button(
+            frame.plain(title(job)),
+            key=f"past_{job.id}",
+            type="tertiary",
+            help=facts_line(job),
+            disabled=job.id == shown,
+        ):
+            frame.open_run(job.id)
+        with columns[1]:
+            show(pictures.badge(job.state))
+        columns[2].markdown(f":small[{accuracy(job)}]")
+        columns[3].markdown(f":small[{duration(job.seconds) if job.seconds else '–'}]")
+        columns[4].markdown(f":small[{ago(job.finished) if job.finished else '–'}]")
+    if len(ended) > FIRST_ROWS:
+        st.toggle(f"Show all {len(ended)} runs", key="all_runs")

@@ -1,0 +1,40 @@
+"""The door to the signature pictures: pages import from here, whatever file a picture lives in."""
+
+from __future__ import annotations
+
+from ui.cards import (
+    AxisRow,
+    Scale,
+    accuracy_axis,
+    axis_scale,
+    badge,
+    card_grid,
+    gallery,
+    notice,
+    rulebook_chips,
+    strategy_card,
+    thumb_url,
+    tiles,
+)
+from ui.freeze_map import freeze_legend, freeze_map
+from ui.marks import mark
+from ui.tree_picture import decision_tree
+
+__all__ = [
+    "AxisRow",
+    "Scale",
+    "accuracy_axis",
+    "axis_scale",
+    "badge",
+    "card_grid",
+    "decision_tree",
+    "freeze_legend",
+    "freeze_map",
+    "gallery",
+    "mark",
+    "notice",
+    "rulebook_chips",
+    "strategy_card",
+    "thumb_url",
+    "tiles",
+]

@@ -1,0 +1,140 @@
+"""Where a page finds its dataset, its runs, the store and the executor.
+
+Ids live in the URL (and, as ids, in session_state); everything else is read from disk on every script run, so that
+a reload, a second tab and a restarted server show the same truth. May not draw anything and never imports torch.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from advisor.audit import AuditReport, audit
+from advisor.errors import NotFound
+from advisor.home import home as find_home
+from advisor.ingest import list_datasets, load_dataset, read_manifest
+from advisor.types import DatasetFacts, DatasetRef
+from training.executors import Executor, executor
+from training.store import Job, Store
+from ui import ids
+
+HERE = Path(__file__).parent
+DATA_PAGE = str(HERE / "pages_data.py")
+ADVICE_PAGE = str(HERE / "pages_advice.py")
+TRAIN_PAGE = str(HERE / "pages_train.py")
+COMPARE_PAGE = str(HERE / "pages_compare.py")
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+ACTIVE = ("queued", "running")
+
+
+def home() -> Path:
+    """Where datasets and runs lie: THAW_HOME or ~/.thaw."""
+    return find_home()
+
+
+@functools.cache
+def _store(place: Path) -> Store:
+    return Store(place)
+
+
+@functools.cache
+def _executor(place: Path) -> Executor:
+    # One per process: it keeps the Popen objects of its workers, so that none becomes a zombie.
+    return executor(place)
+
+
+def store() -> Store:
+    return _store(home())
+
+
+def jobs_executor() -> Executor:
+    return _executor(home())
+
+
+def pump() -> None:
+    """Notice dead workers and start the next queued job. Cheap enough for every script run."""
+    if store().queue():
+        jobs_executor().pump()
+
+
+def current_dataset(*, newest: bool = True) -> DatasetRef | None:
+    """The dataset of this view: the URL's, else (with `newest`) the latest import. NotFound for a deleted one."""
+    chosen = ids.current("dataset")
+    if chosen:
+        return load_dataset(home(), chosen)
+    if not newest:
+        return None
+    imported = list_datasets(home())
+    if imported:
+        ids.remember("dataset", imported[0].id)
+        return imported[0]
+    return None
+
+
+def choose_dataset(dataset_id: str | None) -> None:
+    """Make `dataset_id` the current one (None = none) and drop run ids that belong to another dataset."""
+    if dataset_id != ids.current("dataset"):
+        ids.remember("run", None)
+        ids.remember("runs", None)
+    ids.remember("dataset", dataset_id)
+
+
+def existing_runs(wanted: Sequence[str]) -> tuple[list[Job], list[str]]:
+    """The jobs of these ids, and the ids that this home does not hold."""
+    found, missing = [], []
+    for run_id in wanted:
+        try:
+            found.append(store().job(run_id))
+        except NotFound:
+            missing.append(run_id)
+    return found, missing
+
+
+@functools.lru_cache(maxsize=4)
+def _manifest(place: Path, dataset_id: str) -> pd.DataFrame:
+    return read_manifest(load_dataset(place, dataset_id))
+
+
+@functools.lru_cache(maxsize=8)
+def _audit(place: Path, dataset_id: str) -> AuditReport:
+    return audit(load_dataset(place, dataset_id))
+
+
+def manifest(ref: DatasetRef) -> pd.DataFrame:
+    """The images' table. Cached: a dataset's id is the hash of its content, so it never changes."""
+    return _manifest(home(), ref.id)
+
+
+def audited(ref: DatasetRef) -> AuditReport:
+    return _audit(home(), ref.id)
+
+
+def facts_or_counts(ref: DatasetRef, backbone: str) -> DatasetFacts:
+    """What was measured with this backbone; before the profile has ended, what the counts alone tell."""
+    return store().facts(ref.id, backbone) or counts_only(ref, backbone)
+
+
+def counts_only(ref: DatasetRef, backbone: str) -> DatasetFacts:
+    """Facts without any measurement: the given test split, or the 20 % that will be held out, set apart."""
+    given_test = ref.counts.get("test")
+    test = given_test or tuple(round(0.2 * total) for total in ref.per_class)
+    rest = tuple(total - held for total, held in zip(ref.per_class, test, strict=True))
+    return DatasetFacts(
+        dataset_id=ref.id,
+        backbone=backbone,
+        classes=ref.classes,
+        train_images=sum(rest),
+        test_images=sum(test),
+        per_class=rest,
+        chance=1 / len(ref.classes),
+    )
+
+
+def on_loopback() -> bool:
+    """Whether only this computer can reach the server: then a path on it may be typed in."""
+    return st.get_option("server.address") in LOOPBACK

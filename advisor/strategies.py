@@ -64,7 +64,7 @@ RECIPES: dict[Kind, Recipe] = {
     "partial": Recipe(
         lr_head=1e-3, lr_stage=1e-4, decay=0.75, steps=250, epochs=(5, 30), views=3, weight_decay=0.01,
     ),
-    # One stage a phase (ULMFiT, arXiv 1801.06146). 1 view: every phase fills a cache of its own.
+    # One stage a phase (ULMFiT, arXiv 1801.06146).
     "gradual": Recipe(
         lr_head=1e-3, lr_stage=1e-4, decay=0.75, steps=80, epochs=(2, 10), views=1, weight_decay=0.01,
     ),

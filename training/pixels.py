@@ -19,11 +19,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from advisor.decoding import FORMATS
+from advisor.decoding import readable_formats
 from advisor.errors import DataError
 from training.devices import cores
 
 Progress = Callable[[int, int], None]
+FORMATS = readable_formats()  # nothing else is ever handed to a decoder
 
 
 def side_for(manifest: pd.DataFrame, resize: int) -> int:

@@ -57,7 +57,7 @@ class PrefixCache:
 
     def fill(self, boundaries: Sequence[int], rows: Rows, view: int, tick: Tick | None = None) -> int:
         """Compute what is missing of `rows` at all `boundaries` in one pass; returns the images computed."""
-        wanted = sorted({boundary for boundary in boundaries if boundary > 0})
+        wanted = sorted({b for b in boundaries if b > 0 and self.missing(b, rows, view)})
         files = {boundary: self._file(boundary, view) for boundary in wanted}
         absent = np.zeros(len(rows), dtype=bool)
         for _, done in files.values():

@@ -218,7 +218,7 @@ class LiveChart {
       block.classList.toggle("is-trained", trained);
       block.classList.toggle("is-frozen", !trained);
       const label = box.querySelector(`[data-lr="${stage}"]`), lr = row.lrs?.[stage];
-      if (label) { label.textContent = !trained ? "frozen" : lr > 0 && lr < 1 ? rate(lr) : lr >= 1 ? "solved" : "trained"; label.classList.toggle("is-off", !trained); }
+      if (label) { label.textContent = !trained ? "frozen" : lr > 0 && lr < 1 ? rate(lr) : "solved"; label.classList.toggle("is-off", !trained); }
     });
     // Shown instead of the labels when there is little room.
     const phase = run.about.phases?.[row.phase], spans = box.querySelector(".thaw-spans");

@@ -100,8 +100,8 @@ def heading(job: Job) -> None:
     elif job.state == "failed":
         show(pictures.notice("bad", "This run failed", job.error or "The worker gave no reason."))
     elif job.state == "lost":
-        text = f"The worker process ended unexpectedly. {job.error or ''}".strip()
-        show(pictures.notice("caution", "Worker lost", text, "Resume continues from the last checkpoint."))
+        title = "The worker process ended unexpectedly"
+        show(pictures.notice("caution", title, job.error or "", "Resume continues from the last checkpoint."))
     if "test_accuracy" in result:
         st.caption(reached(result))
 
@@ -112,7 +112,8 @@ def reached(result: dict[str, Any]) -> str:
     if result.get("test_total"):
         text += f" ({result['test_correct']:,} of {result['test_total']:,} test images)"
     if result.get("val_accuracy") is not None and result.get("best_epoch") is not None:
-        text += f"; validation accuracy {percent(result['val_accuracy'], 1)} at epoch {result['best_epoch']:g}, the best one"
+        best = percent(result["val_accuracy"], 1)
+        text += f"; validation accuracy {best} at epoch {result['best_epoch']:g}, the best one"
     return text + "."
 
 

@@ -70,7 +70,7 @@ def row(candidate: Candidate) -> dict[str, str]:
         "Strategy": STRATEGIES[strategy.kind].title,
         "Epochs": count(strategy.epochs),
         "Phases": count(len(strategy.phases)),
-        "Head LR": learning_rate(candidate.stage_lrs[-1]),
+        "Head LR": learning_rate(candidate.stage_lrs[-1]) if candidate.stage_lrs[-1] else "solved",
         "Trained parameters": params(candidate.trainable_params),
         "Estimated time": duration(candidate.seconds),
         "of which caching": duration(candidate.cached_seconds),

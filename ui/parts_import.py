@@ -74,7 +74,9 @@ def run_import(work: Import, where: DeltaGenerator) -> DatasetRef:
         part = min(1.0, done / total) if total else 0.0
         left = (now - started) / part * (1 - part) if part > 0.02 else None
         eta = f", about {duration(left)} left" if left and left >= 1 else ""
-        bar.progress(part, text=f"{done:,} of {total:,} files checked{eta}")
+        bar.progress(
+            part, text=f"{done:,} of {total:,} files checked{eta}" if done else f"Unpacking {total:,} files"
+        )
 
     try:
         return work(report)

@@ -93,6 +93,9 @@ def test_prefix_rows_are_computed_once_and_are_right(tmp_path: Path) -> None:
     cache = PrefixCache(backbone, data, CPU, "fp32", tmp_path)
     assert cache.fill([1, 2], rows, 0) == 100
     assert cache.fill([1, 2], rows, 0) == 0
+    backbone.stage_modules()[1].register_forward_hook(lambda *_: pytest.fail("stage 2 was run again"))
+    assert cache.fill([1, 2], np.arange(50), 0) == 0
+    backbone.stage_modules()[1]._forward_hooks.clear()
     again = PrefixCache(backbone, data, CPU, "fp32", tmp_path)  # another run, another process
     assert again.missing(2, np.arange(0, 120), 0) == 20
     with torch.no_grad():

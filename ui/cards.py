@@ -104,7 +104,7 @@ def strategy_card(candidate: Candidate, card: BackboneCard, classes: int, scale:
     elif candidate.fits is False:
         chip = '<span class="thaw-badge is-caution">! over budget</span>'
     share = candidate.trainable_params / max(candidate.total_params, 1)
-    part = "all" if share > 0.9995 else f"{100 * share:.2g}%"
+    part = "all" if share > 0.9995 else f"{100 * share:.1f}%" if share >= 0.001 else "under 0.1%"
     figures = (
         ("Time here", duration(candidate.seconds)),
         ("Trained parameters", f"{params(candidate.trainable_params)} ({part})"),

@@ -166,7 +166,7 @@ def _span_label(span: Span, y: int) -> str:
 def _summary(card: BackboneCard, states: Sequence[bool], sizes: Sequence[int]) -> str:
     trained = sum(size for size, on in zip(sizes, states, strict=True) if on)
     share = 100 * trained / max(sum(sizes), 1)
-    return f"Freeze map of {card.title}: {sum(states)} of {len(states)} stages trained, {share:.2g}% of the parameters."
+    return f"Freeze map of {card.title}: {sum(states)} of {len(states)} stages trained, {share:.1f}% of the parameters."
 
 
 def _in_words(names: Sequence[str], states: Sequence[bool], sizes: Sequence[int], lrs: Sequence[float] | None) -> str:

@@ -36,11 +36,13 @@ def live_chart(
     height: int = 280,
     freeze: bool = True,
     axis: Axis = "epochs",
+    wake: str = "",
 ) -> bool:
     """Mount the chart of one run, or of several overlaid.
 
     height: of one panel, in px. freeze: draw the freeze map (one run only). axis: the one shown first; the viewer can
-    switch. A new `key` mounts anew and loses the zoom: keep it stable. Returns True in the script run that follows a
+    switch. A new `key` mounts anew and loses the zoom: keep it stable. wake: any text that changes when a run may have
+    begun again (its state and attempt): a chart whose runs have ended asks no more until it changes. Returns True in the script run that follows a
     run's end (then read the store again).
     """
     if not run_ids:
@@ -50,6 +52,7 @@ def live_chart(
         "height": height,
         "freeze": freeze and len(run_ids) == 1,
         "axis": axis,
+        "wake": wake,
         "plotly": f"/thaw/plotly.min.js?v={plotly_version()}",
     }
     result = _component()(key=key, data=data, on_finished_change=lambda: None)

@@ -134,7 +134,8 @@ def results(picked: Sequence[Job]) -> None:
     for note in comparison.notes:
         st.caption(frame.plain(note))
     st.subheader("Curves")
-    live_chart(begun, key="compare_live", height=CHART_PX)
+    wake = " ".join(f"{job.state} {job.attempt}" for job in picked)
+    live_chart(begun, key="compare_live", height=CHART_PX, wake=wake)
     st.subheader("In numbers")
     parts_table.table(comparison)
     if tested:

@@ -41,7 +41,7 @@ def main() -> None:
     left, right = st.columns([5, 2], gap="large")
     with left:
         heading(job)
-        live_chart([job.id], key="train_live", height=CHART_PX)
+        live_chart([job.id], key="train_live", height=CHART_PX, wake=f"{job.state} {job.attempt}")
         run_details(job, len(ref.classes))
     with right:
         watched = tuple((other.id, other.state) for other in [*state.store().queue(), job])

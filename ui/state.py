@@ -9,8 +9,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import streamlit as st
 
 from advisor.audit import AuditReport, audit
@@ -21,6 +21,9 @@ from advisor.types import DatasetFacts, DatasetRef
 from training.executors import Executor, executor
 from training.store import Job, Store
 from ui import ids
+
+if TYPE_CHECKING:
+    import pandas as pd  # half a second, which the first page does not need
 
 HERE = Path(__file__).parent
 DATA_PAGE = str(HERE / "pages_data.py")

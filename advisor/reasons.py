@@ -17,7 +17,7 @@ FEW_PER_CLASS = 10
 IMBALANCE = 3.0
 """Largest class over smallest from which accuracy alone misleads."""
 CUT_HARD = 3
-"""A plan cut to less than one third of its epochs is warned about."""
+"""A plan cut to less than one third of its epochs (a solver's passes are none) is warned about."""
 
 VTAB = (
     "Over 19 tasks, training from scratch averaged 43.1 points against 66.4 for fine-tuning an ImageNet "
@@ -40,11 +40,25 @@ def book(name: str) -> str:
 
 def epochs_in_words(strategy: Strategy) -> str:
     """'7 epochs', '60 passes over cached features', 'a probe and 12 epochs'."""
-    trained = [phase.epochs for phase in strategy.phases if phase.optimizer == "adamw"]
-    if not trained:
+    epochs = strategy.adam_epochs
+    if not epochs:
         return counted(strategy.epochs, "pass", "passes") + " over cached features"
-    words = counted(sum(trained), "epoch")
-    return words if len(trained) == len(strategy.phases) else f"a probe and {words}"
+    words = counted(epochs, "epoch")
+    return words if epochs == strategy.epochs else f"a probe and {words}"
+
+
+def moment_in_words(strategy: Strategy, epoch: float) -> str:
+    """'epoch 3' or 'solver pass 12', from the count in a run's rows, where each pass of a solver is one."""
+    passes = start = 0
+    for phase in strategy.phases:
+        if phase.optimizer != "adamw":
+            if epoch <= start + phase.epochs:
+                return f"solver pass {epoch - start:g}"
+            passes += phase.epochs
+        start += phase.epochs
+        if epoch <= start:
+            break
+    return f"epoch {epoch - passes:g}"
 
 
 def trained_part(strategy: Strategy, card: BackboneCard) -> str:
@@ -63,8 +77,9 @@ def why(candidate_kind: Kind, strategy: Strategy, card: BackboneCard, facts: Dat
         how = f" ({facts.ready_made.how})" if facts.ready_made.how else ""
         return f"Measured on these images: {percent(facts.ready_made)} balanced accuracy{how}."
     return {
-        "partial": f"Adapts {trained_part(strategy, card)}; whatever lies below is computed once and cached.",
-        "gradual": "Thaws one stage a phase, so the lower stages change last and least.",
+        "partial": f"Solves the head, then adapts {trained_part(strategy, card)}; whatever lies below is "
+        "computed once and cached.",
+        "gradual": "Solves the head, then thaws one stage more each phase: lower stages change last and least.",
         "lp_ft": f"Starts fine-tuning from a finished probe: {LP_FT_AGAINST_FULL}.",
         "full": "Every stage can adapt to these images.",
         "scratch": "A yardstick: it shows what the pre-trained weights bring on these images.",
@@ -103,10 +118,8 @@ def cuts(strategy: Strategy, uncut: Strategy, budget: Budget, card: BackboneCard
     if strategy.views != uncut.views:
         views = counted(strategy.views, "augmented view")
         said.append(f"Uses {views} of each image instead of {uncut.views} to fit {limit}.")
-    if strategy.epochs < uncut.epochs and len(strategy.phases) == len(uncut.phases):
-        said.append(
-            f"Cut from {adam_epochs(uncut)} to {counted(adam_epochs(strategy), 'epoch')} to fit {limit}."
-        )
+    if strategy.adam_epochs < uncut.adam_epochs and len(strategy.phases) == len(uncut.phases):
+        said.append(f"Cut from {uncut.adam_epochs} to {counted(strategy.adam_epochs, 'epoch')} to fit {limit}.")
     elif len(strategy.phases) < len(uncut.phases) and _longest(strategy) < _longest(uncut):
         said.append(
             f"Cut from {_longest(uncut)} to {counted(_longest(strategy), 'epoch')} a phase to fit {limit}."
@@ -114,13 +127,9 @@ def cuts(strategy: Strategy, uncut: Strategy, budget: Budget, card: BackboneCard
     return said
 
 
-def adam_epochs(strategy: Strategy) -> int:
-    """Epochs by gradient descent; a solver's passes are not counted."""
-    return sum(phase.epochs for phase in strategy.phases if phase.optimizer == "adamw") or strategy.epochs
-
-
 def _longest(strategy: Strategy) -> int:
-    return max(phase.epochs for phase in strategy.phases)
+    """Epochs of the longest phase; a solver's passes are none."""
+    return max((phase.epochs for phase in strategy.phases if phase.optimizer == "adamw"), default=0)
 
 
 def sentence(
@@ -234,7 +243,7 @@ def warnings(
         said.append(
             f"The textbooks disagree about this dataset ({'; '.join(named)}); only measuring decides."
         )
-    had, left = adam_epochs(uncut), adam_epochs(best.strategy)
+    had, left = uncut.adam_epochs, best.strategy.adam_epochs
     if left * CUT_HARD < had:
         said.append(
             f"Only {left} of {had} planned epochs fit {minutes(budget.minutes)}: expect less than this "

@@ -16,7 +16,7 @@ from dataclasses import replace
 from advisor import reasons
 from advisor.catalog import STRATEGIES, BackboneCard, backbone
 from advisor.rulebooks import RULEBOOKS, Rulebook, Situation, answer, leaf_for, rulebook
-from advisor.strategies import PLANNED, estimate_seconds, plan, stage_lrs, trainable_params
+from advisor.strategies import PLANNED, estimate_seconds, lowest_boundary, plan, stage_lrs, trainable_params
 from advisor.types import (
     Answer,
     Budget,
@@ -244,7 +244,8 @@ def _best_kind(there: Situation, card: BackboneCard, facts: DatasetFacts, book: 
 def _needed_minutes(
     kind: Kind, best: Candidate, answered: Candidate, card: BackboneCard, facts: DatasetFacts
 ) -> Iterator[float]:
-    """The budgets at which the answered kind begins to fit and the best one stops to: 1 epoch a phase."""
+    """The budgets at which the answered kind begins to fit and the best one stops to: 1 epoch a phase,
+    after the solved head where there is one."""
     if best.fits is None:
         return
     if answered is not best and answered.seconds is not None:
@@ -252,7 +253,7 @@ def _needed_minutes(
     if best.fits:
         stages = None
         if kind == "partial":
-            stages = card.head - best.strategy.phases[0].boundary
+            stages = card.head - lowest_boundary(best.strategy)
         shortest = plan(
             kind, card, train_images=facts.train_images, classes=len(facts.classes), minutes=1e-9,
             costs=facts.costs, trained_stages=stages, test_images=facts.test_images,

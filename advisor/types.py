@@ -199,7 +199,13 @@ class Strategy:
 
     @property
     def epochs(self) -> int:
+        """Of all phases, each pass of a solver counted as one: what the rows of a run count."""
         return sum(phase.epochs for phase in self.phases)
+
+    @property
+    def adam_epochs(self) -> int:
+        """Epochs of gradient descent alone: what people call epochs. 0 for a solved head."""
+        return sum(phase.epochs for phase in self.phases if phase.optimizer == "adamw")
 
 
 @dataclass(frozen=True)

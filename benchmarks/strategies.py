@@ -1,9 +1,9 @@
 """Accuracy and seconds of every strategy on the data given, through the same command a user types.
 
-    python -m benchmarks.strategies OUT_FOLDER DATA.zip [DATA.zip ...] [--seeds 1]
+    python -m benchmarks.strategies OUT_FOLDER DATA.zip [DATA.zip ...] [--seeds 1] [--minutes 3]
 
-For each archive or folder: `python -m training fit` with every strategy and default settings, and as a floor
-scikit-learn's LogisticRegression on the same cached features and split. One JSON line per fit goes to
+For each archive or folder: `python -m training profile`, then `fit` with every strategy under the same time budget,
+and as a floor scikit-learn's LogisticRegression on the same cached features and split. One JSON line per fit goes to
 OUT_FOLDER/fits.jsonl at once, so that a killed benchmark continues where it stopped; OUT_FOLDER/table.md is
 rewritten after each.
 """
@@ -27,6 +27,7 @@ from advisor.strategies import PLANNED
 from benchmarks.machine import describe
 
 FLOOR = "logistic regression (scikit-learn)"
+PROFILE = "profile"
 
 
 def main() -> None:
@@ -34,16 +35,19 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("data", nargs="+")
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=3.0)
     parser.add_argument("--strategies", nargs="+", default=list(PLANNED))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     log = options.out / "fits.jsonl"
     home = make_home(str(options.out / "home"))
     for path in options.data:
+        if not _known(log, path, PROFILE, 0):
+            _append(log, _profile(path, home))
         for seed in range(options.seeds):
             for kind in options.strategies:
                 if not _known(log, path, kind, seed):
-                    _append(log, _fit(path, kind, seed, home))
+                    _append(log, _fit(path, kind, seed, options.minutes, home))
                     (options.out / "table.md").write_text(table(_read(log)))
         if not _known(log, path, FLOOR, 0):
             _append(log, floor(path, home))
@@ -51,15 +55,30 @@ def main() -> None:
     print(table(_read(log)))
 
 
-def _fit(path: str, kind: str, seed: int, home: Path) -> dict[str, Any]:
-    command = [sys.executable, "-m", "training", "--home", str(home), "fit", path, "--strategy", kind]
-    started = time.perf_counter()
-    done = subprocess.run([*command, "--seed", str(seed), "--json"], capture_output=True, text=True, check=False)
-    wall = time.perf_counter() - started
-    last = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else "{}"
-    result = json.loads(last)
+def _fit(path: str, kind: str, seed: int, minutes: float, home: Path) -> dict[str, Any]:
+    options = ["--strategy", kind, "--seed", str(seed), "--minutes", str(minutes)]
+    wall, result = _command(home, "fit", path, *options)
     print(f"{Path(path).stem} {kind} seed {seed}: {result.get('test_accuracy')} in {wall:.1f} s", flush=True)
     return {"data": Path(path).stem, "strategy": kind, "seed": seed, "command_seconds": wall, **result}
+
+
+def _profile(path: str, home: Path) -> dict[str, Any]:
+    wall, result = _command(home, "profile", path)
+    facts = result.get("facts") or {}
+    return {
+        "data": Path(path).stem, "strategy": PROFILE, "seed": 0, "command_seconds": wall, "state": result.get("state"),
+        "error": result.get("error"), "seconds": facts.get("seconds"), "ready_made": facts.get("ready_made"),
+    }  # fmt: skip
+
+
+def _command(home: Path, *words: str) -> tuple[float, dict[str, Any]]:
+    """(seconds, last JSON line) of one `python -m training` command."""
+    started = time.perf_counter()
+    command = [sys.executable, "-m", "training", *words, "--json", "--home", str(home)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    lines = done.stdout.strip().splitlines()
+    result = json.loads(lines[-1]) if lines else {"state": "failed", "error": done.stderr.strip()}
+    return time.perf_counter() - started, result
 
 
 def floor(path: str, home: Path) -> dict[str, Any]:
@@ -115,10 +134,14 @@ def table(fits: list[dict[str, Any]]) -> str:
         if not good:
             lines.append(f"| {key[0]} | {key[1]} | {len(own)} | failed: {own[0].get('error')} | | | |")
             continue
-        scores = ", ".join(f"{fit['test_accuracy']:.3f}" for fit in good)
+        if key[1] == PROFILE:
+            ready = good[0]["ready_made"]
+            scores = "ready-made: " + ("{value:.3f} ({low:.3f}-{high:.3f})".format(**ready) if ready else "unknown")
+        else:
+            scores = ", ".join(f"{fit['test_accuracy']:.3f}" for fit in good)
         seconds, command = (median(fit[name] for fit in good) for name in ("seconds", "command_seconds"))
         lines.append(
-            f"| {key[0]} | {key[1]} | {len(good)} | {scores} | {good[0]['test_total']} "
+            f"| {key[0]} | {key[1]} | {len(good)} | {scores} | {good[0].get('test_total', '')} "
             f"| {seconds:.1f} | {command:.1f} |"
         )
     return "\n".join(lines) + "\n"

@@ -279,10 +279,14 @@ def _settings(config: RunConfig) -> dict[str, str]:
     phases = strategy.pop("phases")
     settings = {name.replace("_", " "): str(value) for name, value in strategy.items()}
     settings["phases"] = "; then ".join(
-        f"boundary {phase['boundary']}, {counted(phase['epochs'], 'epoch')}" for phase in phases
+        f"boundary {phase['boundary']}, {_length(phase['optimizer'], phase['epochs'])}" for phase in phases
     )
     for name in ("lr_head", "lr_stage", "decay", "optimizer", "schedule", "batch_norm"):
         settings[name.replace("_", " ")] = ", ".join(dict.fromkeys(str(phase[name]) for phase in phases))
     settings["seed"] = str(config.seed)
     settings["minutes"] = "no limit" if config.minutes is None else f"{config.minutes:g}"
     return settings
+
+
+def _length(optimizer: str, epochs: int) -> str:
+    return counted(epochs, "epoch") if optimizer == "adamw" else counted(epochs, "solver pass", "solver passes")

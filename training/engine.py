@@ -74,6 +74,8 @@ class Fit:
         self._last_row = time.perf_counter()
         self._last_save = time.perf_counter() - SAVE_EVERY_S + FIRST_SAVE_S
         self._finished_early = False
+        self._phase_from = (0.0, time.perf_counter())
+        """(share of the run's work done, clock) when the present phase began in this attempt."""
         self.inputs = Inputs(strategy, backbone, data, prefix, seed, device)
 
     # ---- the outline -------------------------------------------------------------------------------------------
@@ -114,6 +116,7 @@ class Fit:
                 epoch=self._epochs_done(),
             )
         self._boundary = phase.boundary
+        self._phase_from = (self._fraction(), time.perf_counter())
         if phase.optimizer == "lbfgs":
             self._solve_head(phase)
         else:
@@ -275,8 +278,12 @@ class Fit:
         self.at.rows += 1
         self._last_row = time.perf_counter()
         fraction = self._fraction(steps)
-        eta = self.at.seconds / fraction - self.at.seconds if fraction > 0.02 else None
-        self.context.progress(fraction, f"Epoch {self._epochs_done(steps):.1f} of {self.strategy.epochs}", eta)
+        eta = self._seconds_left(fraction)
+        if phase.optimizer == "adamw":
+            doing = f"Epoch {self._adam_epochs_done(steps):.1f} of {self.strategy.adam_epochs}"
+        else:
+            doing = f"Solving the head, pass {self.at.epoch} of {phase.epochs}"
+        self.context.progress(fraction, doing, eta)
 
     def _filling(self, done: int, total: int, eta_s: float | None) -> None:
         self.context.progress(self._fraction(), f"Computing frozen features, {done:,} of {total:,} images", eta_s)
@@ -287,8 +294,31 @@ class Fit:
         within = self.at.step / steps if steps else 0.0
         return round(before + self.at.epoch + within, 3)
 
+    def _adam_epochs_done(self, steps: int = 0) -> float:
+        """Without the passes of the solvers before this phase: what people call epochs."""
+        before = self.strategy.phases[: self.at.phase]
+        return self._epochs_done(steps) - sum(phase.epochs for phase in before if phase.optimizer != "adamw")
+
     def _fraction(self, steps: int = 0) -> float:
-        return min(1.0, self._epochs_done(steps) / self.strategy.epochs)
+        """Share of the run's work that is done, 0-1."""
+        phases, at = self.strategy.phases, self.at
+        done = sum(map(self._work, phases[: at.phase]))
+        if at.phase < len(phases):
+            epochs = at.epoch + (at.step / steps if steps else 0.0)
+            done += self._work(phases[at.phase]) * min(1.0, epochs / phases[at.phase].epochs)
+        return min(1.0, done / sum(map(self._work, phases)))
+
+    def _work(self, phase: Phase) -> float:
+        """Rough relative cost of a phase, for progress only: a solver's passes over cached features are next to
+        nothing, an epoch costs more the more stages it trains."""
+        if phase.optimizer != "adamw":
+            return 0.5
+        return phase.epochs * (1 + self.backbone.head_index - phase.boundary)
+
+    def _seconds_left(self, fraction: float) -> float | None:
+        """From the pace since this phase (or this attempt) began; None before there is one."""
+        gained, spent = fraction - self._phase_from[0], time.perf_counter() - self._phase_from[1]
+        return (1 - fraction) * spent / gained if gained > 0.005 and spent > 0.5 else None
 
     def _over_budget(self, epoch_seconds: float, phase: Phase) -> bool:
         if self.budget_s is None or self.at.epoch >= phase.epochs:
@@ -298,8 +328,8 @@ class Fit:
         self._finished_early = True
         self.context.event(
             "caution", "budget",
-            f"The budget of {self.budget_s / 60:.1f} min is used up after {self._epochs_done():g} of "
-            f"{self.strategy.epochs} epochs: training ends here with the best weights so far.",
+            f"The budget of {self.budget_s / 60:.1f} min is used up after {self._adam_epochs_done():g} of "
+            f"{self.strategy.adam_epochs} epochs: training ends here with the best weights so far.",
             epoch=self._epochs_done(),
         )
         return True

@@ -51,7 +51,8 @@ def solve(
     val_inputs = (val[0] - mean) / scale
     weight = torch.zeros(classes, features.shape[1], device=features.device, requires_grad=True)
     bias = torch.zeros(classes, device=features.device, requires_grad=True)
-    strengths = STRENGTHS[-max(1, min(len(STRENGTHS), steps // 3)) :]
+    count = max(1, min(len(STRENGTHS), steps // 3))
+    strengths = [STRENGTHS[round(i)] for i in torch.linspace(0, len(STRENGTHS) - 1, count + 1)[1:].tolist()]
     done = 0
     for index, strength in enumerate(strengths):
         iterations = steps * (index + 1) // len(strengths) - done

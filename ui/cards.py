@@ -108,7 +108,7 @@ def strategy_card(candidate: Candidate, card: BackboneCard, classes: int, scale:
     figures = (
         ("Time here", duration(candidate.seconds)),
         ("Trained parameters", f"{params(candidate.trainable_params)} ({part})"),
-        ("Epochs", _epochs(strategy.phases)),
+        ("Epochs", epochs_in_short(strategy.phases)),
     )
     limits = "".join(f"<li>{esc(limit)}</li>" for limit in candidate.limits)
     facts = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in figures)
@@ -221,22 +221,29 @@ def _line(estimate: Estimate | None, kind: Kind, scale: Scale, height: int, name
     )
 
 
-def _epochs(phases: Sequence[Phase]) -> str:
-    if all(phase.optimizer != "adamw" for phase in phases):
-        return "solved in one pass"
-    counted = [phase.epochs for phase in phases if phase.optimizer == "adamw"]
-    if len(phases) == 1:
-        return str(counted[0])
-    return f"{sum(counted)} in {len(counted)} phases" if len(counted) > 1 else f"probe + {sum(counted)}"
+def epochs_in_short(phases: Sequence[Phase]) -> str:
+    """'7', 'probe + 7', 'probe + 20 in 4 phases', '60 solver passes'."""
+    trained = _trained(phases)
+    if not trained:
+        return counted(sum(phase.epochs for phase in phases), "solver pass", "solver passes")
+    total = sum(phase.epochs for phase in trained)
+    said = f"{total} in {len(trained)} phases" if len(trained) > 1 else str(total)
+    return said if len(trained) == len(phases) else f"probe + {said}"
+
+
+def _trained(phases: Sequence[Phase]) -> list[Phase]:
+    """The phases of gradient descent, without those that solve the head."""
+    return [phase for phase in phases if phase.optimizer == "adamw"]
 
 
 def _phases_in_words(phases: Sequence[Phase], card: BackboneCard) -> str:
-    names = card.stage_names
+    """'stage 6 and up', 'stage 7 and up, then every stage'. That the head is solved first goes without saying."""
+    names, told = card.stage_names, _trained(phases) or phases
 
     def above(boundary: int) -> str:
         if boundary == card.head:
             return "head only"
         return "every stage" if boundary == 0 else f"{names[boundary]} and up"
 
-    first, last = phases[0].boundary, phases[-1].boundary
+    first, last = told[0].boundary, told[-1].boundary
     return above(last) if first == last else f"{above(first)}, then {above(last)}"

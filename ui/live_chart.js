@@ -21,6 +21,17 @@ function rate(value) {
   return Number(exponent) === 0 ? String(Number(mantissa)) : `${Number(mantissa)}e${Number(exponent)}`;
 }
 
+// Rows count each pass of a solver as one epoch; people do not: pass 12 of 20, then epoch 3 of 7.
+function moment(about, epoch) {
+  let passes = 0;
+  for (const phase of about.phases) {
+    if (phase.solved && epoch <= phase.to) return { solved: true, count: epoch - phase.from, of: phase.to - phase.from };
+    if (phase.solved) passes += phase.to - phase.from;
+    if (epoch <= phase.to) break;
+  }
+  return { solved: false, count: epoch - passes, of: about.epochs };
+}
+
 function loadPlotly(url) {
   // Kept under its own name: Streamlit bundles another plotly, which must not be disturbed.
   window.__thawPlotly ??= new Promise((resolve, reject) => {
@@ -187,9 +198,11 @@ class LiveChart {
       return [`${pct(result.test_accuracy)}${range}`, `test accuracy, ${result.test_correct} of ${result.test_total} images right; 95% interval in brackets`];
     }
     if (!last) return [info.state === "queued" ? "Queued" : OVER.includes(info.state) ? "No result" : "Starting", ""];
-    const best = scored.reduce((a, b) => (b.val_accuracy > a.val_accuracy ? b : a)), epochs = run.about.epochs;
-    const newest = rows[rows.length - 1];
-    return [pct(last.val_accuracy), `validation accuracy; best ${pct(best.val_accuracy)} at epoch ${best.epoch.toFixed(0)}. Epoch ${newest.epoch.toFixed(1)}${epochs ? " of " + epochs : ""}`];
+    const best = scored.reduce((a, b) => (b.val_accuracy > a.val_accuracy ? b : a)), newest = rows[rows.length - 1];
+    const then = moment(run.about, best.epoch), now = moment(run.about, newest.epoch);
+    const at = `${then.solved ? "solver pass" : "epoch"} ${then.count.toFixed(0)}`;
+    const here = now.solved ? `Solver pass ${now.count.toFixed(0)}` : `Epoch ${now.count.toFixed(1)}`;
+    return [pct(last.val_accuracy), `validation accuracy; best ${pct(best.val_accuracy)} at ${at}. ${here}${now.of ? " of " + now.of : ""}`];
   }
 
   brief(run) {

@@ -140,14 +140,16 @@ def _stages(config: RunConfig, classes: int) -> dict[str, Any]:
             if phase.boundary == card.head
             else ("every stage" if phase.boundary == 0 else f"{names[phase.boundary]} and up")
         )
+        # "from" and "to" count as the rows do: each pass of a solver is one.
         phases.append(
-            {"number": number, "boundary": phase.boundary, "from": first, "to": first + phase.epochs, "what": what}
-        )
+            {"number": number, "boundary": phase.boundary, "from": first, "to": first + phase.epochs, "what": what,
+             "solved": phase.optimizer != "adamw"}
+        )  # fmt: skip
         first += phase.epochs
     start = [index >= strategy.phases[0].boundary for index in range(len(names))]
     return {
         "phases": phases,
-        "epochs": strategy.epochs,
+        "epochs": strategy.adam_epochs,
         "stages": names,
         "freeze": freeze_map(card, start, None, max(classes, 2)),
     }

@@ -119,6 +119,7 @@ function thawLayout({ runs, single, axis, panels, width, logLoss, look }) {
   const font = { family: look.font, size: 12, color: look.muted };
   const names = single ? ["loss", "accuracy", "learning rate by stage"] : ["validation loss", "validation accuracy"];
   const places = [panels.loss, panels.accuracy, panels.lr].filter(Boolean);
+  const solved = runs.some((run) => (run.about.phases || []).some((phase) => phase.solved));
   const layout = {
     uirevision: axis + (logLoss ? "-log" : ""), // stays the same while rows arrive: that is what keeps the zoom
     autosize: false, width, height: panels.total, margin: { l: 48, r: 10, t: 30, b: 40 },
@@ -132,7 +133,7 @@ function thawLayout({ runs, single, axis, panels, width, logLoss, look }) {
     layout["xaxis" + n] = {
       domain: place.x, anchor: "y" + n, matches: i ? "x" : undefined, gridcolor: look.faint, linecolor: look.line, showline: true,
       zeroline: false, ticks: "", nticks: place.x[1] - place.x[0] < 0.25 ? 4 : 7, rangemode: "tozero",
-      title: { text: X_TITLE[axis], font, standoff: 6 }, hoverformat: axis === "images" ? ",.0f" : ".2f",
+      title: { text: axis === "epochs" && solved ? "epochs, solver passes included" : X_TITLE[axis], font, standoff: 6 }, hoverformat: axis === "images" ? ",.0f" : ".2f",
     };
     layout["yaxis" + n] = {
       domain: place.y, anchor: "x" + n, gridcolor: look.faint, zeroline: false, ticks: "", automargin: false,

@@ -129,7 +129,7 @@ def cards(ref: DatasetRef, advice: Recommendation, card: BackboneCard, budget: B
         row = candidates[start : start + CARDS_A_ROW]
         for column, candidate in zip(st.columns(CARDS_A_ROW), row, strict=False):
             kind = candidate.strategy.kind
-            with column.container(border=False, key=f"card_{kind}"):
+            with column.container(border=False, key=f"card_{kind}", height="stretch"):
                 best = candidate is advice.best
                 show(pictures.strategy_card(candidate, card, len(ref.classes), scale, best=best))
                 if st.button(f"Train: {STRATEGIES[kind].title}", key=f"train_{kind}"):

@@ -9,6 +9,7 @@ import streamlit as st
 
 from advisor.catalog import BACKBONES
 from advisor.errors import NotFound, ThawError
+from advisor.reasons import moment_in_words
 from training.store import Job
 from ui import frame, ids, parts_jobs, parts_runs, pictures, state
 from ui.live import live_chart
@@ -103,17 +104,19 @@ def heading(job: Job) -> None:
         title = "The worker process ended unexpectedly"
         show(pictures.notice("caution", title, job.error or "", "Resume continues from the last checkpoint."))
     if "test_accuracy" in result:
-        st.caption(reached(result))
+        st.caption(reached(job, result))
 
 
-def reached(result: dict[str, Any]) -> str:
+def reached(job: Job, result: dict[str, Any]) -> str:
     """What a run that has ended reached, for whoever cannot see the chart's headline."""
     text = f"Test accuracy {percent(result['test_accuracy'], 1)}"
     if result.get("test_total"):
         text += f" ({result['test_correct']:,} of {result['test_total']:,} test images)"
     if result.get("val_accuracy") is not None and result.get("best_epoch") is not None:
-        best = percent(result["val_accuracy"], 1)
-        text += f"; validation accuracy {best} at epoch {result['best_epoch']:g}, the best one"
+        best, config = percent(result["val_accuracy"], 1), parts_jobs.config_of(job)
+        when = result["best_epoch"]
+        said = moment_in_words(config.strategy, when) if config else f"epoch {when:g}"
+        text += f"; validation accuracy {best} at {said}, the best one"
     return text + "."
 
 

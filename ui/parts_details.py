@@ -6,14 +6,16 @@ import pandas as pd
 import streamlit as st
 
 from advisor.catalog import STRATEGIES, BackboneCard
+from advisor.reasons import epochs_in_words
 from advisor.strategies import state_at
 from advisor.types import Candidate, Recommendation, Strategy
 from ui import frame, pictures
+from ui.cards import epochs_in_short
 from ui.show import show
-from ui.words import count, duration, learning_rate, params
+from ui.words import count, counted, duration, learning_rate, params
 
 SCHEDULES = {"one_cycle": "one-cycle", "cosine": "cosine", "constant": "constant"}
-OPTIMISERS = {"adamw": "AdamW", "lbfgs": "L-BFGS", "class_means": "class means"}
+SOLVERS = {"lbfgs": "L-BFGS", "class_means": "class means"}
 
 
 def details(advice: Recommendation, card: BackboneCard, classes: int) -> None:
@@ -28,8 +30,8 @@ def plan_in_full(strategy: Strategy, card: BackboneCard, classes: int) -> None:
     """One freeze map a phase and the plan's numbers; also used for a run that exists."""
     title = STRATEGIES[strategy.kind].title
     st.markdown(
-        f"**{frame.plain(title)}**: {strategy.epochs} epochs in {len(strategy.phases)} "
-        f"{'phase' if len(strategy.phases) == 1 else 'phases'}, batches of {strategy.batch_size}, "
+        f"**{frame.plain(title)}**: {epochs_in_words(strategy)} in "
+        f"{counted(len(strategy.phases), 'phase')}, batches of {strategy.batch_size}, "
         f"{strategy.views} augmented {'view' if strategy.views == 1 else 'views'} of each image, "
         f"weight decay {strategy.weight_decay:g}, label smoothing {strategy.label_smoothing:g}."
     )
@@ -42,10 +44,11 @@ def plan_in_full(strategy: Strategy, card: BackboneCard, classes: int) -> None:
             if phase.boundary == card.head
             else f"{name} and up"
         )
-        st.caption(
-            f"Phase {number + 1}: trains {what}, {phase.epochs} {'epoch' if phase.epochs == 1 else 'epochs'}, "
-            f"{OPTIMISERS[phase.optimizer]}, {SCHEDULES[phase.schedule]}"
-        )
+        if phase.optimizer == "adamw":
+            how = f"trains {what}, {counted(phase.epochs, 'epoch')}, AdamW, {SCHEDULES[phase.schedule]}"
+        else:
+            how = f"solves {what}, {counted(phase.epochs, 'pass', 'passes')}, {SOLVERS[phase.optimizer]}"
+        st.caption(f"Phase {number + 1}: {how}")
         show(
             pictures.freeze_map(
                 card, state_at(strategy, card, number), lrs_of(strategy, card, number), classes
@@ -68,7 +71,7 @@ def row(candidate: Candidate) -> dict[str, str]:
     fits = {True: "yes", False: "no", None: "unknown"}[candidate.fits]
     return {
         "Strategy": STRATEGIES[strategy.kind].title,
-        "Epochs": count(strategy.epochs),
+        "Epochs": epochs_in_short(strategy.phases),
         "Phases": count(len(strategy.phases)),
         "Head LR": learning_rate(candidate.stage_lrs[-1]) if candidate.stage_lrs[-1] else "solved",
         "Trained parameters": params(candidate.trainable_params),

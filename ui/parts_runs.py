@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from advisor.catalog import BACKBONES, STRATEGIES
+from advisor.reasons import epochs_in_words
 from training.store import Job
 from ui import frame, parts_jobs, pictures, state
 from ui.show import show
@@ -25,13 +26,13 @@ def title(job: Job) -> str:
 
 
 def facts_line(job: Job) -> str:
-    """'EfficientNet-Lite0 · 12 epochs · planned for 10 min · seed 0 · run ab12cd34'."""
+    """'EfficientNet-Lite0 · a probe and 12 epochs · planned for 10 min · seed 0 · run ab12cd34'."""
     config = parts_jobs.config_of(job)
     if config is None:
         return f"run {job.id}"
     strategy = config.strategy
     name = BACKBONES[strategy.backbone].title if strategy.backbone in BACKBONES else strategy.backbone
-    parts = [name, f"{strategy.epochs} {'epoch' if strategy.epochs == 1 else 'epochs'}"]
+    parts = [name, epochs_in_words(strategy)]
     if config.minutes:
         parts.append(f"planned for {duration(60 * config.minutes)}")
     parts += [f"seed {config.seed}", f"run {job.id}"]

@@ -26,7 +26,7 @@ def test_one_publication_per_step_and_strengths_fall() -> None:
     seen = walk(60)
     assert [step.step for step in seen] == list(range(1, 61))
     strengths = [step.strength for step in seen]
-    assert strengths == sorted(strengths, reverse=True) and len(set(strengths)) == len(head_solver.STRENGTHS)
+    assert strengths == sorted(strengths, reverse=True) and len(set(strengths)) > 8
 
 
 @pytest.mark.parametrize("index", [2, 3, 4])

@@ -14,7 +14,9 @@ import pytest
 from PIL import Image
 from starlette.applications import Starlette
 
+from advisor.catalog import backbone
 from advisor.ingest import import_path
+from advisor.strategies import WARM_PASSES, plan
 from advisor.types import Phase, RunConfig, Strategy, to_json
 from training.store import Store
 from ui import live, routes
@@ -74,8 +76,8 @@ def client(home: Path) -> Client:
 @pytest.fixture
 def run(store: Store) -> str:
     """A running gradual run with two rows and an event."""
-    plan = Strategy("gradual", "efficientnet_lite0", (Phase(8, 2, 1e-3), Phase(7, 3, 1e-3, 1e-4)))
-    job = store.create_job("train", "0" * 16, to_json(RunConfig("0" * 16, plan)))
+    strategy = Strategy("gradual", "efficientnet_lite0", (Phase(8, 2, 1e-3), Phase(7, 3, 1e-3, 1e-4)))
+    job = store.create_job("train", "0" * 16, to_json(RunConfig("0" * 16, strategy)))
     store.claim_next()
     add_rows(store, job.id, 0, 2)
     store.add_event(job.id, level="info", kind="cache", text="Filled the cache", seconds=0.0, epoch=0.0)
@@ -105,6 +107,17 @@ def test_a_fresh_chart_gets_everything_it_needs_to_draw(client, run):
     assert [(p["from"], p["to"], p["what"]) for p in about["phases"]] == [(0, 2, "head only"), (2, 5, "stage 7 and up")]
     assert about["freeze"].startswith('<div class="thaw-freeze')
     assert len(about["stages"]) == 9
+
+
+def test_solver_passes_are_phases_of_the_chart_but_no_epochs(client, store):
+    strategy = plan("partial", backbone("efficientnet_lite0"), train_images=100, classes=2, epochs=7)
+    job = store.create_job("train", "0" * 16, to_json(RunConfig("0" * 16, strategy)))
+    about = only(client.get(f"/thaw/live?run={job.id}"))["about"]
+    assert about["epochs"] == 7
+    assert [(p["from"], p["to"], p["solved"], p["what"]) for p in about["phases"]] == [
+        (0, WARM_PASSES, True, "head only"),
+        (WARM_PASSES, WARM_PASSES + 7, False, "stage 6 and up"),
+    ]
 
 
 def test_later_polls_carry_only_what_is_new(client, store, run):

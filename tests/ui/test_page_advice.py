@@ -7,7 +7,7 @@ from conftest import Open
 from seeding import NoWorkers, button, facts_of, param, words
 
 from advisor.catalog import STRATEGIES
-from advisor.strategies import PLANNED
+from advisor.strategies import PLANNED, RECIPES
 from advisor.types import DatasetFacts, DatasetRef, run_config_from_json
 from training.store import Store
 from ui.parts_jobs import share_budget
@@ -151,6 +151,11 @@ def test_details_give_every_number(open_page: Open, dataset: DatasetRef, facts: 
     at = open_page("advice", dataset=dataset.id)
     (table,) = at.table
     assert list(table.value["Strategy"].sort_values()) == sorted(STRATEGIES[kind].title for kind in PLANNED)
+    # 12 images to train on, 1 update an epoch: the most epochs that a recipe allows, and a solver's passes apart.
+    epochs = dict(zip(table.value["Strategy"], table.value["Epochs"], strict=True))
+    assert epochs["Linear probe"] == "60 solver passes"
+    assert epochs["Partial fine-tuning"] == f"probe + {RECIPES['partial'].epochs[1]}"
+    assert epochs["Full fine-tuning"] == str(RECIPES["full"].epochs[1])
     assert {"Epochs", "Head LR", "Trained parameters", "Estimated time", "Fits the budget"} <= set(
         table.value.columns
     )

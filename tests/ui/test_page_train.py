@@ -6,6 +6,7 @@ from conftest import Open
 from seeding import NoWorkers, button, claim, finished_run, param, queue_run, result_of, words, write_rows
 from streamlit.testing.v1 import AppTest
 
+from advisor.strategies import WARM_PASSES
 from advisor.types import DatasetFacts, DatasetRef
 from training.store import Store
 
@@ -33,6 +34,9 @@ def test_a_running_run_is_shown_and_can_be_stopped(
     text = words(at)
     assert shown(at) == "Partial fine-tuning"
     assert "EfficientNet-Lite0" in text and "planned for 10 min" in text and job.id in text
+    assert "a probe and 4 epochs" in text
+    assert f"Phase 1: solves the head, {WARM_PASSES} passes, L-BFGS" in text
+    assert "Phase 2: trains stage 6 and up, 4 epochs, AdamW, one-cycle" in text
     button(at, "Stop and keep the best").click().run()
     assert store.job(job.id).stop_requested
     assert "It saves its best weights" in words(at)

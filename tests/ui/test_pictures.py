@@ -9,6 +9,7 @@ import pytest
 
 from advisor.catalog import BACKBONES, STRATEGIES
 from advisor.rulebooks import RULEBOOKS, Situation, answer
+from advisor.strategies import plan
 from advisor.types import Candidate, Estimate, Kind, Phase, Strategy
 from ui import pictures
 from ui.freeze_map import FLOOR, widths
@@ -26,9 +27,9 @@ def parse(html: str) -> ET.Element:
 
 
 def candidate(kind: Kind = "partial", accuracy: Estimate | None = None, **changes: object) -> Candidate:
-    plan = Strategy(kind, CARD.name, (Phase(6, 5, 1e-3, 1e-4),), pretrained=kind != "scratch")
+    one_phase = Strategy(kind, CARD.name, (Phase(6, 5, 1e-3, 1e-4),), pretrained=kind != "scratch")
     values: dict[str, object] = {
-        "strategy": plan, "trainable_params": 2_683_050, "total_params": 3_383_818,
+        "strategy": one_phase, "trainable_params": 2_683_050, "total_params": 3_383_818,
         "stage_lrs": (0.0,) * 6 + (1e-4, 1e-4, 1e-3), "seconds": 160.0, "cached_seconds": 4.0, "fits": True,
         "accuracy": accuracy, "why": "It adapts the top.",
     }  # fmt: skip
@@ -116,7 +117,7 @@ def test_cards_share_one_axis_and_an_unknown_forecast_stays_a_word():
     known = pictures.strategy_card(candidate(accuracy=Estimate(0.94, 0.9, 0.97)), CARD, 10, scale, best=True)
     assert "94% (90–97)" in known
     assert "best bet" in known
-    assert "2.68 M (79%)" in known
+    assert "2.68 M (79.3%)" in known
     assert "2 min 40 s" in known
     unknown = pictures.strategy_card(candidate(seconds=None, fits=False, limits=("Cut to 3 epochs.",)), CARD, 10, scale)
     assert "not forecast" in unknown
@@ -125,6 +126,25 @@ def test_cards_share_one_axis_and_an_unknown_forecast_stays_a_word():
     assert "Cut to 3 epochs." in unknown
     parse(known)
     parse(unknown)
+
+
+@pytest.mark.parametrize(
+    ("kind", "epochs", "where", "trained"),
+    [
+        ("linear_probe", "7 solver passes", "head only", 1),
+        ("partial", "probe + 7", "stage 6 and up", 3),
+        ("gradual", "probe + 7 in 4 phases", "stage 7 and up, then every stage", 9),
+        ("lp_ft", "probe + 7", "every stage", 9),
+        ("full", "7", "every stage", 9),
+    ],
+)
+def test_cards_count_no_solver_pass_as_an_epoch(kind, epochs, where, trained):
+    planned = plan(kind, CARD, train_images=1_000, classes=10, epochs=7)
+    html = pictures.strategy_card(candidate(kind, strategy=planned), CARD, 10, pictures.Scale(0, 1))
+    assert f"<dt>Epochs</dt><dd>{epochs}</dd>" in html
+    assert f"<small>{where}</small>" in html
+    assert f"{trained} of 9 stages trained" in html
+    parse(html)
 
 
 def test_axis_scale_of_nothing_and_of_equal_values():

@@ -66,11 +66,15 @@ def serve() -> dict[str, Any]:
 
 @contextlib.asynccontextmanager
 async def go_on(_app: Any) -> AsyncIterator[None]:
-    """At server start: notice workers that died meanwhile and start what is queued, beside the first page."""
+    """At server start, while the browser still loads: import what the first page draws, notice workers that died
+    meanwhile, start what is queued."""
 
     def pump() -> None:
-        from ui import state
+        from advisor.samples import SAMPLES
+        from ui import charts, frame, parts_facts, parts_import, parts_samples, pictures, state  # noqa: F401
 
+        for key in SAMPLES:
+            parts_samples.sample_picture(key)
         try:
             state.jobs_executor().pump()
         except Exception:  # a broken home must not keep the pages from saying so

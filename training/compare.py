@@ -221,6 +221,9 @@ def _verdict(rows: Sequence[Row], pairs: Sequence[Pair], images: int) -> str:
         f" {listing([f'{label[loser]} ({percent(accuracy[loser])})' for loser in losers])}"
         for winner, losers in sorted(wins.items(), key=lambda item: -accuracy[item[0]].value)
     ]
+    if top in wins:
+        # Of many runs only what concerns the best is said in words; every pair stands in `pairs`.
+        sentences = sentences[:1]
     undecided = [label[other] for other in label if other in compared - {top} - set(wins.get(top, []))]
     if undecided:
         sentences.append(f"no difference shown between {label[top]} and {listing(undecided)}")

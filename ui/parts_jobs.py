@@ -19,6 +19,9 @@ from ui import state
 SEED = 0
 """Every run started from a page: the same seed and split, so that any two may be compared."""
 
+SLACK = 1.25
+"""Room over an estimate before a run's own budget would cut it short."""
+
 
 @dataclass(frozen=True)
 class Planned:
@@ -70,7 +73,7 @@ def plan_set(facts: DatasetFacts, card: BackboneCard, minutes: float) -> list[Pl
     needs: dict[Kind, float | None] = {}
     for kind in PLANNED:
         full_length = estimate_seconds(planned(kind, None), facts, card)
-        needs[kind] = full_length[0] if full_length else None
+        needs[kind] = SLACK * full_length[0] if full_length else None
     shares = share_budget(needs, minutes)
     result = []
     for kind in PLANNED:

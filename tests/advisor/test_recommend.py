@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from advisor import costs
 from advisor.catalog import BACKBONES
 from advisor.errors import PlanError
 from advisor.reasons import epochs_in_words, moment_in_words
@@ -30,6 +31,14 @@ COSTS = (
     StageCost(boundary=8, below_s=0.010, train_s=0.0001, eval_s=0.00005),
 )
 READY = Estimate(0.89, 0.86, 0.92, "5-fold cross-validation")
+
+
+@pytest.fixture(autouse=True)
+def no_start_up(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The prices here are derived term by term; the worker's constant start-up has a test of its own."""
+    if "start_up" not in request.keywords:
+        monkeypatch.setattr(costs, "START_S", 0.0)
+
 
 
 def facts(images: int = 1_439, classes: int = 10, **changes: Any) -> DatasetFacts:

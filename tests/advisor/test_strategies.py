@@ -18,6 +18,14 @@ from advisor.strategies import (
 )
 from advisor.types import DatasetFacts, Kind, StageCost, Strategy, strategy_from_json, to_json
 
+
+@pytest.fixture(autouse=True)
+def no_start_up(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The prices here are derived term by term; the worker's constant start-up has a test of its own."""
+    if "start_up" not in request.keywords:
+        monkeypatch.setattr(costs, "START_S", 0.0)
+
+
 LITE = BACKBONES[DEFAULT_BACKBONE]
 COSTS = (
     StageCost(boundary=0, below_s=0.0, train_s=0.06, eval_s=0.010),
@@ -370,3 +378,11 @@ def test_what_gives_way_first() -> None:
     assert (tight.views, tight.adam_epochs) == (1, 2)  # 72 of 120 s is more than half: views go first, 24 + 88 + 5 s
     # full fine-tuning caches nothing, so its augmentation stays
     assert make("full", 5_000, minutes=1, costs=COSTS).views == RECIPES["full"].views
+
+
+@pytest.mark.start_up
+def test_an_estimate_includes_the_workers_start() -> None:
+    """A probe whose features a profile has stored still takes the seconds that starting a worker takes."""
+    estimate = estimate_seconds(make("linear_probe"), facts(), LITE)
+    assert estimate is not None
+    assert costs.START_S < estimate[0] < costs.START_S + 1

@@ -73,7 +73,7 @@ def start_server(home: Path, port: int | None = None) -> Server:
     return Server(url, home, process, time.perf_counter() - started)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     if path is None:

@@ -31,7 +31,7 @@ def test_first_content_within_two_seconds_of_the_first_visit(server: Server, pag
 
 
 def test_the_pages_process_is_light_and_has_no_torch(server: Server, page: Page) -> None:
-    for name in ("data", "advice", "train", "compare"):
+    for name in ("", "advice", "train", "compare"):
         page.goto(f"{server.url}/{name}")
         page.wait_for_load_state("networkidle")
     mapped = Path(f"/proc/{server.process.pid}/maps").read_text()

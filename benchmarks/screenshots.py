@@ -1,0 +1,96 @@
+"""Pictures of every page, light and dark, at 1440 and 800 px, from a home that holds real runs.
+
+    python -m benchmarks.screenshots OUT_FOLDER --home HOME --dataset DATASET_ID [--run RUN_ID]
+
+Starts the app on a free port, opens each page in headless Chromium and saves OUT_FOLDER/<page>-<theme>-<width>.png.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Literal
+
+from playwright.sync_api import Browser, sync_playwright
+
+PAGES = ("data", "advice", "train", "compare")
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+WIDTHS = (1440, 800)
+SETTLE_MS = 2500
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--dataset", required=True)
+    parser.add_argument("--run", default="")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.headless", "true"],
+        env={**os.environ, "THAW_HOME": str(options.home)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait(url)
+        with sync_playwright() as playwright:
+            path = shutil.which("chromium") or shutil.which("google-chrome")
+            browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+            for theme in THEMES:
+                for width in WIDTHS:
+                    _shoot(browser, url, theme, width, options)
+            browser.close()
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _wait(url: str) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(url, timeout=1):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise SystemExit(f"The app did not answer at {url} within 60 s.")
+
+
+def _shoot(
+    browser: Browser, url: str, theme: Literal["light", "dark"], width: int, options: argparse.Namespace
+) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 1000}, color_scheme=theme)
+    page = context.new_page()
+    page.goto(url)
+    page.get_by_role("heading", name="Bring in labelled images").wait_for(timeout=30_000)
+    page.wait_for_timeout(SETTLE_MS)
+    page.screenshot(path=str(options.out / f"first-{theme}-{width}.png"), full_page=True)
+    for name in PAGES:
+        run = f"&run={options.run}" if name == "train" and options.run else ""
+        path = "" if name == "data" else name  # the first page's address is the server's own
+        page.goto(f"{url}/{path}?dataset={options.dataset}{run}")
+        page.locator("h1, h2").first.wait_for(timeout=30_000)
+        page.wait_for_timeout(SETTLE_MS)
+        height = page.evaluate("document.querySelector('[data-testid=stMainBlockContainer]').scrollHeight")
+        # Plots are drawn when they scroll into view: make the window as tall as the page first.
+        page.set_viewport_size({"width": width, "height": min(6000, int(height) + 80)})
+        page.wait_for_timeout(SETTLE_MS)
+        page.screenshot(path=str(options.out / f"{name}-{theme}-{width}.png"))
+        page.set_viewport_size({"width": width, "height": 1000})
+        print(f"{name} {theme} {width}", flush=True)
+    context.close()
+
+
+if __name__ == "__main__":
+    main()

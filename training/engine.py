@@ -136,7 +136,7 @@ class Fit:
                 self._step(phase, optimizer, batches[self.at.step], steps)
                 self.at.step += 1
                 self._after_step(phase, steps)
-            self._end_epoch(phase)
+            self._end_epoch(phase, steps)
             if self._over_budget(time.perf_counter() - epoch_started, phase):
                 return
             if time.perf_counter() - self._last_save > SAVE_EVERY_S:
@@ -185,7 +185,7 @@ class Fit:
             self._save()
         self._check_stop()
 
-    def _end_epoch(self, phase: Phase) -> None:
+    def _end_epoch(self, phase: Phase, steps: int) -> None:
         loss, accuracy = self._validate(phase)
         columns = self._train_columns()
         self.at.epoch += 1
@@ -193,7 +193,7 @@ class Fit:
         self.at.seconds = time.perf_counter() - self._started
         if self.best.beaten_by(accuracy, loss):
             self._keep_best(phase.boundary, accuracy, loss, columns["train_accuracy"])
-        self._publish(phase, {**columns, "val_loss": loss, "val_accuracy": accuracy}, 1)
+        self._publish(phase, {**columns, "val_loss": loss, "val_accuracy": accuracy}, steps)
         self.at.loss_sum, self.at.correct, self.at.seen = 0.0, 0, 0
         self._check_stop()
 

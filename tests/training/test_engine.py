@@ -134,3 +134,13 @@ def test_contradictions_are_refused_where_they_are_made() -> None:
     with pytest.raises(PlanError, match="no strategy called 'magic'"):
         Strategy("magic", "mlp", (Phase(0, 1, 1e-3),))  # type: ignore[arg-type]
     assert set(STRATEGIES) <= set(KINDS)
+
+
+def test_published_learning_rates_follow_the_schedule_without_jumps() -> None:
+    """Rows within an epoch and rows that end one lie on the same curve: up once, down once."""
+    context = Recorder()
+    fit(STRATEGIES["scratch"], context)
+    rates = [row["lrs"][2] for row in context.rows]
+    top = rates.index(max(rates))
+    assert rates[: top + 1] == sorted(rates[: top + 1]) and rates[top:] == sorted(rates[top:], reverse=True)
+    assert 0 < rates[-1] < 0.01 * max(rates)

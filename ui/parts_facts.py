@@ -110,15 +110,15 @@ def reading(facts: DatasetFacts) -> str:
     if ready.low <= chance:
         return (
             f"{title}'s features do not tell these classes apart better than guessing: "
-            f"a frozen backbone will not do.{took}"
+            f"a linear probe will not do.{took}"
         )
     gained = (ready.value - chance) / (1 - chance) if chance < 1 else 0.0
     if gained >= 0.85:
-        rest = "already separate these classes well; there is little left to gain by training more stages."
+        rest = "already separate these classes well. Whether training more stages adds to it, only a comparison shows."
     elif gained >= 0.5:
-        rest = "separate these classes in part; training more stages may add to it."
+        rest = "separate these classes in part. Whether training more stages adds to it, only a comparison shows."
     else:
-        rest = "fit these classes poorly; training more stages is likely to matter."
+        rest = "separate these classes poorly. Whether training more stages helps, only a comparison shows."
     return f"{title}'s features, unchanged, {rest}{took}"
 
 

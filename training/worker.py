@@ -105,6 +105,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("job")
     parser.add_argument("--home", type=Path, required=True)
     options = parser.parse_args(argv)
+    if hasattr(os, "nice"):
+        os.nice(5)  # pages and whatever else the user does come first; on an idle machine it costs nothing
     store = Store(options.home)
     job = store.job(options.job)
     store.set_pid(job.id, os.getpid(), started(os.getpid()))

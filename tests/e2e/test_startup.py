@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import Server
+from tests.e2e.conftest import Server, start_server
 
 
 def resident_mb(pid: int) -> float:
@@ -15,19 +15,32 @@ def resident_mb(pid: int) -> float:
     return int(line.split()[1]) / 1024
 
 
-def test_first_content_within_two_seconds_of_the_first_visit(server: Server, page: Page) -> None:
-    """From opening the address to the first heading. The server's own start is printed, not bounded: it depends on
-    what the disk has cached."""
-    started = time.perf_counter()
-    page.goto(server.url)
+def first_heading(page: Page, url: str) -> None:
+    page.goto(url)
     expect(page.get_by_role("heading", name="Bring in labelled images")).to_be_visible()
-    seconds = time.perf_counter() - started
-    print(f"server answers after {server.first_byte_s:.2f} s, first content {seconds:.2f} s later")
-    again = time.perf_counter()
-    page.reload()
-    expect(page.get_by_role("heading", name="Bring in labelled images")).to_be_visible()
-    print(f"reload: {time.perf_counter() - again:.2f} s")
-    assert time.perf_counter() - again < 2.0
+
+
+def test_first_content_within_two_seconds_of_start(server: Server, page: Page) -> None:
+    """From the start of the server's process to the first heading, in a browser that knows the app's scripts.
+
+    A browser with an empty cache has to read Streamlit's scripts first: that visit is printed, not bounded.
+    """
+    opened = time.perf_counter()
+    first_heading(page, server.url)
+    cold = time.perf_counter() - opened
+    print(f"empty cache: server answers after {server.first_byte_s:.2f} s, first content {cold:.2f} s later")
+    port = int(server.url.rsplit(":", 1)[1])
+    seconds = []
+    for _ in range(3):
+        server.stop()
+        page.goto("about:blank")
+        server = start_server(server.home, port)
+        opened = time.perf_counter()
+        first_heading(page, server.url)
+        seconds.append(server.first_byte_s + time.perf_counter() - opened)
+    server.stop()
+    print(f"known browser: first content {', '.join(f'{s:.2f}' for s in seconds)} s after the process started")
+    assert sorted(seconds)[1] < 2.0
 
 
 def test_the_pages_process_is_light_and_has_no_torch(server: Server, page: Page) -> None:

@@ -211,7 +211,8 @@ def _verdict(rows: Sequence[Row], pairs: Sequence[Pair], images: int) -> str:
             winner, loser = (pair.a, pair.b) if pair.verdict == "better" else (pair.b, pair.a)
             wins.setdefault(winner, []).append(loser)
     compared = {run_id for pair in tested for run_id in (pair.a, pair.b)}
-    top = max(compared, key=lambda run_id: accuracy[run_id].value)
+    # Of equals the first in the catalogue's order: the least trained, so the cheapest.
+    top = max((r.run_id for r in rows if r.run_id in compared), key=lambda run_id: accuracy[run_id].value)
     how = f"exact McNemar test on the same {images:,} test images"
     how += f", Holm's correction for {len(tested)} pairs" if len(tested) > 1 else ""
     if not wins:
@@ -220,10 +221,9 @@ def _verdict(rows: Sequence[Row], pairs: Sequence[Pair], images: int) -> str:
         f"{label[winner]} ({percent(accuracy[winner])}) is better than"
         f" {listing([f'{label[loser]} ({percent(accuracy[loser])})' for loser in losers])}"
         for winner, losers in sorted(wins.items(), key=lambda item: -accuracy[item[0]].value)
-    ]
-    if top in wins:
         # Of many runs only what concerns the best is said in words; every pair stands in `pairs`.
-        sentences = sentences[:1]
+        if winner == top or top not in wins
+    ]
     undecided = [label[other] for other in label if other in compared - {top} - set(wins.get(top, []))]
     if undecided:
         sentences.append(f"no difference shown between {label[top]} and {listing(undecided)}")

@@ -105,6 +105,15 @@ def test_the_verdict_names_who_is_better_and_what_stays_open(store: Store) -> No
     )
 
 
+def test_of_equals_the_cheaper_one_is_named(store: Store) -> None:
+    probe = run(store, config("linear_probe"), answers(380, 400))
+    partial = run(store, config("partial"), answers(380, 400))
+    scratch = run(store, config("scratch"), answers(200, 400))
+    verdict = compare(store, [scratch, partial, probe]).verdict
+    assert verdict.startswith("Linear probe (95% (92-97)) is better than From scratch")
+    assert "no difference shown between Linear probe and Partial fine-tuning" in verdict
+
+
 def test_no_word_about_runs_without_test_answers(store: Store) -> None:
     a = run(store, config("linear_probe"), answers(9, 10))
     waiting = store.create_job("train", "d", to_json(config("partial"))).id

@@ -222,7 +222,7 @@ def _scatter(points: Sequence[tuple[Row, Estimate, float]], said: Sequence[str])
     low, high = span([tested for _, tested, _ in points])
     pad = 0.12 * (high - low)
     figure.update_yaxes(
-        tickformat=".0%", range=[low - pad, high + pad], gridcolor=GRID, title_text="test accuracy, 95% interval"
+        tickformat=".3~%", range=[low - pad, high + pad], gridcolor=GRID, title_text="test accuracy, 95% interval"
     )
     return figure
 

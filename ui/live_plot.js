@@ -117,7 +117,8 @@ function thawPanels(single, width, height) {
 function thawLayout({ runs, single, axis, panels, width, logLoss, look }) {
   const shapes = [], annotations = [];
   const font = { family: look.font, size: 12, color: look.muted };
-  const names = single ? ["loss", "accuracy", "learning rate by stage"] : ["validation loss", "validation accuracy"];
+  const unrated = single && (runs[0].about.phases || []).length > 0 && runs[0].about.phases.every((phase) => phase.solved);
+  const names = single ? ["loss", "accuracy", unrated ? "no learning rate: the head is solved" : "learning rate by stage"] : ["validation loss", "validation accuracy"];
   const places = [panels.loss, panels.accuracy, panels.lr].filter(Boolean);
   const solved = runs.some((run) => (run.about.phases || []).some((phase) => phase.solved));
   const layout = {
@@ -138,7 +139,7 @@ function thawLayout({ runs, single, axis, panels, width, logLoss, look }) {
     layout["yaxis" + n] = {
       domain: place.y, anchor: "x" + n, gridcolor: look.faint, zeroline: false, ticks: "", automargin: false,
       ...(i === 0 ? { type: logLoss ? "log" : "linear", rangemode: logLoss ? "normal" : "tozero" } : {}),
-      ...(i === 1 ? { tickformat: ".0%" } : {}),
+      ...(i === 1 ? { tickformat: ".3~%" } : {}),
       ...(i === 2 ? { type: "log", exponentformat: "e", dtick: 1 } : {}),
     };
     annotations.push({

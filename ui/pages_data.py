@@ -97,7 +97,7 @@ def size_in_words(ref: DatasetRef) -> str:
     given = [(name, sum(ref.counts[name])) for name in ("train", "val", "test") if name in ref.counts]
     if given:
         text += ": " + ", ".join(f"{count(number)} {name}" for name, number in given)
-    return text + f". From {ref.source}."
+    return text + (". A built-in sample." if ref.source.startswith("sample: ") else f". From {ref.source}.")
 
 
 def balance_in_words(ref: DatasetRef) -> str:

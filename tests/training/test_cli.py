@@ -93,6 +93,16 @@ def test_fit_trains_and_answers_in_one_json_line(thaw: Terminal, photos: Path, h
     assert job.config["strategy"]["kind"] == "linear_probe"
 
 
+def test_a_time_budget_measures_the_speed_first_and_once(thaw: Terminal, photos: Path, home: Path) -> None:
+    said = thaw("fit", str(photos), "--strategy", "partial", "--minutes", "2", "--json")
+    assert said.code == 0
+    assert "Measuring this machine's speed first" in said.err
+    assert Store(home).job(said.json["run_id"]).config["minutes"] == 2
+    again = thaw("fit", str(photos), "--strategy", "full", "--minutes", "2", "--json")
+    assert "Measuring" not in again.err
+    assert [job.kind for job in Store(home).jobs()].count("profile") == 1
+
+
 def test_fit_reads_well_without_json(thaw: Terminal, photos: Path) -> None:
     said = thaw(
         "fit", str(photos), "--strategy", "partial", "--epochs", "2", "--backbone", "efficientnet_lite1"

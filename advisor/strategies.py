@@ -58,9 +58,8 @@ RECIPES: dict[Kind, Recipe] = {
         lr_head=0.0, lr_stage=0.0, decay=1.0, steps=0, epochs=(60, 60), views=0, weight_decay=0.0,
         optimizer="lbfgs", schedule="constant",
     ),
-    # After a solved head (`WARM_PASSES`). Rates measured on hand signs (1,149 to train, seed 0): head and stages at
-    # 3e-4 / 1e-3 / 2e-3 reached 97.0 / 97.8 / 98.7 % of the test images; on ants and bees (195 to train) they
-    # differ by no more than 3 of 153. Decay 0.75 as timm's layer decay.
+    # After a solved head (`WARM_PASSES`). Peak rate by benchmarks/rates.py on hand signs (1,149 to train, one seed):
+    # 3e-4 / 1e-3 / 2e-3 reached 96.6 / 97.8 / 98.7 % of the test images. Decay 0.75 as timm's layer decay.
     "partial": Recipe(
         lr_head=2e-3, lr_stage=2e-3, decay=0.75, steps=250, epochs=(5, 30), views=3, weight_decay=0.01,
     ),

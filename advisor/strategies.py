@@ -90,7 +90,7 @@ PARTIAL_STAGES = PROFILED_STAGES[-1]
 """Stages below the head that 'partial' trains by default: in EfficientNet-Lite all at the last resolution."""
 WARM_PASSES = 20
 """Passes over cached features that solve the head before anything below it is trained (arXiv 2202.10054): a
-random head would first wreck the features it stands on. They take under a second."""
+random head would first wreck the features it stands on. They are next to nothing beside an epoch."""
 GRADUAL_STAGES = 3
 """Stages that 'gradual' thaws one by one before it thaws everything at once."""
 BATCH, SMALL_BATCH, SMALL_BELOW = 32, 16, 128

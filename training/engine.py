@@ -56,6 +56,8 @@ class Fit:
                     f"{backbone.name} has {backbone.head_index} stages below its head; "
                     f"a boundary at {phase.boundary} does not exist."
                 )
+            if phase.optimizer == "class_means":
+                raise PlanError("This version cannot solve a head by class means yet; choose 'lbfgs' or 'adamw'.")
             if phase.optimizer != "adamw" and phase.boundary != backbone.head_index:
                 raise PlanError(
                     f"'{phase.optimizer}' solves the head alone: its boundary must be {backbone.head_index}."

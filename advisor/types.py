@@ -1,4 +1,4 @@
-"""The nouns of Thaw, shared by every room: facts (what was measured) and plans (what will be done).
+"""The nouns of Thaw, shared by every room: what was measured and what is advised. Plans are in `plans`.
 
 All are frozen; a contradiction is rejected in `__post_init__`, where it is made. `None` always means
 "not measured". Times are seconds, sizes bytes, accuracies fractions in [0, 1]; other units are in the name.
@@ -6,14 +6,11 @@ All are frozen; a contradiction is rejected in `__post_init__`, where it is made
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from advisor.errors import PlanError
-
-Kind = Literal["prototype", "linear_probe", "partial", "gradual", "lp_ft", "full", "scratch"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-"""From least to most trained: the order of the colour ramp and of every table."""
+from advisor.plans import Kind, Strategy
 
 Similarity = Literal["high", "medium", "low"]
 Priority = Literal["speed", "accuracy"]
@@ -76,12 +73,15 @@ class StageCost:
     below_s: one forward pass through the frozen stages below the boundary, no gradients.
     train_s: forward + backward + update of the stages from the boundary up.
     eval_s: forward only through the stages from the boundary up.
+    train_bytes, eval_bytes: what the same two steps keep in memory at once at their fullest, without weights.
     """
 
     boundary: int
     below_s: float
     train_s: float
     eval_s: float
+    train_bytes: int | None = None
+    eval_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,18 @@ class HardwareFacts:
     """A person's name for it: 'CPU, 2 cores' or 'NVIDIA H200'."""
     cores: int
     memory_bytes: int
+
+
+@dataclass(frozen=True)
+class MemoryFacts:
+    """What a worker takes besides its steps (see `StageCost`), measured in bytes."""
+
+    process: int
+    """A worker that has started and loaded nothing yet; 0 where an accelerator's memory is meant."""
+    batch: int
+    """Making one batch of images ready for the network."""
+    frozen_pass: int
+    """Making one and passing it through the frozen stages, whose folded copies are included."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +133,7 @@ class DatasetFacts:
     train_images_per_s: float | None = None
     """Forward + backward through the whole backbone."""
     hardware: HardwareFacts | None = None
+    memory: MemoryFacts | None = None
     seconds: float | None = None
     """How long the profile took."""
 
@@ -137,89 +150,6 @@ class Budget:
             raise PlanError(f"The budget must be more than 0 minutes, not {self.minutes:g}.")
         if self.priority not in get_args(Priority):
             raise PlanError(f"The priority is 'speed' or 'accuracy', not '{self.priority}'.")
-
-
-@dataclass(frozen=True)
-class Phase:
-    """One stretch of training with one boundary: below it frozen and in eval mode, from it up trained."""
-
-    boundary: int
-    """Index into the backbone's stages of the first trained one; 0 trains everything."""
-    epochs: int
-    lr_head: float
-    lr_stage: float = 0.0
-    """Peak learning rate of the topmost stage below the head; lower stages get `lr_stage * decay**depth`."""
-    decay: float = 1.0
-    """Layer-wise decay gamma: lr_l = lr_stage * gamma^(L-l)  (ULMFiT, arXiv 1801.06146)."""
-    optimizer: Literal["adamw", "lbfgs", "class_means"] = "adamw"
-    """'lbfgs' (full-batch logistic regression) and 'class_means' need boundary = head: they run on cached features."""
-    schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
-    batch_norm: Literal["eval", "train"] = "eval"
-    """BatchNorm mode inside the trained stages (below the boundary it is always 'eval')."""
-
-    def __post_init__(self) -> None:
-        if self.boundary < 0:
-            raise PlanError(f"A phase's boundary is a stage index from 0, not {self.boundary}.")
-        if self.epochs < 1:
-            raise PlanError(f"A phase runs at least 1 epoch, not {self.epochs}.")
-        if self.lr_head < 0 or self.lr_stage < 0:
-            raise PlanError("Learning rates cannot be negative.")
-        if not 0 < self.decay <= 1:
-            raise PlanError(f"Layer-wise decay lies in (0, 1], not {self.decay:g}.")
-
-
-@dataclass(frozen=True)
-class Strategy:
-    """A complete, immutable plan for one run: phases over a boundary, plus what holds for all of them."""
-
-    kind: Kind
-    backbone: str
-    phases: tuple[Phase, ...]
-    batch_size: int = 32
-    views: int = 1
-    """Cached augmented views of each training image, besides the plain one (0 = no augmentation)."""
-    weight_decay: float = 0.01
-    label_smoothing: float = 0.0
-    pretrained: bool = True
-    """False starts every stage at random (kind 'scratch')."""
-
-    def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise PlanError(f"There is no strategy called '{self.kind}'; choose one of {', '.join(KINDS)}.")
-        if not self.phases:
-            raise PlanError(f"Strategy '{self.kind}' needs at least one phase.")
-        boundaries = [phase.boundary for phase in self.phases]
-        if boundaries != sorted(boundaries, reverse=True):
-            # A stage that was trained cannot be cached as frozen later: the prefix would be stale.
-            raise PlanError(f"Phases may only thaw: boundaries must not rise, but they are {boundaries}.")
-        if self.kind == "scratch" and self.pretrained:
-            raise PlanError("Strategy 'scratch' starts from random weights: set pretrained=False.")
-        if self.batch_size < 1:
-            raise PlanError(f"The batch size is at least 1, not {self.batch_size}.")
-
-    @property
-    def epochs(self) -> int:
-        """Of all phases, each pass of a solver counted as one: what the rows of a run count."""
-        return sum(phase.epochs for phase in self.phases)
-
-    @property
-    def adam_epochs(self) -> int:
-        """Epochs of gradient descent alone: what people call epochs. 0 for a solved head."""
-        return sum(phase.epochs for phase in self.phases if phase.optimizer == "adamw")
-
-
-@dataclass(frozen=True)
-class RunConfig:
-    """Everything that decides a run's outcome. Written once, never changed."""
-
-    dataset_id: str
-    strategy: Strategy
-    seed: int = 0
-    split_seed: int = 0
-    minutes: float | None = None
-    """The time budget the schedule was planned for; None = no limit."""
-    group: str = ""
-    """Runs queued together by "compare all" share a group id."""
 
 
 @dataclass(frozen=True)
@@ -271,6 +201,8 @@ class Candidate:
     """One sentence: what speaks for it here."""
     limits: tuple[str, ...] = ()
     """What speaks against it, or was cut to fit the budget."""
+    memory_bytes: int | None = None
+    """Forecast peak memory of the run on this machine; None where it was not measured."""
 
 
 @dataclass(frozen=True)
@@ -298,37 +230,6 @@ class Recommendation:
     warnings: tuple[str, ...] = field(default=())
 
 
-def to_json(value: Any) -> Any:
-    """A frozen dataclass as plain dicts, lists and numbers (tuples become lists)."""
-    data = asdict(value)
-    return _plain(data)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value
-
-
-def strategy_from_json(data: dict[str, Any]) -> Strategy:
-    """Inverse of `to_json` for a `Strategy`. Raises PlanError on an unknown field or a contradiction."""
-    try:
-        phases = tuple(Phase(**phase) for phase in data["phases"])
-        return Strategy(**{**data, "phases": phases})
-    except (KeyError, TypeError) as error:
-        raise PlanError(f"This is not a strategy that this version of Thaw can read: {error}.") from error
-
-
-def run_config_from_json(data: dict[str, Any]) -> RunConfig:
-    """Inverse of `to_json` for a `RunConfig`. Raises PlanError as `strategy_from_json` does."""
-    try:
-        return RunConfig(**{**data, "strategy": strategy_from_json(data["strategy"])})
-    except (KeyError, TypeError) as error:
-        raise PlanError(f"This is not a run that this version of Thaw can read: {error}.") from error
-
-
 def facts_from_json(data: dict[str, Any]) -> DatasetFacts:
     """Inverse of `to_json` for `DatasetFacts`."""
 
@@ -345,5 +246,6 @@ def facts_from_json(data: dict[str, Any]) -> DatasetFacts:
             "ready_made": Estimate(**data["ready_made"]) if data["ready_made"] else None,
             "costs": tuple(StageCost(**cost) for cost in data["costs"]),
             "hardware": HardwareFacts(**data["hardware"]) if data["hardware"] else None,
+            "memory": MemoryFacts(**data["memory"]) if data.get("memory") else None,
         }
     )

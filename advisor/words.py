@@ -45,6 +45,17 @@ def counted(n: int, one: str, many: str | None = None) -> str:
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
+def size(n: float | None) -> str:
+    """Bytes as '3.2 MB'; 'unknown' for None."""
+    if n is None:
+        return UNKNOWN
+    for unit in ("bytes", "kB", "MB"):
+        if n < 1000:
+            return f"{n:.0f} {unit}" if unit == "bytes" else f"{n:.3g} {unit}"
+        n /= 1000
+    return f"{n:.3g} GB"
+
+
 def percent(estimate: Estimate | float | None) -> str:
     """A proportion in whole per cent, with its interval where it has one: '94% (90-97)', '94%'."""
     if estimate is None:

@@ -10,7 +10,7 @@ import html
 import time
 
 from advisor.types import Estimate
-from advisor.words import count, counted, duration, lr
+from advisor.words import count, counted, duration, lr, size
 
 __all__ = ["ago", "count", "counted", "duration", "esc", "interval", "learning_rate", "params", "percent", "size"]
 
@@ -36,17 +36,6 @@ def params(n: int | None) -> str:
     if n < 999_500:
         return f"{n / 1e3:.3g} k"
     return f"{n / 1e6:.3g} M"
-
-
-def size(n: float | None) -> str:
-    """Bytes as '3.2 MB'; 'unknown' for None."""
-    if n is None:
-        return "unknown"
-    for unit in ("bytes", "kB", "MB"):
-        if n < 1000:
-            return f"{n:.0f} {unit}" if unit == "bytes" else f"{n:.3g} {unit}"
-        n /= 1000
-    return f"{n:.3g} GB"
 
 
 def learning_rate(rate: float) -> str:

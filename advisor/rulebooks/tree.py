@@ -13,7 +13,8 @@ from functools import cached_property
 from typing import Literal, get_args
 
 from advisor.errors import PlanError
-from advisor.types import Answer, Kind, PathStep, Priority, Similarity
+from advisor.plans import Kind
+from advisor.types import Answer, PathStep, Priority, Similarity
 
 Field = Literal["train_images", "similarity", "minutes", "priority"]
 Op = Literal["<", "<=", ">", ">=", "in"]

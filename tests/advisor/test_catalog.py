@@ -1,10 +1,15 @@
+import json
 import re
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from advisor import catalog
+from advisor.cards import card_from_json, card_to_json
 from advisor.errors import PlanError
-from advisor.types import KINDS
+from advisor.plans import KINDS
+from advisor.zoo_cards import CURATED
 
 LITES = {
     # name: (all parameters below the head, side of its image)
@@ -70,3 +75,42 @@ def test_colours_are_the_agreed_ramp() -> None:
         "#EE7A3B",
         "#7A828C",
     ]
+
+
+def test_every_curated_backbone_says_what_a_choice_needs() -> None:
+    for card in CURATED:
+        assert card.stages and card.fit_for.endswith(".") and card.licence
+        assert catalog.safe_name(card.name) == card.name
+        if card.pretrained:
+            assert 70 < (card.imagenet_top1 or 0) < 90
+            assert bool(card.hub) == bool(card.download_bytes)
+    assert catalog.DEFAULT_BACKBONE in catalog.BACKBONES
+
+
+def test_cards_of_a_home_are_found_as_soon_as_they_are_written(tmp_path: Path) -> None:
+    catalog.load_cards(tmp_path)
+    assert catalog.known("mine") is None
+    card = replace(catalog.backbone("resnet50"), name="mine")
+    folder = tmp_path / "backbones"
+    folder.mkdir()
+    (folder / "mine.json").write_text(json.dumps(card_to_json(card)))
+    (folder / "resnet50.json").write_text(json.dumps(card_to_json(replace(card, name="resnet50", title="Mine"))))
+    (folder / "other.json").write_text(json.dumps(card_to_json(card)))
+    assert catalog.backbone("mine") == card
+    assert catalog.backbone("resnet50").title == "ResNet-50", "a curated card is never replaced"
+    assert catalog.known("other") is None, "a card under another's name is none"
+    catalog.load_cards(tmp_path / "elsewhere")
+    assert "mine" not in catalog.BACKBONES and "resnet50" in catalog.BACKBONES
+
+
+def test_a_card_survives_its_file() -> None:
+    card = catalog.backbone("vgg16")
+    assert card_from_json(json.loads(json.dumps(card_to_json(card)))) == card
+    with pytest.raises(PlanError, match="not a backbone's card"):
+        card_from_json({"name": "x"})
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "", ".x", "x.", "a.b.c", "x\n"])
+def test_a_name_that_is_no_file_name_is_refused(name: str) -> None:
+    with pytest.raises(PlanError, match="is no backbone's name"):
+        catalog.safe_name(name)

@@ -8,21 +8,13 @@ import pytest
 from advisor import costs
 from advisor.catalog import BACKBONES
 from advisor.errors import PlanError
+from advisor.options import Options
+from advisor.plans import Kind, to_json
 from advisor.reasons import epochs_in_words, moment_in_words
 from advisor.recommend import recommend
 from advisor.rulebooks import RULEBOOKS
 from advisor.strategies import PLANNED, RECIPES, WARM_PASSES, plan
-from advisor.types import (
-    Budget,
-    DatasetFacts,
-    Estimate,
-    Kind,
-    Priority,
-    Recommendation,
-    Similarity,
-    StageCost,
-    to_json,
-)
+from advisor.types import Budget, DatasetFacts, Estimate, Priority, Recommendation, Similarity, StageCost
 
 COSTS = (
     StageCost(boundary=0, below_s=0.0, train_s=0.06, eval_s=0.010),
@@ -110,17 +102,17 @@ def test_the_recommendation_in_a_sentence() -> None:
 )
 def test_a_solvers_passes_are_no_epochs(kind: Kind, words: str) -> None:
     card = BACKBONES["efficientnet_lite0"]
-    assert epochs_in_words(plan(kind, card, train_images=100, classes=2, epochs=1)) == words
+    assert epochs_in_words(plan(kind, card, train_images=100, classes=2, options=Options(epochs=1))) == words
 
 
 def test_a_moment_of_a_run_is_told_from_what_its_rows_count() -> None:
     card = BACKBONES["efficientnet_lite0"]
-    gradual = plan("gradual", card, train_images=100, classes=2, epochs=4)
+    gradual = plan("gradual", card, train_images=100, classes=2, options=Options(epochs=4))
     assert moment_in_words(gradual, 1.0) == "solver pass 1"
     assert moment_in_words(gradual, float(WARM_PASSES)) == f"solver pass {WARM_PASSES}"
     assert moment_in_words(gradual, WARM_PASSES + 0.5) == "epoch 0.5"
     assert moment_in_words(gradual, WARM_PASSES + 4.0) == "epoch 4"
-    assert moment_in_words(plan("full", card, train_images=100, classes=2, epochs=4), 3.0) == "epoch 3"
+    assert moment_in_words(plan("full", card, train_images=100, classes=2, options=Options(epochs=4)), 3.0) == "epoch 3"
 
 
 def test_only_what_was_measured_is_forecast() -> None:

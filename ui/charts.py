@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
+LETTER_PX = 10
+"""Room for one bold letter of 14 px beside a chart, whatever the system's typeface."""
 MOST_CLASSES = 40
 """With more classes, the balance chart shows the largest and the smallest ones."""
 SPLIT_LOOKS = (("train", 1.0), ("", 1.0), ("val", 0.65), ("test", 0.35))
@@ -116,7 +118,8 @@ def scoreboard(comparison: Comparison) -> Figure:
             font={"size": 14},
         )
     dress(figure, height=46 * max(len(rows), 1) + 66)
-    figure.update_layout(margin={"r": 128})
+    longest = max((len(interval(tested)) for _, tested in rows), default=0)
+    figure.update_layout(margin={"r": 24 + LETTER_PX * longest})
     figure.update_xaxes(
         tickformat=".0%",
         gridcolor=GRID,

@@ -19,12 +19,14 @@ from ui.routes import plotly_version, routes
 __all__ = ["live_chart", "routes", "thumb_url"]
 
 Axis = Literal["epochs", "seconds", "images"]
+SCRIPTS = ("live_plot.js", "live_coach.js", "live_chart.js")
+"""One module in the browser, in this order."""
 
 
 @functools.cache
 def _component() -> Any:
     here = Path(__file__).parent
-    script = "\n".join((here / name).read_text(encoding="utf-8") for name in ("live_plot.js", "live_chart.js"))
+    script = "\n".join((here / name).read_text(encoding="utf-8") for name in SCRIPTS)
     # Not isolated: it shares the pictures' style sheet, and plotly puts its own styles into the document's head.
     return st.components.v2.component("thaw_live_chart", js=script, isolate_styles=False)
 

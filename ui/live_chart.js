@@ -79,7 +79,7 @@ class LiveChart {
     return `${top}<div class="l-tools"><fieldset><legend style="float:left;padding:0 12px 0 0">Against</legend>${radios}</fieldset>${keys}` +
       '<label class="l-check"><input type="checkbox" class="l-log-loss">loss on a log scale</label>' + reset +
       '<span class="l-offline" role="status">Connection lost, retrying. Training goes on without this page.</span></div>' +
-      `<div class="l-empty" style="height:${this.data.height + 70}px"></div><div class="l-plot" role="img"></div>${this.single ? '<ul class="l-log" aria-label="What happened"></ul>' : ""}`;
+      `<div class="l-empty" style="height:${this.data.height + 70}px"></div><div class="l-plot" role="img"></div>${this.single ? '<div class="l-coach" aria-label="Coach" aria-live="polite"></div><ul class="l-log" aria-label="What happened"></ul>' : ""}`;
   }
 
   bind() {
@@ -140,7 +140,13 @@ class LiveChart {
         const row = Object.fromEntries(this.columns.map((name, n) => [name, values[n]]));
         if (row.row > run.after) { run.rows.push(row); run.after = row.row; fresh = true; }
       }
-      for (const event of info.events) if (event.id > run.seen) { run.events.push(event); run.seen = event.id; fresh = true; }
+      for (const event of info.events) {
+        if (event.id <= run.seen) continue;
+        run.events.push(event);
+        run.seen = event.id;
+        fresh = true;
+        if (event.kind === "lr_range" && run.active) ended.push(run.id); // there is something new for the page to draw
+      }
       run.mark = info.mark;
       const active = !OVER.includes(info.state);
       if (run.active && !active) ended.push(run.id);
@@ -185,8 +191,8 @@ class LiveChart {
     bar.setAttribute("aria-valuenow", Math.round(done));
     this.html("doing", text(info.error || info.doing || ""));
     if (this.data.freeze) this.thaw(run);
-    const log = run.events.slice(-30).reverse().map((e) => `<li><span>${e.seconds !== null ? span(e.seconds) : ""}</span><span aria-hidden="true">${SIGN[e.level] || ""}</span><span>${text(e.text)}</span></li>`);
-    this.html("log", log.join(""));
+    this.html("coach", thawCoach(run));
+    this.html("log", thawLog(run));
     this.find("empty").textContent = info.state === "queued" ? "Waiting for its turn. The curves appear here." : OVER.includes(info.state) ? "This run ended before its first measurement." : "The first measurement is on its way.";
   }
 
@@ -224,17 +230,17 @@ class LiveChart {
   thaw(run) {
     const box = this.find("freeze");
     if (!box.firstChild && run.about.freeze) box.innerHTML = run.about.freeze;
-    const row = run.rows[run.rows.length - 1];
+    const row = run.rows[run.rows.length - 1], phase = run.about.phases?.[row?.phase];
     if (!row || row.boundary === null) return;
     box.querySelectorAll(".thaw-block").forEach((block) => {
-      const stage = Number(block.dataset.stage), trained = stage >= row.boundary;
+      const stage = Number(block.dataset.stage), trained = phase?.trained ? phase.trained[stage] : stage >= row.boundary;
       block.classList.toggle("is-trained", trained);
       block.classList.toggle("is-frozen", !trained);
       const label = box.querySelector(`[data-lr="${stage}"]`), lr = row.lrs?.[stage];
       if (label) { label.textContent = !trained ? "frozen" : lr > 0 && lr < 1 ? rate(lr) : "solved"; label.classList.toggle("is-off", !trained); }
     });
     // Shown instead of the labels when there is little room.
-    const phase = run.about.phases?.[row.phase], spans = box.querySelector(".thaw-spans");
+    const spans = box.querySelector(".thaw-spans");
     if (spans) spans.innerHTML = `<text x="0" y="60">trained: ${text(phase?.what ?? "")}</text>`;
     this.root.dataset.boundary = row.boundary;
   }
@@ -250,12 +256,15 @@ class LiveChart {
     const figure = thawFigure({
       runs: this.runs.filter((run) => run.about), axis: this.axis, width, height: this.data.height, look,
       showTrain: this.root.querySelector(".l-train")?.checked ?? false, logLoss: this.root.querySelector(".l-log-loss").checked,
+      view: this.drawnAxis === this.axis && plot._fullLayout?.xaxis?.autorange === false ? plot._fullLayout.xaxis.range : null,
     });
+    this.drawnAxis = this.axis;
     this.drawnWidth = width;
     this.drawnInk = style.color;
     plot.setAttribute("aria-label", this.runs.map((run) => `${run.label}: ${this.headline(run).join(" ")}`).join(". "));
     this.plotly.react(plot, figure.traces, figure.layout, { displaylogo: false, responsive: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] }).then(() => {
-      if (!this.listening) { this.listening = true; plot.on("plotly_relayout", () => this.zoomed()); }
+      // Drawn again, because flags that share a place come apart in a zoom.
+      if (!this.listening) { this.listening = true; plot.on("plotly_relayout", () => this.draw()); }
       this.zoomed();
     });
     this.root.dataset.drawn = this.updates;

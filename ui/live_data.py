@@ -14,7 +14,10 @@ from typing import Any
 from advisor.catalog import BACKBONES, STRATEGIES
 from advisor.errors import ThawError
 from advisor.ingest import load_dataset
-from advisor.types import RunConfig, run_config_from_json
+from advisor.plans import RunConfig, run_config_from_json
+from advisor.reasons import what_is_trained
+from advisor.strategies import state_at
+from training.coach import TITLES
 from training.stats import wilson
 from training.store import Job, Store
 from ui.freeze_map import freeze_map
@@ -74,7 +77,10 @@ def _run(store: Store, run_id: str, after: int, seen: int, mark: str) -> dict[st
         "error": job.error,
         "result": _headline(job),
         "rows": [[row[name] for name in DRAWN] for row in rows],
-        "events": store.events(run_id, 0 if reset else seen),
+        # A title makes an event the coach's own; others are only listed.
+        "events": [
+            {**event, "title": TITLES.get(event["kind"], "")} for event in store.events(run_id, 0 if reset else seen)
+        ],
     }
     if mark == "":
         answer["columns"] = DRAWN
@@ -135,18 +141,16 @@ def _stages(config: RunConfig, classes: int) -> dict[str, Any]:
     first = 0.0
     phases = []
     for number, phase in enumerate(strategy.phases):
-        what = (
-            "head only"
-            if phase.boundary == card.head
-            else ("every stage" if phase.boundary == 0 else f"{names[phase.boundary]} and up")
-        )
         # "from" and "to" count as the rows do: each pass of a solver is one.
         phases.append(
-            {"number": number, "boundary": phase.boundary, "from": first, "to": first + phase.epochs, "what": what,
-             "solved": phase.optimizer != "adamw"}
+            {
+                "number": number, "boundary": phase.boundary, "from": first, "to": first + phase.epochs,
+                "what": what_is_trained(phase, card), "solved": phase.solved,
+                "trained": state_at(strategy, card, number),
+            }
         )  # fmt: skip
         first += phase.epochs
-    start = [index >= strategy.phases[0].boundary for index in range(len(names))]
+    start = state_at(strategy, card, 0)
     return {
         "phases": phases,
         "epochs": strategy.adam_epochs,

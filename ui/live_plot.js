@@ -1,18 +1,18 @@
 // The figure of the live chart: rows in, plotly traces and layout out. No fetching, no state.
-// Concatenated before live_chart.js by ui/live.py; both are one module in the browser.
+// Concatenated before live_coach.js and live_chart.js by ui/live.py; all are one module in the browser.
 
 const X_OF = { epochs: "epoch", seconds: "seconds", images: "images" };
 const X_TITLE = { epochs: "epochs", seconds: "seconds of training", images: "images seen" };
-const SIGN = { info: "⚑", caution: "⚠", bad: "✖" };
 const MANY = 2500; // points per curve; above it, every n-th is drawn
 
-function thawFigure({ runs, axis, width, height, showTrain, logLoss, look }) {
+function thawFigure({ runs, axis, width, height, showTrain, logLoss, look, view }) {
   const single = runs.length === 1;
-  const panels = thawPanels(single, width, height);
+  const strip = runs.some((run) => thawFlagged(run, single).length) ? FLAG_STRIP : 0;
+  const panels = thawPanels(single, width, height, strip);
   const traces = [];
   runs.forEach((run, index) => traces.push(...(single ? thawSingle(run, axis) : thawOverlay(run, axis, showTrain, index))));
   if (single && panels.lr) traces.push(...thawRates(runs[0], axis));
-  return { traces, layout: thawLayout({ runs, single, axis, panels, width, logLoss, look }), total: panels.total };
+  return { traces, layout: thawLayout({ runs, single, axis, panels, width, logLoss, look, view, strip }), total: panels.total };
 }
 
 
@@ -91,30 +91,31 @@ function thawRates(run, axis) {
   return traces;
 }
 
-// Where the panels lie: side by side when wide, stacked when narrow. Domains are shares of the plotting area.
-function thawPanels(single, width, height) {
+// Where the panels lie: side by side when wide, stacked when narrow. Domains are shares of the plotting area; `strip`
+// is the room above loss and accuracy for the coach's flags, px.
+function thawPanels(single, width, height, strip) {
   if (width < 560) {
     const parts = single ? [1, 1, 0.62] : [1, 1];
-    const gap = 72, sum = parts.reduce((a, b) => a + b, 0) * height + gap * (parts.length - 1);
+    const gap = 72 + strip, sum = parts.reduce((a, b) => a + b, 0) * height + gap * (parts.length - 1);
     let top = 1;
     const at = parts.map((part) => {
       const share = (part * height) / sum, place = { x: [0, 1], y: [Math.max(0, top - share), top] };
       top -= share + gap / sum;
       return place;
     });
-    return { loss: at[0], accuracy: at[1], lr: at[2], total: sum + 70 };
+    return { loss: at[0], accuracy: at[1], lr: at[2], total: sum + 70 + strip };
   }
-  if (!single) return { loss: { x: [0, 0.465], y: [0, 1] }, accuracy: { x: [0.535, 1], y: [0, 1] }, total: height + 70 };
+  if (!single) return { loss: { x: [0, 0.465], y: [0, 1] }, accuracy: { x: [0.535, 1], y: [0, 1] }, total: height + 70 + strip };
   if (width >= 980)
-    return { loss: { x: [0, 0.35], y: [0, 1] }, accuracy: { x: [0.405, 0.755], y: [0, 1] }, lr: { x: [0.82, 1], y: [0, 1] }, total: height + 70 };
+    return { loss: { x: [0, 0.35], y: [0, 1] }, accuracy: { x: [0.405, 0.755], y: [0, 1] }, lr: { x: [0.82, 1], y: [0, 1] }, total: height + 70 + strip };
   const low = 110, gap = 76, sum = height + gap + low;
   return {
     loss: { x: [0, 0.46], y: [1 - height / sum, 1] }, accuracy: { x: [0.54, 1], y: [1 - height / sum, 1] },
-    lr: { x: [0, 1], y: [0, low / sum] }, total: sum + 70,
+    lr: { x: [0, 1], y: [0, low / sum] }, total: sum + 70 + strip,
   };
 }
 
-function thawLayout({ runs, single, axis, panels, width, logLoss, look }) {
+function thawLayout({ runs, single, axis, panels, width, logLoss, look, view, strip }) {
   const shapes = [], annotations = [];
   const font = { family: look.font, size: 12, color: look.muted };
   const unrated = single && (runs[0].about.phases || []).length > 0 && runs[0].about.phases.every((phase) => phase.solved);
@@ -123,7 +124,7 @@ function thawLayout({ runs, single, axis, panels, width, logLoss, look }) {
   const solved = runs.some((run) => (run.about.phases || []).some((phase) => phase.solved));
   const layout = {
     uirevision: axis + (logLoss ? "-log" : ""), // stays the same while rows arrive: that is what keeps the zoom
-    autosize: false, width, height: panels.total, margin: { l: 48, r: 10, t: 30, b: 40 },
+    autosize: false, width, height: panels.total, margin: { l: 48, r: 10, t: 30 + strip, b: 40 },
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font, showlegend: false,
     hovermode: single ? "x unified" : "closest",
     hoverlabel: { bgcolor: look.card, bordercolor: look.line, font: { family: look.font, size: 12, color: look.ink } },
@@ -144,15 +145,15 @@ function thawLayout({ runs, single, axis, panels, width, logLoss, look }) {
     };
     annotations.push({
       text: `<b>${names[i]}</b>`, showarrow: false, xref: "paper", yref: "paper", x: place.x[0], y: place.y[1],
-      xanchor: "left", yanchor: "bottom", yshift: 6, font: { ...font, size: 13, color: look.ink },
+      xanchor: "left", yanchor: "bottom", yshift: 6 + (place === panels.lr ? 0 : strip), font: { ...font, size: 13, color: look.ink },
     });
     if (single) thawBands(runs[0], axis, i, place, width, look, shapes, annotations);
+    if (place !== panels.lr) thawFlags({ runs, axis, panel: i, place, width: width - 58, view, look, single, shapes, annotations });
   });
   const head = single && panels.lr ? runs[0].rows[runs[0].rows.length - 1] : null, top = head?.lrs?.[head.lrs.length - 1];
   if (top > 0) annotations.push({
     text: "head", showarrow: false, xref: "x3", yref: "y3", x: head[X_OF[axis]], y: Math.log10(top), xanchor: "right", yanchor: "bottom", yshift: 8, font: { size: 11, color: look.muted, family: look.font },
   });
-  runs.forEach((run) => thawFlags(run, axis, look, annotations, single));
   return layout;
 }
 
@@ -175,23 +176,5 @@ function thawBands(run, axis, panel, place, width, look, shapes, annotations) {
       text: what, showarrow: false, xref: "x", yref: "y domain", x: (from + to) / 2, y: 1, yanchor: "top", font: { size: 10.5, color: look.muted, family: look.font },
     });
     if (i) shapes.push({ type: "line", layer: "below", xref: "x" + n, yref: `y${n} domain`, x0: from, x1: from, y0: 0, y1: 1, line: { width: 1, color: look.line, dash: "dot" } });
-  });
-}
-
-function thawFlags(run, axis, look, annotations, single) {
-  const key = X_OF[axis];
-  run.events.filter((event) => single || event.level !== "info").slice(-40).forEach((event) => {
-    let x = axis === "epochs" ? event.epoch : axis === "seconds" ? event.seconds : null;
-    if (x === null || x === undefined) {
-      const near = run.rows.find((row) => (event.epoch !== null ? row.epoch >= event.epoch : event.seconds !== null && row.seconds >= event.seconds));
-      if (!near) return;
-      x = near[key];
-    }
-    const colour = event.level === "bad" ? look.bad : event.level === "caution" ? look.caution : look.muted;
-    annotations.push({
-      text: SIGN[event.level] || SIGN.info, hovertext: (single ? "" : run.label + ": ") + event.text.replace(/</g, "&lt;"), showarrow: false,
-      xref: "x2", yref: "y2 domain", x, y: 0, yanchor: "bottom", font: { size: 13, color: colour, family: look.font }, captureevents: true,
-      hoverlabel: { bgcolor: look.card, bordercolor: colour, font: { color: look.ink, family: look.font, size: 12 } },
-    });
   });
 }

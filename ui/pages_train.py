@@ -11,7 +11,7 @@ from advisor.catalog import BACKBONES
 from advisor.errors import NotFound, ThawError
 from advisor.reasons import moment_in_words
 from training.store import Job
-from ui import frame, ids, parts_jobs, parts_runs, pictures, state
+from ui import frame, ids, parts_jobs, parts_range, parts_runs, pictures, state
 from ui.live import live_chart
 from ui.parts_details import plan_in_full
 from ui.show import show
@@ -43,6 +43,7 @@ def main() -> None:
     with left:
         heading(job)
         live_chart([job.id], key="train_live", height=CHART_PX, wake=f"{job.state} {job.attempt}")
+        parts_range.lr_range(job)
         run_details(job, len(ref.classes))
     with right:
         watched = tuple((other.id, other.state) for other in [*state.store().queue(), job])

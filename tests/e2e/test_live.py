@@ -11,9 +11,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from advisor import catalog
+from advisor.options import Options
+from advisor.plans import RunConfig, to_json
 from advisor.samples import import_sample
 from advisor.strategies import plan
-from advisor.types import RunConfig, to_json
 from tests.e2e.conftest import Server, start_server
 from training.executors import executor
 from training.store import Job, Store
@@ -25,7 +26,7 @@ LIVE = ".thaw-live"
 def run(server: Server) -> Job:
     """A long run of the small MLP on drawn shapes, started as the page would."""
     ref = import_sample("shapes", server.home)
-    what = plan("scratch", catalog.backbone("mlp"), train_images=192, classes=4, epochs=5000)
+    what = plan("scratch", catalog.backbone("mlp"), train_images=192, classes=4, options=Options(epochs=5000))
     job = Store(server.home).create_job("train", ref.id, to_json(RunConfig(ref.id, what)))
     return executor(server.home).submit(job.id)
 

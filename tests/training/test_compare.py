@@ -7,7 +7,7 @@ import pytest
 
 from advisor.catalog import STRATEGIES
 from advisor.errors import CompareError, NotFound
-from advisor.types import Kind, Phase, RunConfig, Strategy, to_json
+from advisor.plans import Kind, Phase, RunConfig, Strategy, to_json
 from training.compare import Comparison, compare, curves
 from training.store import Store
 
@@ -112,6 +112,17 @@ def test_of_equals_the_cheaper_one_is_named(store: Store) -> None:
     verdict = compare(store, [scratch, partial, probe]).verdict
     assert verdict.startswith("Linear probe (95% (92-97)) is better than From scratch")
     assert "no difference shown between Linear probe and Partial fine-tuning" in verdict
+
+
+def test_what_a_run_notes_of_its_result_is_said_under_its_label(store: Store) -> None:
+    kept = "The weights kept are the solved head's: no epoch after it did better on validation."
+    probe = run(store, config("linear_probe"), answers(9, 10), note="")
+    partial = run(store, config("partial"), answers(9, 10), note=kept)
+    again = run(store, config("partial", seed=1), answers(9, 10), note=kept)
+    assert compare(store, [probe, partial]).notes == (f"Partial fine-tuning: {kept}",)
+    assert compare(store, [partial, again]).notes == (
+        f"Partial fine-tuning · seed 0: {kept}", f"Partial fine-tuning · seed 1: {kept}"
+    )  # fmt: skip
 
 
 def test_no_word_about_runs_without_test_answers(store: Store) -> None:

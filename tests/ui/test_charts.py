@@ -8,7 +8,8 @@ from itertools import pairwise
 import pytest
 
 from advisor.catalog import STRATEGIES
-from advisor.types import DatasetRef, Kind
+from advisor.plans import Kind
+from advisor.types import DatasetRef
 from training.compare import Comparison, Row
 from training.stats import wilson
 from ui import charts
@@ -60,6 +61,14 @@ def test_scoreboard_is_ranked_with_intervals_in_the_strategies_colours():
     assert figure.data[0].error_x.array[0] == pytest.approx(best.high - best.value)
     assert figure.data[0].error_x.arrayminus[0] == pytest.approx(best.value - best.low)
     assert "95% (92–97)" in figure.layout.annotations[0].text
+
+
+def test_scoreboard_leaves_room_for_its_longest_label():
+    short, long = (charts.scoreboard(comparison(row("full", correct))) for correct in (275, 289))
+    assert "100% (99–100)" in long.layout.annotations[0].text
+    assert long.layout.margin.r > short.layout.margin.r
+    # 14 px bold: about 9 px a letter at most, after a gap of 12 px.
+    assert long.layout.margin.r >= 12 + 9 * len("100% (99–100)")
 
 
 def test_final_accuracy_bars_start_at_zero_in_the_catalogues_order():

@@ -16,8 +16,9 @@ from starlette.applications import Starlette
 
 from advisor.catalog import backbone
 from advisor.ingest import import_path
+from advisor.options import Options
+from advisor.plans import Phase, RunConfig, Strategy, to_json
 from advisor.strategies import WARM_PASSES, plan
-from advisor.types import Phase, RunConfig, Strategy, to_json
 from training.store import Store
 from ui import live, routes
 
@@ -104,18 +105,18 @@ def test_a_fresh_chart_gets_everything_it_needs_to_draw(client, run):
     assert found["events"][0]["text"] == "Filled the cache"
     about = found["about"]
     assert about["title"] == "Gradual unfreezing"
-    assert [(p["from"], p["to"], p["what"]) for p in about["phases"]] == [(0, 2, "head only"), (2, 5, "stage 7 and up")]
+    assert [(p["from"], p["to"], p["what"]) for p in about["phases"]] == [(0, 2, "the head"), (2, 5, "stage 7 and up")]
     assert about["freeze"].startswith('<div class="thaw-freeze')
     assert len(about["stages"]) == 9
 
 
 def test_solver_passes_are_phases_of_the_chart_but_no_epochs(client, store):
-    strategy = plan("partial", backbone("efficientnet_lite0"), train_images=100, classes=2, epochs=7)
+    strategy = plan("partial", backbone("efficientnet_lite0"), train_images=100, classes=2, options=Options(epochs=7))
     job = store.create_job("train", "0" * 16, to_json(RunConfig("0" * 16, strategy)))
     about = only(client.get(f"/thaw/live?run={job.id}"))["about"]
     assert about["epochs"] == 7
     assert [(p["from"], p["to"], p["solved"], p["what"]) for p in about["phases"]] == [
-        (0, WARM_PASSES, True, "head only"),
+        (0, WARM_PASSES, True, "the head"),
         (WARM_PASSES, WARM_PASSES + 7, False, "stage 6 and up"),
     ]
 
@@ -130,6 +131,12 @@ def test_later_polls_carry_only_what_is_new(client, store, run):
     assert "about" not in idle
     add_rows(store, run, 2, 3)
     assert [row[0] for row in only(client.get(url))["rows"]] == [2, 3, 4]
+
+
+def test_events_of_the_coach_carry_a_title_and_others_none(client, store, run):
+    store.add_event(run, level="caution", kind="overfitting", text="Overfitting has begun.", epoch=3.0)
+    store.add_event(run, level="caution", kind="probe_best", text="The solved head is kept.", epoch=3.0)
+    assert [event["title"] for event in only(client.get(f"/thaw/live?run={run}"))["events"]] == ["", "Overfitting", ""]
 
 
 def test_rows_taken_back_make_the_chart_read_again_from_the_start(client, store, run):

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from benchmarks.machine import describe
 from training import devices, frozen
+from training.arithmetic import candidates
 from training.backbones import build
 
 ROUNDS = 5
@@ -42,9 +43,9 @@ def main() -> None:
         "channels_last fp32": lambda: layout.below(last, head),
         "channels_last, bf16 autocast": autocast,
     }
-    for precision in frozen.CPU_PRECISIONS:
-        run = frozen.taps(backbone, [head], precision, device, last)
-        ways[f"folded {precision} (what Thaw runs)"] = lambda run=run: run(last)[0]  # type: ignore[misc]
+    for arithmetic in candidates(device, True):
+        run = frozen.taps(backbone, [head], arithmetic.code, device, last)
+        ways[f"folded {arithmetic.code} (one of what Thaw chooses from)"] = lambda run=run: run(last)[0]  # type: ignore[misc]
     seconds: dict[str, list[float]] = {way: [] for way in ways}
     features: dict[str, Tensor] = {}
     with torch.inference_mode():

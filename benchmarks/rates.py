@@ -42,6 +42,8 @@ class Silent:
 
     def save(self, state: dict[str, Any]) -> None: ...
 
+    def note(self, name: str, content: dict[str, Any]) -> None: ...
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -68,7 +70,7 @@ def main() -> None:
             )
             strategy = replace(planned, phases=tuple(phases))
             example = data.batch(np.resize(data.rows["train"], frozen.BATCH), 0)
-            precision = frozen.choose_precision(backbone, device, example, home)
+            precision = frozen.choose(backbone, device, example, home)
             prefix = PrefixCache(backbone, data, device, precision, cache)
             started = time.perf_counter()
             job = Fit(strategy, backbone, data, Silent(), seed=seed, device=device, prefix=prefix)

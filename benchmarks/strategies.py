@@ -100,7 +100,7 @@ def floor(path: str, home: Path) -> dict[str, Any]:
     cache = home / "cache" / ref.id
     data = ImageData(ref, cache, backbone.preprocessing)
     device = devices.pick()
-    precision = frozen.choose_precision(backbone, device, data.batch(np.arange(32), 0), home)
+    precision = frozen.choose(backbone, device, data.batch(np.arange(32), 0), home)
     prefix = PrefixCache(backbone, data, device, precision, cache)
     started = time.perf_counter()
     sides = {}

@@ -18,7 +18,8 @@ from typing import NoReturn, get_args
 from advisor.catalog import DEFAULT_BACKBONE
 from advisor.errors import ThawError
 from advisor.types import Priority, Similarity
-from training import commands
+from training import backbone_commands, cache_commands, commands
+from training.flags import add_flags
 
 
 class UsageError(ThawError):
@@ -43,9 +44,9 @@ def parser() -> argparse.ArgumentParser:
                  parents=[common], allow_abbrev=False)  # fmt: skip
     verbs = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
-    def verb(name: str, text: str) -> argparse.ArgumentParser:
+    def verb(name: str, text: str, run: Callable[..., commands.Answer] | None = None) -> argparse.ArgumentParser:
         made = verbs.add_parser(name, help=text, description=text, parents=[common], allow_abbrev=False)
-        made.set_defaults(run=getattr(commands, name))
+        made.set_defaults(run=run or getattr(commands, name))
         return made
 
     def on_data(name: str, text: str) -> argparse.ArgumentParser:
@@ -67,8 +68,8 @@ def parser() -> argparse.ArgumentParser:
     fit.add_argument(
         "--minutes", type=_minutes, metavar="M", help="plan the schedule to end within this time"
     )
-    fit.add_argument("--epochs", type=_at_least(1), metavar="E")
     fit.add_argument("--seed", type=_at_least(0), default=0, metavar="S", help="of weights and order (0)")
+    add_flags(fit)
     compare = verb("compare", "Put runs of one dataset and split side by side.")
     compare.add_argument("runs", nargs="+", metavar="RUN")
     verb("runs", "List all runs, newest first.")
@@ -76,6 +77,16 @@ def parser() -> argparse.ArgumentParser:
     stop.add_argument("run_id", metavar="RUN")
     resume = verb("resume", "Go on with a stopped, lost or failed run, and follow it.")
     resume.add_argument("run_id", metavar="RUN")
+    verb("backbones", "List the backbones: what they are good for, and whether their weights are here.",
+         backbone_commands.backbones)  # fmt: skip
+    backbone = verb("backbone", "Add a backbone: download its weights, or take them from a file.",
+                    backbone_commands.backbone_add)  # fmt: skip
+    backbone.add_argument("action", choices=("add",))
+    backbone.add_argument("name", metavar="NAME", help="of `backbones`, or of any other model of timm")
+    backbone.add_argument("--weights", metavar="FILE", help="a .safetensors or .pth file instead of a download")
+    cache = verb("cache", "List what is cached and how much disk it takes; clear it.", cache_commands.cache)
+    cache.add_argument("--clear", nargs="?", const=cache_commands.ALL, metavar="DATASET",
+                       help="clear the caches of one dataset (its id), or of all")  # fmt: skip
     return top
 
 

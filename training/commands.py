@@ -15,14 +15,19 @@ from pathlib import Path
 from typing import Any, cast
 
 from advisor import catalog
+from advisor.cards import BackboneCard
+from advisor.costs import Sizes
 from advisor.errors import CompareError, PlanError
 from advisor.home import home as find_home
+from advisor.memory import fit_batch, forecast_bytes, limits, memory_for
+from advisor.plans import Kind, RunConfig, Strategy, to_json
 from advisor.strategies import PLANNED, plan
-from advisor.types import Budget, DatasetFacts, DatasetRef, Kind, RunConfig, Strategy, to_json
+from advisor.types import Budget, DatasetFacts, DatasetRef
 from advisor.words import counted
-from training import executors
+from training import executors, memory, weights
 from training.compare import compare as compare_runs
 from training.executors import Executor
+from training.flags import options_of
 from training.follow import follow, to_stderr
 from training.store import Job, Store
 from training.terminal import advice_lines, comparison_lines, facts_lines, run_document, run_lines, runs_lines
@@ -59,7 +64,7 @@ def open_place(args: Namespace) -> Place:
 
 def profile(args: Namespace) -> Answer:
     place = open_place(args)
-    card = catalog.backbone(args.backbone)
+    card = _backbone_here(args, place)
     ref = import_data(args.path, place.home)
     job = _profile(place, ref, card.name)
     facts = place.store.facts(ref.id, card.name)
@@ -75,7 +80,7 @@ def advise(args: Namespace) -> Answer:
     from advisor.recommend import recommend
 
     place = open_place(args)
-    card = catalog.backbone(args.backbone)
+    card = _backbone_here(args, place)
     ref = import_data(args.path, place.home)
     facts = place.store.facts(ref.id, card.name)
     if facts is None:
@@ -84,15 +89,17 @@ def advise(args: Namespace) -> Answer:
         if job.state != "finished" or facts is None:
             error = job.error or f"The profile was {job.state} before it was done; run the command again."
             return Answer({"dataset_id": ref.id, "state": job.state, "error": error}, [], 1, error)
-    advice = recommend(facts, args.similarity, Budget(args.minutes, args.priority))
+    budget = Budget(args.minutes, args.priority)
+    advice = recommend(facts, args.similarity, budget, free_bytes=memory.available_bytes())
     return Answer({"dataset_id": ref.id, "backbone": card.name, **to_json(advice)}, advice_lines(advice))
 
 
 def fit(args: Namespace) -> Answer:
-    card = catalog.backbone(args.backbone)
     if args.strategy not in PLANNED:  # before the import: it can take minutes
         raise PlanError(f"This version cannot train '{args.strategy}'; choose one of {', '.join(PLANNED)}.")
     place = open_place(args)
+    card = _backbone_here(args, place)
+    options_of(args).check(cast(Kind, args.strategy), card)
     ref = import_data(args.path, place.home)
     facts = place.store.facts(ref.id, card.name)
     if facts is None and args.minutes is not None and args.strategy != "linear_probe":
@@ -145,6 +152,14 @@ def compare(args: Namespace) -> Answer:
 
 
 # -- shared steps -----------------------------------------------------------------------------------
+
+
+def _backbone_here(args: Namespace, place: Place) -> BackboneCard:
+    """The card of --backbone. Raises WeightsError when its weights are not on this machine, before any work."""
+    card = catalog.backbone(args.backbone)
+    if card.pretrained and getattr(args, "strategy", "") != "scratch":
+        weights.find(card, place.home)
+    return card
 
 
 def import_data(path: str, home: Path) -> DatasetRef:
@@ -203,17 +218,25 @@ def _plan(ref: DatasetRef, facts: DatasetFacts | None, args: Namespace) -> Strat
             to_stderr("The speed could not be measured: the run ends when the minutes are over, wherever it is.")
     else:
         train_images, test_images = facts.train_images, facts.test_images
-    return plan(
+    card, options = catalog.backbone(args.backbone), options_of(args)
+    strategy = plan(
         cast(Kind, args.strategy),
-        catalog.backbone(args.backbone),
+        card,
         train_images=train_images,
         classes=len(ref.classes),
         minutes=args.minutes,
         costs=facts.costs if facts else (),
         decode_s=facts.decode_s if facts else None,
-        epochs=args.epochs,
+        options=options,
         test_images=test_images,
     )
+    if facts is None or options.batch_size is not None:  # a batch set by hand stays
+        return strategy
+    sizes, room = Sizes.of(train_images, test_images, len(ref.classes)), memory_for(facts, memory.available_bytes())
+    fitting = fit_batch(strategy, card, sizes, facts, room)
+    for limit in limits(fitting, strategy.batch_size, forecast_bytes(fitting, card, sizes, facts), room):
+        to_stderr(limit)
+    return fitting
 
 
 def _carry_out(place: Place, job: Job) -> Answer:

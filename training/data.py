@@ -28,8 +28,11 @@ class Data(Protocol):
     rows: dict[Split, Rows]
     """Row numbers of each side of the split, ascending."""
 
-    def batch(self, rows: Rows, view: object) -> Tensor:
-        """Network inputs of these rows, float32 [B, ...]. View 0 is plain; any other value seeds augmentation."""
+    def batch(self, rows: Rows, view: object, px: int | None = None) -> Tensor:
+        """Network inputs of these rows, float32 [B, ...]. View 0 is plain; any other value seeds augmentation.
+
+        px: side of the images, None = this dataset's own; vectors have none.
+        """
         ...
 
 
@@ -50,7 +53,7 @@ class VectorData:
         self.rows = rows
         self._inputs = inputs
 
-    def batch(self, rows: Rows, view: object) -> Tensor:
+    def batch(self, rows: Rows, view: object, px: int | None = None) -> Tensor:
         return self._inputs[torch.from_numpy(rows)]
 
 

@@ -63,6 +63,16 @@ def derive_seed(*parts: object) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
+def seed_dropout(device: torch.device, seed: int) -> None:
+    """Seed what layers draw from while they run. `torch.manual_seed` would do, but on a machine without an accelerator
+    it queues a call with a formatted stack trace for each kind of device, every time."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)
+
+
 def generator(*parts: object) -> torch.Generator:
     """A CPU generator seeded by `derive_seed(*parts)`."""
     return torch.Generator().manual_seed(derive_seed(*parts))

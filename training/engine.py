@@ -9,28 +9,35 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from advisor.errors import PlanError
-from advisor.types import Phase, Strategy
-from training import head_solver
+from advisor.errors import PlanError, TrainingError
+from advisor.plans import Phase, Strategy
+from training import head_solver, range_test
 from training.backbones import Backbone
+from training.coach import BUDGET_OVER, ROLLBACK, Coach, Diagnosis, rollback_text
 from training.data import Data, Rows
+from training.descent import Descent, NotFinite
 from training.devices import derive_seed
-from training.inputs import Inputs
+from training.inputs import Choose, Inputs
+from training.judging import Judge
 from training.prefix import PrefixCache
 from training.progress import Best, Context, Fitted, Position, Stop
-from training.schedule import factor, stage_lr
+from training.regularizers import Penalties, class_weights, epoch_order, fisher_information
+from training.telling import Telling
 
-ROW_EVERY_S = 1.0
-"""A row is published at every epoch's end and at most this often within one."""
 SAVE_EVERY_S, FIRST_SAVE_S = 20.0, 2.0
 """Seconds between checkpoints, and until the first one."""
+LOWER = 0.3
+"""What a roll-back multiplies the learning rates by."""
+MOST_ROLLBACKS = 6
+"""0.3^6 is a thousandth of the planned rate: whatever diverges then is not the rate's fault."""
 
 
 class Fit:
@@ -48,37 +55,33 @@ class Fit:
         prefix: PrefixCache,
         budget_s: float | None = None,
         resume: dict[str, Any] | None = None,
+        choose: Choose | None = None,
     ) -> None:
-        """Raises PlanError when a phase does not suit the backbone."""
-        for phase in strategy.phases:
-            if phase.boundary > backbone.head_index:
-                raise PlanError(
-                    f"{backbone.name} has {backbone.head_index} stages below its head; "
-                    f"a boundary at {phase.boundary} does not exist."
-                )
-            if phase.optimizer == "class_means":
-                raise PlanError("This version cannot solve a head by class means yet; choose 'lbfgs' or 'adamw'.")
-            if phase.optimizer != "adamw" and phase.boundary != backbone.head_index:
-                raise PlanError(
-                    f"'{phase.optimizer}' solves the head alone: its boundary must be {backbone.head_index}."
-                )
+        """choose: the arithmetic of a phase's steps; plain fp32 without it. Raises PlanError when a phase does not suit
+        the backbone."""
+        _check(strategy, backbone)
         self.strategy, self.backbone, self.data, self.context = strategy, backbone, data, context
         self.seed, self.budget_s = seed, budget_s
         self.initial = {name: tensor.clone() for name, tensor in backbone.state_dict().items()}
+        fisher = fisher_information(backbone, data, seed, device, self._measuring) if strategy.ewc else {}
+        self._penalties = Penalties(strategy, backbone, fisher)
+        train = data.labels[torch.from_numpy(data.rows["train"])]
+        weights = class_weights(train, len(data.classes)).to(device) if strategy.balance == "weights" else None
+        self._class_weight = weights
+        self._coach = Coach(strategy, data.classes, torch.bincount(train, minlength=len(data.classes)).tolist())
         self.at = Position()
         self.best = Best()
         self._boundary: int | None = None
-        self._optimizer: torch.optim.AdamW | None = None
+        self._descent: Descent | None = None
         self._optimizer_state: dict[str, Any] | None = None
         if resume:
             self._restore(resume)
         self._started = time.perf_counter() - self.at.seconds
-        self._last_row = time.perf_counter()
         self._last_save = time.perf_counter() - SAVE_EVERY_S + FIRST_SAVE_S
         self._finished_early = False
-        self._phase_from = (0.0, time.perf_counter())
-        """(share of the run's work done, clock) when the present phase began in this attempt."""
-        self.inputs = Inputs(strategy, backbone, data, prefix, seed, device)
+        self.telling = Telling(strategy, backbone, context, self.at)
+        self.inputs = Inputs(strategy, backbone, data, prefix, seed, device, *([choose] if choose else []))
+        self.judge = Judge(self.inputs, backbone, data)
 
     # ---- the outline -------------------------------------------------------------------------------------------
 
@@ -86,14 +89,19 @@ class Fit:
         """Train every phase that is left. The test rows are never touched here."""
         stopped = False
         try:
+            for why in self.inputs.not_cached:
+                self._say("caution", "not_cached", why)
             self.at.cache_seconds += self.inputs.fill_caches(self._filling)
             while self.at.phase < len(self.strategy.phases):
                 self._phase(self.strategy.phases[self.at.phase])
                 if self._finished_early:
                     break
+                self.at.earlier += self.at.epoch
+                self.at.earlier_passes += self.at.epoch if self.strategy.phases[self.at.phase].solved else 0
                 self.at.phase += 1
-                self.at.epoch = self.at.step = 0
-                self._optimizer = self._optimizer_state = None
+                self.at.epoch = self.at.step = self.at.stale = 0
+                self.at.lowest_loss = math.inf
+                self._descent = self._optimizer_state = None
                 if self.at.phase < len(self.strategy.phases):
                     self._save()
         except Stop:
@@ -101,240 +109,233 @@ class Fit:
             if self._boundary is not None:
                 self._save()
         self._load_best()
-        epochs = self._epochs_done()
-        return Fitted(self.best, self.at, epochs, stopped, self._finished_early)
+        return Fitted(self.best, self.at, self.telling.epochs_done(), stopped, self._finished_early)
 
     def _phase(self, phase: Phase) -> None:
-        index = self.at.phase
-        self.backbone.set_boundary(phase.boundary, phase.batch_norm)
+        index, backbone = self.at.phase, self.backbone
+        backbone.set_phase(phase)
+        steps = math.ceil(len(self.data.rows["train"]) / self.strategy.batch_size)
         if self.at.epoch == 0 and self.at.step == 0:
-            names = self.backbone.stage_names[phase.boundary :]
-            what = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
-            self.context.event(
+            names = [name for stage, name in enumerate(backbone.stage_names) if phase.trains(stage)]
+            whole = len(names) == len(backbone.stage_names) - phase.boundary
+            what = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}" if whole else ", ".join(names)
+            self._say(
                 "info",
                 "phase",
                 f"Phase {index + 1} of {len(self.strategy.phases)}: training {what}, "
-                f"{self.backbone.trainable_params():,} parameters.",
-                epoch=self._epochs_done(),
+                f"{backbone.trainable_params():,} parameters.",
             )
+            self._advise(
+                self._coach.at_start(
+                    promised_params=backbone.promised_params(phase), trainable_params=backbone.trainable_params(),
+                    steps_per_epoch=steps, phase=index,
+                )
+            )  # fmt: skip
         self._boundary = phase.boundary
-        self._phase_from = (self._fraction(), time.perf_counter())
-        if phase.optimizer == "lbfgs":
-            self._solve_head(phase)
+        self.telling.phase_begins()
+        if phase.solved:
+            self._solve(phase)
         else:
-            self._descend(phase)
+            self._descend(phase, steps)
 
     # ---- training ----------------------------------------------------------------------------------------------
 
-    def _descend(self, phase: Phase) -> None:
-        optimizer = self._optimizer = self._make_optimizer(phase)
-        train = self.data.rows["train"]
-        steps = math.ceil(len(train) / self.strategy.batch_size)
+    def _descend(self, phase: Phase, steps: int) -> None:
+        self.inputs.choose_arithmetic(phase, self.at.phase)
+        self.backbone.set_phase(phase)
+        descent = self._descent = Descent(
+            self.strategy, self.at.phase, self.backbone, self.inputs, self.seed, self._penalties, self._class_weight,
+            self._say, self._optimizer_state,
+        )  # fmt: skip
+        first = all(earlier.solved for earlier in self.strategy.phases[: self.at.phase])
+        if self.strategy.lr_range_test and first and self.at.epoch == self.at.step == 0:
+            with self._overhead():
+                self._range_test(descent, steps)
+        train, labels = self.data.rows["train"], self.data.labels
         while self.at.epoch < phase.epochs:
-            order = np.random.default_rng(derive_seed("order", self.seed, self.at.phase, self.at.epoch))
-            batches = np.array_split(order.permutation(train), steps)
+            seed = derive_seed("order", self.seed, self.at.phase, self.at.epoch)
+            batches = np.array_split(epoch_order(train, labels, self.strategy.balance, seed), steps)
             epoch_started = time.perf_counter()
-            while self.at.step < steps:
-                self._step(phase, optimizer, batches[self.at.step], steps)
+            while self.at.step < steps and not self._finished_early:
+                self._step(descent, batches[self.at.step], steps)
                 self.at.step += 1
                 self._after_step(phase, steps)
             self._end_epoch(phase, steps)
-            if self._over_budget(time.perf_counter() - epoch_started, phase):
+            if self._finished_early or self._over_budget(time.perf_counter() - epoch_started, phase):
+                return
+            if phase.patience and self.at.stale >= phase.patience and self.at.epoch < phase.epochs:
+                self._out_of_patience(phase)
                 return
             if time.perf_counter() - self._last_save > SAVE_EVERY_S:
                 self._save()
 
-    def _make_optimizer(self, phase: Phase) -> torch.optim.AdamW:
-        groups = []
-        for stage, module in enumerate(self.backbone.stage_modules()):
-            peak = stage_lr(phase, stage, self.backbone.head_index)
-            trained = [p for p in module.parameters() if p.requires_grad]
-            # Weight decay pulls matrices towards zero; biases and norms are left alone (timm's default).
-            for decayed in (True, False):
-                members = [p for p in trained if (p.dim() > 1) == decayed]
-                if members:
-                    decay = self.strategy.weight_decay if decayed else 0.0
-                    groups.append({"params": members, "lr": peak, "peak": peak, "weight_decay": decay})
-        optimizer = torch.optim.AdamW(groups)
-        if self._optimizer_state is not None:
-            optimizer.load_state_dict(self._optimizer_state)
-        return optimizer
-
-    def _step(self, phase: Phase, optimizer: torch.optim.AdamW, rows: Rows, steps: int) -> None:
+    def _step(self, descent: Descent, rows: Rows, steps: int) -> None:
         at = self.at
-        share = factor(phase.schedule, at.epoch * steps + at.step, phase.epochs * steps)
-        for group in optimizer.param_groups:
-            group["lr"] = group["peak"] * share
-        torch.manual_seed(derive_seed("step", self.seed, at.phase, at.epoch, at.step))  # dropout
-        inputs, labels = self.inputs.train_batch(phase, at.phase, at.epoch, rows)
-        with self.inputs.autocast(training=True):
-            logits = self.backbone.above(inputs, phase.boundary)
-            loss = F.cross_entropy(logits, labels, label_smoothing=self.strategy.label_smoothing)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        at.loss_sum += float(loss.detach()) * len(rows)
-        at.correct += int((logits.detach().argmax(1) == labels).sum())
+        try:
+            loss, correct = descent.step(rows, at, steps)
+        except NotFinite:
+            self._roll_back(descent, "The loss is not a finite number any more")
+            return
+        at.loss_sum += loss * len(rows)
+        at.correct += correct
         at.seen += len(rows)
         at.images += len(rows)
+        spike = self._coach.after_step(loss=loss, phase=at.phase, epoch=at.epoch, step=at.step)
+        if spike is not None:
+            self._advise([spike])
+            self._roll_back(descent, "The loss did not come down again")
+
+    def _roll_back(self, descent: Descent, why: str) -> None:
+        """Back to the best weights so far, which a checkpoint holds anyway: a resumed run rolls back to the same."""
+        at = self.at
+        at.rollbacks += 1
+        if at.rollbacks > MOST_ROLLBACKS:
+            raise TrainingError(
+                f"Training diverged {at.rollbacks} times, the last time at {at.lr_scale:.2g} of the planned learning "
+                "rate, so the rate is not the cause. Look at the images of this dataset, or choose another backbone."
+            )
+        peak = max(group["peak"] for group in descent.optimizer.param_groups)
+        before, at.lr_scale = at.lr_scale, at.lr_scale * LOWER
+        self._load_best()
+        descent.forget()
+        self._say("bad", ROLLBACK, rollback_text(peak * before, peak * at.lr_scale, why))
 
     def _after_step(self, phase: Phase, steps: int) -> None:
         now = time.perf_counter()
         self.at.seconds = now - self._started
-        if now - self._last_row >= ROW_EVERY_S and self.at.step < steps:
+        within = self.at.step < steps
+        if within and self.telling.due:
             self._publish(phase, self._train_columns(), steps)
-        if now - self._last_save > SAVE_EVERY_S and self.at.step < steps:
+        if within and now - self._last_save > SAVE_EVERY_S:
             self._save()
+        if within and self.budget_s is not None and self.at.seconds > BUDGET_OVER * self.budget_s:
+            self._end_early(steps)
         self._check_stop()
 
     def _end_epoch(self, phase: Phase, steps: int) -> None:
-        loss, accuracy = self._validate(phase)
+        with self._overhead():
+            loss, accuracy, predicted = self.judge.validate(phase)
         columns = self._train_columns()
-        self.at.epoch += 1
-        self.at.step = 0
+        if self.at.step == steps:
+            self.at.epoch += 1
+            self.at.step = 0
         self.at.seconds = time.perf_counter() - self._started
         if self.best.beaten_by(accuracy, loss):
-            self._keep_best(phase.boundary, accuracy, loss, columns["train_accuracy"])
+            self._keep_best(phase.boundary, accuracy, loss, columns["train_accuracy"], steps)
+        self.at.stale = 0 if loss < self.at.lowest_loss else self.at.stale + 1
+        self.at.lowest_loss = min(loss, self.at.lowest_loss)
         self._publish(phase, {**columns, "val_loss": loss, "val_accuracy": accuracy}, steps)
-        self.at.loss_sum, self.at.correct, self.at.seen = 0.0, 0, 0
+        self._advise(
+            self._coach.after_epoch(
+                phase=self.at.phase, epoch=self.at.epoch, val_loss=loss, val_accuracy=accuracy,
+                predicted_counts=predicted, val_counts=self.judge.val_counts,
+                seconds=self.at.seconds, seconds_left=self.telling.seconds_left(self.telling.fraction()),
+                budget_s=self.budget_s, **columns,
+            )
+        )  # fmt: skip
+        self.at.loss_sum, self.at.correct, self.at.seen = 0.0, 0.0, 0
         self._check_stop()
 
     def _train_columns(self) -> dict[str, float]:
         seen = max(1, self.at.seen)
         return {"train_loss": self.at.loss_sum / seen, "train_accuracy": self.at.correct / seen}
 
-    def _solve_head(self, phase: Phase) -> None:
-        rows, head = self.data.rows, self.backbone.head
-        train, val = (
-            (self.inputs.features(phase.boundary, of), self.inputs.labels(of)) for of in (rows["train"], rows["val"])
-        )
+    def _range_test(self, descent: Descent, steps: int) -> None:
+        found = range_test.run(self, descent, steps)
+        self.backbone.set_phase(descent.phase)
+        self.context.note("lr_range", found.as_note())
+        self._say("info", "lr_range", found.text())
+
+    # ---- solved heads and judging ------------------------------------------------------------------------------
+
+    def _solve(self, phase: Phase) -> None:
+        """The head in closed form or by a solver, on cached features. A solver begins anew when it is resumed."""
         lowest = math.inf
 
         def publish(step: head_solver.ProbeStep) -> None:
             nonlocal lowest
             self.at.epoch = step.step
-            self.at.images += len(rows["train"])
+            self.at.images += len(self.data.rows["train"])
             self.at.seconds = time.perf_counter() - self._started
             if step.val_loss < lowest:
                 lowest = step.val_loss
-                with torch.no_grad():
-                    head.weight.copy_(step.weight)
-                    head.bias.copy_(step.bias)
+                head_solver.into(self.backbone.head, step)
                 # On a path from strong to weak regularisation the loss is the finer judge of the same head.
                 self._keep_best(phase.boundary, step.val_accuracy, step.val_loss, step.train_accuracy)
-            columns = {
-                "train_loss": step.train_loss, "train_accuracy": step.train_accuracy,
-                "val_loss": step.val_loss, "val_accuracy": step.val_accuracy,
-            }
-            self._publish(phase, columns, 1)
+            self._publish(phase, step.columns(), 1)
             self._check_stop()
 
-        head_solver.solve(train, val, len(self.data.classes), phase.epochs, publish)
+        sides = [self.data.rows["train"], self.data.rows["val"]]
+        train, val = ((self.inputs.features(phase.boundary, of), self.inputs.labels(of)) for of in sides)
+        head_solver.SOLVERS[phase.optimizer](train, val, len(self.data.classes), phase.epochs, publish)
         self._load_best()
 
-    # ---- judging -----------------------------------------------------------------------------------------------
-
-    @torch.no_grad()
-    def _validate(self, phase: Phase) -> tuple[float, float]:
-        """Mean loss and accuracy over the validation rows, in eval mode."""
-        rows = self.data.rows["val"]
-        self.backbone.eval()
-        loss, correct = 0.0, 0
-        for logits, labels in self.inputs.logits(phase.boundary, rows):
-            loss += float(F.cross_entropy(logits, labels, reduction="sum"))
-            correct += int((logits.argmax(1) == labels).sum())
-        self.backbone.set_boundary(phase.boundary, phase.batch_norm)
-        return loss / max(1, len(rows)), correct / max(1, len(rows))
-
-    @torch.no_grad()
     def predict(self, rows: Rows) -> Tensor:
         """Class probabilities [len(rows), classes] of the best weights, on the CPU. Call after `run`."""
-        self.backbone.eval()
-        parts = [logits.softmax(1).cpu() for logits, _ in self.inputs.logits(self.best.boundary, rows)]
-        return torch.cat(parts) if parts else torch.zeros(0, len(self.data.classes))
+        return self.judge.predict(self.best.boundary, rows)
 
-    def _keep_best(self, boundary: int, accuracy: float, loss: float, train_accuracy: float) -> None:
+    def _keep_best(self, boundary: int, accuracy: float, loss: float, train_accuracy: float, steps: int = 0) -> None:
         weights = {name: tensor.clone() for name, tensor in self.backbone.named_trained(boundary)}
-        self.best = Best(accuracy, loss, train_accuracy, self._epochs_done(), boundary, weights)
+        self.best = Best(accuracy, loss, train_accuracy, self.telling.epochs_done(steps), boundary, weights)
 
     def _load_best(self) -> None:
         """Best weights over the initial ones: stages thawed after the best epoch go back to what they were."""
         self.backbone.load_state_dict({**self.initial, **self.best.weights})
 
+    # ---- time --------------------------------------------------------------------------------------------------
+
+    def _over_budget(self, epoch_seconds: float, phase: Phase) -> bool:
+        """Whether another epoch would end beyond the budget; the run is ended then."""
+        if self.budget_s is None or self.at.epoch >= phase.epochs:
+            return False
+        if self.at.seconds + epoch_seconds <= BUDGET_OVER * self.budget_s:
+            return False
+        self._end_early(0)
+        return True
+
+    def _end_early(self, steps: int) -> None:
+        assert self.budget_s is not None
+        self._finished_early = True
+        self._say(
+            "caution", "budget",
+            f"The budget of {self.budget_s / 60:.1f} min is used up after {self.telling.adam_epochs_done(steps):.3g} "
+            f"of {self.strategy.adam_epochs} epochs: training ends here with the best weights so far.",
+        )  # fmt: skip
+
+    def _out_of_patience(self, phase: Phase) -> None:
+        last = self.at.phase == len(self.strategy.phases) - 1
+        then = "training ends with the best weights so far" if last else "the next stage is thawed"
+        self._say(
+            "info", "patience",
+            f"The validation loss has not improved for {phase.patience} epochs (lowest {self.at.lowest_loss:.3g}): "
+            f"{then}.",
+        )  # fmt: skip
+
+    @contextmanager
+    def _overhead(self) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self.at.overhead_s += time.perf_counter() - started
+
     # ---- telling and saving ------------------------------------------------------------------------------------
 
     def _publish(self, phase: Phase, columns: dict[str, float], steps: int) -> None:
-        head = self.backbone.head_index
-        total = phase.epochs * steps if phase.optimizer == "adamw" else 1
-        share = factor(phase.schedule, self.at.epoch * steps + self.at.step - 1, total) if total > 1 else 1.0
-        lrs = [stage_lr(phase, stage, head) * share for stage in range(head + 1)]
-        if phase.optimizer != "adamw":
-            lrs = [0.0] * (head + 1)
-        self.context.row(
-            {
-                "row": self.at.rows, "phase": self.at.phase, "boundary": phase.boundary,
-                "epoch": self._epochs_done(steps), "step": self.at.step, "images": self.at.images,
-                "seconds": self.at.seconds, "lrs": lrs, **columns,
-            }
-        )
-        self.at.rows += 1
-        self._last_row = time.perf_counter()
-        fraction = self._fraction(steps)
-        eta = self._seconds_left(fraction)
-        if phase.optimizer == "adamw":
-            doing = f"Epoch {self._adam_epochs_done(steps):.1f} of {self.strategy.adam_epochs}"
-        else:
-            doing = f"Solving the head, pass {self.at.epoch} of {phase.epochs}"
-        self.context.progress(fraction, doing, eta)
+        with self._overhead():
+            self.telling.publish(phase, columns, steps)
+
+    def _say(self, level: str, kind: str, text: str) -> None:
+        self.context.event(level, kind, text, epoch=self.telling.epochs_done())
+
+    def _advise(self, found: list[Diagnosis]) -> None:
+        for diagnosis in found:
+            self._say(diagnosis.level, diagnosis.kind, diagnosis.text)
+
+    def _measuring(self, done: int, total: int) -> None:
+        self.context.progress(0.0, f"Measuring which weights matter (EWC), {done} of {total} images")
 
     def _filling(self, done: int, total: int, eta_s: float | None) -> None:
-        self.context.progress(self._fraction(), f"Computing frozen features, {done:,} of {total:,} images", eta_s)
+        self.telling.filling(done, total, eta_s)
         self._check_stop()
-
-    def _epochs_done(self, steps: int = 0) -> float:
-        before = sum(phase.epochs for phase in self.strategy.phases[: self.at.phase])
-        within = self.at.step / steps if steps else 0.0
-        return round(before + self.at.epoch + within, 3)
-
-    def _adam_epochs_done(self, steps: int = 0) -> float:
-        """Without the passes of the solvers before this phase: what people call epochs."""
-        before = self.strategy.phases[: self.at.phase]
-        return self._epochs_done(steps) - sum(phase.epochs for phase in before if phase.optimizer != "adamw")
-
-    def _fraction(self, steps: int = 0) -> float:
-        """Share of the run's work that is done, 0-1."""
-        phases, at = self.strategy.phases, self.at
-        done = sum(map(self._work, phases[: at.phase]))
-        if at.phase < len(phases):
-            epochs = at.epoch + (at.step / steps if steps else 0.0)
-            done += self._work(phases[at.phase]) * min(1.0, epochs / phases[at.phase].epochs)
-        return min(1.0, done / sum(map(self._work, phases)))
-
-    def _work(self, phase: Phase) -> float:
-        """Rough relative cost of a phase, for progress only: a solver's passes over cached features are next to
-        nothing, an epoch costs more the more stages it trains."""
-        if phase.optimizer != "adamw":
-            return 0.5
-        return phase.epochs * (1 + self.backbone.head_index - phase.boundary)
-
-    def _seconds_left(self, fraction: float) -> float | None:
-        """From the pace since this phase (or this attempt) began; None before there is one."""
-        gained, spent = fraction - self._phase_from[0], time.perf_counter() - self._phase_from[1]
-        return (1 - fraction) * spent / gained if gained > 0.005 and spent > 0.5 else None
-
-    def _over_budget(self, epoch_seconds: float, phase: Phase) -> bool:
-        if self.budget_s is None or self.at.epoch >= phase.epochs:
-            return False
-        if self.at.seconds + epoch_seconds <= 1.1 * self.budget_s:
-            return False
-        self._finished_early = True
-        self.context.event(
-            "caution", "budget",
-            f"The budget of {self.budget_s / 60:.1f} min is used up after {self._adam_epochs_done():g} of "
-            f"{self.strategy.adam_epochs} epochs: training ends here with the best weights so far.",
-            epoch=self._epochs_done(),
-        )
-        return True
 
     def _check_stop(self) -> None:
         if self.context.stop_requested():
@@ -343,14 +344,16 @@ class Fit:
     def _save(self) -> None:
         """A checkpoint of everything trained so far; what lies below is as it was at the start."""
         assert self._boundary is not None
-        self.context.save(
-            {
-                "position": vars(self.at).copy(),
-                "weights": dict(self.backbone.named_trained(self._boundary)),
-                "optimizer": self._optimizer.state_dict() if self._optimizer else None,
-                "best": vars(self.best).copy(),
-            }
-        )
+        with self._overhead():
+            self.context.save(
+                {
+                    "position": vars(self.at).copy(),
+                    "weights": dict(self.backbone.named_trained(self._boundary)),
+                    "optimizer": self._descent.optimizer.state_dict() if self._descent else None,
+                    "best": vars(self.best).copy(),
+                    "coach": self._coach.state(),
+                }
+            )
         self._last_save = time.perf_counter()
 
     def _restore(self, state: dict[str, Any]) -> None:
@@ -358,4 +361,17 @@ class Fit:
         self.best = Best(**state["best"])
         self._optimizer_state = state["optimizer"]
         self._boundary = self.strategy.phases[self.at.phase].boundary
+        self._coach.restore(state["coach"])
         self.backbone.load_state_dict({**self.backbone.state_dict(), **state["weights"]})
+
+
+def _check(strategy: Strategy, backbone: Backbone) -> None:
+    head = backbone.head_index
+    for phase in strategy.phases:
+        if max(phase.boundary, *phase.frozen_stages, 0) > head:
+            raise PlanError(
+                f"{backbone.name} has {head} stages below its head; "
+                f"a boundary at {max(phase.boundary, *phase.frozen_stages, 0)} does not exist."
+            )
+        if phase.solved and phase.boundary != head:
+            raise PlanError(f"'{phase.optimizer}' solves the head alone: its boundary must be {head}.")

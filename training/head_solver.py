@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 STRENGTHS = tuple(float(10**e) for e in torch.linspace(1, -5, 10))
@@ -31,6 +31,11 @@ class ProbeStep:
     train_accuracy: float
     val_loss: float
     val_accuracy: float
+
+    def columns(self) -> dict[str, float]:
+        """Its part of a metrics row."""
+        names = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
+        return {name: getattr(self, name) for name in names}
 
 
 def solve(
@@ -98,3 +103,57 @@ def _measure(
         val_loss=float(F.cross_entropy(val_logits, val_labels)),
         val_accuracy=float((val_logits.argmax(1) == val_labels).float().mean()),
     )
+
+
+TEMPERATURES = tuple(float(10**e) for e in torch.linspace(-1, 2.5, 15))
+"""Scales of the cosine similarities that are tried; the one with the lowest validation loss is kept."""
+
+
+@torch.no_grad()
+def class_means(
+    train: tuple[Tensor, Tensor],
+    val: tuple[Tensor, Tensor],
+    classes: int,
+    steps: int,
+    publish: Callable[[ProbeStep], None],
+) -> None:
+    """One prototype a class: the mean of its L2-normalised features, itself normalised (arXiv 1912.07200).
+
+    An image goes to the class whose prototype is nearest by cosine, which is the largest of `features @ weight.T`:
+    the length of an image's own features changes no order, so the result is a linear head without bias. Its scale is
+    chosen on the validation loss, divided by the mean length of the features so that it means a temperature.
+    Arguments as in `solve`; publishes once, `steps` is always 1.
+    """
+    (features, labels), (val_features, val_labels) = train, val
+    own = F.one_hot(labels, classes).to(features.dtype)
+    prototypes = F.normalize(own.T @ F.normalize(features, dim=1), dim=1)
+    length = features.norm(dim=1).mean().clamp_min(1e-12)
+
+    def loss(scale: float, inputs: Tensor, truth: Tensor) -> float:
+        return float(F.cross_entropy(F.linear(inputs, prototypes * (scale / length)), truth))
+
+    judged_on = (val_features, val_labels) if len(val_labels) else train
+    scale = min(TEMPERATURES, key=lambda value: loss(value, *judged_on))
+    weight = prototypes * (scale / length)
+
+    def accuracy(inputs: Tensor, truth: Tensor) -> float:
+        return float((F.linear(inputs, weight).argmax(1) == truth).float().mean())
+
+    publish(
+        ProbeStep(
+            step=1, strength=0.0, weight=weight, bias=torch.zeros(classes, device=features.device),
+            train_loss=loss(scale, features, labels), train_accuracy=accuracy(features, labels),
+            val_loss=loss(scale, val_features, val_labels), val_accuracy=accuracy(val_features, val_labels),
+        )
+    )  # fmt: skip
+
+
+SOLVERS = {"lbfgs": solve, "class_means": class_means}
+"""How a phase's head is computed, by the phase's `optimizer`."""
+
+
+@torch.no_grad()
+def into(head: nn.Linear, step: ProbeStep) -> None:
+    """Put a solver's answer into the backbone's head."""
+    head.weight.copy_(step.weight)
+    head.bias.copy_(step.bias)

@@ -15,6 +15,8 @@ from training.backbones import Preprocessing
 from training.data import Rows
 from training.splits import make_split
 
+CPU = torch.device("cpu")
+
 
 class ImageData:
     """An imported dataset through its pixel cache and one backbone's preprocessing."""
@@ -26,7 +28,14 @@ class ImageData:
         prep: Preprocessing,
         split_seed: int = 0,
         progress: pixels.Progress | None = None,
+        *,
+        image_px: int | None = None,
+        device: torch.device = CPU,
     ) -> None:
+        """prep: of the weights. image_px: another side for this run's images, px. device: where batches are made.
+
+        The cache is the one at the weights' own side unless larger images are asked for: decoded once for all sides.
+        """
         manifest = read_manifest(ref)
         self.key = ref.id
         self.classes = ref.classes
@@ -38,15 +47,17 @@ class ImageData:
             "val": np.flatnonzero(split == "val"),
             "test": np.flatnonzero(split == "test"),
         }
-        self.prep = prep
-        side = pixels.side_for(manifest, prep.resize)
+        self.prep = prep.at(image_px or prep.size)
+        self._device = device
+        side = pixels.side_for(manifest, max(prep.resize, self.prep.resize))
         self._pixels, self.decode_s = pixels.pixel_cache(
             Path(ref.root) / "images", manifest, cache, side, progress
         )
         self.decode_s = self.decode_s or pixels.decode_seconds(cache, side)
 
-    def batch(self, rows: Rows, view: object) -> Tensor:
-        squares = self._pixels[rows]
+    def batch(self, rows: Rows, view: object, px: int | None = None) -> Tensor:
+        squares = torch.from_numpy(self._pixels[rows]).to(self._device)
+        prep = self.prep.at(px or self.prep.size)
         if view == 0:
-            return views.plain(squares, self.prep)
-        return views.augmented(squares, rows, view, self.prep)
+            return views.plain(squares, prep)
+        return views.augmented(squares, rows, view, prep)

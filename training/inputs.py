@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from advisor.types import Phase, Strategy
+from advisor.plans import Phase, Strategy
+from training import frozen
+from training.arithmetic import PLAIN, Arithmetic
 from training.backbones import Backbone
 from training.data import Data, Rows
 from training.prefix import PrefixCache
@@ -20,21 +21,35 @@ EVAL_BATCH = 128
 
 Tick = Callable[[int, int, float | None], None]
 """Called with (images done, images in all, seconds left); may raise to stop."""
+Choose = Callable[[int, Tensor], Arithmetic]
+"""(number of a phase, a batch at its boundary) -> the arithmetic of its training steps."""
 
 
 class Inputs:
     """Activations at the phases' boundaries, for training and for judging, on the device that trains."""
 
     def __init__(
-        self, strategy: Strategy, backbone: Backbone, data: Data, prefix: PrefixCache, seed: int, device: torch.device
+        self,
+        strategy: Strategy,
+        backbone: Backbone,
+        data: Data,
+        prefix: PrefixCache,
+        seed: int,
+        device: torch.device,
+        choose: Choose = lambda number, batch: PLAIN,
     ) -> None:
         self._strategy, self._backbone, self._data = strategy, backbone, data
-        self._prefix, self._seed, self._device = prefix, seed, device
+        self._prefix, self._seed, self._device, self._choose = prefix, seed, device, choose
+        self._judging = Arithmetic.named(prefix.precision)
+        self._chosen: dict[int, Arithmetic] = {}
+        self._below: dict[int, frozen.Taps] = {}
+        self.not_cached: list[str] = []
+        """Why a boundary is not cached, a sentence each."""
         self.cached = self._cacheable()
 
     def views(self, phase: Phase) -> int:
         """A solved head looks at plain images only: its optimum needs no augmentation to be stable."""
-        return 0 if phase.optimizer != "adamw" else self._strategy.views
+        return 0 if phase.solved else self._strategy.views
 
     def fill_caches(self, tick: Tick) -> float:
         """Make the prefix cache hold what the phases read; returns the seconds it took.
@@ -61,24 +76,36 @@ class Inputs:
             before += self._prefix.fill(wanted, of, view, count)
         return time.perf_counter() - started
 
+    def choose_arithmetic(self, phase: Phase, number: int) -> None:
+        """Before the first step of a phase: what is fastest here, or what the run began with."""
+        if phase.boundary not in self._chosen:
+            inputs, _ = self.train_batch(phase, number, 0, self._data.rows["train"][: frozen.BATCH])
+            self._chosen[phase.boundary] = self._choose(number, inputs)
+
+    def arithmetic(self, phase: Phase) -> Arithmetic:
+        return self._chosen.get(phase.boundary, PLAIN)
+
     def train_batch(self, phase: Phase, number: int, epoch: int, rows: Rows) -> tuple[Tensor, Tensor]:
         """(activations at the phase's boundary, labels) of training rows in one epoch of phase `number`."""
-        labels = self.labels(rows)
+        labels, how = self.labels(rows), self.arithmetic(phase)
         if phase.boundary not in self.cached:
             view = ("live", self._seed, number, epoch) if self._strategy.views else 0
-            x = self._to_device(self._data.batch(rows, view))
-            with torch.no_grad():
-                return self._backbone.below(x, phase.boundary), labels
+            px = phase.px_at(epoch, self._full_px) if phase.start_px else None
+            x = self._data.batch(rows, view, px).to(self._device)
+            return how.layout(self._frozen_part(x, phase.boundary) if phase.boundary else x), labels
         # Each image shows another of its stored views every epoch.
         which = (rows + epoch) % (1 + self._strategy.views)
         parts = [(np.flatnonzero(which == view), view) for view in np.unique(which)]
         pieces = [self._prefix.read(phase.boundary, rows[of], int(view)) for of, view in parts]
         order = np.argsort(np.concatenate([of for of, _ in parts]), kind="stable")
-        return self._to_device(torch.cat(pieces)[torch.from_numpy(order)]), labels
+        return how.layout(torch.cat(pieces)[torch.from_numpy(order)].to(self._device)), labels
 
     def features(self, boundary: int, rows: Rows) -> Tensor:
-        """Cached plain activations of many rows at once."""
-        return self._to_device(self._prefix.read(boundary, rows, 0))
+        """Plain activations of many rows at once."""
+        if boundary in self.cached:
+            return self._prefix.read(boundary, rows, 0).to(self._device)
+        chunks = (rows[start : start + EVAL_BATCH] for start in range(0, len(rows), EVAL_BATCH))
+        return torch.cat([self._frozen_part(self._data.batch(chunk, 0), boundary) for chunk in chunks])
 
     def labels(self, rows: Rows) -> Tensor:
         return self._data.labels[torch.from_numpy(rows)].to(self._device)
@@ -92,20 +119,33 @@ class Inputs:
                 inputs, first = self._prefix.read(boundary, chunk, 0), boundary
             else:
                 inputs, first = self._data.batch(chunk, 0), 0
-            with self.autocast(training=False):
-                answers = self._backbone.above(self._to_device(inputs), first)
+            with self._judging.autocast(self._device):
+                answers = self._backbone.above(self._judging.layout(inputs.to(self._device)), first)
             yield answers.float(), self.labels(chunk)
 
-    def autocast(self, *, training: bool) -> AbstractContextManager[Any]:
-        """bf16 arithmetic on CUDA; on the CPU only for evaluation, where it was measured to be faster."""
-        low = self._prefix.precision == "bf16"
-        if self._device.type == "cuda" or (self._device.type == "cpu" and not training):
-            return torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=low)
-        return nullcontext()
+    def _crowded(self, phase: Phase) -> str:
+        name = self._backbone.stage_names[phase.boundary]
+        return (
+            f"The frozen features below '{name}' do not fit on disk beside those of the run's other phases: they are "
+            "computed again in every epoch."
+        )
+
+    @cached_property
+    def _full_px(self) -> int:
+        """Side of this run's images when nothing is resized progressively, px."""
+        return int(self._data.batch(self._data.rows["train"][:1], 0).shape[-1])
+
+    def _frozen_part(self, x: Tensor, boundary: int) -> Tensor:
+        """Frozen stages on a batch that no cache holds."""
+        if boundary not in self._below:
+            self._below[boundary] = frozen.taps(self._backbone, [boundary], self._prefix.precision, self._device, x)
+        # Inference tensors cannot enter autograd: a copy can.
+        return self._below[boundary](x)[0].clone()
 
     def _cacheable(self) -> frozenset[int]:
         """The boundaries whose activations fit on disk together, in the order of the phases."""
-        rows, room = self._data.rows, self._prefix.room()
+        rows = self._data.rows
+        room = self._prefix.room()
         chosen: set[int] = set()
         for phase in self._strategy.phases:
             if phase.boundary == 0 or phase.boundary in chosen:
@@ -115,8 +155,6 @@ class Inputs:
             if size <= room:
                 chosen.add(phase.boundary)
                 room -= size
+            else:
+                self.not_cached.append(self._prefix.why_not(phase.boundary, images) or self._crowded(phase))
         return frozenset(chosen)
-
-    def _to_device(self, x: Tensor) -> Tensor:
-        x = x.to(self._device, non_blocking=True)
-        return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from advisor.errors import StateError
-from advisor.types import DatasetFacts, facts_from_json, to_json
+from advisor.plans import to_json
+from advisor.types import DatasetFacts, facts_from_json
 from training.records import METRICS, clean_metrics, dump, find_job, finite
 from training.schema import Database
 

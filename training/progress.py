@@ -30,6 +30,9 @@ class Context(Protocol):
     def save(self, state: dict[str, Any]) -> None:
         """Keep a checkpoint (tensors and plain values), replacing the last one whole."""
 
+    def note(self, name: str, content: dict[str, Any]) -> None:
+        """Keep a small JSON document beside the run, as `name`.json."""
+
 
 @dataclass
 class Best:
@@ -55,14 +58,28 @@ class Position:
     """Within the phase."""
     step: int = 0
     """Within the epoch."""
+    earlier: int = 0
+    """Epochs run in the phases before this one, a solver's passes included; a phase may have ended early."""
+    earlier_passes: int = 0
+    """Of these, the passes of solvers."""
     rows: int = 0
     """Metric rows published so far."""
     images: int = 0
     seconds: float = 0.0
     cache_seconds: float = 0.0
     loss_sum: float = 0.0
-    correct: int = 0
+    correct: float = 0.0
     seen: int = 0
+    overhead_s: float = 0.0
+    """Seconds spent judging, telling and saving rather than training."""
+    lr_scale: float = 1.0
+    """What roll-backs have left of the planned learning rates."""
+    rollbacks: int = 0
+    parts: int = 1
+    """Pieces that a batch is computed in, doubled when memory runs out; the batch itself stays what it was."""
+    lowest_loss: float = math.inf
+    """Validation loss, the lowest of this phase, and for how many epochs it has not been beaten: patience counts on."""
+    stale: int = 0
 
 
 @dataclass(frozen=True)
@@ -74,3 +91,4 @@ class Fitted:
     epochs: float
     stopped: bool
     finished_early: bool
+    """The budget was used up before the plan was."""

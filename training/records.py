@@ -32,10 +32,11 @@ class Job:
     id: str
     """8 characters a-z, 0-9."""
     kind: str
-    """'profile' or 'train'; a 'train' job is what the pages call a run."""
+    """'profile', 'train' or 'backbone'; a 'train' job is what the pages call a run."""
     dataset_id: str
+    """Empty for kind 'backbone'."""
     config: dict[str, Any]
-    """Profile: {'backbone', 'seed'}; train: `to_json(RunConfig)`."""
+    """Profile: {'backbone', 'seed'}; train: `to_json(RunConfig)`; backbone: {'name', 'weights': a path or None}."""
     state: State
     created: float
     """Unix time, as are `started` (of the first attempt), `finished` and `heartbeat`."""
@@ -73,7 +74,7 @@ class Job:
 
     @property
     def noun(self) -> str:
-        return "Run" if self.kind == "train" else "Profile job"
+        return {"train": "Run", "profile": "Profile job"}.get(self.kind, "Download")
 
 
 COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(Job))

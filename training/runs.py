@@ -6,14 +6,18 @@ import csv
 import io
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from torch import Tensor
 
+from advisor import catalog
 from advisor.ingest import load_dataset
-from advisor.types import RunConfig, run_config_from_json
+from advisor.plans import RunConfig, run_config_from_json
 from training import devices, frozen
+from training.arithmetic import Arithmetic, choose_training
 from training.backbones import Backbone, build
 from training.checkpoint import read_checkpoint, write_weights, write_whole
 from training.engine import Fit
@@ -33,7 +37,8 @@ def train(job: Job, context: StoreContext, store: Store, home: Path) -> tuple[di
     device = devices.pick()
     ref = load_dataset(home, config.dataset_id)
     backbone = build(
-        config.strategy.backbone, len(ref.classes), pretrained=config.strategy.pretrained, seed=config.seed
+        config.strategy.backbone, len(ref.classes), pretrained=config.strategy.pretrained, seed=config.seed,
+        image_px=config.strategy.image_px, home=home,
     ).to(device)
     if backbone.weights_id == "random":
         backbone.weights_id = f"random-{config.seed}"
@@ -43,9 +48,21 @@ def train(job: Job, context: StoreContext, store: Store, home: Path) -> tuple[di
     def reading(done: int, total: int) -> None:
         context.progress(0.0, f"Reading images, {done:,} of {total:,}")
 
-    data = ImageData(ref, cache, backbone.preprocessing, config.split_seed, reading)
-    precision = _precision(folder, backbone, data, device, home)
+    native = backbone.preprocessing.at(catalog.backbone(config.strategy.backbone).image_px)
+    data = ImageData(
+        ref, cache, native, config.split_seed, reading,
+        image_px=config.strategy.image_px, device=device,
+    )  # fmt: skip
+    runtime = Runtime(folder / "runtime.json")
+    example = data.batch(np.resize(data.rows["train"], frozen.BATCH), 0)
+    precision = runtime.keep("frozen", lambda: frozen.choose(backbone, device, example, home))
     prefix = PrefixCache(backbone, data, device, precision, cache)
+
+    def choose(number: int, inputs: Tensor) -> Arithmetic:
+        phase, classes = config.strategy.phases[number], len(ref.classes)
+        measured = lambda: choose_training(backbone, phase, inputs, classes, device, home).code  # noqa: E731
+        return Arithmetic.named(runtime.keep(f"phase {number}", measured))
+
     resume = read_checkpoint(folder / "checkpoint.pt") if job.attempt > 1 else None
     store.cut_metrics(job.id, resume["position"]["rows"] if resume else 0)
     if job.attempt > 1:
@@ -54,23 +71,26 @@ def train(job: Job, context: StoreContext, store: Store, home: Path) -> tuple[di
     budget_s = config.minutes * 60 if config.minutes else None
     fit = Fit(
         config.strategy, backbone, data, context,
-        seed=config.seed, device=device, prefix=prefix, budget_s=budget_s, resume=resume,
+        seed=config.seed, device=device, prefix=prefix, budget_s=budget_s, resume=resume, choose=choose,
     )  # fmt: skip
     fitted = fit.run()
     result = _finish(config, fit, fitted, data, backbone, folder, home, context)
-    result.update(device=devices.hardware(device).name, precision=precision, finished_at=time.time())
+    result.update(device=devices.hardware(device).name, arithmetic=runtime.known, finished_at=time.time())
     return result, fitted.stopped
 
 
-def _precision(folder: Path, backbone: Backbone, data: ImageData, device: Any, home: Path) -> str:
-    """Chosen once per run and written down, so that a resumed run computes as the first attempt did."""
-    note = folder / "runtime.json"
-    if note.exists():
-        return str(json.loads(note.read_text())["precision"])
-    example = data.batch(np.resize(data.rows["train"], frozen.BATCH), 0)
-    precision = frozen.choose_precision(backbone, device, example, home)
-    write_whole(note, json.dumps({"precision": precision}).encode())
-    return precision
+class Runtime:
+    """What a run chose by measuring on this machine, written down so that a resumed run computes as it began."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+
+    def keep(self, name: str, measure: Callable[[], str]) -> str:
+        if name not in self.known:
+            self.known[name] = measure()
+            write_whole(self._path, json.dumps(self.known).encode())
+        return self.known[name]
 
 
 def _finish(
@@ -86,12 +106,13 @@ def _finish(
     """The result as described in `compare.py`; test figures are None when there is no best yet or no test image."""
     best, strategy = fitted.best, config.strategy
     lowest = min(phase.boundary for phase in strategy.phases)
-    trainable = sum(p.numel() for stage in backbone.stage_modules()[lowest:] for p in stage.parameters())
+    trainable = max(backbone.promised_params(phase) for phase in strategy.phases)
     result: dict[str, Any] = {
         "val_accuracy": best.val_accuracy, "val_loss": best.val_loss, "train_accuracy": best.train_accuracy,
         "best_epoch": best.epoch, "epochs": fitted.epochs, "cache_seconds": fitted.position.cache_seconds,
         "trainable_params": trainable, "total_params": sum(p.numel() for p in backbone.parameters()),
         "stopped_early": fitted.stopped or fitted.finished_early,
+        "overhead_seconds": fitted.position.overhead_s, "rollbacks": fitted.position.rollbacks,
     }  # fmt: skip
     if best.val_accuracy < 0:
         return {**result, "val_accuracy": None, "val_loss": None, "seconds": context.seconds,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-from advisor.types import Phase
-
 PCT_START = 0.3
 DIV = 25.0
 """One-cycle as in fastai and torch's OneCycleLR: up from peak/25 over the first 30 % of steps, then down to ~0,
@@ -27,15 +25,3 @@ def factor(schedule: str, step: int, steps: int) -> float:
 
 def _cosine(start: float, end: float, t: float) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * t)) / 2
-
-
-def stage_lr(phase: Phase, stage: int, head: int) -> float:
-    """Peak learning rate of one stage in this phase: 0 below the boundary.
-
-    Layer-wise decay: the topmost stage gets `lr_stage`, each one below it `decay` times the one above.
-    """
-    if stage < phase.boundary:
-        return 0.0
-    if stage == head:
-        return phase.lr_head
-    return phase.lr_stage * phase.decay ** (head - 1 - stage)

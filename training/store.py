@@ -13,8 +13,10 @@ import sqlite3
 import string
 import time
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
+from advisor import catalog
 from advisor.errors import StateError
 from training import schema
 from training.measurements import Measurements
@@ -28,6 +30,10 @@ ALPHABET = string.ascii_lowercase + string.digits
 
 class Store(Measurements):
     """The database of one home. Opens on first use; cheap to create, shared between threads at will."""
+
+    def __init__(self, home: Path | str) -> None:
+        super().__init__(home)
+        catalog.load_cards(self.home)  # runs name backbones that only this home may know
 
     # -- jobs: reading ------------------------------------------------------------------------------
 
@@ -64,7 +70,7 @@ class Store(Measurements):
         with self._read() as db:
             rows = db.execute(
                 "SELECT * FROM jobs WHERE state IN ('running', 'queued')"
-                " ORDER BY state = 'running' DESC, kind = 'profile' DESC, position"
+                " ORDER BY state = 'running' DESC, kind <> 'train' DESC, position"
             ).fetchall()
         return [to_job(row) for row in rows]
 
@@ -91,7 +97,7 @@ class Store(Measurements):
             if db.execute("SELECT 1 FROM jobs WHERE state = 'running'").fetchone():
                 return None
             first = db.execute(
-                "SELECT id FROM jobs WHERE state = 'queued' ORDER BY kind = 'profile' DESC, position LIMIT 1"
+                "SELECT id FROM jobs WHERE state = 'queued' ORDER BY kind <> 'train' DESC, position LIMIT 1"
             ).fetchone()
             if first is None:
                 return None

@@ -21,8 +21,8 @@ cached views must each still show the object."""
 CROP_RATIO = (3 / 4, 4 / 3)
 
 
-def plain(pixels: NDArray[np.uint8], prep: Preprocessing) -> Tensor:
-    """uint8 [B, S, S, 3] -> normalised float32 [B, 3, size, size] (or [B, size * size] for the MLP)."""
+def plain(pixels: Tensor, prep: Preprocessing) -> Tensor:
+    """uint8 [B, S, S, 3] -> normalised float32 [B, 3, size, size] (or [B, size * size] for the MLP), same device."""
     images = _as_float(pixels)
     side = images.shape[-1]
     crop = max(1, round(side * prep.size / prep.resize))
@@ -34,7 +34,7 @@ def plain(pixels: NDArray[np.uint8], prep: Preprocessing) -> Tensor:
     return _normalise(images, prep)
 
 
-def augmented(pixels: NDArray[np.uint8], rows: NDArray[np.int64], view: object, prep: Preprocessing) -> Tensor:
+def augmented(pixels: Tensor, rows: NDArray[np.int64], view: object, prep: Preprocessing) -> Tensor:
     """Random resized crop and horizontal flip of each image; shapes as in `plain`.
 
     rows: each image's number in the dataset; with `view` it seeds that image's crop.
@@ -43,7 +43,7 @@ def augmented(pixels: NDArray[np.uint8], rows: NDArray[np.int64], view: object, 
     theta = torch.empty(len(rows), 2, 3)
     for i, row in enumerate(rows):
         theta[i] = _crop(generator("view", view, int(row)))
-    grid = F.affine_grid(theta, [len(rows), 3, prep.size, prep.size], align_corners=False)
+    grid = F.affine_grid(theta.to(images.device), [len(rows), 3, prep.size, prep.size], align_corners=False)
     mode = "bilinear"
     if images.shape[-1] > 1.5 * prep.size:  # grid_sample does not average: shrink first, or edges would alias
         images = F.interpolate(images, size=(prep.size, prep.size), mode="bilinear", antialias=True)
@@ -62,13 +62,13 @@ def _crop(source: torch.Generator) -> Tensor:
     return torch.tensor([[mirror * width, 0.0, shift_x], [0.0, height, shift_y]])
 
 
-def _as_float(pixels: NDArray[np.uint8]) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float().div_(255)
+def _as_float(pixels: Tensor) -> Tensor:
+    return pixels.permute(0, 3, 1, 2).float().div_(255)
 
 
 def _normalise(images: Tensor, prep: Preprocessing) -> Tensor:
     if prep.grey_vector:
         return ((images.mean(dim=1) - prep.mean[0]) / prep.std[0]).flatten(1)
-    mean = torch.tensor(prep.mean).view(1, 3, 1, 1)
-    std = torch.tensor(prep.std).view(1, 3, 1, 1)
+    mean = torch.tensor(prep.mean, device=images.device).view(1, 3, 1, 1)
+    std = torch.tensor(prep.std, device=images.device).view(1, 3, 1, 1)
     return ((images - mean) / std).contiguous(memory_format=torch.channels_last)

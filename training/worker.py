@@ -8,6 +8,7 @@ page open.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import sys
@@ -20,6 +21,7 @@ from typing import Any
 from advisor.errors import StateError, ThawError
 from training.executors import executor
 from training.executors.processes import started
+from training.memory import SAMPLE_EVERY_S, Peak
 from training.store import Job, Store
 
 BEAT_EVERY_S = 0.4
@@ -36,9 +38,11 @@ class StoreContext:
         self._store, self._job, self._folder = store, job, folder
         self._fraction, self._doing, self._eta = job.progress, "Starting", None
         self._before, self._began = job.seconds, time.perf_counter()
+        self._earlier = store.events(job.id)
         self._stop = threading.Event()
         self._over = threading.Event()
         self._told = 0.0
+        self.memory = Peak()
         self._pulse = threading.Thread(target=self._beat_on, daemon=True)
         self._pulse.start()
 
@@ -51,6 +55,8 @@ class StoreContext:
         self._store.add_metrics(self._job.id, values["row"], {k: v for k, v in values.items() if k != "row"})
 
     def event(self, level: str, kind: str, text: str, epoch: float | None = None) -> None:
+        if self._job.attempt > 1 and any((e["kind"], e["text"]) == (kind, text) for e in self._earlier):
+            return  # a resumed run goes through what was told before the last checkpoint again
         self._store.add_event(
             self._job.id, level=level, kind=kind, text=text, seconds=self.seconds, epoch=epoch
         )
@@ -77,6 +83,11 @@ class StoreContext:
 
         write_checkpoint(self._folder / "checkpoint.pt", state)
 
+    def note(self, name: str, content: dict[str, Any]) -> None:
+        from training.checkpoint import write_whole
+
+        write_whole(self._folder / f"{name}.json", json.dumps(content).encode())
+
     def close(self) -> None:
         self._over.set()
         self._pulse.join(timeout=5)
@@ -91,7 +102,10 @@ class StoreContext:
 
     def _beat_on(self) -> None:
         """A sign of life also while one long step runs. Ends the process when the job was taken away from it."""
-        while not self._over.wait(BEAT_EVERY_S):
+        while not self._over.wait(SAMPLE_EVERY_S):
+            self.memory.sample()
+            if time.perf_counter() - self._told < BEAT_EVERY_S:
+                continue
             try:
                 self._tell()
             except StateError as error:
@@ -125,17 +139,25 @@ def _work(store: Store, job: Job, context: StoreContext, home: Path) -> None:
     try:
         if job.kind == "profile":
             from advisor.ingest import load_dataset
-            from advisor.types import to_json
+            from advisor.plans import to_json
             from training.probes import profile
 
             facts = profile(load_dataset(home, job.dataset_id), job.config["backbone"], home, context.tell)
             store.save_facts(facts)
             context.close()
             store.finish(job.id, to_json(facts))
+        elif job.kind == "backbone":
+            from training.adding import add
+
+            file = job.config["weights"]
+            added = add(job.config["name"], home, Path(file) if file else None, context.tell)
+            context.close()
+            store.finish(job.id, added)
         else:
             from training.runs import train
 
             result, stopped = train(job, context, store, home)
+            result["peak_memory_bytes"] = context.memory.bytes()
             context.close()
             (store.stopped if stopped else store.finish)(job.id, result)
     except StopRequested:

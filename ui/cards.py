@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from advisor.catalog import STRATEGIES, BackboneCard
-from advisor.types import Answer, Candidate, Estimate, Kind, Phase
+from advisor.plans import Kind, Phase
+from advisor.reasons import what_is_trained
+from advisor.types import Answer, Candidate, Estimate
 from ui.freeze_map import freeze_map
 from ui.marks import mark, mark_shape
 from ui.theme import strategy_style
-from ui.words import counted, duration, esc, interval, params
+from ui.words import counted, duration, esc, interval, params, size
 
 Tone = Literal["info", "good", "caution", "bad"]
 SIGNS: dict[str, str] = {"info": "i", "good": "\N{CHECK MARK}", "caution": "!", "bad": "\N{MULTIPLICATION SIGN}"}
@@ -107,6 +109,7 @@ def strategy_card(candidate: Candidate, card: BackboneCard, classes: int, scale:
     part = "all" if share > 0.9995 else f"{100 * share:.1f}%" if share >= 0.001 else "under 0.1%"
     figures = (
         ("Time here", duration(candidate.seconds)),
+        ("Memory", f"about {size(candidate.memory_bytes)}" if candidate.memory_bytes else size(None)),
         ("Trained parameters", f"{params(candidate.trainable_params)} ({part})"),
         ("Epochs", epochs_in_short(strategy.phases)),
     )
@@ -233,17 +236,11 @@ def epochs_in_short(phases: Sequence[Phase]) -> str:
 
 def _trained(phases: Sequence[Phase]) -> list[Phase]:
     """The phases of gradient descent, without those that solve the head."""
-    return [phase for phase in phases if phase.optimizer == "adamw"]
+    return [phase for phase in phases if not phase.solved]
 
 
 def _phases_in_words(phases: Sequence[Phase], card: BackboneCard) -> str:
     """'stage 6 and up', 'stage 7 and up, then every stage'. That the head is solved first goes without saying."""
-    names, told = card.stage_names, _trained(phases) or phases
-
-    def above(boundary: int) -> str:
-        if boundary == card.head:
-            return "head only"
-        return "every stage" if boundary == 0 else f"{names[boundary]} and up"
-
-    first, last = told[0].boundary, told[-1].boundary
-    return above(last) if first == last else f"{above(first)}, then {above(last)}"
+    told = _trained(phases) or phases
+    first, last = what_is_trained(told[0], card), what_is_trained(told[-1], card)
+    return last if first == last else f"{first}, then {last}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from advisor.types import Kind
+from advisor.plans import Kind
 from ui.theme import strategy_style
 
 

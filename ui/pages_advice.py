@@ -10,9 +10,11 @@ from advisor.recommend import recommend
 from advisor.rulebooks import RULEBOOKS
 from advisor.strategies import state_at
 from advisor.types import Budget, Candidate, DatasetFacts, DatasetRef, Recommendation
+from training.memory import available_bytes
 from ui import frame, parts_facts, parts_jobs, pictures, state
 from ui.parts_details import details
 from ui.parts_inputs import choice, inputs
+from ui.parts_options import by_hand
 from ui.show import show
 from ui.words import duration
 
@@ -33,12 +35,13 @@ def main() -> None:
     facts = state.facts_or_counts(ref, chosen.backbone)
     with right, frame.calm("No advice for these inputs"):
         card = backbone(chosen.backbone)
-        advice = recommend(facts, chosen.similarity, chosen.budget)
+        advice = recommend(facts, chosen.similarity, chosen.budget, free_bytes=available_bytes())
         st.caption(parts_facts.measured_or_counts(facts))
         verdict(ref, advice, facts, card, chosen.budget)
         reasons(advice)
         tree(advice)
         cards(ref, advice, card, chosen.budget)
+        by_hand(ref, facts, card, chosen.budget)
         details(advice, card, len(ref.classes))
 
 

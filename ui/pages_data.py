@@ -10,7 +10,7 @@ from advisor.errors import NotFound, ThawError
 from advisor.ingest import list_datasets
 from advisor.types import DatasetRef
 from advisor.words import counted
-from ui import charts, frame, parts_facts, parts_import, pictures, state
+from ui import charts, frame, parts_caches, parts_facts, parts_import, pictures, state
 from ui.show import show
 from ui.words import count
 
@@ -65,6 +65,7 @@ def dataset(ref: DatasetRef) -> None:
         st.subheader("What was checked")
         findings(ref)
         set_aside(ref)
+        parts_caches.fold(ref)
     with left:
         st.subheader("Images by class")
         gallery(ref)

@@ -6,13 +6,14 @@ import pandas as pd
 import streamlit as st
 
 from advisor.catalog import STRATEGIES, BackboneCard
-from advisor.reasons import epochs_in_words
+from advisor.plans import Strategy
+from advisor.reasons import epochs_in_words, what_is_trained
 from advisor.strategies import state_at
-from advisor.types import Candidate, Recommendation, Strategy
+from advisor.types import Candidate, Recommendation
 from ui import frame, pictures
 from ui.cards import epochs_in_short
 from ui.show import show
-from ui.words import count, counted, duration, learning_rate, params
+from ui.words import count, counted, duration, learning_rate, params, size
 
 SCHEDULES = {"one_cycle": "one-cycle", "cosine": "cosine", "constant": "constant"}
 SOLVERS = {"lbfgs": "L-BFGS", "class_means": "class means"}
@@ -33,18 +34,11 @@ def plan_in_full(strategy: Strategy, card: BackboneCard, classes: int) -> None:
         f"**{frame.plain(title)}**: {epochs_in_words(strategy)} in "
         f"{counted(len(strategy.phases), 'phase')}, batches of {strategy.batch_size}, "
         f"{strategy.views} augmented {'view' if strategy.views == 1 else 'views'} of each image, "
-        f"weight decay {strategy.weight_decay:g}, label smoothing {strategy.label_smoothing:g}."
+        f"weight decay {strategy.weight_decay:g}, label smoothing {strategy.label_smoothing:g}{_switches(strategy)}."
     )
     for number, phase in enumerate(strategy.phases):
-        name = card.stage_names[phase.boundary]
-        what = (
-            "everything"
-            if phase.boundary == 0
-            else "the head"
-            if phase.boundary == card.head
-            else f"{name} and up"
-        )
-        if phase.optimizer == "adamw":
+        what = what_is_trained(phase, card)
+        if not phase.solved:
             how = f"trains {what}, {counted(phase.epochs, 'epoch')}, AdamW, {SCHEDULES[phase.schedule]}"
         else:
             how = f"solves {what}, {counted(phase.epochs, 'pass', 'passes')}, {SOLVERS[phase.optimizer]}"
@@ -56,14 +50,25 @@ def plan_in_full(strategy: Strategy, card: BackboneCard, classes: int) -> None:
         )
 
 
+def _switches(strategy: Strategy) -> str:
+    """What was switched on beyond the recipe: ', mixup 0.2, images of 160 px'."""
+    numbers = {"mixup": "mixup", "l2_sp": "L2-SP", "l2_sp_head": "L2-SP on the head", "ewc": "EWC"}
+    parts = [f"{words} {getattr(strategy, name):g}" for name, words in numbers.items() if getattr(strategy, name)]
+    parts += {"none": [], "weights": ["classes weighed in the loss"], "sampler": ["classes drawn equally often"]}[
+        strategy.balance
+    ]
+    parts += [f"images of {strategy.image_px} px"] if strategy.image_px else []
+    resized = next((phase.start_px for phase in strategy.phases if phase.start_px), None)
+    parts += [f"images growing from {resized} px"] if resized else []
+    patience = strategy.phases[-1].patience
+    parts += [f"stops after {counted(patience, 'epoch')} without improvement"] if patience else []
+    return "".join(f", {part}" for part in parts)
+
+
 def lrs_of(strategy: Strategy, card: BackboneCard, number: int) -> tuple[float, ...]:
-    """Peak learning rate per stage in one phase: `lr_stage * decay**depth` below the head, 0 when frozen."""
+    """Peak learning rate per stage in one phase, the head last."""
     phase = strategy.phases[number]
-    below = (
-        phase.lr_stage * phase.decay ** (card.head - 1 - stage) if stage >= phase.boundary else 0.0
-        for stage in range(card.head)
-    )
-    return (*below, phase.lr_head)
+    return tuple(phase.stage_lr(stage, card.head) for stage in range(card.head + 1))
 
 
 def row(candidate: Candidate) -> dict[str, str]:
@@ -77,5 +82,6 @@ def row(candidate: Candidate) -> dict[str, str]:
         "Trained parameters": params(candidate.trainable_params),
         "Estimated time": duration(candidate.seconds),
         "of which caching": duration(candidate.cached_seconds),
+        "Peak memory": size(candidate.memory_bytes),
         "Fits the budget": fits,
     }

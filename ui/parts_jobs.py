@@ -8,11 +8,17 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from advisor.catalog import BackboneCard
-from advisor.errors import StateError, ThawError
+from advisor.catalog import BackboneCard, known, safe_name
+from advisor.costs import Sizes
+from advisor.errors import StateError, ThawError, WeightsError
+from advisor.memory import fit_batch, memory_for
+from advisor.plans import Kind, RunConfig, Strategy, run_config_from_json, to_json
 from advisor.strategies import PLANNED, estimate_seconds, plan
-from advisor.types import DatasetFacts, DatasetRef, Kind, RunConfig, Strategy, run_config_from_json, to_json
+from advisor.types import DatasetFacts, DatasetRef
+from training import weights
+from training.memory import available_bytes
 from training.store import Job
 from ui import state
 
@@ -57,6 +63,8 @@ def share_budget(needs: Mapping[Kind, float | None], minutes: float) -> dict[Kin
 def plan_set(facts: DatasetFacts, card: BackboneCard, minutes: float) -> list[Planned]:
     """Every strategy that this version trains, planned so that all together take about `minutes`."""
     classes = len(facts.classes)
+    sizes = Sizes.of(facts.train_images, facts.test_images, classes)
+    room = memory_for(facts, available_bytes())
 
     def planned(kind: Kind, share: float | None) -> Strategy:
         return plan(
@@ -77,7 +85,7 @@ def plan_set(facts: DatasetFacts, card: BackboneCard, minutes: float) -> list[Pl
     shares = share_budget(needs, minutes)
     result = []
     for kind in PLANNED:
-        strategy = planned(kind, shares[kind])
+        strategy = fit_batch(planned(kind, shares[kind]), card, sizes, facts, room)
         estimate = estimate_seconds(strategy, facts, card)
         result.append(Planned(strategy, shares[kind], estimate[0] if estimate else None))
     return result
@@ -89,8 +97,28 @@ def total_seconds(planned: Sequence[Planned]) -> float | None:
     return sum(seconds) if len(seconds) == len(planned) else None
 
 
+def _weights_are_here(backbone: str) -> None:
+    """Raises WeightsError, with what to do, before a job is queued that could only fail."""
+    card = known(backbone)
+    if card is not None and card.pretrained:
+        weights.find(card, state.home())
+
+
+def start_backbone(name: str, path: str = "") -> Job:
+    """Queue the addition of a backbone's weights: from a file, else by download. Raises PlanError, WeightsError."""
+    safe_name(name)
+    file = Path(path).expanduser().absolute() if path else None
+    if file is not None and not file.is_file():
+        raise WeightsError(f"There is no file {file}.")
+    job = state.store().create_job("backbone", "", {"name": name, "weights": str(file) if file else None})
+    state.jobs_executor().submit(job.id)
+    return job
+
+
 def start_run(ref: DatasetRef, strategy: Strategy, minutes: float | None, *, group: str = "") -> Job:
-    """Queue one run and start it if nothing else runs."""
+    """Queue one run and start it if nothing else runs. Raises WeightsError."""
+    if strategy.pretrained:
+        _weights_are_here(strategy.backbone)
     config = RunConfig(ref.id, strategy, seed=SEED, split_seed=SEED, minutes=minutes, group=group)
     job = state.store().create_job("train", ref.id, to_json(config), group=group)
     state.jobs_executor().submit(job.id)
@@ -104,7 +132,8 @@ def start_set(ref: DatasetRef, planned: Sequence[Planned]) -> list[Job]:
 
 
 def start_profile(ref: DatasetRef, backbone: str) -> Job:
-    """Queue the measurement of one dataset with one backbone."""
+    """Queue the measurement of one dataset with one backbone. Raises WeightsError."""
+    _weights_are_here(backbone)
     job = state.store().create_job("profile", ref.id, {"backbone": backbone, "seed": SEED})
     state.jobs_executor().submit(job.id)
     return job

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from advisor.catalog import STRATEGIES
-from advisor.types import Kind
+from advisor.plans import Kind
 
 FROZEN = "#4C9BE8"
 TRAINED = "#F2784B"

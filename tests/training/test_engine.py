@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from advisor.errors import PlanError
-from advisor.types import KINDS, Phase, Strategy
+from advisor.plans import KINDS, Phase, Strategy
 from tests.training.toys import HEAD, STRATEGIES, Recorder, equal, fit, task, weights
 from training.backbones import build
 
@@ -129,8 +129,6 @@ def test_contradictions_are_refused_where_they_are_made() -> None:
         fit(Strategy("partial", "mlp", (Phase(5, 1, 1e-3),)), Recorder())
     with pytest.raises(PlanError, match="solves the head alone"):
         fit(Strategy("linear_probe", "mlp", (Phase(0, 1, 0.0, optimizer="lbfgs"),)), Recorder())
-    with pytest.raises(PlanError, match="cannot solve a head by class means yet"):
-        fit(Strategy("prototype", "mlp", (Phase(HEAD, 1, 0.0, optimizer="class_means"),)), Recorder())
     with pytest.raises(PlanError, match="boundaries must not rise"):
         Strategy("gradual", "mlp", (Phase(1, 1, 1e-3), Phase(2, 1, 1e-3)))
     with pytest.raises(PlanError, match="no strategy called 'magic'"):

@@ -7,7 +7,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch.nn import functional as F
 
-from advisor.types import Phase
+from advisor.plans import Phase
 from training import head_solver, schedule
 from training.data import synthetic_task
 
@@ -81,6 +81,6 @@ def test_one_cycle_rises_for_three_tenths_then_falls_to_nothing() -> None:
 def test_layer_wise_decay_is_the_formula() -> None:
     """lr_l = lr_stage * gamma^(L-l), L the topmost stage below the head; nothing below the boundary."""
     phase = Phase(boundary=2, epochs=1, lr_head=1e-3, lr_stage=4e-4, decay=0.5)
-    assert [schedule.stage_lr(phase, stage, 5) for stage in range(6)] == pytest.approx(
+    assert [phase.stage_lr(stage, 5) for stage in range(6)] == pytest.approx(
         [0, 0, 1e-4, 2e-4, 4e-4, 1e-3]
     )

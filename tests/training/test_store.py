@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from advisor.errors import NotFound, StateError, ThawError
-from advisor.types import DatasetFacts, Estimate, HardwareFacts, StageCost
+from advisor.types import DatasetFacts, Estimate, HardwareFacts, MemoryFacts, StageCost
 from training import schema
 from training.store import STATES, Job, Store
 
@@ -275,7 +275,8 @@ def test_events_are_read_after_an_id(store: Store) -> None:
 def test_facts_survive_the_way_through_the_store(store: Store) -> None:
     facts = DatasetFacts(
         "d", "efficientnet_lite0", ("a", "b"), 10, 2, (5, 5), (1, 2, 3), None, Estimate(0.9, 0.8, 0.95, "cv"),
-        0.5, (StageCost(0, 0.0, 0.1, 0.05),), 0.01, 90.0, None, HardwareFacts("cpu", "CPU", 2, 10**9), 3.0,
+        0.5, (StageCost(0, 0.0, 0.1, 0.05),), 0.01, 90.0, None, HardwareFacts("cpu", "CPU", 2, 10**9),
+            MemoryFacts(3 * 10**8, 10**6, 10**7), 3.0,
     )  # fmt: skip
     assert store.facts("d", "efficientnet_lite0") is None
     store.save_facts(facts)

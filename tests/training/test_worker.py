@@ -16,8 +16,10 @@ import pytest
 
 from advisor import catalog
 from advisor.ingest import import_path
+from advisor.options import Options
+from advisor.plans import RunConfig, Strategy, to_json
 from advisor.strategies import plan
-from advisor.types import DatasetRef, RunConfig, Strategy, to_json
+from advisor.types import DatasetRef
 from training.executors import executor
 from training.store import Job, Store
 
@@ -33,7 +35,7 @@ def data(home: Path, tmp_path: Path, image_folder: Callable[..., Path]) -> Datas
 
 
 def strategy(epochs: int, kind: str = "scratch") -> Strategy:
-    return plan(kind, catalog.backbone("mlp"), train_images=48, classes=3, epochs=epochs)  # type: ignore[arg-type]
+    return plan(kind, catalog.backbone("mlp"), train_images=48, classes=3, options=Options(epochs=epochs))  # type: ignore[arg-type]
 
 
 def queue(home: Path, data: DatasetRef, what: Strategy) -> Job:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from advisor.types import Phase, Strategy
+from advisor.plans import Phase, Strategy
 from training.backbones import Backbone, build
 from training.data import VectorData, synthetic_task
 from training.engine import Fit
@@ -18,6 +18,7 @@ from training.progress import Fitted
 HEAD = 2  # the MLP's stages: 0 'hidden 1', 1 'hidden 2', 2 'head'
 
 STRATEGIES: dict[str, Strategy] = {
+    "prototype": Strategy("prototype", "mlp", (Phase(HEAD, 1, 0.0, optimizer="class_means"),), views=0),
     "linear_probe": Strategy("linear_probe", "mlp", (Phase(HEAD, 30, 0.0, optimizer="lbfgs"),), views=0),
     "partial": Strategy("partial", "mlp", (Phase(1, 5, 1e-2, 1e-3),)),
     "gradual": Strategy(
@@ -38,6 +39,7 @@ class Recorder:
         self.rows: list[dict[str, Any]] = []
         self.events: list[str] = []
         self.saved: dict[str, Any] | None = None
+        self.notes: dict[str, Any] = {}
         self.asked = 0
         self._stop_after = stop_after
 
@@ -53,6 +55,9 @@ class Recorder:
     def stop_requested(self) -> bool:
         self.asked += 1
         return self._stop_after is not None and self.asked >= self._stop_after
+
+    def note(self, name: str, content: dict[str, Any]) -> None:
+        self.notes[name] = content
 
     def save(self, state: dict[str, Any]) -> None:
         self.saved = copy.deepcopy(state)
@@ -76,8 +81,13 @@ def fit(
     data, device = task(), torch.device("cpu")
     backbone = build("mlp", 5, inputs=10, seed=1)
     prefix = PrefixCache(backbone, data, device, "fp32", None)
-    job = Fit(strategy, backbone, data, context, seed=seed, device=device, prefix=prefix, resume=resume, **options)
-    return job, job.run(), backbone
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # on vectors this small, threads would only wait for each other
+    try:
+        job = Fit(strategy, backbone, data, context, seed=seed, device=device, prefix=prefix, resume=resume, **options)
+        return job, job.run(), backbone
+    finally:
+        torch.set_num_threads(threads)
 
 
 def weights(backbone: Backbone) -> dict[str, torch.Tensor]:

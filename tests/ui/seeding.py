@@ -13,17 +13,10 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from advisor.catalog import backbone
+from advisor.options import Options
+from advisor.plans import Kind, RunConfig, to_json
 from advisor.strategies import plan
-from advisor.types import (
-    DatasetFacts,
-    DatasetRef,
-    Estimate,
-    HardwareFacts,
-    Kind,
-    RunConfig,
-    StageCost,
-    to_json,
-)
+from advisor.types import DatasetFacts, DatasetRef, Estimate, HardwareFacts, StageCost
 from training.store import Job, Store
 from ui import state
 
@@ -85,7 +78,8 @@ def facts_of(ref: DatasetRef, name: str = "efficientnet_lite0") -> DatasetFacts:
 
 
 def queue_run(store: Store, ref: DatasetRef, kind: Kind, *, group: str = "", split_seed: int = 0) -> Job:
-    strategy = plan(kind, backbone("efficientnet_lite0"), train_images=15, classes=len(ref.classes), epochs=4)
+    card = backbone("efficientnet_lite0")
+    strategy = plan(kind, card, train_images=15, classes=len(ref.classes), options=Options(epochs=4))
     config = RunConfig(ref.id, strategy, minutes=10.0, split_seed=split_seed, group=group)
     return store.create_job("train", ref.id, to_json(config), group=group)
 

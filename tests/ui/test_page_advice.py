@@ -7,8 +7,9 @@ from conftest import Open
 from seeding import NoWorkers, button, facts_of, param, words
 
 from advisor.catalog import STRATEGIES
+from advisor.plans import run_config_from_json
 from advisor.strategies import PLANNED, RECIPES
-from advisor.types import DatasetFacts, DatasetRef, run_config_from_json
+from advisor.types import DatasetFacts, DatasetRef
 from training.store import Store
 from ui.parts_jobs import share_budget
 

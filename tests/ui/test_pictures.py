@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from advisor.catalog import BACKBONES, STRATEGIES
+from advisor.options import Options
+from advisor.plans import Kind, Phase, Strategy
 from advisor.rulebooks import RULEBOOKS, Situation, answer
 from advisor.strategies import plan
-from advisor.types import Candidate, Estimate, Kind, Phase, Strategy
+from advisor.types import Candidate, Estimate
 from ui import pictures
 from ui.freeze_map import FLOOR, widths
 from ui.theme import FROZEN, TRAINED, css, strategy_style
@@ -131,7 +133,7 @@ def test_cards_share_one_axis_and_an_unknown_forecast_stays_a_word():
 @pytest.mark.parametrize(
     ("kind", "epochs", "where", "trained"),
     [
-        ("linear_probe", "7 solver passes", "head only", 1),
+        ("linear_probe", "7 solver passes", "the head", 1),
         ("partial", "probe + 7", "stage 6 and up", 3),
         ("gradual", "probe + 7 in 4 phases", "stage 7 and up, then every stage", 9),
         ("lp_ft", "probe + 7", "every stage", 9),
@@ -139,7 +141,7 @@ def test_cards_share_one_axis_and_an_unknown_forecast_stays_a_word():
     ],
 )
 def test_cards_count_no_solver_pass_as_an_epoch(kind, epochs, where, trained):
-    planned = plan(kind, CARD, train_images=1_000, classes=10, epochs=7)
+    planned = plan(kind, CARD, train_images=1_000, classes=10, options=Options(epochs=7))
     html = pictures.strategy_card(candidate(kind, strategy=planned), CARD, 10, pictures.Scale(0, 1))
     assert f"<dt>Epochs</dt><dd>{epochs}</dd>" in html
     assert f"<small>{where}</small>" in html

@@ -27,9 +27,6 @@ TOLERANCE = 0.08
 """Largest error of low-precision features or logits that is accepted: norm of the difference over norm of the fp32
 ones, over a batch. One bf16 rounding is 0.4 %; a whole EfficientNet-Lite0 gathers 4-5 % of it
 (benchmarks/results/forward.md). Arithmetic beyond the tolerance is not used, however fast."""
-HOPELESS = 2.0
-"""A way whose first call takes this many times the best time so far is not timed again: it only waits for kernels to
-warm, which no way needs as much as that."""
 TRAIN_BATCH = 16
 
 
@@ -88,8 +85,7 @@ def choose_training(
     tried = candidates(device, inputs.dim() == 4)
     if len(tried) == 1:
         return tried[0]
-    side = "x".join(map(str, inputs.shape[1:]))
-    key = f"train/{backbone.name}/{phase.boundary}/{side}/{device.type}/{torch.__version__}/{torch.get_num_threads()}"
+    key = _training_key(backbone, phase, inputs, device)
 
     def measure() -> str:
         x = inputs[:TRAIN_BATCH].to(device)
@@ -111,18 +107,30 @@ def choose_training(
                 return logits.detach().float()
 
             seed_dropout(device, 0)  # dropout and drop-path draw the same for every candidate
-            logits, first = clocked(step, device)
+            logits = step()  # warms kernels and caches: the first call can take several times the second
             if reference is None:
                 reference = logits
             if within_tolerance(logits, reference):
-                hopeless = first > HOPELESS * min(seconds.values(), default=first)
-                seconds[arithmetic.code] = first if hopeless else clocked(step, device)[1]
+                seconds[arithmetic.code] = clocked(step, device)[1]
         with torch.no_grad():
             for name, tensor in backbone.named_trained(phase.boundary):
                 tensor.copy_(was[name])  # BatchNorm's running statistics moved
         return min(seconds, key=lambda code: seconds[code])
 
     return Arithmetic.named(remembered(home, key, measure))
+
+
+def likely_training(
+    backbone: Backbone, phase: Phase, inputs: Tensor, device: torch.device, home: Path | None
+) -> Arithmetic:
+    """What `choose_training` found here before, else a good guess. For a profile, which cannot wait for all of it."""
+    key, known = _training_key(backbone, phase, inputs, device), _known(home)
+    return Arithmetic.named(str(known[key])) if key in known else Arithmetic("fp32", inputs.dim() == 4)
+
+
+def _training_key(backbone: Backbone, phase: Phase, inputs: Tensor, device: torch.device) -> str:
+    side = "x".join(map(str, inputs.shape[1:]))
+    return f"train/{backbone.name}/{phase.boundary}/{side}/{device.type}/{torch.__version__}/{torch.get_num_threads()}"
 
 
 def within_tolerance(values: Tensor, reference: Tensor) -> bool:
@@ -141,15 +149,19 @@ def clocked(work: Callable[[], Tensor], device: torch.device) -> tuple[Tensor, f
 
 def remembered(home: Path | None, key: str, measure: Callable[[], str]) -> str:
     """What was measured on this machine before, or `measure()`, kept for the next run."""
-    note = home / "machine.json" if home else None
-    try:
-        known = json.loads(note.read_text()) if note and note.exists() else {}
-    except ValueError:
-        known = {}  # half written by a machine that lost power: measured again
+    known = _known(home)
     if key not in known:
         known[key] = measure()
-        if note:
-            part = note.with_suffix(".tmp")
+        if home:
+            part = home / "machine.tmp"
             part.write_text(json.dumps(known, indent=1))
-            part.replace(note)
+            part.replace(home / "machine.json")
     return str(known[key])
+
+
+def _known(home: Path | None) -> dict[str, str]:
+    note = home / "machine.json" if home else None
+    try:
+        return dict(json.loads(note.read_text())) if note and note.exists() else {}
+    except ValueError:
+        return {}  # half written by a machine that lost power: measured again

@@ -18,7 +18,7 @@ from advisor.ingest import read_manifest
 from advisor.plans import Phase
 from advisor.types import DatasetFacts, DatasetRef, Estimate, MemoryFacts, StageCost
 from training import caches, devices, frozen, head_solver, memory
-from training.arithmetic import Arithmetic, choose_training
+from training.arithmetic import Arithmetic, likely_training
 from training.backbones import Backbone, build
 from training.data import Rows
 from training.images import ImageData
@@ -30,7 +30,7 @@ PATH_STEPS = 30
 MOST_PROBED = 4000
 """Cross-validation looks at no more images than this: the interval is narrow enough by then."""
 COST_BATCH, SHORT_BATCH = 16, 8
-"""Images of the steps that are timed; and of those that choose a boundary's arithmetic and are weighed."""
+"""Images of the steps that are timed, and of those whose memory is weighed."""
 
 Tell = Callable[[float, str, float | None], None]
 """(fraction done, what is being done, seconds left); may raise to stop."""
@@ -131,8 +131,7 @@ def stage_costs(
             # Live images are made anew every time they are seen; cached activations are only read.
             return data.batch(rows[:count], view).to(device) if boundary == 0 else x[:count].clone()
 
-        few = x[:SHORT_BATCH]
-        training = choose_training(backbone, Phase(boundary, 1, 0.0), few, len(data.classes), device, home)
+        training = likely_training(backbone, Phase(boundary, 1, 0.0), x, device, home)
         labels = data.labels[torch.from_numpy(rows[:COST_BATCH])].to(device)
         eval_s, eval_bytes = _judging_cost(backbone, boundary, judging, device, batch)
         train_s, train_bytes = _training_cost(backbone, boundary, training, device, batch, labels)

@@ -17,8 +17,8 @@ from training.store import Job
 
 COPIED = (
     "test_accuracy", "test_correct", "test_total", "val_accuracy", "val_loss", "train_accuracy", "best_epoch",
-    "epochs", "cache_seconds", "trainable_params", "total_params", "stopped_early", "device", "precision",
-    "weights_sha256", "note", "peak_memory_bytes",
+    "epochs", "cache_seconds", "trainable_params", "total_params", "stopped_early", "device", "arithmetic",
+    "weights_sha256", "note", "peak_memory_bytes", "overhead_seconds", "rollbacks",
 )  # fmt: skip
 """What a run's document takes from its result as it is (None when the result has no such value)."""
 

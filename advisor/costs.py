@@ -101,7 +101,10 @@ def price(
     descended = {p.boundary for p in strategy.phases if not p.solved and p.boundary > 0}
     plain = max((s for b, s in cached.items() if b not in made), default=0.0)
     augmented = max((cached[b] for b in descended), default=0.0)
-    filling = plain * (sizes.fit + sizes.val + sizes.test) + augmented * sizes.fit * strategy.views
+    # Every epoch shows each image in another of its views, the plain one among them: a short run needs fewer.
+    epochs = max((p.epochs for p in strategy.phases if p.boundary in descended), default=0)
+    views = strategy.views * min(1.0, epochs / (1 + strategy.views))
+    filling = plain * (sizes.fit + sizes.val + sizes.test) + augmented * sizes.fit * views
     return solving + area * (filling + training), area * filling
 
 

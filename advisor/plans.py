@@ -87,6 +87,8 @@ class Phase:
 
     def mean_area(self, full: int) -> float:
         """Pixels that this phase reads, as a share of what it would read at full size."""
+        if self.start_px is None:
+            return 1.0
         return sum((self.px_at(epoch, full) / full) ** 2 for epoch in range(self.epochs)) / self.epochs
 
 

@@ -8,6 +8,7 @@ trains.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -283,9 +284,14 @@ def _cut(strategy: Strategy, sizes: Sizes, costs: tuple[StageCost, ...], px: int
         return strategy
     if strategy.kind == "gradual" and len(strategy.phases) > 2 and once[0] > seconds:
         return _cut(replace(strategy, phases=strategy.phases[:-1]), sizes, costs, px, seconds)
-    # Every phase keeps one epoch; only what lies above that can be scaled.
-    share = 0.0 if now[0] <= once[0] else max(0.0, (seconds - once[0]) / (now[0] - once[0]))
-    return _with_epochs(strategy, share)
+    # Every phase keeps one epoch; what lies above that is scaled. The price rises with it, but not along a line.
+    most = max((phase.epochs for phase in strategy.phases if not phase.solved), default=1)
+
+    def needs(extra: int) -> float:
+        return (price(_with_epochs(strategy, extra / (most - 1)), sizes, costs, px) or now)[0]
+
+    affordable = bisect_right(range(1, most), seconds, key=needs)
+    return _with_epochs(strategy, affordable / max(1, most - 1))
 
 
 def _with_epochs(strategy: Strategy, share: float) -> Strategy:
@@ -293,7 +299,7 @@ def _with_epochs(strategy: Strategy, share: float) -> Strategy:
     phases = tuple(
         phase
         if phase.solved
-        else replace(phase, epochs=1 + math.floor((phase.epochs - 1) * share))
+        else replace(phase, epochs=1 + math.floor((phase.epochs - 1) * share + 1e-9))
         for phase in strategy.phases
     )
     return replace(strategy, phases=phases)

@@ -27,7 +27,7 @@ TOLERANCE = 0.08
 """Largest error of low-precision features or logits that is accepted: norm of the difference over norm of the fp32
 ones, over a batch. One bf16 rounding is 0.4 %; a whole EfficientNet-Lite0 gathers 4-5 % of it
 (benchmarks/results/forward.md). Arithmetic beyond the tolerance is not used, however fast."""
-TRAIN_BATCH = 16
+TRAIN_BATCH = 8
 
 
 @dataclass(frozen=True)

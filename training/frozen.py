@@ -24,7 +24,7 @@ BATCH = 32
 must not depend on how many rows happened to be missing when a cache was filled."""
 FOLDING_TOLERANCE = 1e-3
 """Norm of the difference that folding may make to activations, relative to their norm."""
-CHOOSING_BATCH = 16
+CHOOSING_BATCH = 8
 """Images of the short measurement that chooses the arithmetic."""
 
 
@@ -51,15 +51,26 @@ def taps(backbone: Backbone, boundaries: Sequence[int], arithmetic: str, device:
     arithmetic: a code of `Arithmetic`; accumulation stays in fp32 inside the kernels. `example` is one such batch.
     The stages are copied, so training the backbone later does not change what the function computes.
     """
+    return _cast(_prepared(backbone, boundaries, device, example), Arithmetic.named(arithmetic), device)
+
+
+def _prepared(backbone: Backbone, boundaries: Sequence[int], device: torch.device, example: Tensor) -> _Tapped:
+    """A copy of the stages below the highest boundary, in eval mode, BatchNorm folded, fp32."""
     stages = [copy.deepcopy(stage) for stage in backbone.stage_modules()[: max(boundaries)]]
     module = _folded(_Tapped(stages, boundaries).eval().to(device), example)
     for parameter in module.parameters():
         parameter.requires_grad_(False)
-    how = Arithmetic.named(arithmetic)
+    return module
+
+
+def _cast(module: _Tapped, how: Arithmetic, device: torch.device) -> Taps:
+    """The function that runs `module`, which it takes over, in one arithmetic."""
     dtype = torch.bfloat16 if how.precision == "bf16" else torch.float32
     module = module.to(dtype=dtype)
-    if example.dim() == 4 and how.channels_last:
-        module = module.to(memory_format=torch.channels_last)
+    if how.channels_last:
+        for part in module.modules():
+            if isinstance(part, nn.Conv2d):
+                part.to(memory_format=torch.channels_last)
 
     def prepare(x: Tensor) -> Tensor:
         return how.layout(x.to(device=device, dtype=dtype))
@@ -116,10 +127,11 @@ def choose(backbone: Backbone, device: torch.device, example: Tensor, home: Path
 
     def measure() -> str:
         sample = example[:CHOOSING_BATCH]
+        prepared = _prepared(backbone, [backbone.head_index], device, sample)
         seconds: dict[str, float] = {}
         reference = None
         for arithmetic in tried:
-            run = taps(backbone, [backbone.head_index], arithmetic.code, device, sample)
+            run = _cast(copy.deepcopy(prepared), arithmetic, device)
             features = run(sample)[0]  # warms caches and kernels
             if reference is None:
                 reference = features

@@ -60,9 +60,10 @@ class Inputs:
         plain = np.concatenate([rows["train"], rows["val"], rows["test"]])
         jobs: list[tuple[int, list[int], Rows]] = []
         for view in range(max(map(self.views, phases)) + 1):
-            wanted = [p.boundary for p in phases if self.views(p) >= view and p.boundary in self.cached]
-            if wanted:
-                jobs.append((view, wanted, plain if view == 0 else rows["train"]))
+            readers = [p for p in phases if self.views(p) >= view and p.boundary in self.cached]
+            if readers:
+                of = plain if view == 0 else self._seen(rows["train"], view, max(p.epochs for p in readers))
+                jobs.append((view, [p.boundary for p in readers], of))
         started = time.perf_counter()
         total = sum(max(self._prefix.missing(b, of, view) for b in wanted) for view, wanted, of in jobs)
         before = 0
@@ -93,12 +94,22 @@ class Inputs:
             px = phase.px_at(epoch, self._full_px) if phase.start_px else None
             x = self._data.batch(rows, view, px).to(self._device)
             return how.layout(self._frozen_part(x, phase.boundary) if phase.boundary else x), labels
-        # Each image shows another of its stored views every epoch.
-        which = (rows + epoch) % (1 + self._strategy.views)
+        which = self._view(rows, epoch)
         parts = [(np.flatnonzero(which == view), view) for view in np.unique(which)]
         pieces = [self._prefix.read(phase.boundary, rows[of], int(view)) for of, view in parts]
         order = np.argsort(np.concatenate([of for of, _ in parts]), kind="stable")
         return how.layout(torch.cat(pieces)[torch.from_numpy(order)].to(self._device)), labels
+
+    def _view(self, rows: Rows, epoch: int) -> Rows:
+        """Which stored view each image shows in an epoch: another one every time, and the plain one among them."""
+        return (rows + epoch) % (1 + self._strategy.views)
+
+    def _seen(self, rows: Rows, view: int, epochs: int) -> Rows:
+        """The rows that show this view in one of so many epochs: a short run needs only some views of each image."""
+        shown = np.zeros(len(rows), dtype=bool)
+        for epoch in range(min(epochs, 1 + self._strategy.views)):
+            shown |= self._view(rows, epoch) == view
+        return rows[shown]
 
     def features(self, boundary: int, rows: Rows) -> Tensor:
         """Plain activations of many rows at once."""

@@ -23,11 +23,10 @@ CROP_RATIO = (3 / 4, 4 / 3)
 
 def plain(pixels: Tensor, prep: Preprocessing) -> Tensor:
     """uint8 [B, S, S, 3] -> normalised float32 [B, 3, size, size] (or [B, size * size] for the MLP), same device."""
-    images = _as_float(pixels)
-    side = images.shape[-1]
+    side = pixels.shape[1]
     crop = max(1, round(side * prep.size / prep.resize))
     offset = (side - crop) // 2
-    images = images[:, :, offset : offset + crop, offset : offset + crop]
+    images = _as_float(pixels[:, offset : offset + crop, offset : offset + crop])
     if crop != prep.size:
         shrinks = crop > prep.size
         images = F.interpolate(images, size=(prep.size, prep.size), mode="bicubic", antialias=shrinks).clamp(0, 1)
@@ -63,7 +62,8 @@ def _crop(source: torch.Generator) -> Tensor:
 
 
 def _as_float(pixels: Tensor) -> Tensor:
-    return pixels.permute(0, 3, 1, 2).float().div_(255)
+    """[B, H, W, 3] -> float32 [B, 3, H, W] in [0, 1], its memory as it was: channels last."""
+    return pixels.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.channels_last).mul_(1 / 255)
 
 
 def _normalise(images: Tensor, prep: Preprocessing) -> Tensor:
@@ -71,4 +71,4 @@ def _normalise(images: Tensor, prep: Preprocessing) -> Tensor:
         return ((images.mean(dim=1) - prep.mean[0]) / prep.std[0]).flatten(1)
     mean = torch.tensor(prep.mean, device=images.device).view(1, 3, 1, 1)
     std = torch.tensor(prep.std, device=images.device).view(1, 3, 1, 1)
-    return ((images - mean) / std).contiguous(memory_format=torch.channels_last)
+    return images.sub_(mean).div_(std).contiguous(memory_format=torch.channels_last)

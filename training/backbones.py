@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from advisor import catalog
 from advisor.cards import BackboneCard
 from advisor.errors import PlanError
-from advisor.plans import Phase
+from advisor.plans import Phase, Strategy
 from training import bundled, pretrained, weights, zoo
 from training.devices import derive_seed
 from training.zoo import WEIGHT_LAYERS
@@ -106,6 +106,18 @@ class Backbone(nn.Module):
     def stage_modules(self) -> list[nn.Module]:
         """Every stage in order, the head last."""
         return [*self._stages, self.head]
+
+    def suits(self, strategy: Strategy) -> None:
+        """Raises PlanError, before any work, when a phase of the strategy does not fit these stages."""
+        head = self.head_index
+        for phase in strategy.phases:
+            highest = max(phase.boundary, *phase.frozen_stages, 0)
+            if highest > head:
+                raise PlanError(
+                    f"{self.name} has {head} stages below its head; a boundary at {highest} does not exist."
+                )
+            if phase.solved and phase.boundary != head:
+                raise PlanError(f"'{phase.optimizer}' solves the head alone: its boundary must be {head}.")
 
     def set_phase(self, phase: Phase) -> None:
         """Freeze what the phase freezes, train the rest. Raises PlanError when it does not suit the backbone."""
@@ -214,7 +226,7 @@ def preprocessing(cfg: dict[str, Any]) -> Preprocessing:
     size = int(cfg["input_size"][-1])
     return Preprocessing(
         size=size, resize=round(size / cfg["crop_pct"]), mean=tuple(cfg["mean"]), std=tuple(cfg["std"]),
-        interpolation=cfg["interpolation"],
+        interpolation="bilinear" if cfg["interpolation"] == "bilinear" else "bicubic",
     )  # fmt: skip
 
 

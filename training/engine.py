@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from advisor.errors import PlanError, TrainingError
+from advisor.errors import TrainingError
 from advisor.plans import Phase, Strategy
 from training import head_solver, range_test
 from training.backbones import Backbone
-from training.coach import BUDGET_OVER, ROLLBACK, Coach, Diagnosis, rollback_text
+from training.clock import Clock
+from training.coach import ROLLBACK, Coach, Diagnosis, rollback_text
 from training.data import Data, Rows
 from training.descent import Descent, NotFinite
 from training.devices import derive_seed
@@ -32,8 +31,6 @@ from training.progress import Best, Context, Fitted, Position, Stop
 from training.regularizers import Penalties, class_weights, epoch_order, fisher_information
 from training.telling import Telling
 
-SAVE_EVERY_S, FIRST_SAVE_S = 20.0, 2.0
-"""Seconds between checkpoints, and until the first one."""
 LOWER = 0.3
 """What a roll-back multiplies the learning rates by."""
 MOST_ROLLBACKS = 6
@@ -59,9 +56,9 @@ class Fit:
     ) -> None:
         """choose: the arithmetic of a phase's steps; plain fp32 without it. Raises PlanError when a phase does not suit
         the backbone."""
-        _check(strategy, backbone)
+        backbone.suits(strategy)
         self.strategy, self.backbone, self.data, self.context = strategy, backbone, data, context
-        self.seed, self.budget_s = seed, budget_s
+        self.seed = seed
         self.initial = {name: tensor.clone() for name, tensor in backbone.state_dict().items()}
         fisher = fisher_information(backbone, data, seed, device, self._measuring) if strategy.ewc else {}
         self._penalties = Penalties(strategy, backbone, fisher)
@@ -76,8 +73,7 @@ class Fit:
         self._optimizer_state: dict[str, Any] | None = None
         if resume:
             self._restore(resume)
-        self._started = time.perf_counter() - self.at.seconds
-        self._last_save = time.perf_counter() - SAVE_EVERY_S + FIRST_SAVE_S
+        self._clock = Clock(self.at, budget_s)
         self._finished_early = False
         self.telling = Telling(strategy, backbone, context, self.at)
         self.inputs = Inputs(strategy, backbone, data, prefix, seed, device, *([choose] if choose else []))
@@ -149,7 +145,7 @@ class Fit:
         )  # fmt: skip
         first = all(earlier.solved for earlier in self.strategy.phases[: self.at.phase])
         if self.strategy.lr_range_test and first and self.at.epoch == self.at.step == 0:
-            with self._overhead():
+            with self._clock.overhead():
                 self._range_test(descent, steps)
         train, labels = self.data.rows["train"], self.data.labels
         while self.at.epoch < phase.epochs:
@@ -161,12 +157,16 @@ class Fit:
                 self.at.step += 1
                 self._after_step(phase, steps)
             self._end_epoch(phase, steps)
-            if self._finished_early or self._over_budget(time.perf_counter() - epoch_started, phase):
+            if self._finished_early:
                 return
-            if phase.patience and self.at.stale >= phase.patience and self.at.epoch < phase.epochs:
-                self._out_of_patience(phase)
+            more = self.at.epoch < phase.epochs
+            if more and self._clock.exceeded(time.perf_counter() - epoch_started):
+                self._end_early(0)
                 return
-            if time.perf_counter() - self._last_save > SAVE_EVERY_S:
+            if phase.patience and self.at.stale >= phase.patience and more:
+                self._say("info", "patience", self.telling.patience_text(phase))
+                return
+            if self._clock.save_due:
                 self._save()
 
     def _step(self, descent: Descent, rows: Rows, steps: int) -> None:
@@ -201,26 +201,27 @@ class Fit:
         self._say("bad", ROLLBACK, rollback_text(peak * before, peak * at.lr_scale, why))
 
     def _after_step(self, phase: Phase, steps: int) -> None:
-        now = time.perf_counter()
-        self.at.seconds = now - self._started
+        self._clock.tick()
         within = self.at.step < steps
         if within and self.telling.due:
             self._publish(phase, self._train_columns(), steps)
-        if within and now - self._last_save > SAVE_EVERY_S:
+        if within and self._clock.save_due:
             self._save()
-        if within and self.budget_s is not None and self.at.seconds > BUDGET_OVER * self.budget_s:
+        if within and self._clock.exceeded():
             self._end_early(steps)
         self._check_stop()
 
     def _end_epoch(self, phase: Phase, steps: int) -> None:
-        with self._overhead():
+        with self._clock.overhead():
             loss, accuracy, predicted = self.judge.validate(phase)
         columns = self._train_columns()
         if self.at.step == steps:
             self.at.epoch += 1
             self.at.step = 0
-        self.at.seconds = time.perf_counter() - self._started
-        if self.best.beaten_by(accuracy, loss):
+        self._clock.tick()
+        if not math.isfinite(loss) and self._descent:
+            self._roll_back(self._descent, "The validation loss is not a finite number any more")
+        elif self.best.beaten_by(accuracy, loss):
             self._keep_best(phase.boundary, accuracy, loss, columns["train_accuracy"], steps)
         self.at.stale = 0 if loss < self.at.lowest_loss else self.at.stale + 1
         self.at.lowest_loss = min(loss, self.at.lowest_loss)
@@ -230,7 +231,7 @@ class Fit:
                 phase=self.at.phase, epoch=self.at.epoch, val_loss=loss, val_accuracy=accuracy,
                 predicted_counts=predicted, val_counts=self.judge.val_counts,
                 seconds=self.at.seconds, seconds_left=self.telling.seconds_left(self.telling.fraction()),
-                budget_s=self.budget_s, **columns,
+                budget_s=self._clock.budget_s, **columns,
             )
         )  # fmt: skip
         self.at.loss_sum, self.at.correct, self.at.seen = 0.0, 0.0, 0
@@ -250,13 +251,13 @@ class Fit:
 
     def _solve(self, phase: Phase) -> None:
         """The head in closed form or by a solver, on cached features. A solver begins anew when it is resumed."""
-        lowest = math.inf
+        lowest, began = math.inf, (self.at.epoch, self.at.images, self.at.rows)
 
         def publish(step: head_solver.ProbeStep) -> None:
             nonlocal lowest
             self.at.epoch = step.step
             self.at.images += len(self.data.rows["train"])
-            self.at.seconds = time.perf_counter() - self._started
+            self._clock.tick()
             if step.val_loss < lowest:
                 lowest = step.val_loss
                 head_solver.into(self.backbone.head, step)
@@ -267,7 +268,11 @@ class Fit:
 
         sides = [self.data.rows["train"], self.data.rows["val"]]
         train, val = ((self.inputs.features(phase.boundary, of), self.inputs.labels(of)) for of in sides)
-        head_solver.SOLVERS[phase.optimizer](train, val, len(self.data.classes), phase.epochs, publish)
+        try:
+            head_solver.SOLVERS[phase.optimizer](train, val, len(self.data.classes), phase.epochs, publish)
+        except Stop:
+            self.at.epoch, self.at.images, self.at.rows = began
+            raise
         self._load_best()
 
     def predict(self, rows: Rows) -> Tensor:
@@ -284,43 +289,14 @@ class Fit:
 
     # ---- time --------------------------------------------------------------------------------------------------
 
-    def _over_budget(self, epoch_seconds: float, phase: Phase) -> bool:
-        """Whether another epoch would end beyond the budget; the run is ended then."""
-        if self.budget_s is None or self.at.epoch >= phase.epochs:
-            return False
-        if self.at.seconds + epoch_seconds <= BUDGET_OVER * self.budget_s:
-            return False
-        self._end_early(0)
-        return True
-
     def _end_early(self, steps: int) -> None:
-        assert self.budget_s is not None
         self._finished_early = True
-        self._say(
-            "caution", "budget",
-            f"The budget of {self.budget_s / 60:.1f} min is used up after {self.telling.adam_epochs_done(steps):.3g} "
-            f"of {self.strategy.adam_epochs} epochs: training ends here with the best weights so far.",
-        )  # fmt: skip
-
-    def _out_of_patience(self, phase: Phase) -> None:
-        last = self.at.phase == len(self.strategy.phases) - 1
-        then = "training ends with the best weights so far" if last else "the next stage is thawed"
-        self._say(
-            "info", "patience",
-            f"The validation loss has not improved for {phase.patience} epochs (lowest {self.at.lowest_loss:.3g}): "
-            f"{then}.",
-        )  # fmt: skip
-
-    @contextmanager
-    def _overhead(self) -> Iterator[None]:
-        started = time.perf_counter()
-        yield
-        self.at.overhead_s += time.perf_counter() - started
+        self._say("caution", "budget", self.telling.budget_text(self._clock.budget_s or 0.0, steps))
 
     # ---- telling and saving ------------------------------------------------------------------------------------
 
     def _publish(self, phase: Phase, columns: dict[str, float], steps: int) -> None:
-        with self._overhead():
+        with self._clock.overhead():
             self.telling.publish(phase, columns, steps)
 
     def _say(self, level: str, kind: str, text: str) -> None:
@@ -344,7 +320,7 @@ class Fit:
     def _save(self) -> None:
         """A checkpoint of everything trained so far; what lies below is as it was at the start."""
         assert self._boundary is not None
-        with self._overhead():
+        with self._clock.overhead():
             self.context.save(
                 {
                     "position": vars(self.at).copy(),
@@ -354,7 +330,7 @@ class Fit:
                     "coach": self._coach.state(),
                 }
             )
-        self._last_save = time.perf_counter()
+        self._clock.saved()
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.at = Position(**state["position"])
@@ -363,15 +339,3 @@ class Fit:
         self._boundary = self.strategy.phases[self.at.phase].boundary
         self._coach.restore(state["coach"])
         self.backbone.load_state_dict({**self.backbone.state_dict(), **state["weights"]})
-
-
-def _check(strategy: Strategy, backbone: Backbone) -> None:
-    head = backbone.head_index
-    for phase in strategy.phases:
-        if max(phase.boundary, *phase.frozen_stages, 0) > head:
-            raise PlanError(
-                f"{backbone.name} has {head} stages below its head; "
-                f"a boundary at {max(phase.boundary, *phase.frozen_stages, 0)} does not exist."
-            )
-        if phase.solved and phase.boundary != head:
-            raise PlanError(f"'{phase.optimizer}' solves the head alone: its boundary must be {head}.")

@@ -51,9 +51,9 @@ class ImageData:
         self._device = device
         side = pixels.side_for(manifest, max(prep.resize, self.prep.resize))
         self._pixels, self.decode_s = pixels.pixel_cache(
-            Path(ref.root) / "images", manifest, cache, side, progress
+            Path(ref.root) / "images", manifest, cache, side, progress, prep.interpolation
         )
-        self.decode_s = self.decode_s or pixels.decode_seconds(cache, side)
+        self.decode_s = self.decode_s or pixels.decode_seconds(cache, side, prep.interpolation)
 
     def batch(self, rows: Rows, view: object, px: int | None = None) -> Tensor:
         squares = torch.from_numpy(self._pixels[rows]).to(self._device)

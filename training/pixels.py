@@ -1,8 +1,8 @@
 """The pixel cache: every image is decoded once, ever.
 
-One memory-mapped uint8 file per (dataset, side), shape [N, side, side, 3], rows in manifest order. Built under
-a temporary name, flushed and renamed when whole: a killed build leaves nothing that looks finished, and the next one
-removes what it left. Two processes may build at once; the first to end wins, the other takes what it finds.
+One memory-mapped uint8 file per (dataset, side, interpolation), shape [N, side, side, 3], rows in manifest order. Built
+under a temporary name, flushed and renamed when whole: a killed build leaves nothing that looks finished, and the next
+one removes what it left. Two processes may build at once; the first to end wins, the other takes what it finds.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from training.executors.processes import alive
 
 Progress = Callable[[int, int], None]
 FORMATS = readable_formats()  # nothing else is ever handed to a decoder
+RESAMPLING = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
 
 
 def side_for(manifest: pd.DataFrame, resize: int) -> int:
@@ -38,8 +39,11 @@ def side_for(manifest: pd.DataFrame, resize: int) -> int:
     return int(min(resize, max(8, shorter.max())))
 
 
-def square(path: Path, side: int) -> NDArray[np.uint8]:
-    """The image's central square at `side` px, RGB, shape [side, side, 3]. Transparency is laid over white."""
+def square(path: Path, side: int, interpolation: str = "bicubic") -> NDArray[np.uint8]:
+    """The image's central square at `side` px, RGB, shape [side, side, 3]. Transparency is laid over white.
+
+    interpolation: 'bicubic' or 'bilinear', as the weights were trained.
+    """
     with Image.open(path, formats=FORMATS) as image:
         image.draft("RGB", (side, side))  # JPEG: decode at the nearest reduced scale above `side`
         upright = ImageOps.exif_transpose(image)
@@ -53,31 +57,43 @@ def square(path: Path, side: int) -> NDArray[np.uint8]:
         short = min(rgb.size)
         left, top = (rgb.width - short) // 2, (rgb.height - short) // 2
         box = (left, top, left + short, top + short)
-        resized = rgb.resize((side, side), Image.Resampling.BICUBIC, box=box, reducing_gap=2.0)
+        resized = rgb.resize((side, side), RESAMPLING[interpolation], box=box, reducing_gap=2.0)
         return np.asarray(resized)
 
 
 def pixel_cache(
-    root: Path, manifest: pd.DataFrame, folder: Path, side: int, progress: Progress | None = None
+    root: Path,
+    manifest: pd.DataFrame,
+    folder: Path,
+    side: int,
+    progress: Progress | None = None,
+    interpolation: str = "bicubic",
 ) -> tuple[NDArray[np.uint8], float | None]:
     """The cached squares of every row of `manifest`, and seconds per image spent decoding (None: found cached).
 
     root: folder that the manifest's paths are relative to. folder: where caches of this dataset live.
     Raises DataError naming the file when an image that was readable at import no longer is.
     """
-    final = folder / f"pixels-{side}"
+    final = _place(folder, side, interpolation)
     data = final / "pixels.npy"
-    per_image = None if data.exists() else _build(root, list(manifest["path"]), final, side, progress)
+    paths = list(manifest["path"])
+    per_image = None if data.exists() else _build(root, paths, final, side, progress, interpolation)
     return np.load(data, mmap_mode="r"), per_image
 
 
-def decode_seconds(folder: Path, side: int) -> float | None:
+def _place(folder: Path, side: int, interpolation: str) -> Path:
+    return folder / (f"pixels-{side}" if interpolation == "bicubic" else f"pixels-{side}-{interpolation}")
+
+
+def decode_seconds(folder: Path, side: int, interpolation: str = "bicubic") -> float | None:
     """What decoding cost per image when the cache was built; None when that is not known."""
-    meta = folder / f"pixels-{side}" / "meta.json"
+    meta = _place(folder, side, interpolation) / "meta.json"
     return float(json.loads(meta.read_text())["seconds_per_image"]) if meta.exists() else None
 
 
-def _build(root: Path, paths: list[str], final: Path, side: int, progress: Progress | None) -> float:
+def _build(
+    root: Path, paths: list[str], final: Path, side: int, progress: Progress | None, interpolation: str
+) -> float:
     """Decode everything into `final`; returns the seconds per image."""
     started = time.perf_counter()
     final.parent.mkdir(parents=True, exist_ok=True)
@@ -90,7 +106,7 @@ def _build(root: Path, paths: list[str], final: Path, side: int, progress: Progr
 
     def one(index: int) -> None:
         try:
-            pixels[index] = square(root / paths[index], side)
+            pixels[index] = square(root / paths[index], side, interpolation)
         except (OSError, ValueError, SyntaxError) as error:
             raise DataError(
                 f"{paths[index]} could be read when it was imported and cannot now ({error}); import the data again."

@@ -82,3 +82,17 @@ class Telling:
         """From the pace since this phase (or this attempt) began; None before there is one."""
         gained, spent = fraction - self._phase_from[0], time.perf_counter() - self._phase_from[1]
         return (1 - fraction) * spent / gained if gained > 0.005 and spent > 0.5 else None
+
+    def budget_text(self, budget_s: float, steps: int) -> str:
+        return (
+            f"The budget of {budget_s / 60:.1f} min is used up after {self.adam_epochs_done(steps):.3g} of "
+            f"{self._strategy.adam_epochs} epochs: training ends here with the best weights so far."
+        )
+
+    def patience_text(self, phase: Phase) -> str:
+        last = self._at.phase == len(self._strategy.phases) - 1
+        then = "training ends with the best weights so far" if last else "the next stage is thawed"
+        return (
+            f"The validation loss has not improved for {phase.patience} epochs (lowest {self._at.lowest_loss:.3g}): "
+            f"{then}."
+        )

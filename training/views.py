@@ -29,7 +29,8 @@ def plain(pixels: Tensor, prep: Preprocessing) -> Tensor:
     images = _as_float(pixels[:, offset : offset + crop, offset : offset + crop])
     if crop != prep.size:
         shrinks = crop > prep.size
-        images = F.interpolate(images, size=(prep.size, prep.size), mode="bicubic", antialias=shrinks).clamp(0, 1)
+        images = F.interpolate(images, size=(prep.size, prep.size), mode=prep.interpolation, antialias=shrinks)
+        images = images.clamp(0, 1)
     return _normalise(images, prep)
 
 
@@ -43,10 +44,10 @@ def augmented(pixels: Tensor, rows: NDArray[np.int64], view: object, prep: Prepr
     for i, row in enumerate(rows):
         theta[i] = _crop(generator("view", view, int(row)))
     grid = F.affine_grid(theta.to(images.device), [len(rows), 3, prep.size, prep.size], align_corners=False)
-    mode = "bilinear"
     if images.shape[-1] > 1.5 * prep.size:  # grid_sample does not average: shrink first, or edges would alias
         images = F.interpolate(images, size=(prep.size, prep.size), mode="bilinear", antialias=True)
-    return _normalise(F.grid_sample(images, grid, mode=mode, padding_mode="reflection", align_corners=False), prep)
+    images = F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    return _normalise(images, prep)
 
 
 def _crop(source: torch.Generator) -> Tensor:

@@ -60,11 +60,11 @@ import pandas as pd
 from training import pixels
 root, cache = Path(sys.argv[1]), Path(sys.argv[2])
 decode = pixels.square
-def slowly(path, side):
+def slowly(path, side, interpolation):
     print("decoding", flush=True)
     while not (root / "go").exists():
         time.sleep(0.01)
-    return decode(path, side)
+    return decode(path, side, interpolation)
 pixels.square = slowly
 manifest = pd.DataFrame({"path": [f"{i}.png" for i in range(4)], "width": 100, "height": 100})
 print(pixels.pixel_cache(root, manifest, cache, 64)[0].sum(), flush=True)

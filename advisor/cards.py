@@ -49,6 +49,9 @@ class BackboneCard:
     """The name, with its tag, by which timm knows network and weights. Empty: Thaw's own network."""
     hub: str = ""
     """The Hugging Face repository that the weights download from. Empty: they come with a package, or by hand only."""
+    fixed_px: bool = False
+    """Whether the side of its images is set when it is built (a transformer's positions, the MLP's inputs) and cannot
+    change from epoch to epoch."""
     download_bytes: int = 0
     """About how much a download is: the weights in fp32, the classifier included. 0: nothing to download."""
 

@@ -77,6 +77,8 @@ class Options:
             raise PlanError(f"How stages are thawed can be set for 'gradual' only, not for '{kind}'.")
         if self.progressive and kind not in ("full", "lp_ft", "scratch"):
             raise PlanError(f"Progressive resizing needs a strategy that trains every stage, not '{kind}'.")
+        if self.progressive and card.fixed_px:
+            raise PlanError(f"{card.title} is built for one side of its images: they cannot grow while it trains.")
         if kind == "scratch" and (self.l2_sp or self.ewc):
             raise PlanError("L2-SP and EWC hold weights near the pre-trained ones; 'scratch' has none.")
         if kind not in DESCENDING:

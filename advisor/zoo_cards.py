@@ -37,7 +37,7 @@ def _lite(number: int, image_px: int, top1: float, params: tuple[int, ...], fit_
 def _timm(
     name: str, title: str, timm: str, stages: tuple[StageCard, ...], *,
     width: int, px: int = 224, top1: float, top1_px: int | None = None, licence: str = "Apache-2.0",
-    trained_on: str = "ImageNet", download: int, fit_for: str,
+    trained_on: str = "ImageNet", download: int, fit_for: str, fixed_px: bool = False,
 ) -> BackboneCard:  # fmt: skip
     return BackboneCard(
         name=name,
@@ -53,6 +53,7 @@ def _timm(
         top1_px=top1_px,
         timm=timm,
         hub=f"timm/{timm}",
+        fixed_px=fixed_px,
         download_bytes=download,
     )
 
@@ -138,6 +139,7 @@ CURATED: tuple[BackboneCard, ...] = (
         ),
         width=768, top1=85.096, trained_on="ImageNet-21k, then ImageNet", download=346_270_624,
         fit_for="With a GPU: the standard transformer, pre-trained on 21,000 classes.",
+        fixed_px=True,
     ),
     _timm(
         "convnext_base", "ConvNeXt-B", "convnext_base.fb_in22k_ft_in1k",
@@ -159,6 +161,7 @@ CURATED: tuple[BackboneCard, ...] = (
         licence="Apache-2.0",
         weights="none: it starts at random",
         pretrained=False,
+        fixed_px=True,
         fit_for="Tests and demonstrations: it trains in a second and knows nothing beforehand.",
     ),
 )  # fmt: skip

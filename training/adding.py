@@ -82,6 +82,7 @@ def new_card(name: str) -> BackboneCard:
         fit_for=f"Added from timm ({type(net).__name__}).",
         timm=f"{name.split('.')[0]}.{cfg['tag']}" if cfg.get("tag") else name,
         hub=hub if simple else "",
+        fixed_px=hasattr(net, "patch_embed") or hasattr(net, "pos_embed"),
         download_bytes=sum(tensor.numel() * tensor.element_size() for tensor in whole.state_dict().values()),
     )
 

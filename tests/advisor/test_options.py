@@ -77,6 +77,12 @@ def test_without_progressive_resizing_every_epoch_is_full_size() -> None:
     assert {make("full").phases[0].px_at(epoch, 224) for epoch in range(9)} == {224}
 
 
+@pytest.mark.parametrize("name", ["mlp", "vit_base_patch16_224"])
+def test_images_cannot_grow_where_the_side_is_built_in(name: str) -> None:
+    with pytest.raises(PlanError, match="they cannot grow while it trains"):
+        plan("full", BACKBONES[name], train_images=99, classes=3, options=Options(progressive=True))
+
+
 def test_switches_reach_the_strategy() -> None:
     chosen = {
         "mixup": 0.2, "l2_sp": 0.1, "l2_sp_head": 0.01, "ewc": 0.5, "balance": "sampler", "image_px": 160,

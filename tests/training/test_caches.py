@@ -61,7 +61,8 @@ from training import pixels
 root, cache = Path(sys.argv[1]), Path(sys.argv[2])
 decode = pixels.square
 def slowly(path, side, interpolation):
-    print("decoding", flush=True)
+    sys.stdout.write("decoding\\n")  # one write: two threads decode, and print would write its newline apart
+    sys.stdout.flush()
     while not (root / "go").exists():
         time.sleep(0.01)
     return decode(path, side, interpolation)

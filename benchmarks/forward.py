@@ -1,14 +1,14 @@
 """Images per second of one frozen forward pass, step by step: eager, channels_last, bf16, BatchNorm folded.
 
-    python -m benchmarks.forward [BACKBONE]
+    python -m benchmarks.forward [BACKBONE] [--batch 32]
 
-Each way runs `ROUNDS` times in turn over one batch; the median is printed with the relative error of the pooled
-features against eager fp32 (norm of the difference over norm).
+On an accelerator a large batch shows what the chip can do. Each way runs `ROUNDS` times in turn over one batch; the
+median is printed with the relative error of the pooled features against eager fp32 (norm of the difference over norm).
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 import time
 from collections.abc import Callable
 from statistics import median
@@ -16,6 +16,7 @@ from statistics import median
 import torch
 from torch import Tensor
 
+from advisor.catalog import DEFAULT_BACKBONE
 from benchmarks.machine import describe
 from training import devices, frozen
 from training.arithmetic import candidates
@@ -25,12 +26,15 @@ ROUNDS = 5
 
 
 def main() -> None:
-    name = sys.argv[1] if len(sys.argv) > 1 else "efficientnet_lite0"
-    device = devices.pick()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("backbone", nargs="?", default=DEFAULT_BACKBONE)
+    parser.add_argument("--batch", type=int, default=frozen.BATCH)
+    options = parser.parse_args()
+    name, batch, device = options.backbone, options.batch, devices.pick()
     backbone = build(name, 2).eval().to(device)
     assert backbone.preprocessing is not None
     size, head = backbone.preprocessing.size, backbone.head_index
-    plain = _photos(size).to(device)
+    plain = _photos(size, batch).to(device)
     last = plain.contiguous(memory_format=torch.channels_last)
     layout = build(name, 2).eval().to(device).to(memory_format=torch.channels_last)
 
@@ -57,19 +61,19 @@ def main() -> None:
                     torch.cuda.synchronize()
                 seconds[way].append(time.perf_counter() - started)
     wanted = features["eager fp32"]
-    print(f"{describe()}\n{name}, {size} px, batch {frozen.BATCH}\n")
+    print(f"{describe()}\n{name}, {size} px, batch {batch}\n")
     print("| way | images/s | error against eager fp32 |\n|---|---|---|")
     for way in ways:
         error = float((features[way] - wanted).norm() / wanted.norm())
-        print(f"| {way} | {frozen.BATCH / median(seconds[way][1:]):.0f} | {error:.2%} |")
+        print(f"| {way} | {batch / median(seconds[way][1:]):.0f} | {error:.2%} |")
 
 
-def _photos(size: int) -> Tensor:
+def _photos(size: int, batch: int) -> Tensor:
     """A batch of crops of scikit-learn's two sample photos, in [-1, 1]."""
     from sklearn.datasets import load_sample_images
 
     crops = []
-    for index in range(frozen.BATCH):
+    for index in range(batch):
         photo = load_sample_images().images[index % 2]
         top, left = (index * 7) % (photo.shape[0] - size), (index * 13) % (photo.shape[1] - size)
         crops.append(torch.from_numpy(photo[top : top + size, left : left + size].copy()))

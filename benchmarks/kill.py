@@ -38,6 +38,7 @@ from advisor.options import Options
 from advisor.plans import Kind, RunConfig, to_json
 from advisor.strategies import PLANNED, plan
 from advisor.types import DatasetRef
+from benchmarks.command import append, read
 from benchmarks.machine import describe
 from training.executors import Executor, executor
 from training.store import Job, Store
@@ -81,15 +82,13 @@ class Bench:
         return RunConfig(self.data.id, strategy)
 
     def records(self) -> list[dict[str, Any]]:
-        lines = self.log.read_text().splitlines() if self.log.exists() else []
-        return [record for record in map(json.loads, lines) if record["backbone"] == self.backbone]
+        return [record for record in read(self.log) if record["backbone"] == self.backbone]
 
     def known(self, kind: Kind, point: int) -> dict[str, Any] | None:
         return next((r for r in self.records() if (r["strategy"], r["point"]) == (kind, point)), None)
 
     def keep(self, record: dict[str, Any]) -> dict[str, Any]:
-        with self.log.open("a") as file:
-            file.write(json.dumps(record) + "\n")
+        append(self.log, record)
         self.log.with_name("table.md").write_text(table(self.records()))
         return record
 

@@ -20,8 +20,8 @@ from advisor.home import home as make_home
 from advisor.memory import forecast_bytes
 from advisor.plans import run_config_from_json
 from advisor.strategies import PLANNED
+from benchmarks.command import append, read, thaw
 from benchmarks.machine import describe
-from benchmarks.strategies import _append, _command, _read
 from training.store import Store
 
 EPOCHS = {"gradual": 4}
@@ -41,43 +41,48 @@ def main() -> None:
     home = make_home(str(options.out / "home"))
     for backbone in options.backbones:
         for path in options.data:
-            known = {(fit["backbone"], fit["data"], fit["strategy"]) for fit in _read(log)}
+            known = {(fit["backbone"], fit["data"], fit["strategy"]) for fit in read(log)}
             todo = [kind for kind in options.strategies if (backbone, Path(path).stem, kind) not in known]
             if todo:
-                _, profile = _command(home, "profile", path, "--backbone", backbone)
+                _, profile = thaw(home, "profile", path, "--backbone", backbone)
                 if profile.get("state") != "finished":
                     raise SystemExit(f"The profile of {path} with {backbone} failed: {profile.get('error')}")
             for kind in todo:
-                _append(log, fit(home, path, backbone, kind))
-                (options.out / "memory.md").write_text(table(home, _read(log)))
-    print(table(home, _read(log)))
+                append(log, fit(home, path, backbone, kind))
+                (options.out / "memory.md").write_text(table(home, read(log)))
+    print(table(home, read(log)))
 
 
 def fit(home: Path, path: str, backbone: str, kind: str) -> dict[str, Any]:
     """One short run and its peak."""
     words = ("fit", path, "--backbone", backbone, "--strategy", kind, "--epochs", str(EPOCHS.get(kind, 1)))
-    _, run = _command(home, *words)
+    _, run = thaw(home, *words)
     row = {"backbone": backbone, "data": Path(path).stem, "strategy": kind, "state": run.get("state")}
     row.update(run_id=run.get("run_id"), error=run.get("error"), measured=run.get("peak_memory_bytes"))
     print(f"{backbone} {kind}: {row['state']}, peak {row['measured']}", flush=True)
     return row
 
 
-def forecast(home: Path, row: dict[str, Any]) -> dict[str, Any]:
-    """What the profile made before the run lets one forecast for exactly its plan, beside what was measured."""
-    if row["measured"] is None:
-        return {**row, "batch": None, "forecast": None}
-    store, card = Store(home), catalog.backbone(row["backbone"])
-    job = store.job(row["run_id"])
-    strategy, facts = run_config_from_json(job.config).strategy, store.facts(job.dataset_id, card.name)
+def forecast(home: Path, run_id: str) -> tuple[int, int | None]:
+    """(batch size, peak memory in bytes) that the profile made before a run lets one forecast for exactly its plan."""
+    store = Store(home)
+    job = store.job(run_id)
+    strategy = run_config_from_json(job.config).strategy
+    card, facts = catalog.backbone(strategy.backbone), store.facts(job.dataset_id, strategy.backbone)
     assert facts is not None
     sizes = Sizes.of(facts.train_images, facts.test_images, len(facts.classes))
-    return {**row, "batch": strategy.batch_size, "forecast": forecast_bytes(strategy, card, sizes, facts)}
+    return strategy.batch_size, forecast_bytes(strategy, card, sizes, facts)
+
+
+def beside(home: Path, row: dict[str, Any]) -> dict[str, Any]:
+    """A row with its forecast beside what was measured."""
+    batch, foreseen = forecast(home, row["run_id"]) if row["measured"] is not None else (None, None)
+    return {**row, "batch": batch, "forecast": foreseen}
 
 
 def table(home: Path, runs: list[dict[str, Any]]) -> str:
     """Markdown: a row per backbone, data set and strategy, failures included."""
-    fits = [forecast(home, row) for row in runs]
+    fits = [beside(home, row) for row in runs]
     known = [fit for fit in fits if fit["measured"] and fit["forecast"]]
     near = sum(abs(fit["forecast"] / fit["measured"] - 1) <= WITHIN for fit in known)
     lines = [

@@ -25,7 +25,6 @@ killed benchmark goes on; OUT/table.md is rewritten after each.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import shutil
 import subprocess
@@ -40,13 +39,13 @@ from advisor import catalog
 from advisor.errors import ThawError
 from advisor.strategies import plan
 from benchmarks import speed_table as tables
+from benchmarks.command import PROJECT, append, last_line, read, thaw
 from benchmarks.machine import describe
 from benchmarks.peers.task import Task
 from benchmarks.speed_data import Ground, prepare
 from benchmarks.speed_table import BUDGET, COLD, PLAN, THAW, WARM, Record
 from training import devices
 
-PROJECT = Path(__file__).resolve().parents[1]
 PEERS = {"plain": "benchmarks.peers.plain_loop", "fastai": "benchmarks.peers.fastai_loop"}
 KINDS = {"frozen": "linear_probe", "partial": "partial", "full": "full"}
 LADDER = (1, 2, 4, 8)
@@ -71,14 +70,13 @@ class Bench:
         return self.out / "runs.jsonl"
 
     def records(self) -> list[Record]:
-        return [json.loads(line) for line in self.log.read_text().splitlines()] if self.log.exists() else []
+        return read(self.log)
 
     def known(self, **fields: Any) -> list[Record]:
         return tables.pick(self.records(), **fields)
 
     def keep(self, record: Record) -> Record:
-        with self.log.open("a") as file:
-            file.write(json.dumps(record) + "\n")
+        append(self.log, record)
         (self.out / "table.md").write_text(table(self))
         name = " ".join(str(record[field]) for field in ("system", "strategy", "run", "how", "seed"))
         print(f"{name}: {record['test_accuracy']} in {record['seconds']:.1f} s {record['error'] or ''}", flush=True)
@@ -93,6 +91,8 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, default=4, help="of the peers (4)")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--strategies", nargs="+", default=list(KINDS), choices=list(KINDS))
+    systems = [*PEERS, THAW]
+    parser.add_argument("--systems", nargs="+", default=systems, choices=systems, help="what runs now (all)")
     parser.add_argument("--skip-plan", action="store_true", help="leave out Thaw's default plans, the longest runs")
     parser.add_argument("--fastai-python", default=sys.executable, metavar="PATH", help="a Python that has fastai")
     options = parser.parse_args()
@@ -116,11 +116,12 @@ def main() -> int:
     bench = Bench(ground, options.out, options.epochs, python)
     for seed in range(options.seeds):
         for strategy in options.strategies:
-            for system in python:
+            for system in (name for name in python if name in options.systems):
                 if not bench.known(system=system, strategy=strategy, seed=seed):
                     bench.keep(run_peer(bench, system, strategy, seed))
-            run_thaw(bench, strategy, seed)
-    if not options.skip_plan:  # last: the longest runs, and no goal hangs on them
+            if THAW in options.systems:
+                run_thaw(bench, strategy, seed)
+    if THAW in options.systems and not options.skip_plan:  # last: the longest runs, and no goal hangs on them
         for seed in range(options.seeds):
             for strategy in options.strategies:
                 run_plan(bench, strategy, seed)
@@ -143,12 +144,12 @@ def run_peer(bench: Bench, system: str, strategy: str, seed: int) -> Record:
     done = subprocess.run(
         [bench.python[system], "-m", PEERS[system], *task.words()], cwd=PROJECT, capture_output=True, text=True
     )
-    trace = [json.loads(line) for line in trace_file.read_text().splitlines()] if trace_file.exists() else []
+    trace = read(trace_file)
     failed = done.returncode != 0 or not trace
     last = trace[-1] if trace else {}
     return {
         "system": system, "strategy": strategy, "seed": seed, "run": f"{bench.epochs} epochs", "how": "",
-        "state": "failed" if failed else "finished", "error": _last_line(done.stderr) if failed else None,
+        "state": "failed" if failed else "finished", "error": last_line(done.stderr) if failed else None,
         "seconds": last.get("seconds", time.monotonic() - task.started),
         "training_seconds": last.get("training_seconds"), "val_accuracy": last.get("val_accuracy"),
         "test_accuracy": None if failed else last["test_accuracy"], "trace": trace,
@@ -208,7 +209,7 @@ def equal_time(bench: Bench, strategy: str, seed: int, seconds: float) -> Record
         cold = bench.known(system=THAW, strategy=strategy, seed=seed, how=COLD)[0]
         return {name: cold[name] for name in ("run", "state", "error", "seconds", "test_accuracy")}
     home = fresh(bench, "budget")
-    spent, _ = _command(home, "profile", bench.ground.images)
+    spent, _ = thaw(home, "profile", bench.ground.images)
     minutes = max(LEAST_MINUTES, (seconds - spent) / 60)
     record = fit(bench, strategy, seed, ["--minutes", f"{minutes:.4f}"], home)
     return {"run": "profile, fit --minutes", "minutes": minutes, **record, "seconds": spent + record["seconds"]}
@@ -216,7 +217,7 @@ def equal_time(bench: Bench, strategy: str, seed: int, seconds: float) -> Record
 
 def fit(bench: Bench, strategy: str, seed: int, words: list[str], home: Path) -> Record:
     words = ["--strategy", KINDS[strategy], "--seed", str(seed), *words]
-    seconds, result = _command(home, "fit", bench.ground.images, *words)
+    seconds, result = thaw(home, "fit", bench.ground.images, *words)
     return {
         "state": result.get("state"), "error": result.get("error"), "seconds": seconds,
         "training_seconds": result.get("seconds"), "test_accuracy": result.get("test_accuracy"),
@@ -230,20 +231,6 @@ def fresh(bench: Bench, name: str) -> Path:
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
     return home
-
-
-def _command(home: Path, *words: str) -> tuple[float, dict[str, Any]]:
-    """(seconds, last JSON line) of one `python -m training` command."""
-    started = time.monotonic()
-    command = [sys.executable, "-m", "training", *words, "--json", "--home", str(home.absolute())]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
-    seconds = time.monotonic() - started
-    lines = done.stdout.strip().splitlines()
-    return seconds, json.loads(lines[-1]) if lines else {"state": "failed", "error": _last_line(done.stderr)}
-
-
-def _last_line(text: str) -> str:
-    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "ended without a word")
 
 
 # --- the table -----------------------------------------------------------------------------------------------

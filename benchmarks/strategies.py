@@ -5,15 +5,13 @@
 For each archive or folder: `python -m training profile`, then `fit` with every strategy under the same time budget,
 and as a floor scikit-learn's LogisticRegression on the same cached features and split. One JSON line per fit goes to
 OUT_FOLDER/fits.jsonl at once, so that a killed benchmark continues where it stopped; OUT_FOLDER/table.md is
-rewritten after each.
+rewritten after each. Every data set has a home of its own there, so on a machine with cores to spare one call for each
+may run at once.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
-import sys
 import time
 from pathlib import Path
 from statistics import median
@@ -24,7 +22,10 @@ import numpy as np
 from advisor.home import home as make_home
 from advisor.ingest import import_path
 from advisor.strategies import PLANNED
+from benchmarks.command import append, read, thaw
 from benchmarks.machine import describe
+from benchmarks.memory import forecast
+from training.store import Store
 
 FLOOR = "logistic regression (scikit-learn)"
 PROFILE = "profile"
@@ -41,45 +42,48 @@ def main() -> None:
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     log = options.out / "fits.jsonl"
-    home = make_home(str(options.out / "home"))
-    for path in options.data:
+    homes = {path: make_home(str(options.out / "homes" / Path(path).stem)) for path in options.data}
+    for path, home in homes.items():
         if not _known(log, path, PROFILE, 0):
-            _append(log, _profile(path, home))
+            append(log, _profile(path, home))
         if not _known(log, path, FLOOR, 0):
-            _append(log, floor(path, home))
+            append(log, floor(path, home))
     for seed in range(options.seeds):  # outermost: a benchmark that is ended early has whole rounds
-        for path in options.data:
+        for path, home in homes.items():
             for kind in options.strategies:
                 if not _known(log, path, kind, seed):
-                    _append(log, _fit(path, kind, seed, options.minutes, home))
-                    (options.out / "table.md").write_text(table(_read(log)))
-    print(table(_read(log)))
+                    append(log, _fit(path, kind, seed, options.minutes, home))
+                    (options.out / "table.md").write_text(table(read(log)))
+    print(table(read(log)))
 
 
 def _fit(path: str, kind: str, seed: int, minutes: float, home: Path) -> dict[str, Any]:
     options = ["--strategy", kind, "--seed", str(seed), "--minutes", str(minutes)]
-    wall, result = _command(home, "fit", path, *options)
+    wall, result = thaw(home, "fit", path, *options)
     print(f"{Path(path).stem} {kind} seed {seed}: {result.get('test_accuracy')} in {wall:.1f} s", flush=True)
-    return {"data": Path(path).stem, "strategy": kind, "seed": seed, "command_seconds": wall, **result}
+    seen = {"data": Path(path).stem, "strategy": kind, "seed": seed, "command_seconds": wall, **result}
+    if result.get("state") != "finished":
+        return seen
+    speed, foreseen = trained_per_s(Store(home), result["run_id"]), forecast(home, result["run_id"])[1]
+    return {**seen, "trained_per_s": speed, "forecast_memory_bytes": foreseen}
+
+
+def trained_per_s(store: Store, run_id: str) -> float | None:
+    """Images per second of a run's gradient descent, validation included; None when it descended for under a second."""
+    phases = store.job(run_id).config["strategy"]["phases"]
+    rows = [row for row in store.metrics(run_id) if phases[row["phase"]]["optimizer"] == "adamw"]
+    seconds = rows[-1]["seconds"] - rows[0]["seconds"] if rows else 0.0
+    return (rows[-1]["images"] - rows[0]["images"]) / seconds if seconds >= 1 else None
 
 
 def _profile(path: str, home: Path) -> dict[str, Any]:
-    wall, result = _command(home, "profile", path)
+    wall, result = thaw(home, "profile", path)
     facts = result.get("facts") or {}
     return {
         "data": Path(path).stem, "strategy": PROFILE, "seed": 0, "command_seconds": wall, "state": result.get("state"),
         "error": result.get("error"), "seconds": facts.get("seconds"), "ready_made": facts.get("ready_made"),
+        "forward_per_s": facts.get("forward_images_per_s"),
     }  # fmt: skip
-
-
-def _command(home: Path, *words: str) -> tuple[float, dict[str, Any]]:
-    """(seconds, last JSON line) of one `python -m training` command."""
-    started = time.perf_counter()
-    command = [sys.executable, "-m", "training", *words, "--json", "--home", str(home)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    lines = done.stdout.strip().splitlines()
-    result = json.loads(lines[-1]) if lines else {"state": "failed", "error": done.stderr.strip()}
-    return time.perf_counter() - started, result
 
 
 def floor(path: str, home: Path) -> dict[str, Any]:
@@ -108,7 +112,8 @@ def floor(path: str, home: Path) -> dict[str, Any]:
     for side in ("train", "test"):
         prefix.fill([backbone.head_index], data.rows[side], 0)
         rows = data.rows[side]
-        sides[side] = (prefix.read(backbone.head_index, rows, 0).numpy(), data.labels[torch.from_numpy(rows)].numpy())
+        features = prefix.read(backbone.head_index, rows, 0).cpu()
+        sides[side] = (features.numpy(), data.labels[torch.from_numpy(rows)].numpy())
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
     model.fit(*sides["train"])
     accuracy = float(model.score(*sides["test"]))
@@ -126,18 +131,24 @@ def table(fits: list[dict[str, Any]]) -> str:
         "`seconds` is the worker's time from its start to the tested model, `command` the whole command's",
         "(import of the archive and of Python included); medians over the seeds.",
         "",
-        "`overhead`: share of the seconds that went into judging, telling and saving. `probe`: runs whose kept weights",
-        "are still those of the solved head, because what was trained after it did not beat it on validation.",
+        "`images/s`: of a profile those of one frozen pass through the whole backbone, decoding and caching included;",
+        "of a run those that its gradient descent took in, validation included. `overhead`: share of the seconds that",
+        "went into judging, telling and saving. `probe`: runs whose kept weights are still those of the solved head,",
+        "because what was trained after it did not beat it on validation. `memory`: measured peak, and the forecast",
+        "made from the profile over it.",
         "",
-        "| data | strategy | seeds | test accuracy (each seed) | images | seconds | command, s | overhead | probe |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| data | strategy | seeds | test accuracy (each seed) | images | seconds | command, s | images/s | overhead "
+        "| probe | memory, MB | forecast / measured |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for key in dict.fromkeys((fit["data"], fit["strategy"]) for fit in fits):
         own = [fit for fit in fits if (fit["data"], fit["strategy"]) == key]
         good = [fit for fit in own if fit.get("state") == "finished"]
         if not good:
-            lines.append(f"| {key[0]} | {key[1]} | {len(own)} | failed: {own[0].get('error')} | | | | | |")
+            lines.append(f"| {key[0]} | {key[1]} | {len(own)} | failed: {own[0].get('error')} | | | | | | | | |")
             continue
+        rates = [fit.get("forward_per_s") or fit.get("trained_per_s") for fit in good]
+        rate = f"{median(filter(None, rates)):,.0f}" if any(rates) else ""
         if key[1] == PROFILE:
             ready = good[0]["ready_made"]
             scores = "ready-made: " + ("{value:.3f} ({low:.3f}-{high:.3f})".format(**ready) if ready else "unknown")
@@ -147,26 +158,21 @@ def table(fits: list[dict[str, Any]]) -> str:
         shares = [fit["overhead_seconds"] / fit["seconds"] for fit in good if fit.get("overhead_seconds") is not None]
         overhead = f"{median(shares):.1%}" if shares else ""
         probes = f"{sum(bool(fit.get('note')) for fit in good)} of {len(good)}" if key[1] in FINE_TUNED else ""
+        peaks = [(fit["peak_memory_bytes"], fit["forecast_memory_bytes"]) for fit in good if "trained_per_s" in fit]
+        known = [(peak, foreseen) for peak, foreseen in peaks if peak and foreseen]
+        ratio = f"{median(foreseen / peak for peak, foreseen in known):.2f}" if known else ""
+        memory = f"{median(peak for peak, _ in known) / 1e6:,.0f}" if known else ""
         lines.append(
             f"| {key[0]} | {key[1]} | {len(good)} | {scores} | {good[0].get('test_total', '')} "
-            f"| {seconds:.1f} | {command:.1f} | {overhead} | {probes} |"
+            f"| {seconds:.1f} | {command:.1f} | {rate} | {overhead} | {probes} | {memory} | {ratio} |"
         )
     return "\n".join(lines) + "\n"
 
 
 def _known(log: Path, path: str, kind: str, seed: int) -> bool:
     return any(
-        (fit["data"], fit["strategy"], fit["seed"]) == (Path(path).stem, kind, seed) for fit in _read(log)
+        (fit["data"], fit["strategy"], fit["seed"]) == (Path(path).stem, kind, seed) for fit in read(log)
     )
-
-
-def _read(log: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
-
-
-def _append(log: Path, fit: dict[str, Any]) -> None:
-    with log.open("a") as file:
-        file.write(json.dumps(fit) + "\n")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,12 @@ from PIL import Image, ImageDraw
 _INKS = ((220, 60, 50), (60, 110, 220), (70, 180, 90), (230, 190, 60), (160, 80, 200), (90, 200, 210))
 
 
+@pytest.fixture(autouse=True)
+def no_spare_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test leaves a process behind that waits for work; those about such processes switch them on."""
+    monkeypatch.setenv("THAW_SPARE", "0")
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty THAW_HOME."""

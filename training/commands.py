@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 import time
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -57,6 +58,17 @@ class Place:
     executor: Executor
 
 
+@contextmanager
+def worker_ahead(place: Place) -> Iterator[None]:
+    """Within, images are read while a worker loads; should that fail, the worker is let go."""
+    place.executor.prepare()
+    try:
+        yield
+    except BaseException:
+        place.executor.dismiss()
+        raise
+
+
 def open_place(args: Namespace) -> Place:
     home = find_home(args.home)
     return Place(home, Store(home), executors.executor(home))
@@ -65,7 +77,8 @@ def open_place(args: Namespace) -> Place:
 def profile(args: Namespace) -> Answer:
     place = open_place(args)
     card = _backbone_here(args, place)
-    ref = import_data(args.path, place.home)
+    with worker_ahead(place):
+        ref = import_data(args.path, place.home)
     job = _profile(place, ref, card.name)
     facts = place.store.facts(ref.id, card.name)
     document = {
@@ -100,7 +113,8 @@ def fit(args: Namespace) -> Answer:
     place = open_place(args)
     card = _backbone_here(args, place)
     options_of(args).check(cast(Kind, args.strategy), card)
-    ref = import_data(args.path, place.home)
+    with worker_ahead(place):
+        ref = import_data(args.path, place.home)
     facts = place.store.facts(ref.id, card.name)
     if facts is None and args.minutes is not None and args.strategy != "linear_probe":
         # A schedule that must end inside a budget needs this machine's speed; what it computes, the run reads.

@@ -2,7 +2,7 @@
 
 The job has been claimed already (state 'running'); this process says who it is before torch is imported, works,
 and leaves exactly one end state. Its last act is to start whatever waits next, so that a queue drains with no
-page open.
+page open. With `--spare` in place of a job it loads everything first and then waits for one (`executors.spares`).
 """
 
 from __future__ import annotations
@@ -116,13 +116,17 @@ class StoreContext:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m training.worker", description=__doc__)
-    parser.add_argument("job")
+    parser.add_argument("job", nargs="?")
+    parser.add_argument("--spare", action="store_true")
     parser.add_argument("--home", type=Path, required=True)
     options = parser.parse_args(argv)
     if hasattr(os, "nice"):
         os.nice(5)  # pages and whatever else the user does come first; on an idle machine it costs nothing
+    job_id = _given(options.home) if options.spare else options.job
+    if job_id is None:
+        return 0
     store = Store(options.home)
-    job = store.job(options.job)
+    job = store.job(job_id)
     store.set_pid(job.id, os.getpid(), started(os.getpid()))
     context = StoreContext(store, job, options.home / "runs" / job.id)
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -133,6 +137,20 @@ def main(argv: list[str] | None = None) -> int:
         context.close()
         executor(options.home).pump()
     return 0
+
+
+def _given(home: Path) -> str | None:
+    """Load what a worker needs, then wait for a job; its log is this process' output from then on."""
+    import training.probes
+    import training.runs  # noqa: F401
+    from training.executors import spares
+
+    job_id = spares.wait(home)
+    if job_id is not None:
+        with (home / "logs" / f"{job_id}.log").open("ab", buffering=0) as log:
+            os.dup2(log.fileno(), 1)
+            os.dup2(log.fileno(), 2)
+    return job_id
 
 
 def _work(store: Store, job: Job, context: StoreContext, home: Path) -> None:

@@ -43,6 +43,7 @@ def main() -> None:
         cards(ref, advice, card, chosen.budget)
         by_hand(ref, facts, card, chosen.budget)
         details(advice, card, len(ref.classes))
+    state.prepare()
 
 
 def verdict(

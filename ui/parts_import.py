@@ -58,6 +58,7 @@ def ways_in() -> Import | None:
 
 def run_import(work: Import, where: DeltaGenerator) -> DatasetRef:
     """Do the import, with a progress bar, an ETA and a Cancel button in `where`. Raises what the import raises."""
+    state.prepare()  # the profile that follows
     with where.container():
         st.subheader("Importing")
         bar = st.progress(0.0, text="Reading the files …")

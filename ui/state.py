@@ -65,6 +65,12 @@ def pump() -> None:
         jobs_executor().pump()
 
 
+def prepare() -> None:
+    """Have a worker load while the user still reads or waits: the next click on "Train" then starts at once."""
+    if not store().queue():
+        jobs_executor().prepare()
+
+
 def current_dataset(*, newest: bool = True) -> DatasetRef | None:
     """The dataset of this view: the URL's, else (with `newest`) the latest import. NotFound for a deleted one."""
     chosen = ids.current("dataset")

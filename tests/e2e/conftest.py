@@ -59,7 +59,8 @@ def start_server(home: Path, port: int | None = None) -> Server:
     started = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.headless", "true"],
-        cwd=ROOT, env={**os.environ, "THAW_HOME": str(home)}, stdout=log, stderr=log, start_new_session=True,
+        cwd=ROOT, env={**os.environ, "THAW_HOME": str(home), "THAW_SPARE": "1"}, stdout=log, stderr=log,
+        start_new_session=True,
     )  # fmt: skip
     while True:
         try:
@@ -99,10 +100,11 @@ def end_workers(home: Path) -> None:
     """End the workers that a test left behind: those of its own home only."""
     from training.store import Store
 
-    for job in Store(home).jobs(states=("running",)):
-        if job.pid:
+    spares = [int(file.name.split(".")[0]) for file in (home / "spares").glob("*.free")]
+    for pid in [*spares, *(job.pid for job in Store(home).jobs(states=("running",)))]:
+        if pid:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(job.pid, signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture

@@ -103,6 +103,18 @@ def test_a_time_budget_measures_the_speed_first_and_once(thaw: Terminal, photos:
     assert [job.kind for job in Store(home).jobs()].count("profile") == 1
 
 
+def test_a_worker_loads_while_images_are_read_and_is_let_go_when_they_cannot_be(
+    thaw: Terminal, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(LocalExecutor, "prepare", lambda self: asked.append("prepare"))
+    monkeypatch.setattr(LocalExecutor, "dismiss", lambda self: asked.append("dismiss"))
+    assert thaw("fit", str(photos), "--strategy", "linear_probe").code == 0
+    assert asked == ["prepare"]
+    assert thaw("fit", str(photos / "nothing"), "--strategy", "linear_probe").code == 2
+    assert asked == ["prepare", "prepare", "dismiss"]
+
+
 def test_fit_reads_well_without_json(thaw: Terminal, photos: Path) -> None:
     said = thaw(
         "fit", str(photos), "--strategy", "partial", "--epochs", "2", "--backbone", "efficientnet_lite1"

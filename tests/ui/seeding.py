@@ -32,6 +32,7 @@ class NoWorkers:
         self.store = store
         self.submitted: list[str] = []
         self.pumped = 0
+        self.prepared = 0
 
     def submit(self, job_id: str) -> Job:
         self.submitted.append(job_id)
@@ -40,6 +41,9 @@ class NoWorkers:
     def pump(self) -> Job | None:
         self.pumped += 1
         return None
+
+    def prepare(self) -> None:
+        self.prepared += 1
 
     def stop(self, job_id: str) -> Job:
         return self.store.request_stop(job_id)

@@ -32,6 +32,16 @@ def test_the_recommendation_comes_with_reasons_and_alternatives(
     assert "Set by hand: Thaw does not measure this yet." in text
 
 
+def test_a_worker_is_ready_before_train_is_clicked(
+    open_page: Open, dataset: DatasetRef, facts: DatasetFacts, store: Store, executor: NoWorkers
+) -> None:
+    at = open_page("advice", dataset=dataset.id)
+    assert executor.prepared == 1
+    store.create_job("train", dataset.id, {"strategy": {"kind": "full"}})
+    at.run()
+    assert executor.prepared == 1  # one that works prepares the next itself
+
+
 def test_the_answer_changes_with_the_inputs(
     open_page: Open, dataset: DatasetRef, facts: DatasetFacts
 ) -> None:

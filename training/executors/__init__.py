@@ -23,6 +23,12 @@ class Executor(Protocol):
     def pump(self) -> Job | None:
         """Declare dead workers lost, then start the next job if nothing runs. Returns the job it started."""
 
+    def prepare(self) -> None:
+        """A job is likely to come soon: make its start quick, where that can be done."""
+
+    def dismiss(self) -> None:
+        """Take `prepare` back."""
+
     def check(self) -> list[Job]:
         """Declare dead workers lost, start nothing. Returns the jobs that were lost."""
 

@@ -15,9 +15,10 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 from advisor.errors import StateError
-from training.executors import processes
+from training.executors import processes, spares
 from training.store import Job, Store
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -53,7 +54,21 @@ class LocalExecutor:
         if not self.store.jobs(states=("queued",)):
             return None  # pages pump every second: do not take the write lock for nothing
         job = self.store.claim_next()
-        return None if job is None else self._start(job)
+        if job is None:
+            return None
+        job = self._start(job)
+        if self.store.jobs(states=("queued",)):
+            self.prepare()  # the next one loads while this one works
+        return job
+
+    def prepare(self) -> None:
+        """Have a worker load ahead of the next job (`spares`)."""
+        if (child := spares.ensure(self.home, self.command)) is not None:
+            _keep(child)
+
+    def dismiss(self) -> None:
+        """No job will come after all: let a worker that was prepared end."""
+        spares.dismiss(self.home, self.command)
 
     def check(self) -> list[Job]:
         """Declare dead workers lost, start nothing. Returns the jobs that were lost."""
@@ -88,22 +103,26 @@ class LocalExecutor:
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("ab", buffering=0) as log:
                 log.write(f"{ATTEMPT} {job.attempt}\n".encode())
-                child = subprocess.Popen(
-                    [*self.command, job.id, "--home", str(self.home)],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    cwd=PROJECT,
-                    env={**os.environ, "PYTHONUNBUFFERED": "1"},
-                    start_new_session=True,
-                )
+                pid, started = spares.take(self.home, self.command, job.id) or self._spawn(job, log)
         except OSError as error:
             return self.store.fail(job.id, f"The worker could not be started: {error}.")
-        with _children_lock:
-            _children[child.pid] = child
         with contextlib.suppress(StateError):  # a quick worker has already ended the job
-            self.store.set_pid(job.id, child.pid, processes.started(child.pid))
+            self.store.set_pid(job.id, pid, started)
         return self.store.job(job.id)
+
+    def _spawn(self, job: Job, log: IO[bytes]) -> tuple[int, str | None]:
+        """A new process for this job: its pid, and when it started."""
+        child = subprocess.Popen(
+            [*self.command, job.id, "--home", str(self.home)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=PROJECT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            start_new_session=True,
+        )
+        _keep(child)
+        return child.pid, processes.started(child.pid)
 
     def _death(self, job: Job, exits: dict[int, int]) -> str | None:
         """Why a running job has no worker any more; None while it has one."""
@@ -120,6 +139,12 @@ class LocalExecutor:
         last = "" if code is not None and code < 0 else _last_line(self.log_path(job.id))
         said = f" The last line of its log: {last}" if last else ""
         return f"The worker ended without finishing{_how(code)}. {KEPT}{said}"
+
+
+def _keep(child: subprocess.Popen[bytes]) -> None:
+    """Poll it from now on."""
+    with _children_lock:
+        _children[child.pid] = child
 
 
 def _reap() -> dict[int, int]:

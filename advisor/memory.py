@@ -18,8 +18,9 @@ from advisor.types import DatasetFacts
 from advisor.words import size
 
 FLOAT = 4
-EVAL_BATCH, PASS_BATCH = 128, 32
-"""Images per batch of judging and of a frozen pass (a test holds them to `training.inputs` and `.frozen`)."""
+EVAL_BATCH, PASS_BATCH, ACCELERATED_PASS_BATCH = 128, 32, 256
+"""Images per batch of judging, and of a frozen pass on the CPU and on an accelerator (a test holds them to
+`training.inputs` and `.frozen`)."""
 LBFGS_VECTORS = 46
 """Vectors as long as the head's weights that L-BFGS keeps: two for each of its 20 steps of history, and six."""
 ALLOCATOR = 1.25
@@ -41,7 +42,9 @@ def forecast_bytes(strategy: Strategy, card: BackboneCard, sizes: Sizes, facts: 
     params = card.params(sizes.classes)
     weights = FLOAT * sum(params)
     held = 2 * weights  # the backbone, and its initial weights to go back to
-    held += FLOAT * PASS_BATCH * 3 * card.image_px**2  # the batch that the arithmetic is chosen on
+    accelerated = facts.hardware is not None and facts.hardware.device != "cpu"
+    batch = ACCELERATED_PASS_BATCH if accelerated else PASS_BATCH
+    held += FLOAT * batch * 3 * card.image_px**2  # the batch that the arithmetic is chosen on
     if strategy.l2_sp or strategy.ewc:
         held += weights  # what they pull towards
     if strategy.ewc:
@@ -81,8 +84,8 @@ def _descending(
         return None
     trained = FLOAT * sum(n for stage, n in enumerate(params) if phase.trains(stage))
     best = FLOAT * sum(params[phase.boundary :])
-    steps = math.ceil(sizes.fit / strategy.batch_size)  # of about equal size: none is as large as the last could be
-    step = math.ceil(sizes.fit / steps) * cost.train_bytes
+    steps = math.ceil(sizes.fit / strategy.batch_size)  # of one size
+    step = sizes.fit // steps * cost.train_bytes
     judging = min(EVAL_BATCH, max(sizes.val, sizes.test)) * cost.eval_bytes
     return best + 3 * trained + max(step, judging)
 

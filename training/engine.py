@@ -11,7 +11,6 @@ import math
 import time
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,7 +23,7 @@ from training.coach import ROLLBACK, Coach, Diagnosis, rollback_text
 from training.data import Data, Rows
 from training.descent import Descent, NotFinite
 from training.devices import derive_seed
-from training.inputs import Choose, Inputs
+from training.inputs import Choose, Inputs, equal_batches
 from training.judging import Judge
 from training.prefix import PrefixCache
 from training.progress import Best, Context, Fitted, Position, Stop
@@ -150,7 +149,7 @@ class Fit:
         train, labels = self.data.rows["train"], self.data.labels
         while self.at.epoch < phase.epochs:
             seed = derive_seed("order", self.seed, self.at.phase, self.at.epoch)
-            batches = np.array_split(epoch_order(train, labels, self.strategy.balance, seed), steps)
+            batches = equal_batches(epoch_order(train, labels, self.strategy.balance, seed), steps)
             epoch_started = time.perf_counter()
             while self.at.step < steps and not self._finished_early:
                 self._step(descent, batches[self.at.step], steps)

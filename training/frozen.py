@@ -19,13 +19,19 @@ from training.arithmetic import Arithmetic, candidates, clocked, remembered, wit
 from training.backbones import Backbone
 
 Taps = Callable[[Tensor], list[Tensor]]
-BATCH = 32
-"""Images per frozen forward pass. Always exactly this many (short batches are padded): the arithmetic of a row
-must not depend on how many rows happened to be missing when a cache was filled."""
+BATCH, ACCELERATED_BATCH = 32, 256
+"""Images per frozen forward pass, on the CPU and on an accelerator, which small batches leave idle. Always exactly this
+many (short batches are padded): the arithmetic of a row must not depend on how many rows happened to be missing when a
+cache was filled."""
 FOLDING_TOLERANCE = 1e-3
 """Norm of the difference that folding may make to activations, relative to their norm."""
 CHOOSING_BATCH = 8
-"""Images of the short measurement that chooses the arithmetic."""
+"""Images of the short measurement that chooses the arithmetic on the CPU; on an accelerator it takes a whole batch."""
+
+
+def pass_batch(device: torch.device) -> int:
+    """Images per frozen forward pass on this device."""
+    return BATCH if device.type == "cpu" else ACCELERATED_BATCH
 
 
 class _Tapped(nn.Module):
@@ -46,7 +52,7 @@ class _Tapped(nn.Module):
 
 
 def taps(backbone: Backbone, boundaries: Sequence[int], arithmetic: str, device: torch.device, example: Tensor) -> Taps:
-    """A function from input batches [BATCH, ...] to float32 activations at `boundaries` (ascending, each >= 1).
+    """A function from input batches [B, ...] to float32 activations at `boundaries` (ascending, each >= 1).
 
     arithmetic: a code of `Arithmetic`; accumulation stays in fp32 inside the kernels. `example` is one such batch.
     The stages are copied, so training the backbone later does not change what the function computes.
@@ -117,7 +123,7 @@ def _folded(module: _Tapped, example: Tensor) -> _Tapped:
 def choose(backbone: Backbone, device: torch.device, example: Tensor, home: Path | None) -> str:
     """The fastest arithmetic (its code) whose activations at the head are within tolerance of fp32's.
 
-    example: any input batch; its first images are used. Measured once a machine, kept in `home`.
+    example: an input batch; on the CPU its first images are used. Measured once a machine, kept in `home`.
     """
     tried = candidates(device, example.dim() == 4)
     if len(tried) == 1:
@@ -126,7 +132,7 @@ def choose(backbone: Backbone, device: torch.device, example: Tensor, home: Path
     key = f"frozen/{backbone.name}/{side}/{device.type}/{torch.__version__}/{torch.get_num_threads()}"
 
     def measure() -> str:
-        sample = example[:CHOOSING_BATCH]
+        sample = example[: CHOOSING_BATCH if device.type == "cpu" else ACCELERATED_BATCH]
         prepared = _prepared(backbone, [backbone.head_index], device, sample)
         seconds: dict[str, float] = {}
         reference = None

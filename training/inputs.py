@@ -25,6 +25,15 @@ Choose = Callable[[int, Tensor], Arithmetic]
 """(number of a phase, a batch at its boundary) -> the arithmetic of its training steps."""
 
 
+def equal_batches(order: Rows, steps: int) -> list[Rows]:
+    """One epoch's rows as `steps` batches of one size; the few rows that do not divide sit this epoch out.
+
+    An accelerator prepares its kernels anew for every size: a last batch of its own would cost more than it teaches.
+    """
+    size = max(1, len(order) // steps)
+    return [order[step * size : (step + 1) * size] for step in range(steps)]
+
+
 class Inputs:
     """Activations at the phases' boundaries, for training and for judging, on the device that trains."""
 
@@ -98,7 +107,7 @@ class Inputs:
         parts = [(np.flatnonzero(which == view), view) for view in np.unique(which)]
         pieces = [self._prefix.read(phase.boundary, rows[of], int(view)) for of, view in parts]
         order = np.argsort(np.concatenate([of for of, _ in parts]), kind="stable")
-        return how.layout(torch.cat(pieces)[torch.from_numpy(order)].to(self._device)), labels
+        return how.layout(torch.cat(pieces)[torch.from_numpy(order).to(self._device)]), labels
 
     def _view(self, rows: Rows, epoch: int) -> Rows:
         """Which stored view each image shows in an epoch: another one every time, and the plain one among them."""
@@ -114,7 +123,7 @@ class Inputs:
     def features(self, boundary: int, rows: Rows) -> Tensor:
         """Plain activations of many rows at once."""
         if boundary in self.cached:
-            return self._prefix.read(boundary, rows, 0).to(self._device)
+            return self._prefix.read(boundary, rows, 0)
         chunks = (rows[start : start + EVAL_BATCH] for start in range(0, len(rows), EVAL_BATCH))
         return torch.cat([self._frozen_part(self._data.batch(chunk, 0), boundary) for chunk in chunks])
 
@@ -124,15 +133,17 @@ class Inputs:
     def logits(self, boundary: int, rows: Rows) -> Iterator[tuple[Tensor, Tensor]]:
         """(logits, labels) batch by batch, by the backbone as it is; `boundary`: below it nothing was trained."""
         cached = boundary in self.cached and not self._prefix.missing(boundary, rows, 0)
+        fixed = EVAL_BATCH if self._device.type != "cpu" else 0  # one size there, as for `equal_batches`
         for start in range(0, len(rows), EVAL_BATCH):
-            chunk = rows[start : start + EVAL_BATCH]
+            true = rows[start : start + EVAL_BATCH]
+            chunk = np.resize(true, fixed) if fixed else true
             if cached:
                 inputs, first = self._prefix.read(boundary, chunk, 0), boundary
             else:
                 inputs, first = self._data.batch(chunk, 0), 0
             with self._judging.autocast(self._device):
                 answers = self._backbone.above(self._judging.layout(inputs.to(self._device)), first)
-            yield answers.float(), self.labels(chunk)
+            yield answers[: len(true)].float(), self.labels(true)
 
     def _crowded(self, phase: Phase) -> str:
         name = self._backbone.stage_names[phase.boundary]

@@ -12,6 +12,8 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import zip_longest
 from pathlib import Path
 from typing import IO
 
@@ -45,7 +47,8 @@ class PrefixCache:
         self._data = data
         self._device = device
         self.precision = precision
-        self._folder = folder / f"prefix-{backbone.weights_id}-{precision}{self._size()}" if folder else None
+        where = "" if device.type == "cpu" else f"-{device.type}"  # other devices round otherwise
+        self._folder = folder / f"prefix-{backbone.weights_id}-{precision}{self._size()}{where}" if folder else None
         self._files: dict[tuple[int, int], tuple[NDArray[np.float16], NDArray[np.uint8]]] = {}
         self._held: dict[Path, IO[bytes]] = {}
         self._shapes: dict[int, tuple[int, ...]] = {}
@@ -92,26 +95,31 @@ class PrefixCache:
             caches.make_room(self._root, len(todo) * sum(map(self.bytes_per_image, wanted)))
         forward = None
         with _marking(list(files.values())) as written:
-            for start in range(0, len(todo), frozen.BATCH):
-                chunk = todo[start : start + frozen.BATCH]
-                padded = np.resize(chunk, frozen.BATCH)
-                inputs = self._data.batch(padded, view)
+            size = frozen.pass_batch(self._device)
+            chunks = [todo[start : start + size] for start in range(0, len(todo), size)]
+            computed = 0
+
+            def padded(chunk: Rows) -> Tensor:
+                return self._data.batch(np.resize(chunk, size), view)
+
+            for chunk, inputs in _made(padded, chunks, self._device):
                 if forward is None:
                     forward = frozen.taps(self._backbone, wanted, self.precision, self._device, inputs)
                 for boundary, activations in zip(wanted, forward(inputs), strict=True):
-                    halves = activations[: len(chunk)].clamp(-LARGEST, LARGEST).cpu().numpy().astype(np.float16)
-                    files[boundary][0][chunk] = halves
+                    halves = activations[: len(chunk)].clamp(-LARGEST, LARGEST).half()
+                    files[boundary][0][chunk] = halves.cpu().numpy()
                 written(chunk)
+                computed += len(chunk)
                 if tick:
-                    tick(min(start + frozen.BATCH, len(todo)), len(todo))
+                    tick(computed, len(todo))
         return len(todo)
 
     def read(self, boundary: int, rows: Rows, view: int) -> Tensor:
-        """Activations float32 [len(rows), ...] on the CPU. Every row must have been filled."""
+        """Activations float32 [len(rows), ...] on the device. Every row must have been filled."""
         values, done = self._file(boundary, view)
         if not done[rows].all():
             raise KeyError(f"boundary {boundary}, view {view}: not all rows were filled")
-        tensor = torch.from_numpy(values[rows]).float()
+        tensor = torch.from_numpy(values[rows]).to(self._device).float()  # moved as halves: half the bytes
         return tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
 
     def close(self) -> None:
@@ -157,6 +165,23 @@ class PrefixCache:
                     self._held[marks] = caches.hold(marks)
                     self._files[key] = (_open(caches.values_of(marks), np.float16, shape), done)
         return self._files[key]
+
+
+def _made(
+    make: Callable[[Rows], Tensor], chunks: Sequence[Rows], device: torch.device
+) -> Iterator[tuple[Rows, Tensor]]:
+    """Each chunk of rows with its inputs. The next ones are made while an accelerator computes; on the CPU both would
+    want the same cores."""
+    if device.type == "cpu":
+        yield from ((chunk, make(chunk)) for chunk in chunks)
+        return
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(make, chunks[0])
+        for chunk, following in zip_longest(chunks, chunks[1:]):
+            inputs = coming.result()
+            if following is not None:
+                coming = thread.submit(make, following)
+            yield chunk, inputs
 
 
 @contextlib.contextmanager

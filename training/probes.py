@@ -29,8 +29,8 @@ FOLDS = 5
 PATH_STEPS = 30
 MOST_PROBED = 4000
 """Cross-validation looks at no more images than this: the interval is narrow enough by then."""
-COST_BATCH, SHORT_BATCH = 16, 8
-"""Images of the steps that are timed, and of those whose memory is weighed."""
+COST_BATCH, ACCELERATED_COST_BATCH, SHORT_BATCH = 16, 32, 8
+"""Images of the steps that are timed, on the CPU and on an accelerator, and of those whose memory is weighed."""
 
 Tell = Callable[[float, str, float | None], None]
 """(fraction done, what is being done, seconds left); may raise to stop."""
@@ -45,21 +45,21 @@ def profile(ref: DatasetRef, backbone_name: str, home: Path, tell: Tell) -> Data
     backbone = build(backbone_name, len(ref.classes), home=home).to(device)
     assert backbone.preprocessing is not None
     data = ImageData(
-        ref, cache, backbone.preprocessing,
+        ref, cache, backbone.preprocessing, device=device,
         progress=lambda done, total: tell(0.3 * done / total, f"Reading images, {done:,} of {total:,}", None),
     )
     tell(0.3, "Choosing the arithmetic for this machine", None)
     everything = np.arange(len(data.labels))
-    example = data.batch(np.resize(everything, frozen.BATCH), 0)
+    example = data.batch(np.resize(everything, frozen.pass_batch(device)), 0)
     precision = frozen.choose(backbone, device, example, home)
     prefix = PrefixCache(backbone, data, device, precision, cache)
-    forward_s = _feature_pass(prefix, backbone, everything, tell)
+    forward_s = _feature_pass(prefix, backbone, everything, frozen.pass_batch(device), tell)
     tell(0.85, "Measuring training speed at each boundary", None)
     costs = stage_costs(backbone, data, device, precision, forward_s, home)
     taken = None if process is None else _besides_steps(backbone, data, device, precision, process)
     tell(0.95, "Cross-validating a linear probe", None)
     fit_rows = np.concatenate([data.rows["train"], data.rows["val"]])
-    features = prefix.read(backbone.head_index, fit_rows, 0)
+    features = prefix.read(backbone.head_index, fit_rows, 0).cpu()
     ready_made = cross_validated_probe(features, data.labels[torch.from_numpy(fit_rows)], len(ref.classes))
     manifest = read_manifest(ref)
     counts = np.bincount(data.labels.numpy()[fit_rows], minlength=len(ref.classes))
@@ -84,8 +84,10 @@ def profile(ref: DatasetRef, backbone_name: str, home: Path, tell: Tell) -> Data
     )
 
 
-def _feature_pass(prefix: PrefixCache, backbone: Backbone, rows: Rows, tell: Tell) -> float | None:
-    """Fill the cache with what the first runs will read; seconds per image, None when most of it was there."""
+def _feature_pass(
+    prefix: PrefixCache, backbone: Backbone, rows: Rows, batch: int, tell: Tell
+) -> float | None:
+    """Fill the cache with what the first runs will read; seconds per image, None when little of it was missing."""
     boundaries = [b for b in (backbone.head_index - stages for stages in PROFILED_STAGES) if b > 0]
     room = prefix.room()
     boundaries = [b for b in boundaries if prefix.bytes_per_image(b) * len(rows) < room]
@@ -97,7 +99,7 @@ def _feature_pass(prefix: PrefixCache, backbone: Backbone, rows: Rows, tell: Tel
         tell(0.3 + 0.55 * done / total, f"Running the backbone, {done:,} of {total:,} images", left)
 
     done = prefix.fill(boundaries, rows, 0, tick)
-    return (time.perf_counter() - started) / done if done >= 4 * frozen.BATCH else None
+    return (time.perf_counter() - started) / done if done >= 4 * batch else None
 
 
 def stage_costs(
@@ -113,27 +115,27 @@ def stage_costs(
     precision: code of the arithmetic of frozen stages. forward_s: seconds per image of a frozen pass when it was just
     measured; else it is timed here. home: where the choice of arithmetic for training steps is kept.
     """
-    rows = np.resize(np.arange(len(data.labels)), frozen.BATCH)
-    inputs = data.batch(rows, 0)
+    rows = np.resize(np.arange(len(data.labels)), frozen.pass_batch(device))
+    inputs, few = data.batch(rows, 0), COST_BATCH if device.type == "cpu" else ACCELERATED_COST_BATCH
     head = backbone.head_index
     if forward_s is None:
         run = frozen.taps(backbone, [head], precision, device, inputs)
-        forward_s = _timed(lambda: run(inputs), device) / frozen.BATCH
-    shares = _forward_shares(backbone, inputs[:COST_BATCH].to(device), device)
+        forward_s = _timed(lambda: run(inputs), device) / len(rows)
+    shares = _forward_shares(backbone, inputs[:few].to(device), device)
     judging = Arithmetic.named(precision)
     costs = []
     for boundary in sorted({0, *range(max(0, head - 4), head + 1)}):
         with torch.no_grad():
             backbone.eval()
-            x = backbone.below(inputs[:COST_BATCH].to(device), boundary)
+            x = backbone.below(inputs[:few].to(device), boundary)
 
         def batch(count: int, view: object, boundary: int = boundary, x: Tensor = x) -> Tensor:
             # Live images are made anew every time they are seen; cached activations are only read.
             return data.batch(rows[:count], view).to(device) if boundary == 0 else x[:count].clone()
 
         training = likely_training(backbone, Phase(boundary, 1, 0.0), x, device, home)
-        labels = data.labels[torch.from_numpy(rows[:COST_BATCH])].to(device)
-        eval_s, eval_bytes = _judging_cost(backbone, boundary, judging, device, batch)
+        labels = data.labels[torch.from_numpy(rows[:few])].to(device)
+        eval_s, eval_bytes = _judging_cost(backbone, boundary, judging, device, batch, few)
         train_s, train_bytes = _training_cost(backbone, boundary, training, device, batch, labels)
         costs.append(StageCost(boundary, forward_s * shares[boundary], train_s, eval_s, train_bytes, eval_bytes))
     backbone.set_phase(Phase(head, 1, 0.0))
@@ -165,36 +167,36 @@ def _training_cost(
     parameters = [p for p in backbone.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=0.0, weight_decay=0.0)
 
-    def step(count: int = COST_BATCH) -> None:
+    def step(count: int = len(labels)) -> None:
         optimizer.zero_grad(set_to_none=True)
         with how.autocast(device):
             logits = backbone.above(how.layout(batch(count, "cost")), boundary)
         F.cross_entropy(logits.float(), labels[:count]).backward()
         optimizer.step()
 
-    return _timed(step, device) / COST_BATCH, _bytes_per_image(step)
+    return _timed(step, device) / len(labels), _bytes_per_image(step)
 
 
 def _judging_cost(
-    backbone: Backbone, boundary: int, how: Arithmetic, device: torch.device, batch: Batch
+    backbone: Backbone, boundary: int, how: Arithmetic, device: torch.device, batch: Batch, images: int
 ) -> tuple[float, int]:
     """(seconds, bytes) per image of judging above `boundary`. The seconds are without making the batch."""
     backbone.eval()
-    ready = how.layout(batch(COST_BATCH, 0))
+    ready = how.layout(batch(images, 0))
 
     @torch.no_grad()
     def judge(inputs: Tensor) -> None:
         with how.autocast(device):
             backbone.above(inputs, boundary)
 
-    seconds = _timed(lambda: judge(ready), device) / COST_BATCH
+    seconds = _timed(lambda: judge(ready), device) / images
     return seconds, _bytes_per_image(lambda count: judge(how.layout(batch(count, 0))))
 
 
 def _besides_steps(
     backbone: Backbone, data: ImageData, device: torch.device, precision: str, process: int
 ) -> MemoryFacts:
-    rows = np.resize(np.arange(len(data.labels)), frozen.BATCH)
+    rows = np.resize(np.arange(len(data.labels)), frozen.pass_batch(device))
 
     def one_pass() -> None:
         batch = data.batch(rows, "cost")

@@ -14,6 +14,7 @@ import numpy as np
 
 from training.descent import Descent, NotFinite
 from training.devices import derive_seed
+from training.inputs import equal_batches
 from training.progress import Position
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def run(fit: Fit, descent: Descent, steps: int) -> RangeTest:
     before = {name: tensor.clone() for name, tensor in backbone.named_trained(phase.boundary)}
     used = phase.lr_stage or phase.lr_head
     order = np.random.default_rng(derive_seed("range", fit.seed)).permutation(fit.data.rows["train"])
-    batches = np.array_split(order, max(1, math.ceil(len(order) / fit.strategy.batch_size)))
+    batches = equal_batches(order, max(1, math.ceil(len(order) / fit.strategy.batch_size)))
     lrs: list[float] = []
     losses: list[float] = []
     smooth, diverged_at = None, None

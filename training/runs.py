@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from advisor import catalog
@@ -54,7 +55,9 @@ def train(job: Job, context: StoreContext, store: Store, home: Path) -> tuple[di
         image_px=config.strategy.image_px, device=device,
     )  # fmt: skip
     runtime = Runtime(folder / "runtime.json")
-    example = data.batch(np.resize(data.rows["train"], frozen.BATCH), 0)
+    # Sums in another number of threads round otherwise: a run resumed on a machine with other cores keeps its number.
+    torch.set_num_threads(int(runtime.keep("threads", lambda: str(torch.get_num_threads()))))
+    example = data.batch(np.resize(data.rows["train"], frozen.pass_batch(device)), 0)
     precision = runtime.keep("frozen", lambda: frozen.choose(backbone, device, example, home))
     prefix = PrefixCache(backbone, data, device, precision, cache)
 

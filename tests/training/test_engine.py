@@ -114,14 +114,7 @@ def test_the_validation_rows_alone_choose_the_best() -> None:
     clean = weights(fit(STRATEGIES["scratch"], Recorder())[2])
     data = task()
     data.labels[240:] = 0
-    from training.engine import Fit
-    from training.prefix import PrefixCache
-
-    backbone = build("mlp", 5, inputs=10, seed=1)
-    device = torch.device("cpu")
-    prefix = PrefixCache(backbone, data, device, "fp32", None)
-    Fit(STRATEGIES["scratch"], backbone, data, Recorder(), seed=3, device=device, prefix=prefix).run()
-    assert equal(clean, weights(backbone))
+    assert equal(clean, weights(fit(STRATEGIES["scratch"], Recorder(), data=data)[2]))
 
 
 def test_contradictions_are_refused_where_they_are_made() -> None:

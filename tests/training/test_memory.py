@@ -15,7 +15,7 @@ from torch import nn
 from advisor import catalog
 from advisor.costs import Sizes
 from advisor.ingest import import_path
-from advisor.memory import EVAL_BATCH, PASS_BATCH, forecast_bytes
+from advisor.memory import ACCELERATED_PASS_BATCH, EVAL_BATCH, PASS_BATCH, forecast_bytes
 from advisor.options import Options
 from advisor.plans import RunConfig, to_json
 from advisor.strategies import plan
@@ -115,7 +115,9 @@ def test_a_container_has_less_than_its_machine(monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_the_forecast_judges_in_the_engines_batches() -> None:
-    assert (EVAL_BATCH, PASS_BATCH) == (inputs.EVAL_BATCH, frozen.BATCH)
+    assert (EVAL_BATCH, PASS_BATCH, ACCELERATED_PASS_BATCH) == (
+        inputs.EVAL_BATCH, frozen.BATCH, frozen.ACCELERATED_BATCH,
+    )  # fmt: skip
 
 
 @pytest.mark.skipif(memory.process_bytes() is None, reason="this system does not tell what a process takes")

@@ -277,3 +277,12 @@ def test_a_prototype_run_takes_one_pass(monkeypatch: pytest.MonkeyPatch) -> None
     assert len(context.rows) == 1 and fitted.epochs == 1
     assert fitted.best.val_accuracy > 0.5 and math.isfinite(fitted.best.val_loss)
     assert context.rows[0]["boundary"] == HEAD
+
+
+def test_the_batches_of_an_epoch_have_one_size_and_all_images_get_their_turn() -> None:
+    from training.inputs import equal_batches
+
+    order = np.random.default_rng(0).permutation(35)
+    batches = equal_batches(order, 3)
+    assert [len(batch) for batch in batches] == [11, 11, 11]
+    assert len(set(np.concatenate(batches))) == 33  # the others come first in another epoch's order

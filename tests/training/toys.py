@@ -76,9 +76,15 @@ def task(noise: float = 2.0) -> VectorData:
 
 
 def fit(
-    strategy: Strategy, context: Recorder, *, seed: int = 3, resume: dict[str, Any] | None = None, **options: Any
+    strategy: Strategy,
+    context: Recorder,
+    *,
+    seed: int = 3,
+    resume: dict[str, Any] | None = None,
+    data: VectorData | None = None,
+    **options: Any,
 ) -> tuple[Fit, Fitted, Backbone]:
-    data, device = task(), torch.device("cpu")
+    data, device = data or task(), torch.device("cpu")
     backbone = build("mlp", 5, inputs=10, seed=1)
     prefix = PrefixCache(backbone, data, device, "fp32", None)
     threads = torch.get_num_threads()

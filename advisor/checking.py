@@ -20,8 +20,9 @@ from pathlib import Path
 from advisor.datasets import IMAGES, Row, commit, content_id, need_space
 from advisor.decoding import Decoded, decode, load_decoders
 from advisor.errors import DataError, TooFewImages
-from advisor.layout import EXPECTED, Layout, Placed, find_layout
+from advisor.layout import EXPECTED, Layout, Placed
 from advisor.names import IMAGE_SUFFIXES, is_archive_name, printable
+from advisor.tables import lay_out
 from advisor.types import SPLITS, DatasetRef
 
 Progress = Callable[[int, int], None]
@@ -43,6 +44,8 @@ class Found:
     images: dict[str, Path] = field(default_factory=dict)
     folders: list[str] = field(default_factory=list)
     set_aside: list[tuple[str, str]] = field(default_factory=list)
+    tables: dict[str, Path] = field(default_factory=dict)
+    """Files that may hold labels (`tables`), likewise."""
     size: int = 0
     """Bytes of all images."""
 
@@ -56,14 +59,27 @@ class Found:
 
 
 def finish(
-    found: Found, stage: Path, name: str, source: str, progress: Progress | None, *, keep_source: bool = False
+    found: Found,
+    stage: Path,
+    name: str,
+    source: str,
+    progress: Progress | None,
+    *,
+    keep_source: bool = False,
+    table: str | None = None,
 ) -> DatasetRef:
-    """Lay out, take over and decode the images, then commit. `keep_source`: copy the files, not move them."""
+    """Lay out, take over and decode the images, then commit.
+
+    keep_source: copy the files, not move them. table: the one of `found` that holds the labels; else folders do, or
+    tables that list nearly all images.
+    """
     source = printable(source)
     _check_images(found, source)
+    layout, used = lay_out(list(found.images), found.folders, found.tables, table)
+    for path in found.tables.keys() - used:
+        found.leave_out(path)
     if keep_source:
-        need_space(stage, found.size)
-    layout = find_layout(list(found.images), found.folders)
+        need_space(stage, sum(found.images[one.given].stat().st_size for one in layout.placed))
     rows, unusable = _take_over(found, layout, stage / IMAGES, progress, keep_source)
     _check_counts(layout, rows, Counter(one.label for one in layout.placed))
     for done in ("unpacked", "upload"):

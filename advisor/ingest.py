@@ -34,6 +34,7 @@ from advisor.names import (
     printable,
     safe_relative,
 )
+from advisor.tables import is_table_name
 from advisor.types import DatasetRef
 
 __all__ = ["import_made", "import_path", "import_uploads", "list_datasets", "load_dataset", "read_manifest"]
@@ -42,7 +43,8 @@ __all__ = ["import_made", "import_path", "import_uploads", "list_datasets", "loa
 def import_path(
     path: str | os.PathLike[str], home: Path, *, name: str | None = None, progress: Progress | None = None
 ) -> DatasetRef:
-    """Import a folder, .zip or .tar(.gz, .bz2, .xz). The same images given again return the first import.
+    """Import a folder, .zip, .tar(.gz, .bz2, .xz), or a table of labels (.csv, .tsv, .parquet) beside its images. The
+    same images given again return the first import.
 
     `name` is shown to people (default: the folder's or archive's name). Raises DataError, UnsafeArchive or
     TooFewImages; then, as when the process is killed, the home holds what it held before.
@@ -61,6 +63,10 @@ def import_path(
         with staging(home) as stage:
             found = _walk(source)
             return finish(found, stage, name or source.name, str(source), progress, keep_source=True)
+    if is_file and is_table_name(source.name):
+        with staging(home) as stage:
+            found, title = _walk(source.parent), name or source.parent.name
+            return finish(found, stage, title, str(source), progress, keep_source=True, table=source.name)
     if is_file:
         with staging(home) as stage:
             return _from_archive(source, home, stage, name, progress)
@@ -92,13 +98,18 @@ def import_uploads(
             if not safe or is_litter(safe):
                 continue
             clashes.add(safe, folder=False)
-            if is_image_name(safe):
+            if is_image_name(safe) or is_table_name(safe):
                 wanted.append((safe, file))
             else:
                 found.leave_out(safe)
         for safe, file in wanted:
-            found.images[safe] = stage / "unpacked" / safe
-            found.size += _write(file, found.images[safe])
+            target = stage / "unpacked" / safe
+            size = _write(file, target)
+            if is_table_name(safe):
+                found.tables[safe] = target
+            else:
+                found.images[safe] = target
+                found.size += size
         tops = sorted({path.split("/")[0] for path in found.images})
         return finish(found, stage, name or (tops[0] if len(tops) == 1 else ""), "browser upload", progress)
 
@@ -122,8 +133,9 @@ def _from_archive(
         return known
     into = stage / "unpacked"
     tick = (lambda total: progress(0, total)) if progress else None
-    out = unpack(archive, into, wanted=is_image_name, tick=tick)
-    found = Found({path: into / path for path in out.written}, out.folders, size=out.size)
+    out = unpack(archive, into, wanted=lambda name: is_image_name(name) or is_table_name(name), tick=tick)
+    found = Found({path: into / path for path in out.written if is_image_name(path)}, out.folders, size=out.size)
+    found.tables = {path: into / path for path in out.written if is_table_name(path)}
     for path in out.others:
         found.leave_out(path)
     for path, reason in out.damaged:
@@ -175,6 +187,8 @@ def _take_in(entry: os.DirEntry[str], path: str, found: Found) -> bool:
     elif is_image_name(entry.name):
         found.size += entry.stat().st_size
         found.images[path] = Path(entry.path)
+    elif is_table_name(entry.name):
+        found.tables[path] = Path(entry.path)
     else:
         found.leave_out(path)
     return False

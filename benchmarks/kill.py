@@ -51,7 +51,7 @@ RESULT = ("weights_sha256", "test_accuracy", "test_correct", "val_accuracy", "va
 ROW = ("phase", "boundary", "epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy")
 UNDISTURBED = -1
 """The point number of the run that nobody kills."""
-DRAWS, HANGS_S = 5, 300.0
+DRAWS, HANGS_S = 12, 300.0
 POLL_S = 0.02
 DOING = {
     "Starting": "start", "Reading": "reading images", "Computing": "filling caches", "Solving": "solving the head",
@@ -139,12 +139,13 @@ def disturbed(
 ) -> dict[str, Any]:
     """One point: kill, resume (half of the points: kill again, resume), compare with `whole`."""
     kills: list[dict[str, Any]] = []
-    for _ in range(DRAWS):  # a run may end before its moment has come; then another moment is drawn
+    for draw in range(DRAWS):  # a run may end before its moment has come; then another moment is drawn
+        if draw:
+            end(bench, job)
         job, kill, _ = attempt(bench, submit(bench, kind), moments.uniform(whole["began"], whole["seconds"]))
         if kill:
             kills.append(kill)
             break
-        end(bench, job)
     if kills and moments.random() < 0.5:
         job, kill, _ = attempt(bench, resumed(bench, job), moments.uniform(0, whole["seconds"]))
         kills += [kill] if kill else []

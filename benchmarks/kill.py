@@ -139,13 +139,15 @@ def disturbed(
 ) -> dict[str, Any]:
     """One point: kill, resume (half of the points: kill again, resume), compare with `whole`."""
     kills: list[dict[str, Any]] = []
-    for draw in range(DRAWS):  # a run may end before its moment has come; then another moment is drawn
-        if draw:
-            end(bench, job)
+    ended: Job | None = None
+    for _ in range(DRAWS):  # a run may end before its moment has come; then another moment is drawn
+        if ended:
+            end(bench, ended)
         job, kill, _ = attempt(bench, submit(bench, kind), moments.uniform(whole["began"], whole["seconds"]))
         if kill:
             kills.append(kill)
             break
+        ended = job
     if kills and moments.random() < 0.5:
         job, kill, _ = attempt(bench, resumed(bench, job), moments.uniform(0, whole["seconds"]))
         kills += [kill] if kill else []

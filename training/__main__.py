@@ -52,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
     def on_data(name: str, text: str) -> argparse.ArgumentParser:
         made = verb(name, text)
         made.add_argument(
-            "path", metavar="PATH", help="a folder, an archive, 'sample:digits' or a dataset's id"
+            "path", metavar="PATH", help="a folder, an archive, a table of labels, 'sample:digits' or a dataset's id"
         )
         made.add_argument("--backbone", default=DEFAULT_BACKBONE, metavar="NAME")
         return made

@@ -21,6 +21,7 @@ from ui.parts_samples import sample_picture
 from ui.words import duration
 
 ARCHIVES = ["zip", "tar", "tgz", "gz", "bz2", "xz"]
+PATH_FIELD = "Folder, archive or table of labels on this computer"
 MANY_FILES = 300
 FEW = 5
 LAYOUT = """flowers.zip
@@ -32,7 +33,13 @@ or, with a test set of your own:
 
 flowers.zip
 ├── train/    daisy/ …  rose/ …  tulip/ …
-└── test/     daisy/ …  rose/ …  tulip/ …"""
+└── test/     daisy/ …  rose/ …  tulip/ …
+
+or, with the labels in a table (CSV, TSV or Parquet):
+
+flowers.zip
+├── labels.csv    path,label  or  path,label,split
+└── images/   1.jpg  2.jpg  …"""
 
 Progress = Callable[[int, int], None]
 Import = Callable[[Progress], DatasetRef]
@@ -127,20 +134,20 @@ def _folder_upload() -> Import | None:
 
 def _folder_path() -> Import | None:
     if not state.on_loopback():
-        st.text_input("Folder or archive on this computer", disabled=True, placeholder="/home/me/flowers")
+        st.text_input(PATH_FIELD, disabled=True, placeholder="/home/me/flowers")
         st.caption(
             "Switched off: this server can be reached from other computers, and a path would let them read its "
             "disk. Start Thaw on 127.0.0.1 to use it, or drop a zip."
         )
         return None
     with st.form("folder_path", border=False, enter_to_submit=True):
-        path = st.text_input("Folder or archive on this computer", placeholder="/home/me/flowers")
+        path = st.text_input(PATH_FIELD, placeholder="/home/me/flowers")
         asked = st.form_submit_button("Import this path")
     if not asked:
         return None
     given = path.strip().strip("'\"")
     if not given:
-        st.caption("Type the path of a folder, a zip or a tar first.")
+        st.caption("Type the path of a folder, a zip, a tar or a table first.")
         return None
     place = Path(given).expanduser()
     return lambda progress: import_path(place, state.home(), progress=progress)

@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from advisor.datasets import read_manifest
+from advisor import looks
+from advisor.datasets import read_manifest, read_thumbnails
+from advisor.decoding import TRAITS
 from advisor.types import DatasetRef
 
 if TYPE_CHECKING:
@@ -30,6 +32,10 @@ TINY_PX = 32
 """Shorter side. Enlarged to a backbone's 224 px, less shows almost nothing it knows from its pre-training."""
 MIXED_SIZES = 4.0
 """Largest / smallest longer side among the middle 90 % of the images."""
+FEW_ALIKE = 0.01
+"""Share of the images below which near-duplicates of one label change nothing that can be measured."""
+GIVEN_AWAY = 0.6
+"""Difference between two classes in the share of files of some kind from which the kind gives the class away."""
 MAX_PATHS = 100
 """Paths listed with one finding; the numbers in its text count all."""
 
@@ -38,7 +44,7 @@ MAX_PATHS = 100
 class Finding:
     kind: str
     """'imbalance', 'tiny_class', 'untaught_class', 'missing_in_split', 'set_aside', 'duplicate',
-    'two_labels', 'leak', 'tiny_image', 'mixed_sizes' or 'clean'."""
+    'two_labels', 'leak', 'near_duplicate', 'given_away', 'tiny_image', 'mixed_sizes', 'handled' or 'clean'."""
     severity: Severity
     title: str
     """A few words with the number: '12 images are there twice or more'."""
@@ -52,7 +58,7 @@ class Finding:
 @dataclass(frozen=True)
 class AuditReport:
     findings: tuple[Finding, ...]
-    """Bad ones first; exactly one 'good' one when there are no others."""
+    """Bad ones first, good ones last; one of kind 'clean' when there are no others."""
 
     @property
     def worst(self) -> Severity:
@@ -125,6 +131,81 @@ def _duplicates(ref: DatasetRef, manifest: pd.DataFrame) -> Iterator[Finding]:
             "Nothing has to be done. Remove the copies if each picture should count once.",
             _paths(manifest.loc[again, "path"]),
         )
+
+
+def _near_duplicates(ref: DatasetRef, manifest: pd.DataFrame) -> Iterator[Finding]:
+    """Pictures that look the same but are not the same file; copies byte for byte are told by the checks above."""
+    thumbnails = read_thumbnails(ref)
+    if thumbnails is None:
+        return
+    large = manifest[["width", "height"]].min(axis=1) >= TINY_PX  # the tiny ones all look alike
+    different = manifest[large].drop_duplicates("digest")
+    pairs = looks.alike(thumbnails[different.index])
+    if not pairs:
+        return
+    sides, labels, paths = (different[name].tolist() for name in ("split", "label", "path"))
+    leaks = [(a, b) for a, b in pairs if sides[a] != sides[b] and "test" in (sides[a], sides[b])]
+    torn = [(a, b) for a, b in pairs if labels[a] != labels[b]]
+    files = sorted({one for pair in pairs for one in pair})
+    told = [
+        f"{_images(len(files))} {_are(len(files))} nearly the same as another: resized, saved again, or a moment apart."
+    ]
+    if leaks:
+        told.append(f"{_pairs(len(leaks))} of them lie on both sides of the test split, which flatters the test.")
+    if not ref.counts.get("test"):
+        told.append("A split at random may put the two of a pair on different sides, which flatters the test.")
+    if torn:
+        told.append(f"{_pairs(len(torn))} carry two different labels, of which one is likely wrong.")
+    first = [one for pair in [*leaks, *torn, *pairs] for one in pair]
+    few = len(files) < FEW_ALIKE * len(manifest) and not torn
+    yield Finding(
+        "near_duplicate",
+        "bad" if leaks else "good" if few else "caution",
+        f"{_images(len(files))} look alike",
+        " ".join(told),
+        "They are too few to matter."
+        if few and not leaks
+        else "Look at the pairs, listed one after the other; keep one of each where they show the same thing.",
+        _paths([paths[one] for one in first]),
+    )
+
+
+def _handled(ref: DatasetRef, manifest: pd.DataFrame) -> Iterator[Finding]:
+    """Unusual files that were read all the same."""
+    counts = Counter(trait for traits in manifest["traits"] for trait in traits.split())
+    shown = {trait: counts[trait] for trait in TRAITS if counts[trait] and trait != "grey"}
+    if counts["grey"] and counts["grey"] < len(manifest):
+        shown["grey"] = counts["grey"]
+    if shown:
+        told = "; ".join(f"{_images(number)} {_are(number)} {TRAITS[trait]}" for trait, number in shown.items())
+        rows = manifest[[bool(set(traits.split()) & shown.keys()) for traits in manifest["traits"]]]
+        yield Finding(
+            "handled",
+            "good",
+            f"{_images(len(rows))} read with a difference",
+            f"{told[0].upper()}{told[1:]}.",
+            "Nothing has to be done.",
+            _paths(rows["path"]),
+        )
+
+
+def _given_away(ref: DatasetRef, manifest: pd.DataFrame) -> Iterator[Finding]:
+    """A trait of the files that goes with one class: a model may learn that instead of the pictures."""
+    for trait in ("grey", "clear", "cmyk", "rotated", "misnamed"):
+        has = manifest["traits"].map(lambda traits, trait=trait: trait in traits.split())
+        shares = has.groupby(manifest["label"]).mean()
+        if has.sum() >= FEW_PER_CLASS and shares.max() - shares.min() >= GIVEN_AWAY:
+            most, least = int(shares.idxmax()), int(shares.idxmin())
+            yield Finding(
+                "given_away",
+                "caution",
+                f"Files of '{ref.classes[most]}' differ in kind",
+                f"{shares.max():.0%} of '{ref.classes[most]}' are {TRAITS[trait]}, but {shares.min():.0%} of "
+                f"'{ref.classes[least]}'. A model can learn that instead of what the pictures show, and will then fail "
+                "on new ones.",
+                "Bring all images into the same form, or find images of each class in every form.",
+                _paths(manifest.loc[has & (manifest["label"] == most), "path"]),
+            )
 
 
 def _class_sizes(ref: DatasetRef, manifest: pd.DataFrame) -> Iterator[Finding]:
@@ -228,13 +309,20 @@ _CHECKS: Sequence[Callable[[DatasetRef, pd.DataFrame], Iterator[Finding]]] = (
     _class_sizes,
     _missing,
     _duplicates,
+    _near_duplicates,
+    _given_away,
     _set_aside,
     _sizes,
+    _handled,
 )
 
 
 def _images(count: int) -> str:
     return "1 image" if count == 1 else f"{count:,} images"
+
+
+def _pairs(count: int) -> str:
+    return "1 pair" if count == 1 else f"{count:,} pairs"
 
 
 def _classes(count: int) -> str:

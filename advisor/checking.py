@@ -80,7 +80,7 @@ def finish(
         found.leave_out(path)
     if keep_source:
         need_space(stage, sum(found.images[one.given].stat().st_size for one in layout.placed))
-    rows, unusable = _take_over(found, layout, stage / IMAGES, progress, keep_source)
+    rows, thumbnails, unusable = _take_over(found, layout, stage / IMAGES, progress, keep_source)
     _check_counts(layout, rows, Counter(one.label for one in layout.placed))
     for done in ("unpacked", "upload"):
         shutil.rmtree(stage / done, ignore_errors=True)
@@ -97,7 +97,7 @@ def finish(
         set_aside=tuple(set_aside[:MAX_LISTED]),
         notes=(*layout.notes, *_notes(set_aside)),
     )
-    return commit(stage, ref, rows)
+    return commit(stage, ref, rows, thumbnails)
 
 
 def _check_images(found: Found, source: str) -> None:
@@ -114,19 +114,22 @@ def _check_images(found: Found, source: str) -> None:
 
 def _take_over(
     found: Found, layout: Layout, images: Path, progress: Progress | None, keep_source: bool
-) -> tuple[list[Row], list[tuple[str, str]]]:
-    """Bring all files to their place under `images` and decode them: (sorted rows, unusable files)."""
+) -> tuple[list[Row], list[bytes], list[tuple[str, str]]]:
+    """Bring all files to their place under `images` and decode them: (sorted rows, thumbnails, unusable files)."""
     for folder in sorted({one.path.rpartition("/")[0] for one in layout.placed}):
         (images / folder).mkdir(parents=True, exist_ok=True)
-    rows, unusable = [], []
+    rows: list[tuple[Row, bytes]] = []
+    unusable: list[tuple[str, str]] = []
     judge = partial(_judge, found.images, images, keep_source)
     large = found.size > LARGE_FILE * len(found.images)
     for one, result in _judge_all(judge, layout.placed, progress, large):
         if isinstance(result, Decoded):
-            rows.append(Row(one.path, one.label, one.split, result.digest, result.width, result.height))
+            seen = (result.digest, result.width, result.height, " ".join(result.traits))
+            rows.append((Row(one.path, one.label, one.split, *seen), result.thumbnail))
         else:
             unusable.append((one.given, result))
-    return sorted(rows), unusable
+    rows.sort()
+    return [row for row, _ in rows], [thumbnail for _, thumbnail in rows], unusable
 
 
 def _notes(set_aside: Sequence[tuple[str, str]]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Datasets on disk: `home/datasets/<id>/` with `images/`, `manifest.csv` and `dataset.json`.
+"""Datasets on disk: `home/datasets/<id>/` with `images/`, `manifest.csv`, `thumbnails.npy` and `dataset.json`.
 
 A dataset is built in a staging folder and appears under its id by one rename: it is whole or it is not there.
 Reading needs no decoding of images and no heavy import until a manifest is asked for.
@@ -23,14 +23,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from advisor.errors import DataError, NotFound
+from advisor.looks import SIDE
 from advisor.plans import to_json
 from advisor.types import DatasetRef
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
 MANIFEST = "manifest.csv"
 RECORD = "dataset.json"
+THUMBNAILS = "thumbnails.npy"
 IMAGES = "images"
 
 RULES = 2
@@ -50,6 +53,8 @@ class Row(NamedTuple):
     digest: str
     width: int
     height: int
+    traits: str = ""
+    """Names of `decoding.TRAITS`, with blanks between."""
 
 
 def content_id(rows: Iterable[Row], classes: Sequence[str]) -> str:
@@ -84,17 +89,29 @@ def list_datasets(home: Path) -> list[DatasetRef]:
 
 
 def read_manifest(ref: DatasetRef) -> pd.DataFrame:
-    """One row an image: path, label, split, digest, width, height. Raises NotFound when the file is gone."""
+    """One row an image, the columns of `Row`. Raises NotFound when the file is gone."""
     import pandas as pd
 
-    text = {"path": str, "split": str, "digest": str}
+    text = {"path": str, "split": str, "digest": str, "traits": str}
     numbers = {"label": "int64", "width": "int64", "height": "int64"}
     try:
-        return pd.read_csv(
+        manifest = pd.read_csv(
             Path(ref.root) / MANIFEST, dtype=text | numbers, keep_default_na=False, encoding="utf-8"
         )
+        return manifest if "traits" in manifest else manifest.assign(traits="")  # imported by an older version
     except (OSError, ValueError) as error:
         raise NotFound(f"The list of images of '{ref.name}' is missing. Import its images again.") from error
+
+
+def read_thumbnails(ref: DatasetRef) -> NDArray[Any] | None:
+    """uint8 [images, side, side], in the manifest's order (`looks`); None for what an older version imported."""
+    import numpy as np
+
+    try:
+        found: NDArray[Any] = np.load(Path(ref.root) / THUMBNAILS, allow_pickle=False)
+    except (OSError, ValueError):
+        return None
+    return found if len(found) == ref.images else None
 
 
 @contextmanager
@@ -117,11 +134,14 @@ def staging(home: Path) -> Iterator[Path]:
             _mine.discard(folder.name)
 
 
-def commit(stage: Path, ref: DatasetRef, rows: Sequence[Row]) -> DatasetRef:
-    """Write the manifest and the record into `stage`, flush all of it, and give it its final name.
+def commit(stage: Path, ref: DatasetRef, rows: Sequence[Row], thumbnails: Sequence[bytes]) -> DatasetRef:
+    """Write the manifest, the record and the thumbnails (in the rows' order) into `stage`, flush all of it, and give it
+    its final name.
 
     When the dataset is there already (and whole), that one is returned and `stage` is left to be removed.
     """
+    import numpy as np
+
     root = Path(ref.root)
     if existing := _whole(root, rows):
         return existing  # before flushing: files that reached the disk are much slower to remove
@@ -130,6 +150,7 @@ def commit(stage: Path, ref: DatasetRef, rows: Sequence[Row]) -> DatasetRef:
         writer.writerow(Row._fields)
         writer.writerows(rows)
     (stage / RECORD).write_text(json.dumps(to_json(ref), ensure_ascii=False, indent=1), encoding="utf-8")
+    np.save(stage / THUMBNAILS, np.frombuffer(b"".join(thumbnails), np.uint8).reshape(len(rows), SIDE, SIDE))
     _flush(stage)
     for _ in range(3):
         try:

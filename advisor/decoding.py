@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from advisor import looks
+
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "MPO")
 """Pillow's names of the formats that are opened, whatever the file is called. (MPO: JPEGs of some phones.)"""
 MAX_PIXELS = 89_478_485
@@ -21,6 +23,20 @@ _PLAIN_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "I", 
 _EXIF_ORIENTATION = 0x0112
 
 
+TRAITS: dict[str, str] = {
+    "rotated": "turned upright as its EXIF data says",
+    "grey": "grey, without colours",
+    "cmyk": "in printing colours (CMYK), converted",
+    "deep": "16-bit, reduced to 8",
+    "clear": "partly transparent, laid over white",
+    "animated": "animated, its first picture taken",
+    "misnamed": "of another format than its ending says",
+}
+"""What can be unusual about a file -> the words for it, after 'n images are'."""
+_ENDINGS = {"JPEG": ("jpg", "jpeg"), "MPO": ("jpg", "jpeg"), "PNG": ("png",), "BMP": ("bmp",), "GIF": ("gif",),
+            "WEBP": ("webp",), "TIFF": ("tif", "tiff")}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Decoded:
     digest: str
@@ -28,6 +44,10 @@ class Decoded:
     width: int
     height: int
     """Pixels as a person sees it: after EXIF rotation."""
+    thumbnail: bytes = b""
+    """The picture in small (`looks.thumbnail`)."""
+    traits: tuple[str, ...] = ()
+    """What is unusual about the file, keys of `TRAITS`."""
 
 
 def load_decoders() -> None:
@@ -61,10 +81,16 @@ def decode(path: Path) -> Decoded | str:
             return "empty file (0 bytes)"
         file.seek(0)
         seen = _look(file)
-    return seen if isinstance(seen, str) else Decoded(digest, *seen)
+    if isinstance(seen, str):
+        return seen
+    thumbnail, width, height, format_name, traits = seen
+    if path.suffix.lower().lstrip(".") not in _ENDINGS.get(format_name, ()):
+        traits = (*traits, "misnamed")
+    return Decoded(digest, width, height, thumbnail, traits)
 
 
-def _look(file: BinaryIO) -> tuple[int, int] | str:
+def _look(file: BinaryIO) -> tuple[bytes, int, int, str, tuple[str, ...]] | str:
+    """(thumbnail, width, height, format, traits), or why the file cannot be used."""
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -72,16 +98,21 @@ def _look(file: BinaryIO) -> tuple[int, int] | str:
             width, height = image.size
             if width * height > MAX_PIXELS:
                 return _too_large(f"{width:,} x {height:,} pixels")
+            traits = _traits(image)
             if image.format in ("JPEG", "MPO"):
-                # The decoder still walks through the whole file, but builds the picture at 1/8 of its size.
-                image.draft("L", (1, 1))
+                # The decoder still walks through the whole file, but builds the picture as small as it will do.
+                image.draft("L", looks.ENOUGH_PX)
                 image.load()
             else:
                 image.load()
                 width, height = image.size  # TIFF is rotated while loading
                 if image.mode not in _PLAIN_MODES:
                     image.convert("RGB")
-            return (height, width) if _orientation(image) >= 5 else (width, height)
+            if (turned := _orientation(image)) > 1:
+                traits = (*traits, "rotated")
+            if turned >= 5:
+                width, height = height, width
+            return looks.thumbnail(image, turned), width, height, str(image.format), traits
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return _too_large("too many pixels")
     except UnidentifiedImageError:
@@ -91,6 +122,18 @@ def _look(file: BinaryIO) -> tuple[int, int] | str:
     except Exception as error:  # a broken file makes the readers raise nearly anything
         text = str(error).strip() or type(error).__name__
         return f"cut off: {text}" if "truncated" in text.lower() else f"damaged: {text}"
+
+
+def _traits(image: Any) -> tuple[str, ...]:
+    """What the opened, not yet decoded image says of itself."""
+    found = {
+        "grey": image.mode in ("1", "L", "LA", "I;16", "I;16B", "I"),
+        "cmyk": image.mode == "CMYK",
+        "deep": image.mode.startswith("I"),
+        "clear": image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info,
+        "animated": image.format in ("GIF", "WEBP", "PNG") and bool(getattr(image, "is_animated", False)),
+    }
+    return tuple(name for name, there in found.items() if there)
 
 
 def _too_large(what: str) -> str:

@@ -24,7 +24,8 @@ class DatasetRef:
 
     The list of images is `manifest.csv` beside `dataset.json`: columns `path` (relative to `images/`),
     `label` (class index), `split` ('train' | 'val' | 'test' | '' when the source had no splits),
-    `digest` (sha256 of the file, 32 hex), `width`, `height` (pixels, after EXIF rotation).
+    `digest` (sha256 of the file, 32 hex), `width`, `height` (pixels, after EXIF rotation), and
+    `traits` (what is unusual about the file, names of `decoding.TRAITS` with blanks between).
     """
 
     id: str

@@ -109,3 +109,50 @@ def test_set_aside_tiny_and_mixed_sizes(check, image_folder, tmp_path):
     assert (tiny.title, len(tiny.paths)) == ("3 images smaller than 32 px", 3)
     assert only(report, "mixed_sizes").title == "Image sizes range from 32 to 300 px"
     assert all(finding.remedy and finding.detail.endswith(".") for finding in report.findings)
+
+
+def blobs(seed: int) -> Image.Image:
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    small = Image.fromarray(rng.integers(0, 255, (7, 9, 3), dtype=np.uint8))
+    return small.resize((120, 90), Image.Resampling.BICUBIC)
+
+
+def scenes(folder, split="", per_class=12, offset=0) -> None:
+    for label, name in enumerate(("ants", "bees")):
+        (folder / split / name).mkdir(parents=True, exist_ok=True)
+        for number in range(per_class):
+            blobs(offset + 100 * label + number).save(folder / split / name / f"{number}.png")
+
+
+def test_near_duplicates_are_told_and_a_leak_is_bad(check, tmp_path):
+    scenes(tmp_path / "p", "train")
+    scenes(tmp_path / "p", "test", offset=1000)
+    blobs(3).save(tmp_path / "p/test/ants/again.jpg", quality=70)  # a training image, saved again
+    blobs(4).resize((240, 180)).save(tmp_path / "p/train/bees/again.png")  # with the other label
+    finding = only(check(), "near_duplicate")
+    assert (finding.severity, finding.title) == ("bad", "4 images look alike")
+    assert "1 pair of them lie on both sides of the test split" in finding.detail
+    assert "1 pair carry two different labels" in finding.detail
+    assert set(finding.paths[:2]) == {"train/ants/3.png", "test/ants/again.jpg"}
+
+
+def test_unusual_files_are_told_as_read(check, tmp_path):
+    scenes(tmp_path / "p")
+    blobs(500).convert("CMYK").save(tmp_path / "p/ants/print.jpg")
+    blobs(501).convert("RGBA").save(tmp_path / "p/bees/clear.png")
+    finding = only(check(), "handled")
+    assert finding.severity == "good" and finding.title == "2 images read with a difference"
+    assert "1 image is in printing colours (CMYK), converted" in finding.detail
+    assert "partly transparent, laid over white" in finding.detail
+
+
+def test_a_kind_of_file_that_gives_the_class_away(check, tmp_path):
+    scenes(tmp_path / "p")
+    for number in range(12):
+        path = tmp_path / "p/bees" / f"{number}.png"
+        Image.open(path).convert("L").save(path)
+    finding = only(check(), "given_away")
+    assert finding.title == "Files of 'bees' differ in kind"
+    assert finding.detail.startswith("100% of 'bees' are grey, without colours, but 0% of 'ants'.")

@@ -1,0 +1,142 @@
+"""What is seen of a picture while it is decoded: how it looks in small, and what is unusual about its file."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from advisor import looks
+from advisor.decoding import Decoded, decode, load_decoders
+
+load_decoders()
+
+
+def scene(seed: int, size: tuple[int, int] = (120, 90)) -> Image.Image:
+    """A soft picture of random blobs."""
+    rng = np.random.default_rng(seed)
+    small = Image.fromarray(rng.integers(0, 255, (7, 9, 3), dtype=np.uint8))
+    return small.resize(size, Image.Resampling.BICUBIC)
+
+
+def seen(path: Path) -> Decoded:
+    found = decode(path)
+    assert isinstance(found, Decoded), found
+    return found
+
+
+def pairs(*found: Decoded) -> list[tuple[int, int]]:
+    return looks.alike(np.stack([thumbnail(one) for one in found]))
+
+
+def thumbnail(found: Decoded) -> np.ndarray:
+    return np.frombuffer(found.thumbnail, np.uint8).reshape(looks.SIDE, looks.SIDE)
+
+
+def test_the_same_picture_saved_otherwise_looks_alike(tmp_path: Path) -> None:
+    picture = scene(1)
+    picture.save(tmp_path / "a.png")
+    picture.save(tmp_path / "b.jpg", quality=60)
+    picture.resize((300, 225), Image.Resampling.BICUBIC).save(tmp_path / "c.webp", quality=70)
+    picture.convert("RGBA").save(tmp_path / "d.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "e.jpg", exif=exif)  # turned back by EXIF
+    scene(2).save(tmp_path / "z.png")
+    first = seen(tmp_path / "a.png")
+    for name in ("b.jpg", "c.webp", "d.png", "e.jpg"):
+        assert pairs(first, seen(tmp_path / name)) == [(0, 1)], name
+    assert pairs(first, seen(tmp_path / "z.png")) == []
+
+
+def some_thumbnails(count: int) -> np.ndarray:
+    """Thumbnails of soft random pictures."""
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 256, (count, 5, 5)).astype(np.float32)
+    rows = np.linspace(0, 4, looks.SIDE)
+    low, part = np.minimum(rows.astype(int), 3), rows - np.minimum(rows.astype(int), 3)
+    tall = coarse[:, low] * (1 - part)[None, :, None] + coarse[:, low + 1] * part[None, :, None]
+    return (tall[:, :, low] * (1 - part) + tall[:, :, low + 1] * part).astype(np.uint8)
+
+
+def test_candidates_are_found_as_by_comparing_all_with_all() -> None:
+    rng = np.random.default_rng(1)
+    thumbnails = some_thumbnails(300)
+    twins = np.clip(thumbnails[:60].astype(int) + rng.integers(-3, 4, (60, 16, 16)), 0, 255).astype(np.uint8)
+    everything = np.concatenate([thumbnails, twins])
+    codes = [int(code) for code in looks._hashes(everything)]
+    near = {
+        (i, j)
+        for i in range(len(codes))
+        for j in range(i + 1, len(codes))
+        if (codes[i] ^ codes[j]).bit_count() <= looks.NEAR_BITS
+    }
+    assert set(looks.candidates(everything)) == near
+    assert {(i, 300 + i) for i in range(60)} & set(looks.alike(everything)) == {(i, 300 + i) for i in range(60)} & near
+    assert len(near) >= 40
+
+
+def test_plain_pictures_match_nothing() -> None:
+    assert looks.alike(np.full((4, looks.SIDE, looks.SIDE), 200, np.uint8)) == []
+
+
+def test_drawings_that_share_a_hash_are_not_alike(tmp_path: Path) -> None:
+    """Two thin shapes at different heights on white: the hash sees the same columns, the thumbnails do not."""
+    for name, top in (("a.png", 20), ("b.png", 60)):
+        drawing = Image.new("RGB", (128, 128), "white")
+        ImageDraw.Draw(drawing).rectangle((30, top, 90, top + 12), outline="black")
+        drawing.save(tmp_path / name)
+    assert pairs(seen(tmp_path / "a.png"), seen(tmp_path / "b.png")) == []
+
+
+def test_fifty_thousand_pictures_take_seconds() -> None:
+    thumbnails = some_thumbnails(50_000)
+    started = time.perf_counter()
+    looks.alike(thumbnails)
+    assert time.perf_counter() - started < 20
+
+
+@pytest.mark.parametrize(
+    ("name", "image", "options", "traits"),
+    [
+        ("a.jpg", scene(1), {}, ()),
+        ("a.jpg", scene(1).convert("L"), {}, ("grey",)),
+        ("a.jpg", scene(1).convert("CMYK"), {}, ("cmyk",)),
+        ("a.png", scene(1).convert("RGBA"), {}, ("clear",)),
+        ("a.png", Image.fromarray(np.full((20, 20), 40_000, np.uint16)), {}, ("grey", "deep")),
+        ("a.gif", scene(1).convert("P"), {"save_all": True, "append_images": [scene(2).convert("P")]}, ("animated",)),
+        ("a.jpg", scene(1), {"format": "PNG"}, ("misnamed",)),
+    ],
+)
+def test_what_is_unusual_about_a_file_is_noted(
+    tmp_path: Path, name: str, image: Image.Image, options: dict, traits: tuple[str, ...]
+) -> None:
+    image.save(tmp_path / name, **options)
+    assert seen(tmp_path / name).traits == traits
+
+
+def test_exif_rotation_is_noted_and_applied(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    scene(1).save(tmp_path / "a.jpg", exif=exif)
+    found = seen(tmp_path / "a.jpg")
+    assert found.traits == ("rotated",) and (found.width, found.height) == (90, 120)
+
+
+def test_a_16_bit_picture_is_judged_by_what_it_shows(tmp_path: Path) -> None:
+    grey = scene(3).convert("L")
+    grey.save(tmp_path / "a.png")
+    Image.fromarray(np.asarray(grey).astype(np.uint16) * 257).save(tmp_path / "b.png")
+    assert pairs(seen(tmp_path / "a.png"), seen(tmp_path / "b.png")) == [(0, 1)]
+
+
+def test_a_drawing_on_transparent_ground_is_judged_on_white(tmp_path: Path) -> None:
+    clear = Image.new("RGBA", (80, 80), (0, 0, 0, 0))
+    ImageDraw.Draw(clear).ellipse((10, 20, 60, 70), fill=(200, 30, 30, 255))
+    white = Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear).convert("RGB")
+    clear.save(tmp_path / "a.png")
+    white.save(tmp_path / "b.png")
+    assert pairs(seen(tmp_path / "a.png"), seen(tmp_path / "b.png")) == [(0, 1)]

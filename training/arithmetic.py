@@ -8,6 +8,7 @@ and slow backward in bf16 on some CPUs, so no rule would do (`python -m benchmar
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -28,9 +29,12 @@ TOLERANCE = 0.08
 """Largest error of low-precision features or logits that is accepted: norm of the difference over norm of the fp32
 ones, over a batch. One bf16 rounding is 0.4 %; a whole EfficientNet-Lite0 gathers 4-5 % of it
 (benchmarks/results/forward.md). Arithmetic beyond the tolerance is not used, however fast."""
-TRAIN_BATCH, ACCELERATED_TRAIN_BATCH = 8, 32
+TRAIN_BATCH, ACCELERATED_TRAIN_BATCH = 4, 32
 """Images of the steps that are clocked. A small batch tells enough on the CPU; an accelerator needs a whole one, or it
 is the launching of kernels that is clocked."""
+HOPELESS = 1.5
+"""An arithmetic whose first step took this many times the best one's second is not clocked: a first step warms caches
+and kernels, but not that much."""
 ACCELERATED_ROUNDS = 5
 """Times that work is clocked on an accelerator, where once is quick and noisy; the median counts."""
 
@@ -112,10 +116,13 @@ def choose_training(
                 return logits.detach().float()
 
             seed_dropout(device, 0)  # dropout and drop-path draw the same for every candidate
-            logits = step()  # warms kernels and caches: the first call can take several times the second
+            started = time.perf_counter()
+            logits = step()
+            first = time.perf_counter() - started
             if reference is None:
                 reference = logits
-            if within_tolerance(logits, reference):
+            hopeless = device.type == "cpu" and first > HOPELESS * min(seconds.values(), default=math.inf)
+            if not hopeless and within_tolerance(logits, reference):
                 seconds[arithmetic.code] = clocked(step, device)[1]
         with torch.no_grad():
             for name, tensor in backbone.named_trained(phase.boundary):
@@ -123,14 +130,6 @@ def choose_training(
         return min(seconds, key=lambda code: seconds[code])
 
     return Arithmetic.named(remembered(home, key, measure))
-
-
-def likely_training(
-    backbone: Backbone, phase: Phase, inputs: Tensor, device: torch.device, home: Path | None
-) -> Arithmetic:
-    """What `choose_training` found here before, else a good guess. For a profile, which cannot wait for all of it."""
-    key, known = _training_key(backbone, phase, inputs, device), _known(home)
-    return Arithmetic.named(str(known[key])) if key in known else Arithmetic("fp32", inputs.dim() == 4)
 
 
 def _training_key(backbone: Backbone, phase: Phase, inputs: Tensor, device: torch.device) -> str:

@@ -18,7 +18,7 @@ from advisor.ingest import read_manifest
 from advisor.plans import Phase
 from advisor.types import DatasetFacts, DatasetRef, Estimate, MemoryFacts, StageCost
 from training import caches, devices, frozen, head_solver, memory
-from training.arithmetic import Arithmetic, likely_training
+from training.arithmetic import Arithmetic, choose_training
 from training.backbones import Backbone, build
 from training.data import Rows
 from training.images import ImageData
@@ -117,7 +117,7 @@ def stage_costs(
     """
     rows = np.resize(np.arange(len(data.labels)), frozen.pass_batch(device))
     inputs, few = data.batch(rows, 0), COST_BATCH if device.type == "cpu" else ACCELERATED_COST_BATCH
-    head = backbone.head_index
+    head, classes = backbone.head_index, len(data.classes)
     if forward_s is None:
         run = frozen.taps(backbone, [head], precision, device, inputs)
         forward_s = _timed(lambda: run(inputs), device) / len(rows)
@@ -133,7 +133,7 @@ def stage_costs(
             # Live images are made anew every time they are seen; cached activations are only read.
             return data.batch(rows[:count], view).to(device) if boundary == 0 else x[:count].clone()
 
-        training = likely_training(backbone, Phase(boundary, 1, 0.0), x, device, home)
+        training = choose_training(backbone, Phase(boundary, 1, 0.0), x, classes, device, home)
         labels = data.labels[torch.from_numpy(rows[:few])].to(device)
         eval_s, eval_bytes = _judging_cost(backbone, boundary, judging, device, batch, few)
         train_s, train_bytes = _training_cost(backbone, boundary, training, device, batch, labels)

@@ -11,7 +11,7 @@ import torch
 from advisor.plans import Phase
 from tests.training.toys import equal, weights
 from training import arithmetic
-from training.arithmetic import PLAIN, Arithmetic, choose_training, likely_training, remembered, within_tolerance
+from training.arithmetic import PLAIN, Arithmetic, choose_training, remembered, within_tolerance
 from training.backbones import Backbone, build
 
 CPU = torch.device("cpu")
@@ -45,13 +45,11 @@ def test_what_was_measured_is_kept_for_the_next_run(
     backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inputs = torch.randn(4, 3, 32, 32)
-    assert likely_training(backbone, PHASE, inputs, CPU, tmp_path) == Arithmetic("fp32", True)  # a guess
     chosen = choose_training(backbone, PHASE, inputs, 3, CPU, tmp_path)
     (key, code), = json.loads((tmp_path / "machine.json").read_text()).items()
     assert code == chosen.code and "efficientnet_lite0/0/3x32x32/cpu" in key
     monkeypatch.setattr(arithmetic, "clocked", None)  # a second measurement would fail
     assert choose_training(backbone, PHASE, inputs, 3, CPU, tmp_path) == chosen
-    assert likely_training(backbone, PHASE, inputs, CPU, tmp_path) == chosen
 
 
 def test_a_way_that_answers_wrongly_is_not_taken(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:

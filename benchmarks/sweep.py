@@ -1,11 +1,12 @@
 """One strategy set up in several ways, under equal time: where the numbers in `advisor.strategies.RECIPES` come from.
 
     python -m benchmarks.sweep OUT_FOLDER DATA.zip [DATA.zip ...] --strategy partial --minutes 1 --seeds 2
-        --ways "" "--views 0" "--views 7"
+        --way= --way="--views 0" --way="--views 7"
 
-A way is a string of flags of `python -m training fit`; "" is the plan as it is. Each data set is profiled once; before
-every run the frozen features of augmented views are removed, so that each way pays for its own. One JSON line a run
-goes to OUT_FOLDER/sweep.jsonl at once, so that a killed benchmark goes on; OUT_FOLDER/sweep.md is rewritten after each.
+A way is a string of flags of `python -m training fit`; an empty one is the plan as it is. Each data set is profiled
+once; before every run the frozen features of augmented views are removed, so that each way pays for its own. One JSON
+line a run goes to OUT_FOLDER/sweep.jsonl at once, so that a killed benchmark goes on; OUT_FOLDER/sweep.md is rewritten
+after each.
 """
 
 from __future__ import annotations
@@ -27,20 +28,23 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("data", nargs="+")
     parser.add_argument("--strategy", required=True, choices=PLANNED)
-    parser.add_argument("--ways", nargs="+", required=True)
+    parser.add_argument("--way", action="append", required=True, metavar="FLAGS", help="may be given several times")
     parser.add_argument("--minutes", type=float, help="of each run (default: as many epochs as the plan has)")
     parser.add_argument("--seeds", type=int, default=1)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     log, kind, minutes = options.out / "sweep.jsonl", options.strategy, options.minutes
     homes = {path: make_home(str(options.out / "homes" / Path(path).stem)) for path in options.data}
+    measured: set[str] = set()
     for seed in range(options.seeds):
         for path, home in homes.items():
-            for way in options.ways:
+            for way in options.way:
                 run = {"strategy": kind, "minutes": minutes, "data": Path(path).stem, "way": way, "seed": seed}
                 if any(run.items() <= known.items() for known in read(log)):
                     continue
-                thaw(home, "profile", path)  # at once when it is known
+                if path not in measured:
+                    thaw(home, "profile", path)
+                    measured.add(path)
                 forget_views(home)
                 budget = [] if minutes is None else ["--minutes", str(minutes)]
                 words = ["--strategy", kind, "--seed", str(seed), *budget, *shlex.split(way)]

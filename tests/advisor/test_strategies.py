@@ -390,3 +390,17 @@ def test_an_estimate_includes_the_workers_start() -> None:
     estimate = estimate_seconds(make("linear_probe"), facts(), LITE)
     assert estimate is not None
     assert costs.START_S < estimate[0] < costs.START_S + 1
+
+
+def test_full_makes_twice_the_updates_when_the_budget_leaves_one_epoch() -> None:
+    """Where that was measured to help (benchmarks/results/sweep_full.md), and not beyond."""
+    costs = (StageCost(0, 0.0, 0.02, 0.005), StageCost(8, 0.005, 1e-5, 1e-6))
+
+    def batch(minutes: float, options: Options = Options()) -> int:  # noqa: B008
+        card = BACKBONES[DEFAULT_BACKBONE]
+        return plan(
+            "full", card, train_images=1000, classes=5, minutes=minutes, costs=costs, options=options
+        ).batch_size
+
+    assert (batch(0.3), batch(2.0)) == (16, 32)
+    assert batch(0.3, Options(batch_size=64)) == 64

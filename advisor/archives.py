@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import importlib
+import importlib.util
 import lzma
 import stat
 import tarfile
@@ -36,6 +38,7 @@ RATIO_FROM_BYTES = 10 * 1024**2
 MAX_HEADER_BYTES = 8 * 1024**2
 """One read by the tar reader. Members are read in smaller pieces: only an inflated header asks for more."""
 CHUNK = 1024**2
+ZSTANDARD = b"\x28\xb5\x2f\xfd"
 
 _DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError,
             NotImplementedError, RuntimeError, IndexError, KeyError)  # fmt: skip
@@ -171,6 +174,11 @@ def _open(archive: Path) -> Iterator[tuple[Iterable[_Member], Callable[[Any], IO
             yield _zip_members(box), box.open
         return
     opener = _decompressor(head)
+    if opener is None and head.startswith(ZSTANDARD):
+        raise DataError(
+            f"'{name}' is packed with Zstandard, which Python can unpack from version 3.14 on. Pack the folder as .zip "
+            "or .tar.xz and try again."
+        )
     if opener is None:
         raise DataError(
             f"'{name}' is not a zip or tar archive. Pack the folder as .zip, .tar or .tar.gz and try again."
@@ -246,6 +254,8 @@ def _decompressor(head: bytes) -> Callable[[Path], Any] | None:
         return bz2.open
     if head.startswith(b"\xfd7zXZ\x00"):
         return lzma.open
+    if head.startswith(ZSTANDARD) and importlib.util.find_spec("compression"):
+        return importlib.import_module("compression.zstd").open
     if head[257:262] == b"ustar" or (len(head) == 512 and _is_old_tar(head)):
         return lambda path: open(path, "rb")
     return None

@@ -202,4 +202,4 @@ def _write(file: BinaryIO, target: Path) -> int:
 
 
 def _stem(name: str) -> str:
-    return re.sub(r"\.(zip|tar|tgz|tbz2?|txz|(tar\.)?(gz|bz2|xz))$", "", name, flags=re.IGNORECASE) or name
+    return re.sub(r"\.(zip|tar|tgz|tbz2?|txz|(tar\.)?(gz|bz2|xz|zst))$", "", name, flags=re.IGNORECASE) or name

@@ -18,7 +18,8 @@ from functools import partial
 from pathlib import Path
 
 from advisor.datasets import IMAGES, Row, commit, content_id, need_space
-from advisor.decoding import Decoded, decode, load_decoders
+from advisor.decoders import Decoders
+from advisor.decoding import Decoded
 from advisor.errors import DataError, TooFewImages
 from advisor.layout import EXPECTED, Layout, Placed
 from advisor.names import IMAGE_SUFFIXES, is_archive_name, printable
@@ -31,8 +32,10 @@ Progress = Callable[[int, int], None]
 MAX_LISTED = 2_000
 """Files set aside that are listed by name; above it a note says how many more there are."""
 MIN_PER_CLASS = 2
-LARGE_FILE = 64 * 1024
-"""Bytes of an image (on average) from which threads decode faster than one alone."""
+MOST_WORKERS, WORTH_A_PROCESS = 8, 64
+"""Decoding processes, and the images from which another one is worth its start."""
+BATCH, PORTION = 256, 16
+"""Images between two chances to cancel, and those handed to a decoding process at a time."""
 
 _ARCHIVE_INSIDE = "an archive inside: unpack it first"
 
@@ -120,9 +123,7 @@ def _take_over(
         (images / folder).mkdir(parents=True, exist_ok=True)
     rows: list[tuple[Row, bytes]] = []
     unusable: list[tuple[str, str]] = []
-    judge = partial(_judge, found.images, images, keep_source)
-    large = found.size > LARGE_FILE * len(found.images)
-    for one, result in _judge_all(judge, layout.placed, progress, large):
+    for one, result in _judge_all(found, images, keep_source, layout.placed, progress):
         if isinstance(result, Decoded):
             seen = (result.digest, result.width, result.height, " ".join(result.traits))
             rows.append((Row(one.path, one.label, one.split, *seen), result.thumbnail))
@@ -143,44 +144,44 @@ def _notes(set_aside: Sequence[tuple[str, str]]) -> list[str]:
     return notes
 
 
-def _judge(bytes_at: dict[str, Path], images: Path, keep_source: bool, one: Placed) -> Decoded | str:
-    """Bring one file to its place and decode it there. An unusable one is removed; the reason is returned."""
-    here, target = bytes_at[one.given], images / one.path
-    try:
-        if keep_source:
-            shutil.copyfile(here, target)
-        else:
-            os.rename(here, target)
-        result = decode(target)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        result = f"cannot be read: {error.strerror or error}"
-    if isinstance(result, str):
-        target.unlink(missing_ok=True)
-    return result
-
-
 def _judge_all(
-    judge: Callable[[Placed], Decoded | str],
-    placed: Sequence[Placed],
-    progress: Progress | None,
-    large: bool,
+    found: Found, images: Path, keep_source: bool, placed: Sequence[Placed], progress: Progress | None
 ) -> Iterator[tuple[Placed, Decoded | str]]:
-    """(image, result) in order. Pillow decodes outside Python's lock, so threads use all cores.
-
-    Not for small files: there the lock is handed over so often that two threads took twice as long as one
-    (14,000 JPEGs of 32 px: 1.6 s alone, 3.2 s in two threads).
-    """
-    load_decoders()
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        for start in range(0, len(placed), 256):  # in batches, so that cancelling is quick
-            batch = placed[start : start + 256]
-            results = pool.map(judge, batch) if large else map(judge, batch)
-            for done, pair in enumerate(zip(batch, results, strict=True), start=start + 1):
+    """Bring every file to its place and decode it there: (image, result) in order. What is unusable is removed."""
+    workers = max(1, min(MOST_WORKERS, os.cpu_count() or 1, len(placed) // WORTH_A_PROCESS))
+    with Decoders(workers) as decoders, ThreadPoolExecutor(workers) as pool:
+        judge = partial(_judge, found.images, images, keep_source, decoders)
+        for start in range(0, len(placed), BATCH):  # in batches, so that cancelling is quick
+            end = min(start + BATCH, len(placed))
+            portions = [placed[at : min(at + PORTION, end)] for at in range(start, end, PORTION)]
+            results = (pair for portion in pool.map(judge, portions) for pair in portion)
+            for done, pair in enumerate(results, start=start + 1):
                 yield pair
                 if progress:
                     progress(done, len(placed))
+
+
+def _judge(
+    bytes_at: dict[str, Path], images: Path, keep_source: bool, decoders: Decoders, portion: Sequence[Placed]
+) -> list[tuple[Placed, Decoded | str]]:
+    """Bring a few files to their place and decode them there."""
+    failed: dict[str, str] = {}
+    for one in portion:
+        try:
+            if keep_source:
+                shutil.copyfile(bytes_at[one.given], images / one.path)
+            else:
+                os.rename(bytes_at[one.given], images / one.path)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            failed[one.path] = f"cannot be read: {error.strerror or error}"
+    there = [one.path for one in portion if one.path not in failed]
+    results = {**failed, **dict(zip(there, decoders.decode([images / path for path in there]), strict=True))}
+    for path, result in results.items():
+        if isinstance(result, str):
+            (images / path).unlink(missing_ok=True)
+    return [(one, results[one.path]) for one in portion]
 
 
 def _check_counts(layout: Layout, rows: Sequence[Row], named: Counter[int]) -> None:

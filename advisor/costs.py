@@ -91,7 +91,7 @@ def price(
         priced[phase.boundary] = cost
         if not phase.solved:
             training += phase.epochs * sizes.fit * cost.train_s * phase.mean_area(full_px)
-            training += phase.epochs * sizes.val * cost.eval_s
+            training += phase.epochs * min(sizes.val, strategy.judged or sizes.val) * cost.eval_s
         else:
             solving += phase.epochs * sizes.fit * sizes.classes * LBFGS_S + sizes.val * cost.eval_s
     training += sizes.test * priced[strategy.phases[-1].boundary].eval_s

@@ -125,6 +125,8 @@ class Strategy:
     to mean 1 (arXiv 1612.00796); 0 = off."""
     balance: Balance = "none"
     """Against class imbalance: 'weights' in the loss, or a 'sampler' that draws every class equally often."""
+    judged: int | None = None
+    """Validation images that are judged after an epoch of gradient descent, the same ones each time; None = all."""
     lr_range_test: bool = False
     """Measure the loss over rising learning rates before the first phase that descends. Changes nothing in the run."""
 
@@ -150,6 +152,8 @@ class Strategy:
             raise PlanError(f"Label smoothing lies in [0, 1), not {self.label_smoothing:g}.")
         if self.balance not in get_args(Balance):
             raise PlanError(f"Balance is one of {', '.join(get_args(Balance))}, not '{self.balance}'.")
+        if self.judged is not None and self.judged < 1:
+            raise PlanError(f"At least 1 validation image is judged after an epoch, not {self.judged}.")
         if self.image_px is not None and self.image_px < 8:
             raise PlanError(f"Images are at least 8 px wide, not {self.image_px}.")
 

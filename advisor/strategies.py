@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from advisor.catalog import BackboneCard
-from advisor.costs import PROFILED_STAGES, Sizes, estimate_seconds, price
+from advisor.costs import PROFILED_STAGES, Sizes, cost_at, estimate_seconds, price
 from advisor.errors import PlanError
 from advisor.options import Options, freeze_point
 from advisor.plans import KINDS, Kind, Phase, Strategy
@@ -54,6 +54,9 @@ class Recipe:
     schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
     batch_norm: Literal["eval", "train", "by batch size"] = "eval"
     label_smoothing: float = 0.0
+    full_rate_steps: int = 60
+    """Steps of a phase after a solved head from which on the peak rates are used whole; with fewer they fall in
+    proportion (`_gentle`)."""
 
 
 RECIPES: dict[Kind, Recipe] = {
@@ -72,6 +75,7 @@ RECIPES: dict[Kind, Recipe] = {
     # 3e-4 / 1e-3 / 2e-3 reached 96.6 / 97.8 / 98.7 % of the test images. Decay 0.75 as timm's layer decay.
     "partial": Recipe(
         lr_head=2e-3, lr_stage=2e-3, decay=0.75, steps=250, epochs=(5, 30), views=3, weight_decay=0.01,
+        full_rate_steps=200,
     ),
     # After a solved head, one stage more each phase (ULMFiT, arXiv 1801.06146).
     "gradual": Recipe(
@@ -106,14 +110,15 @@ GRADUAL_STAGES = 3
 PLATEAU_PATIENCE, PLATEAU_EPOCHS = 2, 3
 """'gradual' on a plateau: epochs without improvement before the next stage, and the most of a phase, as a multiple of
 what it gets by the clock."""
-FULL_RATE_STEPS = 60
-"""Steps of a phase from which on the recipe's rate is used whole; with fewer it falls in proportion."""
 BATCH, SMALL_BATCH, SMALL_BELOW = 32, 16, 128
 """Batch size, and the smaller one for fewer than `SMALL_BELOW` images: else an epoch is only a few updates. Also for
 'full' where the budget leaves a single epoch: 94.9 instead of 87.5 % on hand signs (three seeds). With three epochs and
 more it gains nothing (benchmarks/results/sweep_full.md)."""
 BN_TRAIN_FROM = 16
 """Smallest batch whose own statistics BatchNorm may use in a trained stage."""
+JUDGED_SHARE, LEAST_JUDGED = 0.04, 200
+"""Judging after an epoch may take this share of the epoch's time, but looks at no fewer validation images than this:
+the standard error of their accuracy is at most 3.5 points, the same images each time."""
 CACHE_SHARE = 0.5
 """Augmented views are dropped until filling the cache takes at most this share of the budget."""
 
@@ -172,6 +177,8 @@ def plan(
         strategy = _cut(strategy, sizes, costs, card.image_px, minutes * 60)
         if kind == "full" and strategy.epochs == 1 and batch == BATCH and options.batch_size is None:
             strategy = replace(strategy, batch_size=SMALL_BATCH)
+    if costs:
+        strategy = replace(strategy, judged=_judged(strategy, sizes, costs, card.image_px, minutes))
     return strategy if options.lr is not None else _gentle(strategy, sizes)
 
 
@@ -257,12 +264,28 @@ def _gentle(strategy: Strategy, sizes: Sizes) -> Strategy:
     steps = math.ceil(sizes.fit / strategy.batch_size)
 
     def gentle(phase: Phase) -> Phase:
-        share = min(1.0, phase.epochs * steps / FULL_RATE_STEPS)
+        share = min(1.0, phase.epochs * steps / RECIPES[strategy.kind].full_rate_steps)
         if phase.solved or share == 1 or strategy.kind in ("scratch", "full"):
             return phase
         return replace(phase, lr_head=phase.lr_head * share, lr_stage=phase.lr_stage * share)
 
     return replace(strategy, phases=tuple(map(gentle, strategy.phases)))
+
+
+def _judged(
+    strategy: Strategy, sizes: Sizes, costs: tuple[StageCost, ...], px: int, minutes: float | None
+) -> int | None:
+    """How many validation images an epoch leaves time to judge; None where it is all of them or costs are unknown."""
+    fewest = sizes.val
+    for phase in strategy.phases:
+        cost = cost_at(costs, phase.boundary)
+        if phase.solved or cost is None or not cost.eval_s:
+            continue
+        # An epoch that the budget will cut short leaves no more time to judge than the budget's own share.
+        epoch_s = sizes.fit * cost.train_s * phase.mean_area(strategy.image_px or px)
+        epoch_s = min(epoch_s, math.inf if minutes is None else minutes * 60)
+        fewest = min(fewest, max(LEAST_JUDGED, math.ceil(JUDGED_SHARE * epoch_s / cost.eval_s)))
+    return fewest if fewest < sizes.val else None
 
 
 # --- cut to a budget ---------------------------------------------------------------------------------------

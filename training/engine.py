@@ -74,9 +74,11 @@ class Fit:
             self._restore(resume)
         self._clock = Clock(self.at, budget_s)
         self._finished_early = False
+        self._judging_s = 0.0
+        """Seconds that the last validation took: the next one has to end within the budget too."""
         self.telling = Telling(strategy, backbone, context, self.at)
         self.inputs = Inputs(strategy, backbone, data, prefix, seed, device, *([choose] if choose else []))
-        self.judge = Judge(self.inputs, backbone, data)
+        self.judge = Judge(self.inputs, backbone, data, strategy.judged)
 
     # ---- the outline -------------------------------------------------------------------------------------------
 
@@ -143,7 +145,15 @@ class Fit:
             self._say, self._optimizer_state,
         )  # fmt: skip
         first = all(earlier.solved for earlier in self.strategy.phases[: self.at.phase])
-        if self.strategy.lr_range_test and first and self.at.epoch == self.at.step == 0:
+        begins = first and self.at.epoch == self.at.step == 0
+        if begins and self.judge.sampled:
+            self._say("info", "judged", self.judge.sample_text())
+            if self.at.phase:
+                # The solver was judged by all validation images; what follows is compared with it on the same ones.
+                with self._clock.overhead():
+                    self.best.val_loss, self.best.val_accuracy, _ = self.judge.validate(self.best.boundary)
+                self.backbone.set_phase(phase)
+        if self.strategy.lr_range_test and begins:
             with self._clock.overhead():
                 self._range_test(descent, steps)
         train, labels = self.data.rows["train"], self.data.labels
@@ -206,13 +216,16 @@ class Fit:
             self._publish(phase, self._train_columns(), steps)
         if within and self._clock.save_due:
             self._save()
-        if within and self._clock.exceeded():
+        if within and self._clock.exceeded(self._judging_s):
             self._end_early(steps)
         self._check_stop()
 
     def _end_epoch(self, phase: Phase, steps: int) -> None:
         with self._clock.overhead():
-            loss, accuracy, predicted = self.judge.validate(phase)
+            began = time.perf_counter()
+            loss, accuracy, predicted = self.judge.validate(phase.boundary)
+            self.backbone.set_phase(phase)
+            self._judging_s = time.perf_counter() - began
         columns = self._train_columns()
         if self.at.step == steps:
             self.at.epoch += 1

@@ -51,19 +51,52 @@ class _Tapped(nn.Module):
         return tuple(taps)
 
 
-def taps(backbone: Backbone, boundaries: Sequence[int], arithmetic: str, device: torch.device, example: Tensor) -> Taps:
-    """A function from input batches [B, ...] to float32 activations at `boundaries` (ascending, each >= 1).
+def taps(
+    backbone: Backbone,
+    boundaries: Sequence[int],
+    arithmetic: str,
+    device: torch.device,
+    example: Tensor,
+    *,
+    start: int = 0,
+    folds: bool | None = None,
+) -> Taps:
+    """A function from batches [B, ...] of activations at `start` (0: inputs) to float32 ones at `boundaries`.
 
-    arithmetic: a code of `Arithmetic`; accumulation stays in fp32 inside the kernels. `example` is one such batch.
-    The stages are copied, so training the backbone later does not change what the function computes.
+    boundaries: ascending, each above `start`. arithmetic: a code of `Arithmetic`; accumulation stays in fp32 inside the
+    kernels. `example` is one such batch. folds: what `foldable` found; it is found out here without it. The stages are
+    copied, so training the backbone later does not change what the function computes.
     """
-    return _cast(_prepared(backbone, boundaries, device, example), Arithmetic.named(arithmetic), device)
+    module = _prepared(backbone, boundaries, device, example, start, folds)
+    return _cast(module, Arithmetic.named(arithmetic), device)
 
 
-def _prepared(backbone: Backbone, boundaries: Sequence[int], device: torch.device, example: Tensor) -> _Tapped:
+def foldable(backbone: Backbone, start: int, device: torch.device, example: Tensor) -> bool:
+    """Whether the stages from `start` to the head answer the same with BatchNorm folded: it depends on how they are
+    built, not on their weights. `example` is a batch at `start`."""
+    module = _copied(backbone, [backbone.head_index], device, start)
+    return module is not _folded(module, example)
+
+
+def _copied(backbone: Backbone, boundaries: Sequence[int], device: torch.device, start: int) -> _Tapped:
+    stages = [copy.deepcopy(stage) for stage in backbone.stage_modules()[start : max(boundaries)]]
+    return _Tapped(stages, [boundary - start for boundary in boundaries]).eval().to(device)
+
+
+def _prepared(
+    backbone: Backbone,
+    boundaries: Sequence[int],
+    device: torch.device,
+    example: Tensor,
+    start: int = 0,
+    folds: bool | None = None,
+) -> _Tapped:
     """A copy of the stages below the highest boundary, in eval mode, BatchNorm folded, fp32."""
-    stages = [copy.deepcopy(stage) for stage in backbone.stage_modules()[: max(boundaries)]]
-    module = _folded(_Tapped(stages, boundaries).eval().to(device), example)
+    module = _copied(backbone, boundaries, device, start)
+    if folds is None:
+        module = _folded(module, example)
+    elif folds:
+        _fold_batch_norms(module)
     for parameter in module.parameters():
         parameter.requires_grad_(False)
     return module

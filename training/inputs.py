@@ -49,9 +49,9 @@ class Inputs:
     ) -> None:
         self._strategy, self._backbone, self._data = strategy, backbone, data
         self._prefix, self._seed, self._device, self._choose = prefix, seed, device, choose
-        self._judging = Arithmetic.named(prefix.precision)
         self._chosen: dict[int, Arithmetic] = {}
         self._below: dict[int, frozen.Taps] = {}
+        self._folds: dict[int, bool] = {}
         self.not_cached: list[str] = []
         """Why a boundary is not cached, a sentence each."""
         self.cached = self._cacheable()
@@ -131,19 +131,30 @@ class Inputs:
         return self._data.labels[torch.from_numpy(rows)].to(self._device)
 
     def logits(self, boundary: int, rows: Rows) -> Iterator[tuple[Tensor, Tensor]]:
-        """(logits, labels) batch by batch, by the backbone as it is; `boundary`: below it nothing was trained."""
+        """(logits, labels) batch by batch, by the backbone as it is; `boundary`: below it nothing was trained.
+
+        The stages run as frozen ones do: folded, and in the arithmetic that is fastest here.
+        """
         cached = boundary in self.cached and not self._prefix.missing(boundary, rows, 0)
+        first = boundary if cached else 0
         fixed = EVAL_BATCH if self._device.type != "cpu" else 0  # one size there, as for `equal_batches`
+        features: frozen.Taps | None = None
         for start in range(0, len(rows), EVAL_BATCH):
             true = rows[start : start + EVAL_BATCH]
             chunk = np.resize(true, fixed) if fixed else true
-            if cached:
-                inputs, first = self._prefix.read(boundary, chunk, 0), boundary
-            else:
-                inputs, first = self._data.batch(chunk, 0), 0
-            with self._judging.autocast(self._device):
-                answers = self._backbone.above(self._judging.layout(inputs.to(self._device)), first)
+            inputs = self._prefix.read(first, chunk, 0) if cached else self._data.batch(chunk, 0)
+            if first < self._backbone.head_index:
+                features = features or self._judged_stages(first, inputs)
+                inputs = features(inputs)[0]
+            answers = self._backbone.head(inputs.to(self._device))
             yield answers[: len(true)].float(), self.labels(true)
+
+    def _judged_stages(self, first: int, example: Tensor) -> frozen.Taps:
+        """From activations at `first` to the head's, by the stages as they are now."""
+        if first not in self._folds:
+            self._folds[first] = frozen.foldable(self._backbone, first, self._device, example)
+        head, precision, folds = self._backbone.head_index, self._prefix.precision, self._folds[first]
+        return frozen.taps(self._backbone, [head], precision, self._device, example, start=first, folds=folds)
 
     def _crowded(self, phase: Phase) -> str:
         name = self._backbone.stage_names[phase.boundary]

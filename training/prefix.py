@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training import caches, frozen
+from training import caches, frozen, views
 from training.backbones import Backbone
 from training.data import Data, Rows
 
@@ -48,7 +48,8 @@ class PrefixCache:
         self._device = device
         self.precision = precision
         where = "" if device.type == "cpu" else f"-{device.type}"  # other devices round otherwise
-        self._folder = folder / f"prefix-{backbone.weights_id}-{precision}{self._size()}{where}" if folder else None
+        name = f"prefix-{backbone.weights_id}-{precision}{self._size()}{where}-v{views.VERSION}"
+        self._folder = folder / name if folder else None
         self._files: dict[tuple[int, int], tuple[NDArray[np.float16], NDArray[np.uint8]]] = {}
         self._held: dict[Path, IO[bytes]] = {}
         self._shapes: dict[int, tuple[int, ...]] = {}

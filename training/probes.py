@@ -122,7 +122,6 @@ def stage_costs(
         run = frozen.taps(backbone, [head], precision, device, inputs)
         forward_s = _timed(lambda: run(inputs), device) / len(rows)
     shares = _forward_shares(backbone, inputs[:few].to(device), device)
-    judging = Arithmetic.named(precision)
     costs = []
     for boundary in sorted({0, *range(max(0, head - 4), head + 1)}):
         with torch.no_grad():
@@ -135,7 +134,7 @@ def stage_costs(
 
         training = choose_training(backbone, Phase(boundary, 1, 0.0), x, classes, device, home)
         labels = data.labels[torch.from_numpy(rows[:few])].to(device)
-        eval_s, eval_bytes = _judging_cost(backbone, boundary, judging, device, batch, few)
+        eval_s, eval_bytes = _judging_cost(backbone, boundary, precision, device, batch, few)
         train_s, train_bytes = _training_cost(backbone, boundary, training, device, batch, labels)
         costs.append(StageCost(boundary, forward_s * shares[boundary], train_s, eval_s, train_bytes, eval_bytes))
     backbone.set_phase(Phase(head, 1, 0.0))
@@ -178,19 +177,20 @@ def _training_cost(
 
 
 def _judging_cost(
-    backbone: Backbone, boundary: int, how: Arithmetic, device: torch.device, batch: Batch, images: int
+    backbone: Backbone, boundary: int, precision: str, device: torch.device, batch: Batch, images: int
 ) -> tuple[float, int]:
     """(seconds, bytes) per image of judging above `boundary`. The seconds are without making the batch."""
-    backbone.eval()
-    ready = how.layout(batch(images, 0))
+    ready, head = batch(images, 0), backbone.head_index
+    stages = None
+    if boundary < head:
+        stages = frozen.taps(backbone, [head], precision, device, ready, start=boundary)
 
     @torch.no_grad()
     def judge(inputs: Tensor) -> None:
-        with how.autocast(device):
-            backbone.above(inputs, boundary)
+        backbone.head(stages(inputs)[0] if stages else inputs)
 
     seconds = _timed(lambda: judge(ready), device) / images
-    return seconds, _bytes_per_image(lambda count: judge(how.layout(batch(count, 0))))
+    return seconds, _bytes_per_image(lambda count: judge(batch(count, 0)))
 
 
 def _besides_steps(

@@ -19,6 +19,8 @@ CROP_AREA = (0.5, 1.0)
 """Share of the plain view's area that an augmented crop keeps. Milder than ImageNet's (0.08, 1): a handful of
 cached views must each still show the object."""
 CROP_RATIO = (3 / 4, 4 / 3)
+VERSION = 2
+"""Counts the changes to what a view looks like: features stored under another number are not read."""
 
 
 def plain(pixels: Tensor, prep: Preprocessing) -> Tensor:
@@ -26,12 +28,15 @@ def plain(pixels: Tensor, prep: Preprocessing) -> Tensor:
     side = pixels.shape[1]
     crop = max(1, round(side * prep.size / prep.resize))
     offset = (side - crop) // 2
-    images = _as_float(pixels[:, offset : offset + crop, offset : offset + crop])
-    if crop != prep.size:
-        shrinks = crop > prep.size
-        images = F.interpolate(images, size=(prep.size, prep.size), mode=prep.interpolation, antialias=shrinks)
-        images = images.clamp(0, 1)
-    return _normalise(images, prep)
+    squares = pixels[:, offset : offset + crop, offset : offset + crop]
+    if crop == prep.size:
+        return _normalise(_as_float(squares), prep)
+    # As Pillow resizes. Of whole bytes it takes a tenth of the time, where the device can.
+    images = squares.permute(0, 3, 1, 2) if pixels.device.type == "cpu" else _as_float(squares)
+    images = F.interpolate(images, size=(prep.size, prep.size), mode=prep.interpolation, antialias=True)
+    if images.dtype == torch.uint8:
+        return _normalise(_as_float(images.permute(0, 2, 3, 1)), prep)
+    return _normalise(images.clamp(0, 1), prep)
 
 
 def augmented(pixels: Tensor, rows: NDArray[np.int64], view: object, prep: Preprocessing) -> Tensor:

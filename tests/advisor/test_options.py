@@ -10,7 +10,7 @@ from advisor.catalog import BACKBONES
 from advisor.errors import PlanError
 from advisor.options import Options, freeze_point
 from advisor.plans import Phase, Strategy, strategy_from_json, to_json
-from advisor.strategies import FULL_RATE_STEPS, PLANNED, RECIPES, plan, state_at
+from advisor.strategies import PLANNED, RECIPES, plan, state_at
 
 LITE = BACKBONES["efficientnet_lite0"]
 LAYERS = [stage.layers for stage in LITE.stages]
@@ -62,7 +62,7 @@ def test_few_steps_get_lower_rates_after_a_solved_head(kind: str) -> None:
     """A handful of steps at the full rate would wreck the solved head with no time to mend it."""
     few, many = make(kind, images=40, epochs=2).phases[-1], make(kind, images=9_000, epochs=2).phases[-1]
     steps = 2 // (len(make(kind, images=40, epochs=2).phases) - 1) * 2  # 32 images to fit in batches of 16
-    assert few.lr_stage == pytest.approx(RECIPES[kind].lr_stage * steps / FULL_RATE_STEPS)  # type: ignore[index]
+    assert few.lr_stage == pytest.approx(RECIPES[kind].lr_stage * steps / RECIPES[kind].full_rate_steps)  # type: ignore[index]
     assert many.lr_stage == RECIPES[kind].lr_stage  # type: ignore[index]
 
 

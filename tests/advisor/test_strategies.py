@@ -373,7 +373,7 @@ def test_what_gives_way_first() -> None:
     assert price is not None
     cut = make("gradual", 5_000, minutes=price[0] / 60 - 0.1, costs=COSTS)
     # the last phase first, and nothing else
-    assert cut == replace(uncut, phases=uncut.phases[:-1])
+    assert cut == replace(uncut, phases=uncut.phases[:-1], judged=cut.judged)
     # 4,000 to train on, 1,000 to validate, 1,250 to test: 72 s fill 3 views, 24 s fill 1, an epoch takes 44 s, the
     # test 5 s, the head before under 1 s. Five epochs are planned (125 updates each): 297 s.
     roomy = make("partial", 5_000, minutes=3, costs=COSTS)
@@ -404,3 +404,20 @@ def test_full_makes_twice_the_updates_when_the_budget_leaves_one_epoch() -> None
 
     assert (batch(0.3), batch(2.0)) == (16, 32)
     assert batch(0.3, Options(batch_size=64)) == 64
+
+
+@pytest.mark.parametrize(
+    ("images", "minutes", "judged"),
+    [
+        (500, None, None),  # all 100 of them: fewer would tell too little
+        (12_000, None, 1_536),  # 9,600 images at 20 ms leave 4 % of that, 7.7 s, at 5 ms each
+        (12_000, 0.5, 240),  # the budget will cut the epoch short: 4 % of its 30 s
+        (12_000, 0.1, 200),  # never fewer than 200
+    ],
+)
+def test_judging_after_an_epoch_takes_a_small_share_of_it(
+    images: int, minutes: float | None, judged: int | None
+) -> None:
+    costs = (StageCost(0, 0.0, 0.02, 0.005), StageCost(8, 0.005, 1e-5, 1e-6))
+    assert make("full", images, minutes=minutes, costs=costs).judged == judged
+    assert make("full", images, minutes=minutes).judged is None  # unknown costs: all of them

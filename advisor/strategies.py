@@ -121,6 +121,10 @@ JUDGED_SHARE, LEAST_JUDGED = 0.04, 200
 the standard error of their accuracy is at most 3.5 points, the same images each time."""
 CACHE_SHARE = 0.5
 """Augmented views are dropped until filling the cache takes at most this share of the budget."""
+EPOCHS_A_VIEW = 2
+"""Augmented views are dropped until a cut plan shows each view of an image at least so many times: with 1 to 4
+epochs no view was better than one by 1.0 and 2.0 points, with 9 and more three were better than none by 1.3 and 1.9
+(benchmarks/results/sweep_partial.md)."""
 
 PLANNED: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind in RECIPES)
 """The kinds that this version trains, from least to most trained."""
@@ -317,7 +321,10 @@ def _cut(strategy: Strategy, sizes: Sizes, costs: tuple[StageCost, ...], px: int
         return (price(_with_epochs(strategy, extra / (most - 1)), sizes, costs, px) or now)[0]
 
     affordable = bisect_right(range(1, most), seconds, key=needs)
-    return _with_epochs(strategy, affordable / max(1, most - 1))
+    cut = _with_epochs(strategy, affordable / max(1, most - 1))
+    if caches_views and 0 < cut.adam_epochs < EPOCHS_A_VIEW * (1 + strategy.views) and strategy.views > 0:
+        return _cut(replace(strategy, views=strategy.views // 2), sizes, costs, px, seconds)
+    return cut
 
 
 def _with_epochs(strategy: Strategy, share: float) -> Strategy:

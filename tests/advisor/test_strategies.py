@@ -374,12 +374,14 @@ def test_what_gives_way_first() -> None:
     cut = make("gradual", 5_000, minutes=price[0] / 60 - 0.1, costs=COSTS)
     # the last phase first, and nothing else
     assert cut == replace(uncut, phases=uncut.phases[:-1], judged=cut.judged)
-    # 4,000 to train on, 1,000 to validate, 1,250 to test: 72 s fill 3 views, 24 s fill 1, an epoch takes 44 s, the
-    # test 5 s, the head before under 1 s. Five epochs are planned (125 updates each): 297 s.
-    roomy = make("partial", 5_000, minutes=3, costs=COSTS)
-    assert (roomy.views, roomy.adam_epochs) == (3, 2)  # 72 of 180 s is less than half: only epochs go, 72 + 88 + 5 s
+    # 4,000 to train on, 400 of 1,000 to validate, 1,250 to test: 72 s fill 3 views, 24 s fill 1, an epoch takes 41.6 s,
+    # the test 5 s, the head before under 1 s. Five epochs are planned (125 updates each): 285 s.
+    roomy = make("partial", 5_000, minutes=4.2, costs=COSTS)
+    assert (roomy.views, roomy.adam_epochs) == (1, 5)  # 72 s leave 4 epochs, a look at each view: 24 + 208 + 5 s
     tight = make("partial", 5_000, minutes=2, costs=COSTS)
-    assert (tight.views, tight.adam_epochs) == (1, 2)  # 72 of 120 s is more than half: views go first, 24 + 88 + 5 s
+    assert (tight.views, tight.adam_epochs) == (0, 2)  # 24 s leave 2 epochs, a look at each: 83 + 5 s
+    small = make("partial", 400, minutes=0.6, costs=COSTS)
+    assert (small.views, small.adam_epochs) == (3, 8)  # two looks at each of four views
     # full fine-tuning caches nothing, so its augmentation stays
     assert make("full", 5_000, minutes=1, costs=COSTS).views == RECIPES["full"].views
 

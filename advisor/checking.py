@@ -16,12 +16,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import ClassVar, Protocol
 
 from advisor.datasets import IMAGES, Row, commit, content_id, need_space
 from advisor.decoders import Decoders
 from advisor.decoding import Decoded
 from advisor.errors import DataError, TooFewImages
-from advisor.layout import EXPECTED, Layout, Placed
+from advisor.layout import EXPECTED, OUTERMOST, ClassFrom, Layout, Placed
 from advisor.names import IMAGE_SUFFIXES, is_archive_name, printable
 from advisor.tables import lay_out
 from advisor.types import SPLITS, DatasetRef
@@ -61,6 +62,47 @@ class Found:
             self.folders.append(path.rpartition("/")[0])
 
 
+class Labels(Protocol):
+    """How the files of a source get their labels, and what is asked of the outcome."""
+
+    target: ClassVar[bool]
+    """Whether it becomes a target (`advisor.targets`) instead of a dataset of its own."""
+
+    @property
+    def key(self) -> str:
+        """Differs where the same archive would give another dataset; '' for the usual way."""
+        ...
+
+    def arrange(self, found: Found, table: str | None) -> Layout:
+        """table: the one of `found.tables` that holds the labels. Tables that were not read are left out of `found`."""
+        ...
+
+    def check(self, layout: Layout, rows: Sequence[Row]) -> None:
+        """Raises TooFewImages."""
+        ...
+
+
+@dataclass(frozen=True)
+class FromFolders:
+    """Labels from tables that list nearly all images, else from the folders; enough of them to learn from."""
+
+    classes_from: ClassFrom = OUTERMOST
+    target: ClassVar[bool] = False
+
+    @property
+    def key(self) -> str:
+        return "" if self.classes_from == OUTERMOST else f"-{self.classes_from}"
+
+    def arrange(self, found: Found, table: str | None) -> Layout:
+        layout, used = lay_out(list(found.images), found.folders, found.tables, table, self.classes_from)
+        for path in found.tables.keys() - used:
+            found.leave_out(path)
+        return layout
+
+    def check(self, layout: Layout, rows: Sequence[Row]) -> None:
+        _check_counts(layout, rows, Counter(one.label for one in layout.placed))
+
+
 def finish(
     found: Found,
     stage: Path,
@@ -70,25 +112,25 @@ def finish(
     *,
     keep_source: bool = False,
     table: str | None = None,
+    labels: Labels | None = None,
 ) -> DatasetRef:
     """Lay out, take over and decode the images, then commit.
 
-    keep_source: copy the files, not move them. table: the one of `found` that holds the labels; else folders do, or
-    tables that list nearly all images.
+    keep_source: copy the files, not move them. table: the one of `found` that holds the labels; else `labels` decides
+    (None: as `FromFolders`).
     """
+    labels = labels or FromFolders()
     source = printable(source)
     _check_images(found, source)
-    layout, used = lay_out(list(found.images), found.folders, found.tables, table)
-    for path in found.tables.keys() - used:
-        found.leave_out(path)
+    layout = labels.arrange(found, table)
     if keep_source:
         need_space(stage, sum(found.images[one.given].stat().st_size for one in layout.placed))
     rows, thumbnails, unusable = _take_over(found, layout, stage / IMAGES, progress, keep_source)
-    _check_counts(layout, rows, Counter(one.label for one in layout.placed))
+    labels.check(layout, rows)
     for done in ("unpacked", "upload"):
         shutil.rmtree(stage / done, ignore_errors=True)
     set_aside = sorted({*found.set_aside, *layout.set_aside, *unusable})
-    dataset_id = content_id(rows, layout.classes)
+    dataset_id = content_id(rows, layout.classes, target=labels.target)
     ref = DatasetRef(
         id=dataset_id,
         name=printable(name).strip() or "images",
@@ -99,6 +141,8 @@ def finish(
         created=time.time(),
         set_aside=tuple(set_aside[:MAX_LISTED]),
         notes=(*layout.notes, *_notes(set_aside)),
+        target=labels.target,
+        unlabelled=sum(row.label < 0 for row in rows),
     )
     return commit(stage, ref, rows, thumbnails)
 

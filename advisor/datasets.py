@@ -57,10 +57,15 @@ class Row(NamedTuple):
     """Names of `decoding.TRAITS`, with blanks between."""
 
 
-def content_id(rows: Iterable[Row], classes: Sequence[str]) -> str:
-    """First 16 hex digits of the sha256 over the sorted (path, class name, split, digest), as JSON lines."""
-    keys = sorted((row.path, classes[row.label], row.split, row.digest) for row in rows)
+def content_id(rows: Iterable[Row], classes: Sequence[str], *, target: bool = False) -> str:
+    """First 16 hex digits of the sha256 over the sorted (path, class name, split, digest), as JSON lines.
+
+    A target's id is also over its classes, of which it may have no image.
+    """
+    keys = sorted((row.path, classes[row.label] if row.label >= 0 else "", row.split, row.digest) for row in rows)
     text = "".join(json.dumps(key, ensure_ascii=False) + "\n" for key in keys)
+    if target:
+        text += json.dumps(["target", *classes], ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -78,13 +83,14 @@ def load_dataset(home: Path, dataset_id: str) -> DatasetRef:
 
 
 def list_datasets(home: Path) -> list[DatasetRef]:
-    """All imported datasets, newest first."""
+    """All imported datasets, newest first; without targets, which belong to another dataset."""
     found = []
     for folder in _folders(Path(home) / "datasets"):
         try:
             found.append(load_dataset(home, folder.name))
         except NotFound:
             continue  # a staging folder, or something that is not Thaw's
+    found = [ref for ref in found if not ref.target]
     return sorted(found, key=lambda ref: (-ref.created, ref.id))
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from advisor.archives import unpack
-from advisor.checking import Found, Progress, finish
+from advisor.checking import Found, FromFolders, Labels, Progress, finish
 from advisor.datasets import (
     archive_key,
     list_datasets,
@@ -26,6 +26,7 @@ from advisor.datasets import (
     staging,
 )
 from advisor.errors import DataError
+from advisor.layout import OUTERMOST, ClassFrom
 from advisor.names import (
     Clashes,
     is_archive_name,
@@ -37,18 +38,44 @@ from advisor.names import (
 from advisor.tables import is_table_name
 from advisor.types import DatasetRef
 
-__all__ = ["import_made", "import_path", "import_uploads", "list_datasets", "load_dataset", "read_manifest"]
+__all__ = [
+    "import_made",
+    "import_path",
+    "import_uploads",
+    "list_datasets",
+    "load_dataset",
+    "read_manifest",
+    "take_in",
+]
 
 
 def import_path(
-    path: str | os.PathLike[str], home: Path, *, name: str | None = None, progress: Progress | None = None
+    path: str | os.PathLike[str],
+    home: Path,
+    *,
+    name: str | None = None,
+    progress: Progress | None = None,
+    classes_from: ClassFrom = OUTERMOST,
 ) -> DatasetRef:
     """Import a folder, .zip, .tar(.gz, .bz2, .xz), or a table of labels (.csv, .tsv, .parquet) beside its images. The
     same images given again return the first import.
 
-    `name` is shown to people (default: the folder's or archive's name). Raises DataError, UnsafeArchive or
-    TooFewImages; then, as when the process is killed, the home holds what it held before.
+    `name` is shown to people (default: the folder's or archive's name). `classes_from`: which of nested folders is the
+    class. Raises DataError, UnsafeArchive or TooFewImages; then, as when the process is killed, the home holds what it
+    held before.
     """
+    return take_in(path, home, FromFolders(classes_from), name=name, progress=progress)
+
+
+def take_in(
+    path: str | os.PathLike[str],
+    home: Path,
+    labels: Labels,
+    *,
+    name: str | None = None,
+    progress: Progress | None = None,
+) -> DatasetRef:
+    """As `import_path`, with labels found in any way."""
     source = Path(path).expanduser().absolute()
     try:
         is_folder, is_file = source.is_dir(), source.is_file()
@@ -59,17 +86,14 @@ def import_path(
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"'{path}' cannot be read: {reason}.") from error
-    if is_folder:
+    if is_folder or (is_file and is_table_name(source.name)):
+        folder, table = (source, None) if is_folder else (source.parent, source.name)
         with staging(home) as stage:
-            found = _walk(source)
-            return finish(found, stage, name or source.name, str(source), progress, keep_source=True)
-    if is_file and is_table_name(source.name):
-        with staging(home) as stage:
-            found, title = _walk(source.parent), name or source.parent.name
-            return finish(found, stage, title, str(source), progress, keep_source=True, table=source.name)
+            found, title = _walk(folder), name or folder.name
+            return finish(found, stage, title, str(source), progress, keep_source=True, table=table, labels=labels)
     if is_file:
         with staging(home) as stage:
-            return _from_archive(source, home, stage, name, progress)
+            return _from_archive(source, home, stage, name, progress, labels)
     raise DataError(f"There is no file or folder at '{path}'. Check the path and try again.")
 
 
@@ -90,7 +114,7 @@ def import_uploads(
             given = safe_relative(files[0][0])
             archive = stage / "upload" / given.rpartition("/")[2]
             _write(files[0][1], archive)
-            return _from_archive(archive, home, stage, name, progress)
+            return _from_archive(archive, home, stage, name, progress, FromFolders())
         found, clashes = Found(), Clashes()
         wanted: list[tuple[str, BinaryIO]] = []
         for given, file in files:
@@ -124,9 +148,9 @@ def import_made(write: Callable[[Path], None], home: Path, *, name: str, source:
 
 
 def _from_archive(
-    archive: Path, home: Path, stage: Path, name: str | None, progress: Progress | None
+    archive: Path, home: Path, stage: Path, name: str | None, progress: Progress | None, labels: Labels
 ) -> DatasetRef:
-    key = archive_key(archive)
+    key = archive_key(archive) + labels.key
     if known := recall(home, key):
         if progress:
             progress(known.images, known.images)
@@ -140,7 +164,7 @@ def _from_archive(
         found.leave_out(path)
     for path, reason in out.damaged:
         found.leave_out(path, reason)
-    ref = finish(found, stage, name or _stem(archive.name), archive.name, progress)
+    ref = finish(found, stage, name or _stem(archive.name), archive.name, progress, labels=labels)
     remember(home, key, ref)
     return ref
 

@@ -1,7 +1,8 @@
 """Reads splits and classes from the names of folders. Pure: works on relative paths, never on the disk.
 
 Understood are `train/<class>/...` with val, valid, validation and test beside it (any case), and
-`<class>/...`. Folders wrapped around these are skipped; folders inside a class folder belong to the class.
+`<class>/...`. Folders wrapped around these are skipped. Where folders lie in folders, `ClassFrom` says which of them
+is the class; by default the outermost, and those inside belong to it.
 """
 
 from __future__ import annotations
@@ -10,9 +11,16 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from advisor.errors import DataError
+from advisor.names import MAX_DEPTH
 from advisor.types import Split
+
+ClassFrom = int | Literal["innermost", "path"]
+"""Which folder of `a/b/c/1.jpg` is the class: a level (1 = a, the default; 2 = b), the innermost (c), or the whole path
+('a/b/c')."""
+OUTERMOST = 1
 
 SPLIT_NAMES: dict[str, Split] = {
     "train": "train",
@@ -25,6 +33,8 @@ EXPECTED = (
     "Thaw expects one folder for each class with its images inside (cats/1.jpg, dogs/1.jpg), "
     "or such class folders inside train/, val/ and test/."
 )
+
+_NO_FOLDER = "lies in no class folder"
 
 
 @dataclass(frozen=True)
@@ -49,7 +59,17 @@ class Layout:
     notes: tuple[str, ...]
 
 
-def find_layout(images: Sequence[str], folders: Iterable[str]) -> Layout:
+def class_from(text: str) -> ClassFrom:
+    """'2', 'innermost' or 'path', as typed. Raises DataError for anything else."""
+    word = text.strip().lower()
+    if word == "innermost" or word == "path":
+        return word  # type: ignore[return-value]
+    if word.isascii() and word.isdigit() and 1 <= int(word) <= MAX_DEPTH:
+        return int(word)
+    raise DataError(f"'{text}' names no class folder: give a level (1 is the outermost), 'innermost' or 'path'.")
+
+
+def find_layout(images: Sequence[str], folders: Iterable[str], classes_from: ClassFrom = OUTERMOST) -> Layout:
     """Splits and classes of these images.
 
     `images`: relative paths with forward slashes. `folders`: relative paths of the folders, so that empty
@@ -69,27 +89,43 @@ def find_layout(images: Sequence[str], folders: Iterable[str]) -> Layout:
     inner_paths = [path[len(wrapper) :] for path in paths]
     inner_tree = {folder[len(wrapper) :] for folder in tree if len(folder) > len(wrapper)}
     splits = _splits(inner_paths, inner_tree)
-    level = 1 if splits else 0
-    """Index of the class folder in a path."""
+    top = 1 if splits else 0
+    """Index of the outermost class folder in a path."""
 
-    class_folders = {
-        folder for folder in inner_tree if len(folder) == level + 1 and (not splits or folder[0] in splits)
-    }
-    classes = tuple(sorted({_class_name(folder[-1]) for folder in class_folders}))
+    within = {folder for folder in inner_tree if not splits or folder[0] in splits}
+    above = {folder[:-1] for folder in within}
+    holding = {path[:-1] for path in inner_paths}
+    ends = {folder for folder in within if isinstance(classes_from, int) or folder in holding or folder not in above}
+    classes = tuple(sorted({name for folder in ends if (name := _class_of(folder, top, classes_from))}))
+    if not classes:
+        deepest = max(len(folder) for folder in within) - top
+        raise DataError(
+            f"No folder lies at level {classes_from}: the class folders go {deepest} deep. Choose a level from 1 to "
+            f"{deepest}, 'innermost' or 'path', and import again."
+        )
     index = {name: number for number, name in enumerate(classes)}
     placed, set_aside, inside = [], [], Counter[str]()
     for path in inner_paths:
         given = "/".join(wrapper + path)
         if splits and path[0] not in splits:
             set_aside.append((given, f"lies outside {_listed(sorted(splits))}"))
-        elif len(path) < level + 2:
-            set_aside.append((given, "lies in no class folder"))
+        elif (name := _class_of(path[:-1], top, classes_from)) is None:
+            set_aside.append((given, f"lies above level {classes_from}" if len(path) > top + 1 else _NO_FOLDER))
         else:
-            inside.update(path[level + 1 : -1])
+            inside.update(path[top + 1 : -1])
             split = splits[path[0]] if splits else ""
-            placed.append(Placed(given, "/".join(path), index[_class_name(path[level])], split))
-    notes += _notes(splits, classes, inside, placed, level)
+            placed.append(Placed(given, "/".join(path), index[name], split))
+    notes += _notes(splits, classes, inside, placed, top, classes_from)
     return Layout(classes, tuple(placed), tuple(set_aside), tuple(notes))
+
+
+def _class_of(folder: tuple[str, ...], top: int, classes_from: ClassFrom) -> str | None:
+    """The class of the images in this folder; None when it lies above the class folders."""
+    if isinstance(classes_from, int):
+        return _class_name(folder[top + classes_from - 1]) if len(folder) >= top + classes_from else None
+    if len(folder) <= top:
+        return None
+    return _class_name("/".join(folder[top:]) if classes_from == "path" else folder[-1])
 
 
 def _wrapper(paths: Sequence[tuple[str, ...]], tree: set[tuple[str, ...]]) -> tuple[str, ...]:
@@ -141,14 +177,12 @@ def _notes(
     classes: Sequence[str],
     inside: Counter[str],
     placed: Sequence[Placed],
-    level: int,
+    top: int,
+    classes_from: ClassFrom,
 ) -> list[str]:
     notes = []
     if inside:
-        deeper = sum(one.path.count("/") > level + 1 for one in placed)
-        notes.append(
-            f"{deeper:,} images lie in folders inside a class folder; they were counted to that class."
-        )
+        notes.append(_nested(placed, top, classes_from))
         if {split_of(folder) for folder in inside} - {None}:
             notes.append(
                 "Some class folders hold folders called train, val or test. They were not read as splits: "
@@ -170,6 +204,27 @@ def _notes(
                 f"{_listed(same)} differ only in case and are separate classes. Rename them if they are one."
             )
     return notes
+
+
+def _nested(placed: Sequence[Placed], top: int, classes_from: ClassFrom) -> str:
+    """What was made of folders inside folders."""
+    if classes_from == "path":
+        return "Folders lie inside folders: each whole path was read as one class."
+    if classes_from == "innermost":
+        inner = "Folders lie inside folders: the innermost one was read as the class."
+        whole = {_class_of(tuple(one.path.split("/")[:-1]), top, "path") for one in placed}
+        joined = [name for name, times in Counter(str(path).rpartition("/")[2] for path in whole).items() if times > 1]
+        if joined:
+            inner += f" In more than one place, and joined: {_listed(sorted(joined)[:5])}."
+        return inner
+    deeper = sum(one.path.count("/") > top + classes_from for one in placed)
+    return (
+        f"{deeper:,} images lie in folders inside a class folder; they were counted to that class. If the inner "
+        "folders are the classes, import again with the innermost folder, a level or the whole path as class."
+        if classes_from == OUTERMOST
+        else f"The folders at level {classes_from} were read as classes; {deeper:,} images lie deeper and were counted "
+        "to theirs."
+    )
 
 
 def _listed(names: Sequence[str]) -> str:

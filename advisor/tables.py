@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from advisor.errors import DataError
-from advisor.layout import SPLIT_NAMES, Layout, Placed, find_layout, split_of
+from advisor.layout import OUTERMOST, SPLIT_NAMES, ClassFrom, Layout, Placed, find_layout, split_of
 from advisor.names import is_image_name, printable, suffix
 from advisor.types import Split
 
@@ -118,10 +118,14 @@ def table_layout(images: Sequence[str], tables: Mapping[str, Sequence[Line]]) ->
 
 
 def lay_out(
-    images: Sequence[str], folders: Iterable[str], tables: Mapping[str, Path], only: str | None = None
+    images: Sequence[str],
+    folders: Iterable[str],
+    tables: Mapping[str, Path],
+    only: str | None = None,
+    classes_from: ClassFrom = OUTERMOST,
 ) -> tuple[Layout, set[str]]:
     """(layout, the tables that it was read from). only: the table that holds the labels, whatever it lists; without it
-    tables count that list nearly all images, else the folders do. Raises DataError.
+    tables count that list nearly all images, else the folders do, read as `classes_from` says. Raises DataError.
     """
     if only is not None:
         return table_layout(images, {only: read_table(tables[only])}), {only}
@@ -139,7 +143,7 @@ def lay_out(
             if len(layout.placed) >= LISTED_SHARE * len(images):
                 return layout, set(lines)
     try:
-        return find_layout(images, folders), set()
+        return find_layout(images, folders, classes_from), set()
     except DataError as error:
         raise problem or error from error  # the folders say nothing, and this is why the table does not either
 

@@ -23,8 +23,8 @@ class DatasetRef:
     """A dataset that was imported: content-addressed, checked, immutable.
 
     The list of images is `manifest.csv` beside `dataset.json`: columns `path` (relative to `images/`),
-    `label` (class index), `split` ('train' | 'val' | 'test' | '' when the source had no splits),
-    `digest` (sha256 of the file, 32 hex), `width`, `height` (pixels, after EXIF rotation), and
+    `label` (class index; -1 = none, in a target only), `split` ('train' | 'val' | 'test' | '' when the source had no
+    splits), `digest` (sha256 of the file, 32 hex), `width`, `height` (pixels, after EXIF rotation), and
     `traits` (what is unusual about the file, names of `decoding.TRAITS` with blanks between).
     """
 
@@ -44,10 +44,14 @@ class DatasetRef:
     """(relative path, reason) of the files that could not be used."""
     notes: tuple[str, ...] = ()
     """Sentences the import wants to tell the user (wrapper folder skipped, no test split given, ...)."""
+    target: bool = False
+    """A second set of images attached to a dataset (`advisor.targets`): in no list, and not all labelled."""
+    unlabelled: int = 0
+    """Images without a label; they are in no class of `counts`."""
 
     @property
     def images(self) -> int:
-        return sum(sum(per_class) for per_class in self.counts.values())
+        return self.unlabelled + sum(sum(per_class) for per_class in self.counts.values())
 
     @property
     def per_class(self) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ from typing import NoReturn, get_args
 from advisor.catalog import DEFAULT_BACKBONE
 from advisor.errors import ThawError
 from advisor.types import Priority, Similarity
-from training import backbone_commands, cache_commands, commands
+from training import backbone_commands, cache_commands, commands, target_commands
 from training.flags import add_flags
 
 
@@ -55,6 +55,8 @@ def parser() -> argparse.ArgumentParser:
             "path", metavar="PATH", help="a folder, an archive, a table of labels, 'sample:digits' or a dataset's id"
         )
         made.add_argument("--backbone", default=DEFAULT_BACKBONE, metavar="NAME")
+        made.add_argument("--classes-from", default="1", metavar="FOLDER",
+                          help="of folders in folders: a level (1, the outermost), 'innermost' or 'path'")  # fmt: skip
         return made
 
     on_data("profile", "Measure a dataset: ready-made accuracy, and what training costs on this machine.")
@@ -84,6 +86,11 @@ def parser() -> argparse.ArgumentParser:
     backbone.add_argument("action", choices=("add",))
     backbone.add_argument("name", metavar="NAME", help="of `backbones`, or of any other model of timm")
     backbone.add_argument("--weights", metavar="FILE", help="a .safetensors or .pth file instead of a download")
+    target = verb("target", "Attach a second, unlabelled set of images to a dataset, for adaptation.",
+                  target_commands.target)  # fmt: skip
+    target.add_argument("path", metavar="DATASET", help="as for profile")
+    target.add_argument("images", nargs="?", metavar="PATH", help="a folder, an archive or a table; none: say which")
+    target.add_argument("--detach", action="store_true", help="forget the target; its images stay")
     cache = verb("cache", "List what is cached and how much disk it takes; clear it.", cache_commands.cache)
     cache.add_argument("--clear", nargs="?", const=cache_commands.ALL, metavar="DATASET",
                        help="clear the caches of one dataset (its id), or of all")  # fmt: skip

@@ -78,7 +78,7 @@ def profile(args: Namespace) -> Answer:
     place = open_place(args)
     card = _backbone_here(args, place)
     with worker_ahead(place):
-        ref = import_data(args.path, place.home)
+        ref = import_data(args.path, place.home, args.classes_from)
     job = _profile(place, ref, card.name)
     facts = place.store.facts(ref.id, card.name)
     document = {
@@ -94,7 +94,7 @@ def advise(args: Namespace) -> Answer:
 
     place = open_place(args)
     card = _backbone_here(args, place)
-    ref = import_data(args.path, place.home)
+    ref = import_data(args.path, place.home, args.classes_from)
     facts = place.store.facts(ref.id, card.name)
     if facts is None:
         job = _profile(place, ref, card.name)
@@ -114,7 +114,7 @@ def fit(args: Namespace) -> Answer:
     card = _backbone_here(args, place)
     options_of(args).check(cast(Kind, args.strategy), card)
     with worker_ahead(place):
-        ref = import_data(args.path, place.home)
+        ref = import_data(args.path, place.home, args.classes_from)
     facts = place.store.facts(ref.id, card.name)
     if facts is None and args.minutes is not None and args.strategy != "linear_probe":
         # A schedule that must end inside a budget needs this machine's speed; what it computes, the run reads.
@@ -176,9 +176,12 @@ def _backbone_here(args: Namespace, place: Place) -> BackboneCard:
     return card
 
 
-def import_data(path: str, home: Path) -> DatasetRef:
+def import_data(path: str, home: Path, classes_from: str = "1") -> DatasetRef:
     """A folder, an archive, 'sample:NAME' or the id of an imported dataset. Raises DataError, NotFound."""
     from advisor import ingest
+    from advisor.layout import class_from
+
+    chosen = class_from(classes_from)
 
     if path.startswith(SAMPLE):
         from advisor.samples import import_sample
@@ -187,7 +190,7 @@ def import_data(path: str, home: Path) -> DatasetRef:
     elif re.fullmatch("[0-9a-f]{16}", path) and not Path(path).exists():
         return ingest.load_dataset(home, path)
     else:
-        ref = ingest.import_path(Path(path).expanduser(), home, progress=_say_import())
+        ref = ingest.import_path(Path(path).expanduser(), home, progress=say_import(), classes_from=chosen)
     classes = counted(len(ref.classes), "class", "classes")
     to_stderr(f"Dataset {ref.id}: {counted(ref.images, 'image')} in {classes}.")
     for note in ref.notes:
@@ -197,7 +200,7 @@ def import_data(path: str, home: Path) -> DatasetRef:
     return ref
 
 
-def _say_import() -> Callable[[int, int], None]:
+def say_import() -> Callable[[int, int], None]:
     """Tells how far an import is, at most every 2 seconds."""
     told = time.monotonic()
 

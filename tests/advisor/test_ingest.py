@@ -22,7 +22,7 @@ from advisor import datasets, decoding, ingest
 from advisor.errors import DataError, NotFound, TooFewImages, UnsafeArchive
 from advisor.home import home as find_home
 from advisor.ingest import import_path, import_uploads, list_datasets, load_dataset, read_manifest
-from advisor.layout import find_layout
+from advisor.layout import class_from, find_layout
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -463,3 +463,63 @@ def test_importing_the_module_loads_nothing_heavy():
     heavy = "{'PIL', 'numpy', 'pandas', 'sklearn', 'torch'}"
     code = f"import sys, advisor.ingest, advisor.audit, advisor.samples; print({heavy} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).strip() == "set()"
+
+
+NESTED = ["pets/cats/tabby/1.png", "pets/cats/siamese/2.png", "pets/dogs/3.png", "pets/dogs/pug/4.png",
+          "zoo/tabby/5.png"]  # fmt: skip
+PATHS = ("pets/cats/siamese", "pets/cats/tabby", "pets/dogs", "pets/dogs/pug", "zoo/tabby")
+
+
+@pytest.mark.parametrize(
+    ("classes_from", "classes", "labels", "set_aside"),
+    [
+        (1, ("pets", "zoo"), [0, 0, 0, 0, 1], []),
+        (2, ("cats", "dogs", "tabby"), [0, 0, 1, 1, 2], []),
+        (3, ("pug", "siamese", "tabby"), [1, 2, 0], ["pets/dogs/3.png", "zoo/tabby/5.png"]),
+        ("innermost", ("dogs", "pug", "siamese", "tabby"), [2, 3, 0, 1, 3], []),
+        ("path", PATHS, [0, 1, 2, 3, 4], []),
+    ],
+)
+@pytest.mark.parametrize("split", ["", "Train/"])
+def test_nested_folders_are_read_as_asked(split, classes_from, classes, labels, set_aside):
+    layout = find_layout([split + path for path in NESTED], [], classes_from)
+    assert layout.classes == classes
+    assert [one.label for one in layout.placed] == labels
+    assert [path.removeprefix(split) for path, _ in layout.set_aside] == set_aside
+    assert all(reason == "lies above level 3" for _, reason in layout.set_aside)
+
+
+def test_what_was_made_of_nested_folders_is_said():
+    def notes(classes_from):
+        return " ".join(find_layout(NESTED, [], classes_from).notes)
+
+    assert "5 images lie in folders inside a class folder; they were counted to that class." in notes(1)
+    assert "with the innermost folder, a level or the whole path as class" in notes(1)
+    assert "The folders at level 2 were read as classes; 3 images lie deeper and were counted to theirs." in notes(2)
+    inner = "the innermost one was read as the class. In more than one place, and joined: 'tabby'."
+    assert inner in notes("innermost")
+    assert "each whole path was read as one class" in notes("path")
+    with pytest.raises(DataError, match="No folder lies at level 4: the class folders go 3 deep"):
+        find_layout(NESTED, [], 4)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "2.5", "all", ""])
+def test_a_level_that_is_none_is_refused(text):
+    with pytest.raises(DataError, match="names no class folder"):
+        class_from(text)
+
+
+@pytest.mark.parametrize("name", ["train", "TRAIN", "Train"])
+@pytest.mark.parametrize("other", ["val", "Valid", "VALIDATION", "test", "Test"])
+def test_splits_are_known_in_any_case(name, other):
+    layout = find_layout([f"{name}/a/1.png", f"{name}/b/1.png", f"{other}/a/1.png"], [])
+    assert {one.split for one in layout.placed} == {"train", "test" if other.lower() == "test" else "val"}
+
+
+def test_the_same_archive_read_in_two_ways_is_two_datasets(home, image_folder, tmp_path):
+    folder = image_folder(tmp_path / "p" / "pets", classes=("cat", "dog"))
+    image_folder(tmp_path / "p" / "zoo", classes=("ape", "bear"), seed=1)
+    archive = zip_of(folder.parent, tmp_path / "p.zip")
+    assert import_path(archive, home).classes == ("pets", "zoo")
+    assert import_path(archive, home, classes_from=2).classes == ("ape", "bear", "cat", "dog")
+    assert import_path(archive, home).classes == ("pets", "zoo")

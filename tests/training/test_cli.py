@@ -348,3 +348,29 @@ def test_every_command_has_a_help_line() -> None:
     text = parser().format_help()
     for command in ("profile", "advise", "fit", "compare", "runs", "stop", "resume"):
         assert command in text
+
+
+def test_a_target_is_attached_named_and_forgotten(thaw: Terminal, photos: Path, tmp_path: Path) -> None:
+    sketches = tmp_path / "sketches"
+    sketches.mkdir()
+    for i in range(4):
+        Image.new("RGB", (12, 12), (i, 90, 0)).save(sketches / f"{i}.png")
+    said = thaw("target", str(photos))
+    assert said.out == "photos has no target.\n"
+    said = thaw("--json", "target", str(photos), str(sketches))
+    assert said.json["images"] == said.json["unlabelled"] == 4
+    assert "4 of 4 images have no label." in said.err
+    assert thaw("target", str(photos)).out.startswith("Target of photos: sketches, 4 images, 0 of them labelled (")
+    assert thaw("target", str(photos), "--detach").out == "photos has no target.\n"
+
+
+def test_a_folder_of_folders_is_read_as_asked(thaw: Terminal, photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "zoo").mkdir()
+    photos.rename(tmp_path / "zoo" / "pets")
+    (tmp_path / "zoo" / "plants").mkdir()
+    (tmp_path / "zoo" / "pets" / "dog").rename(tmp_path / "zoo" / "plants" / "oak")
+    assert thaw("profile", str(tmp_path / "zoo"), "--json").json["classes"] == ["pets", "plants"]
+    said = thaw("profile", str(tmp_path / "zoo"), "--json", "--classes-from", "innermost")
+    assert said.json["classes"] == ["cat", "oak"]
+    said = thaw("profile", str(tmp_path / "zoo"), "--classes-from", "deepest")
+    assert said.code == 2 and "'deepest' names no class folder" in said.err

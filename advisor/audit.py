@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from advisor import looks
-from advisor.datasets import read_manifest, read_thumbnails
+from advisor.datasets import live, read_manifest, read_thumbnails
 from advisor.decoding import TRAITS
 from advisor.types import DatasetRef
 
@@ -66,8 +66,8 @@ class AuditReport:
 
 
 def audit(ref: DatasetRef) -> AuditReport:
-    """Check one imported dataset. Raises NotFound when its manifest is gone."""
-    manifest = read_manifest(ref)
+    """Check one import or revision. Raises NotFound when its manifest is gone."""
+    manifest = live(read_manifest(ref))
     findings = [finding for check in _CHECKS for finding in check(ref, manifest)]
     if not findings:
         text = (

@@ -18,14 +18,14 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-from advisor.datasets import IMAGES, Row, commit, content_id, need_space
+from advisor.datasets import Row, commit, content_id, counts_of, need_space
 from advisor.decoders import Decoders
 from advisor.decoding import Decoded
 from advisor.errors import DataError, TooFewImages
 from advisor.layout import EXPECTED, OUTERMOST, ClassFrom, Layout, Placed
 from advisor.names import IMAGE_SUFFIXES, is_archive_name, printable
 from advisor.tables import lay_out
-from advisor.types import SPLITS, DatasetRef
+from advisor.types import IMAGES, DatasetRef
 
 Progress = Callable[[int, int], None]
 """Called with (files checked, files in all). What it raises cancels the import."""
@@ -136,7 +136,7 @@ def finish(
         name=printable(name).strip() or "images",
         root=str(stage.parent / dataset_id),
         classes=layout.classes,
-        counts=_counts(rows, len(layout.classes)),
+        counts=counts_of(rows, len(layout.classes)),
         source=source,
         created=time.time(),
         set_aside=tuple(set_aside[:MAX_LISTED]),
@@ -259,10 +259,3 @@ def _check_counts(layout: Layout, rows: Sequence[Row], named: Counter[int]) -> N
             f"classes: {everything} over all splits. Put training images of at least two classes into it, "
             "and import again."
         )
-
-
-def _counts(rows: Sequence[Row], classes: int) -> dict[str, tuple[int, ...]]:
-    table = Counter((row.split, row.label) for row in rows)
-    present = {row.split for row in rows}
-    ordered = [split for split in ("", *SPLITS) if split in present]
-    return {split: tuple(table[split, label] for label in range(classes)) for split in ordered}

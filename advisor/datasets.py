@@ -1,5 +1,7 @@
 """Datasets on disk: `home/datasets/<id>/` with `images/`, `manifest.csv`, `thumbnails.npy` and `dataset.json`.
 
+A revision (`revisions`) has a manifest and a record only, and shares the rest with its import.
+
 A dataset is built in a staging folder and appears under its id by one rename: it is whole or it is not there.
 Reading needs no decoding of images and no heavy import until a manifest is asked for.
 """
@@ -10,12 +12,14 @@ import csv
 import ctypes
 import errno
 import hashlib
+import itertools
 import json
 import os
 import re
 import secrets
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
@@ -25,7 +29,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from advisor.errors import DataError, NotFound
 from advisor.looks import SIDE
 from advisor.plans import to_json
-from advisor.types import DatasetRef
+from advisor.types import EXCLUDED, SPLITS, DatasetRef
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +38,6 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.csv"
 RECORD = "dataset.json"
 THUMBNAILS = "thumbnails.npy"
-IMAGES = "images"
 
 RULES = 2
 """Raise it when the same archive would now give another dataset (layout, formats, limits)."""
@@ -57,33 +60,52 @@ class Row(NamedTuple):
     """Names of `decoding.TRAITS`, with blanks between."""
 
 
-def content_id(rows: Iterable[Row], classes: Sequence[str], *, target: bool = False) -> str:
+def content_id(rows: Iterable[Row], classes: Sequence[str], base: str = "", *, target: bool = False) -> str:
     """First 16 hex digits of the sha256 over the sorted (path, class name, split, digest), as JSON lines.
 
-    A target's id is also over its classes, of which it may have no image.
+    A revision's id is also over that of its import, `base`; a target's over its classes, of which it may have no image.
     """
     keys = sorted((row.path, classes[row.label] if row.label >= 0 else "", row.split, row.digest) for row in rows)
     text = "".join(json.dumps(key, ensure_ascii=False) + "\n" for key in keys)
     if target:
         text += json.dumps(["target", *classes], ensure_ascii=False)
+    if base:
+        text = f"revision of {base}\n{text}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def counts_of(rows: Iterable[Row], classes: int) -> dict[str, tuple[int, ...]]:
+    """Images per class for each split that is there, as `DatasetRef.counts`; excluded ones are in none."""
+    table = Counter((row.split, row.label) for row in rows)
+    present = {split for split, _ in table}
+    ordered = [split for split in ("", *SPLITS) if split in present]
+    return {split: tuple(table[split, label] for label in range(classes)) for split in ordered}
+
+
 def load_dataset(home: Path, dataset_id: str) -> DatasetRef:
-    """The imported dataset with this id. Raises NotFound when the home does not hold it."""
+    """The import or revision with this id. Raises NotFound when the home does not hold it."""
     root = Path(home).absolute() / "datasets" / dataset_id
     missing = NotFound(f"There is no dataset '{dataset_id[:40]}' in '{home}'. Import its images again.")
     if not re.fullmatch(r"[0-9a-f]{16}", dataset_id):
         raise missing
     try:
         data = json.loads((root / RECORD).read_text(encoding="utf-8"))
-        return _ref(data, root)
+        ref = _ref(data, root)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise missing from error
+    if ref.base and not (root.with_name(ref.base) / RECORD).is_file():
+        raise missing  # a revision without the import that holds its images
+    return ref
 
 
 def list_datasets(home: Path) -> list[DatasetRef]:
-    """All imported datasets, newest first; without targets, which belong to another dataset."""
+    """All imports, newest first; without targets, which belong to another dataset, and without revisions, which
+    `revisions.history` lists."""
+    return [ref for ref in everything(home) if not ref.base]
+
+
+def everything(home: Path) -> list[DatasetRef]:
+    """All imports and all their revisions, newest first."""
     found = []
     for folder in _folders(Path(home) / "datasets"):
         try:
@@ -94,8 +116,22 @@ def list_datasets(home: Path) -> list[DatasetRef]:
     return sorted(found, key=lambda ref: (-ref.created, ref.id))
 
 
+def live(manifest: pd.DataFrame) -> pd.DataFrame:
+    """The rows that count: all of an import, those not excluded of a revision. They keep their numbers (the index)."""
+    return manifest[manifest["split"] != EXCLUDED]
+
+
+def read_rows(ref: DatasetRef) -> list[Row]:
+    """The manifest without pandas: one `Row` an image, in its order. Raises NotFound when the file is gone."""
+    try:
+        with open(Path(ref.root) / MANIFEST, encoding="utf-8", newline="") as file:
+            return [_row(cells) for cells in itertools.islice(csv.reader(file), 1, None)]
+    except (OSError, ValueError, TypeError) as error:
+        raise _no_list(ref) from error
+
+
 def read_manifest(ref: DatasetRef) -> pd.DataFrame:
-    """One row an image, the columns of `Row`. Raises NotFound when the file is gone."""
+    """One row an image, the columns of `Row`, excluded images included. Raises NotFound when the file is gone."""
     import pandas as pd
 
     text = {"path": str, "split": str, "digest": str, "traits": str}
@@ -106,18 +142,18 @@ def read_manifest(ref: DatasetRef) -> pd.DataFrame:
         )
         return manifest if "traits" in manifest else manifest.assign(traits="")  # imported by an older version
     except (OSError, ValueError) as error:
-        raise NotFound(f"The list of images of '{ref.name}' is missing. Import its images again.") from error
+        raise _no_list(ref) from error
 
 
 def read_thumbnails(ref: DatasetRef) -> NDArray[Any] | None:
-    """uint8 [images, side, side], in the manifest's order (`looks`); None for what an older version imported."""
+    """uint8 [rows, side, side], in the manifest's order (`looks`); None for what an older version imported."""
     import numpy as np
 
     try:
-        found: NDArray[Any] = np.load(Path(ref.root) / THUMBNAILS, allow_pickle=False)
+        found: NDArray[Any] = np.load(ref.images_root.with_name(THUMBNAILS), allow_pickle=False)
     except (OSError, ValueError):
         return None
-    return found if len(found) == ref.images else None
+    return found if len(found) == ref.images + ref.excluded else None
 
 
 @contextmanager
@@ -140,9 +176,9 @@ def staging(home: Path) -> Iterator[Path]:
             _mine.discard(folder.name)
 
 
-def commit(stage: Path, ref: DatasetRef, rows: Sequence[Row], thumbnails: Sequence[bytes]) -> DatasetRef:
-    """Write the manifest, the record and the thumbnails (in the rows' order) into `stage`, flush all of it, and give it
-    its final name.
+def commit(stage: Path, ref: DatasetRef, rows: Sequence[Row], thumbnails: Sequence[bytes] | None) -> DatasetRef:
+    """Write the manifest, the record and the thumbnails (in the rows' order; a revision has none of its own) into
+    `stage`, flush all of it, and give it its final name.
 
     When the dataset is there already (and whole), that one is returned and `stage` is left to be removed.
     """
@@ -156,7 +192,8 @@ def commit(stage: Path, ref: DatasetRef, rows: Sequence[Row], thumbnails: Sequen
         writer.writerow(Row._fields)
         writer.writerows(rows)
     (stage / RECORD).write_text(json.dumps(to_json(ref), ensure_ascii=False, indent=1), encoding="utf-8")
-    np.save(stage / THUMBNAILS, np.frombuffer(b"".join(thumbnails), np.uint8).reshape(len(rows), SIDE, SIDE))
+    if thumbnails is not None:
+        np.save(stage / THUMBNAILS, np.frombuffer(b"".join(thumbnails), np.uint8).reshape(len(rows), SIDE, SIDE))
     _flush(stage)
     for _ in range(3):
         try:
@@ -199,7 +236,7 @@ def recall(home: Path, key: str) -> DatasetRef | None:
             paths = [row["path"] for row in csv.DictReader(file)]
     except (OSError, ValueError, KeyError, NotFound):
         return None
-    whole = len(paths) == ref.images and all((Path(ref.root) / IMAGES / path).is_file() for path in paths)
+    whole = len(paths) == ref.images and all((ref.images_root / path).is_file() for path in paths)
     return ref if whole else None
 
 
@@ -243,14 +280,24 @@ def _ref(data: dict[str, Any], root: Path) -> DatasetRef:
     )
 
 
+def _row(cells: Sequence[str]) -> Row:
+    path, label, split, digest, width, height, *traits = cells
+    return Row(path, int(label), split, digest, int(width), int(height), *traits)
+
+
+def _no_list(ref: DatasetRef) -> NotFound:
+    return NotFound(f"The list of images of '{ref.name}' is missing. Import its images again.")
+
+
 def _whole(root: Path, rows: Sequence[Row]) -> DatasetRef | None:
-    """The dataset at `root` when its record, manifest and every image are there."""
+    """The dataset at `root` when its record and manifest are there and, for an import, every image."""
     try:
         ref = load_dataset(root.parent.parent, root.name)
     except NotFound:
         return None
-    images = root / IMAGES
-    complete = (root / MANIFEST).is_file() and all((images / row.path).is_file() for row in rows)
+    complete = (root / MANIFEST).is_file()
+    if not ref.base:
+        complete = complete and all((ref.images_root / row.path).is_file() for row in rows)
     return ref if complete else None
 
 

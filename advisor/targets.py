@@ -138,7 +138,7 @@ def labels_in(target: DatasetRef, ref: DatasetRef) -> NDArray[Any]:
 
 
 def _link(home: Path, ref: DatasetRef) -> Path:
-    return Path(home) / "targets" / f"{getattr(ref, 'base', '') or ref.id}.json"
+    return Path(home) / "targets" / f"{ref.images_id}.json"
 
 
 def _folded(name: str) -> str:

@@ -7,6 +7,7 @@ All are frozen; a contradiction is rejected in `__post_init__`, where it is made
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from advisor.errors import PlanError
@@ -16,23 +17,31 @@ Similarity = Literal["high", "medium", "low"]
 Priority = Literal["speed", "accuracy"]
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
+IMAGES = "images"
+"""The folder of an import that holds its files."""
+EXCLUDED = "excluded"
+"""What the manifest of a revision says in place of a split of an image that counts nowhere."""
 
 
 @dataclass(frozen=True)
 class DatasetRef:
-    """A dataset that was imported: content-addressed, checked, immutable.
+    """A dataset that was imported, or a revision of one (`revisions`): content-addressed, checked, immutable.
 
     The list of images is `manifest.csv` beside `dataset.json`: columns `path` (relative to `images/`),
-    `label` (class index; -1 = none, in a target only), `split` ('train' | 'val' | 'test' | '' when the source had no
+    `label` (class index; -1 = none, in a target), `split` ('train' | 'val' | 'test' | '' when the source had no
     splits), `digest` (sha256 of the file, 32 hex), `width`, `height` (pixels, after EXIF rotation), and
     `traits` (what is unusual about the file, names of `decoding.TRAITS` with blanks between).
+
+    A revision is a manifest only, with every row of its import in the import's order, so that row numbers mean the
+    same image in both. Rows with the split 'excluded' count nowhere; their label is -1 when their class is gone.
     """
 
     id: str
-    """First 16 hex digits of the sha256 over the sorted manifest rows (path, class name, split, digest)."""
+    """First 16 hex digits of the sha256 over the sorted manifest rows (path, class name, split, digest), for a revision
+    with the id of its import before them."""
     name: str
     root: str
-    """Absolute path of `THAW_HOME/datasets/<id>`; the files lie under `root/images/`."""
+    """Absolute path of `THAW_HOME/datasets/<id>`; the files lie under `images_root`."""
     classes: tuple[str, ...]
     counts: dict[str, tuple[int, ...]]
     """Images per class (in the order of `classes`) for each split name present ('' = not split)."""
@@ -48,6 +57,24 @@ class DatasetRef:
     """A second set of images attached to a dataset (`advisor.targets`): in no list, and not all labelled."""
     unlabelled: int = 0
     """Images without a label; they are in no class of `counts`."""
+    base: str = ""
+    """Id of the import whose images, row numbers and caches a revision uses; '' = this is an import."""
+    parent: str = ""
+    """Id of what was edited; '' for an import."""
+    edit: str = ""
+    """What was edited, in sentences; '' for an import."""
+    excluded: int = 0
+    """Images of the import that do not count here."""
+
+    @property
+    def images_id(self) -> str:
+        """Id of the import that holds the images: what caches and thumbnails are filed under."""
+        return self.base or self.id
+
+    @property
+    def images_root(self) -> Path:
+        """Folder that the manifest's paths are relative to."""
+        return Path(self.root).with_name(self.images_id) / IMAGES
 
     @property
     def images(self) -> int:

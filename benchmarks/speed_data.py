@@ -59,14 +59,14 @@ def prepare(data: str, limit: int | None, out: Path) -> Ground:
     for index in chosen(manifest["split"].to_numpy(str), manifest["label"].to_numpy(), limit):
         path = str(manifest["path"].iloc[index])
         (images / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(Path(whole.root) / "images" / path, images / path)
+        shutil.copyfile(whole.images_root / path, images / path)
     ref = import_path(images, home)
     manifest = read_manifest(ref)
     sides = make_split(manifest, ref.id, 0)
     for number, (path, label, side) in enumerate(zip(manifest["path"], manifest["label"], sides, strict=True)):
         link = folders / side / f"{label:03d}" / f"{number:06d}{Path(path).suffix}"
         link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to((Path(ref.root) / "images" / path).absolute())
+        link.symlink_to((ref.images_root / path).absolute())
     counts = {side: int((sides == side).sum()) for side in SIDES}
     ground = Ground(
         Path(data).stem, ref.id, len(ref.classes), counts, limit, str(images.absolute()), str(folders.absolute())

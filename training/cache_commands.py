@@ -21,7 +21,7 @@ def cache(args: Namespace) -> Answer:
     freed = None
     if args.clear is not None:
         place.executor.check()  # a dead worker must not keep its caches
-        freed = caches.clear(place.home, None if args.clear == ALL else args.clear)
+        freed = caches.clear(place.home, None if args.clear == ALL else caches.import_of(place.home, args.clear))
     listed = caches.sizes(place.home)
     total = sum(one.bytes for one in listed)
     root = place.home / "cache"

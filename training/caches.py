@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
+from advisor.datasets import load_dataset
 from advisor.errors import NotFound, PlanError, StateError
 from training.store import Store
 
@@ -41,7 +42,7 @@ class CacheSize:
 
 
 def folder_of(home: Path, dataset_id: str) -> Path:
-    """Where the caches of one dataset lie."""
+    """Where the caches of one import (`DatasetRef.images_id`) lie."""
     return home / "cache" / dataset_id
 
 
@@ -57,14 +58,15 @@ def sizes(home: Path, dataset_id: str | None = None) -> list[CacheSize]:
 
 
 def clear(home: Path, dataset_id: str | None = None) -> int:
-    """Remove the caches of one dataset, or of all; returns the bytes that this gave back.
+    """Remove the caches of one import, or of all; returns the bytes that this gave back. Revisions use their import's.
 
     Raises StateError, naming the job, while one that reads them runs; NotFound for a dataset without caches.
     """
     folders = list(_folders(home, dataset_id))
     if dataset_id is not None and not folders:
         raise NotFound(f"Nothing is cached of a dataset '{dataset_id}'; `python -m training cache` lists what is.")
-    busy = Store(home).jobs(dataset_id=dataset_id, states=("running",))
+    running = Store(home).jobs(states=("running",))
+    busy = [job for job in running if job.dataset_id and dataset_id in (None, import_of(home, job.dataset_id))]
     if busy:
         job = busy[0]
         raise StateError(f"{job.noun} '{job.id}' is using these caches: clear them when it has ended, or stop it.")
@@ -172,6 +174,14 @@ def _folders(home: Path, dataset_id: str | None) -> list[Path]:
     if not root.is_dir():
         return []
     return sorted(path for path in root.iterdir() if path.is_dir() and dataset_id in (None, path.name))
+
+
+def import_of(home: Path, dataset_id: str) -> str:
+    """Id of the import whose caches a dataset uses: its own, or that of which it is a revision."""
+    try:
+        return load_dataset(home, dataset_id).images_id
+    except NotFound:
+        return dataset_id  # deleted
 
 
 def _files(path: Path) -> Iterator[Path]:

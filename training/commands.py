@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import time
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -226,11 +227,10 @@ def _profile(place: Place, ref: DatasetRef, backbone: str) -> Job:
 
 def _plan(ref: DatasetRef, facts: DatasetFacts | None, args: Namespace) -> Strategy:
     if facts is None:
-        from advisor.ingest import read_manifest
-        from training.splits import make_split
+        from training.splits import sides
 
-        sides = make_split(read_manifest(ref), ref.id, 0)
-        train_images, test_images = int((sides != "test").sum()), int((sides == "test").sum())
+        split = Counter(sides(ref, 0).tolist())
+        train_images, test_images = split["train"] + split["val"], split["test"]
         if args.minutes is not None and args.strategy != "linear_probe":
             to_stderr("The speed could not be measured: the run ends when the minutes are over, wherever it is.")
     else:

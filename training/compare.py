@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 from typing import Any, Literal
 
 from advisor.catalog import STRATEGIES
-from advisor.errors import CompareError
+from advisor.datasets import load_dataset
+from advisor.errors import CompareError, NotFound
 from advisor.plans import KINDS, Kind, RunConfig, run_config_from_json, to_json
 from advisor.types import Estimate
 from advisor.words import counted, listing, minutes, percent
@@ -91,7 +93,7 @@ def compare(store: Store, run_ids: Sequence[str]) -> Comparison:
     Raises NotFound for an unknown id and CompareError naming the field in which the runs must not differ.
     """
     jobs = [store.job(run_id) for run_id in dict.fromkeys(run_ids)]
-    configs = _comparable(jobs)
+    configs = _comparable(jobs, store.home)
     jobs.sort(key=lambda job: (KINDS.index(configs[job.id].strategy.kind), job.created))
     differs = _differs(configs, jobs)
     labels = _labels(configs)
@@ -115,7 +117,7 @@ def curves(store: Store, run_ids: Iterable[str]) -> dict[str, Metrics]:
     return {store.job(run_id).id: store.metrics(run_id) for run_id in run_ids}
 
 
-def _comparable(jobs: Sequence[Job]) -> dict[str, RunConfig]:
+def _comparable(jobs: Sequence[Job], home: Path) -> dict[str, RunConfig]:
     if not jobs:
         raise CompareError("Choose at least one run to compare.")
     for job in jobs:
@@ -127,11 +129,24 @@ def _comparable(jobs: Sequence[Job]) -> dict[str, RunConfig]:
         for field, name in (("dataset_id", "dataset"), ("split_seed", "split seed")):
             mine, other = getattr(configs[first.id], field), getattr(configs[job.id], field)
             if mine != other:
+                if field == "dataset_id" and (told := _revisions(home, mine, other)):
+                    name, mine, other = "dataset's revision", *told
                 raise CompareError(
                     f"Runs '{first.id}' and '{job.id}' cannot be compared: their {name} differs"
                     f" ({mine} and {other})."
                 )
     return configs
+
+
+def _revisions(home: Path, *ids: str) -> list[str]:
+    """How to call two revisions of one import; empty for different imports."""
+    try:
+        refs = [load_dataset(home, one) for one in ids]
+    except NotFound:
+        return []
+    if len({ref.images_id for ref in refs}) > 1:
+        return []
+    return [f"{ref.id}, '{ref.edit}'" if ref.edit else f"{ref.id}, as imported" for ref in refs]
 
 
 def _row(job: Job, config: RunConfig, label: str, metrics: Metrics) -> Row:

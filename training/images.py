@@ -13,7 +13,7 @@ from advisor.types import DatasetRef, Split
 from training import pixels, views
 from training.backbones import Preprocessing
 from training.data import Rows
-from training.splits import make_split
+from training.splits import sides
 
 CPU = torch.device("cpu")
 
@@ -37,11 +37,11 @@ class ImageData:
         The cache is the one at the weights' own side unless larger images are asked for: decoded once for all sides.
         """
         manifest = read_manifest(ref)
-        self.key = ref.id
+        self.key = ref.images_id  # what is cached of an image is the same in every revision
         self.classes = ref.classes
         self.labels = torch.tensor(manifest["label"].to_numpy(dtype=np.int64))
         self.paths: list[str] = list(manifest["path"])
-        split = make_split(manifest, ref.id, split_seed)
+        split = sides(ref, split_seed)
         self.rows: dict[Split, Rows] = {
             "train": np.flatnonzero(split == "train"),
             "val": np.flatnonzero(split == "val"),
@@ -51,7 +51,7 @@ class ImageData:
         self._device = device
         side = pixels.side_for(manifest, max(prep.resize, self.prep.resize))
         self._pixels, self.decode_s = pixels.pixel_cache(
-            Path(ref.root) / "images", manifest, cache, side, progress, prep.interpolation
+            ref.images_root, manifest, cache, side, progress, prep.interpolation
         )
         self.decode_s = self.decode_s or pixels.decode_seconds(cache, side, prep.interpolation)
 

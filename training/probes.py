@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from advisor.costs import PROFILED_STAGES
-from advisor.ingest import read_manifest
+from advisor.datasets import live, read_manifest
 from advisor.plans import Phase
 from advisor.types import DatasetFacts, DatasetRef, Estimate, MemoryFacts, StageCost
 from training import caches, devices, frozen, head_solver, memory
@@ -36,12 +36,18 @@ Tell = Callable[[float, str, float | None], None]
 """(fraction done, what is being done, seconds left); may raise to stop."""
 
 
-def profile(ref: DatasetRef, backbone_name: str, home: Path, tell: Tell) -> DatasetFacts:
-    """Decode once, run the backbone once, and measure. Fills the pixel and prefix caches that training reads."""
+def profile(
+    ref: DatasetRef, backbone_name: str, home: Path, tell: Tell, known: DatasetFacts | None = None
+) -> DatasetFacts:
+    """Decode once, run the backbone once, and measure. Fills the pixel and prefix caches that training reads.
+
+    known: facts about another revision of the same images. What this machine costs is taken from them if they are of
+    this machine (an edit changes at most the width of the head); features come from the cache either way.
+    """
     started = time.perf_counter()
     device = devices.pick()
     process = memory.process_bytes() if device.type == "cpu" else 0
-    cache = caches.folder_of(home, ref.id)
+    cache = caches.folder_of(home, ref.images_id)
     backbone = build(backbone_name, len(ref.classes), home=home).to(device)
     assert backbone.preprocessing is not None
     data = ImageData(
@@ -49,19 +55,23 @@ def profile(ref: DatasetRef, backbone_name: str, home: Path, tell: Tell) -> Data
         progress=lambda done, total: tell(0.3 * done / total, f"Reading images, {done:,} of {total:,}", None),
     )
     tell(0.3, "Choosing the arithmetic for this machine", None)
-    everything = np.arange(len(data.labels))
+    everything = _everything(data)
     example = data.batch(np.resize(everything, frozen.pass_batch(device)), 0)
     precision = frozen.choose(backbone, device, example, home)
     prefix = PrefixCache(backbone, data, device, precision, cache)
     forward_s = _feature_pass(prefix, backbone, everything, frozen.pass_batch(device), tell)
-    tell(0.85, "Measuring training speed at each boundary", None)
-    costs = stage_costs(backbone, data, device, precision, forward_s, home)
-    taken = None if process is None else _besides_steps(backbone, data, device, precision, process)
+    hardware = devices.hardware(device)
+    if known is not None and known.hardware == hardware and known.costs:
+        costs, taken = known.costs, known.memory
+    else:
+        tell(0.85, "Measuring training speed at each boundary", None)
+        costs = stage_costs(backbone, data, device, precision, forward_s, home)
+        taken = None if process is None else _besides_steps(backbone, data, device, precision, process)
     tell(0.95, "Cross-validating a linear probe", None)
     fit_rows = np.concatenate([data.rows["train"], data.rows["val"]])
     features = prefix.read(backbone.head_index, fit_rows, 0).cpu()
     ready_made = cross_validated_probe(features, data.labels[torch.from_numpy(fit_rows)], len(ref.classes))
-    manifest = read_manifest(ref)
+    manifest = live(read_manifest(ref))
     counts = np.bincount(data.labels.numpy()[fit_rows], minlength=len(ref.classes))
     return DatasetFacts(
         dataset_id=ref.id,
@@ -78,10 +88,15 @@ def profile(ref: DatasetRef, backbone_name: str, home: Path, tell: Tell) -> Data
         decode_s=data.decode_s,
         forward_images_per_s=1 / costs[-1].below_s,
         train_images_per_s=1 / costs[0].train_s,
-        hardware=devices.hardware(device),
+        hardware=hardware,
         memory=taken,
         seconds=time.perf_counter() - started,
     )
+
+
+def _everything(data: ImageData) -> Rows:
+    """The rows that count, ascending: all of an import, those not excluded of a revision."""
+    return np.sort(np.concatenate(list(data.rows.values())))
 
 
 def _feature_pass(
@@ -115,7 +130,7 @@ def stage_costs(
     precision: code of the arithmetic of frozen stages. forward_s: seconds per image of a frozen pass when it was just
     measured; else it is timed here. home: where the choice of arithmetic for training steps is kept.
     """
-    rows = np.resize(np.arange(len(data.labels)), frozen.pass_batch(device))
+    rows = np.resize(_everything(data), frozen.pass_batch(device))
     inputs, few = data.batch(rows, 0), COST_BATCH if device.type == "cpu" else ACCELERATED_COST_BATCH
     head, classes = backbone.head_index, len(data.classes)
     if forward_s is None:
@@ -196,7 +211,7 @@ def _judging_cost(
 def _besides_steps(
     backbone: Backbone, data: ImageData, device: torch.device, precision: str, process: int
 ) -> MemoryFacts:
-    rows = np.resize(np.arange(len(data.labels)), frozen.pass_batch(device))
+    rows = np.resize(_everything(data), frozen.pass_batch(device))
 
     def one_pass() -> None:
         batch = data.batch(rows, "cost")

@@ -17,7 +17,7 @@ from torch import Tensor
 from advisor import catalog
 from advisor.ingest import load_dataset
 from advisor.plans import RunConfig, run_config_from_json
-from training import devices, frozen
+from training import caches, devices, frozen
 from training.arithmetic import Arithmetic, choose_training
 from training.backbones import Backbone, build
 from training.checkpoint import read_checkpoint, write_weights, write_whole
@@ -44,7 +44,7 @@ def train(job: Job, context: StoreContext, store: Store, home: Path) -> tuple[di
     if backbone.weights_id == "random":
         backbone.weights_id = f"random-{config.seed}"
     assert backbone.preprocessing is not None
-    cache = home / "cache" / ref.id
+    cache = caches.folder_of(home, ref.images_id)
 
     def reading(done: int, total: int) -> None:
         context.progress(0.0, f"Reading images, {done:,} of {total:,}")

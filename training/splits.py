@@ -1,18 +1,23 @@
 """Which image is for training, validation and test: a function of (dataset id, seed) and of nothing else.
 
 Needs no torch, so that pages can show a split as well. Given splits are kept; what is missing is drawn from
-the training images, class by class, and copies of one file never stand on two sides.
+the training images, class by class, and copies of one file never stand on two sides. A revision keeps the draw of its
+import: an edit moves the images it names, and not the others.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from advisor.datasets import load_dataset, read_manifest
 from advisor.errors import DataError
+from advisor.types import EXCLUDED, SPLITS, DatasetRef, Split
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +26,18 @@ TEST_SHARE = 0.2
 """Of all images that are not validation, when no test images were given."""
 VAL_SHARE = 0.2
 """Of the rest, when no validation images were given."""
+
+
+def sides(ref: DatasetRef, seed: int) -> NDArray[np.str_]:
+    """'train', 'val', 'test' or 'excluded' for each row of the manifest: what a run with this split seed sees.
+
+    Raises NotFound, and DataError as `make_split` does.
+    """
+    manifest = read_manifest(ref)
+    if not ref.base:
+        return make_split(manifest, ref.id, seed)
+    origin = load_dataset(Path(ref.root).parent.parent, ref.base)
+    return revised_split(manifest, read_manifest(origin), origin.id, seed)
 
 
 def make_split(manifest: pd.DataFrame, dataset_id: str, seed: int) -> NDArray[np.str_]:
@@ -36,17 +53,82 @@ def make_split(manifest: pd.DataFrame, dataset_id: str, seed: int) -> NDArray[np
     Raises DataError when all training images of a class are copies of given test or validation images.
     """
     given = manifest["split"].to_numpy(dtype=str)
-    labels = manifest["label"].to_numpy()
+    _, groups = np.unique(manifest["digest"].to_numpy(dtype=str), return_inverse=True)
+    _check_leaks(manifest, given, groups)
+    return _draw(manifest, given, groups, dataset_id, seed)
+
+
+def revised_split(manifest: pd.DataFrame, origin: pd.DataFrame, origin_id: str, seed: int) -> NDArray[np.str_]:
+    """'train', 'val', 'test' or 'excluded' for each row of a revision's manifest; `origin` is that of its import.
+
+    - An image whose split was edited is where the edit put it; every other stands where the import's own split has it,
+      whatever became of its label, so that runs before and after an edit are judged on the same images.
+    - Test (or validation) images that were given and are all gone are made up for as in an import without any.
+    - A class that lost its last image of a side gets another one there, if it has one to spare: no more are moved.
+
+    Raises DataError as `make_split` does.
+    """
+    given, first = (table["split"].to_numpy(dtype=str) for table in (manifest, origin))
     digests, groups = np.unique(manifest["digest"].to_numpy(dtype=str), return_inverse=True)
-    side = np.full(len(digests), "train", dtype="<U5")
+    live = given != EXCLUDED
+    _check_leaks(manifest, given, groups)
+    for name in ("val", "test"):
+        if not (given == name).any():
+            first = np.where(first == name, "train", first)
+    drawn = np.full(len(digests), "train", dtype="<U5")
+    drawn[groups] = _draw(origin, first, groups, origin_id, seed)
+    forced = np.zeros(len(digests), dtype=bool)
+    forced[groups[np.isin(first, ("val", "test"))]] = True
+    drawn[forced] = "train"  # by a given copy, which counts below if it is still there
+    fixed = np.zeros(len(digests), dtype=bool)
+    edited = live & (given == "train") & (manifest["split"] != origin["split"]).to_numpy()
+    for name, rows in (("train", edited), ("val", given == "val"), ("test", given == "test")):  # the last one wins
+        drawn[groups[rows]] = name
+        fixed[groups[rows]] = True
+    labels = np.full(len(digests), np.iinfo(np.int64).max)
+    np.minimum.at(labels, groups[live], manifest["label"].to_numpy()[live])
+    needed = tuple(name for name in SPLITS if name == "train" or name not in first)
+    for label in np.unique(labels[groups[live]]):
+        _make_up(drawn, np.flatnonzero(labels == label), fixed, needed, digests, f"{origin_id}/{seed}")
+    return np.where(live, drawn[groups], EXCLUDED)
+
+
+def _make_up(
+    side: NDArray[np.str_],
+    units: NDArray[np.intp],
+    fixed: NDArray[np.bool_],
+    needed: Sequence[Split],
+    digests: NDArray[np.str_],
+    key: str,
+) -> None:
+    """Give one class an image on every needed side that it can fill: with three or more different ones, one each; with
+    two, training and validation; with one, training. Changes `side`.
+    """
+    wanted = [name for name in needed if len(units) >= {"train": 1, "val": 2, "test": 3}[name]]
+    for name in wanted:
+        held = {other: units[side[units] == other] for other in SPLITS}
+        if len(held[name]):
+            continue
+        spare = [other for other in SPLITS if len(held[other]) > (other in wanted) and not fixed[held[other]].all()]
+        if spare:
+            most = max(spare, key=lambda other: len(held[other]))
+            free = [unit for unit in held[most] if not fixed[unit]]
+            side[min(free, key=lambda unit: hashlib.sha256(f"{key}/{digests[unit]}".encode()).digest())] = name
+
+
+def _draw(
+    manifest: pd.DataFrame, given: NDArray[np.str_], groups: NDArray[np.intp], dataset_id: str, seed: int
+) -> NDArray[np.str_]:
+    """The side of each row. groups: number of each row's file, from 0, the same for copies."""
+    labels = manifest["label"].to_numpy()
+    files = int(groups.max()) + 1
+    side = np.full(files, "train", dtype="<U5")
     for name in ("val", "test"):  # test last: it wins over validation
         side[groups[given == name]] = name
-    given_train = (given == "") | (given == "train")
-    _check_leaks(manifest, side[groups], given_train)
 
     # One unit for each different file; a file in two classes counts to the first of them.
-    sizes = np.bincount(groups, minlength=len(digests))
-    unit_label = np.full(len(digests), np.iinfo(np.int64).max)
+    sizes = np.bincount(groups, minlength=files)
+    unit_label = np.full(files, np.iinfo(np.int64).max)
     np.minimum.at(unit_label, groups, labels)
     key = hashlib.sha256(f"{dataset_id}/{seed}".encode()).digest()
     rng = np.random.default_rng(int.from_bytes(key[:16], "big"))
@@ -88,11 +170,13 @@ def _hold_out(
     return units[~taken]
 
 
-def _check_leaks(manifest: pd.DataFrame, side: NDArray[np.str_], given_train: NDArray[np.bool_]) -> None:
+def _check_leaks(manifest: pd.DataFrame, given: NDArray[np.str_], groups: NDArray[np.intp]) -> None:
     labels = manifest["label"].to_numpy()
+    given_train = (given == "") | (given == "train")
+    leaked = np.isin(groups, groups[(given == "val") | (given == "test")])
     for label in np.unique(labels[given_train]):
         mine = given_train & (labels == label)
-        if not (side[mine] == "train").any():
+        if leaked[mine].all():
             folder = str(manifest["path"].to_numpy()[mine][0]).rpartition("/")[0]
             raise DataError(
                 f"Every training image in '{folder}' is also in the test or validation folder, so a test "

@@ -16,13 +16,16 @@ import threading
 import time
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from advisor.errors import StateError, ThawError
 from training.executors import executor
 from training.executors.processes import started
 from training.memory import SAMPLE_EVERY_S, Peak
 from training.store import Job, Store
+
+if TYPE_CHECKING:
+    from advisor.types import DatasetFacts, DatasetRef
 
 BEAT_EVERY_S = 0.4
 
@@ -153,6 +156,16 @@ def _given(home: Path) -> str | None:
     return job_id
 
 
+def _known(store: Store, ref: DatasetRef, backbone: str) -> DatasetFacts | None:
+    """For a revision: facts about the newest other revision of the same images, or about the import."""
+    if not ref.base:
+        return None
+    from advisor.revisions import history
+
+    measured = (store.facts(one.id, backbone) for one in history(store.home, ref) if one.id != ref.id)
+    return next((facts for facts in measured if facts is not None), None)
+
+
 def _work(store: Store, job: Job, context: StoreContext, home: Path) -> None:
     try:
         if job.kind == "profile":
@@ -160,7 +173,8 @@ def _work(store: Store, job: Job, context: StoreContext, home: Path) -> None:
             from advisor.plans import to_json
             from training.probes import profile
 
-            facts = profile(load_dataset(home, job.dataset_id), job.config["backbone"], home, context.tell)
+            ref, backbone = load_dataset(home, job.dataset_id), job.config["backbone"]
+            facts = profile(ref, backbone, home, context.tell, _known(store, ref, backbone))
             store.save_facts(facts)
             context.close()
             store.finish(job.id, to_json(facts))

@@ -8,7 +8,7 @@ import streamlit as st
 from advisor.catalog import DEFAULT_BACKBONE
 from advisor.errors import NotFound, ThawError
 from advisor.ingest import list_datasets
-from advisor.types import DatasetRef
+from advisor.types import EXCLUDED, DatasetRef
 from advisor.words import counted
 from ui import charts, frame, parts_caches, parts_facts, parts_import, pictures, state
 from ui.show import show
@@ -112,14 +112,15 @@ def balance_in_words(ref: DatasetRef) -> str:
 
 def gallery(ref: DatasetRef) -> None:
     """A few images of every class, in a box that scrolls: 200 classes must not push the rest away."""
-    labels = state.manifest(ref)["label"].to_numpy()
+    manifest = state.manifest(ref)
+    labels = manifest["label"].where(manifest["split"] != EXCLUDED, -1).to_numpy()
     groups = []
     for index, name in enumerate(ref.classes[:GALLERY_CLASSES]):
         rows = np.flatnonzero(labels == index)
         spread = np.linspace(0, len(rows) - 1, min(THUMBS_A_CLASS, len(rows))).round().astype(int)
         groups.append((name, len(rows), [int(row) for row in rows[spread]]))
     with st.container(height=GALLERY_PX if len(ref.classes) > 4 else "content", border=False, key="gallery"):
-        show(pictures.gallery(ref.id, groups))
+        show(pictures.gallery(ref.images_id, groups))
     if len(ref.classes) > GALLERY_CLASSES:
         st.caption(f"The first {GALLERY_CLASSES} of {len(ref.classes)} classes.")
 

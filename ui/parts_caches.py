@@ -13,7 +13,7 @@ from ui.words import size
 
 def fold(ref: DatasetRef) -> None:
     """Nothing at all while this dataset has no caches."""
-    found = {one.kind: one.bytes for one in caches.sizes(state.home(), ref.id)}
+    found = {one.kind: one.bytes for one in caches.sizes(state.home(), ref.images_id)}
     if not found:
         return
     parts = ", ".join(f"{size(found[kind])} {kind}" for kind in caches.KINDS if kind in found)
@@ -21,7 +21,7 @@ def fold(ref: DatasetRef) -> None:
         st.caption("They save decoding and computing again. Cleared, the next run builds what it needs anew.")
         if st.button("Clear", key="clear_caches"):
             try:
-                caches.clear(state.home(), ref.id)
+                caches.clear(state.home(), ref.images_id)
             except ThawError as error:
                 frame.show_error(error, "The caches were not cleared")
             else:

@@ -7,7 +7,6 @@ No torch.
 
 from __future__ import annotations
 
-import csv
 import functools
 import importlib.util
 import io
@@ -148,12 +147,11 @@ class Thumbnails:
     def _path(self, home: Path, dataset_id: str, row: int) -> Path:
         if not _DATASET_ID.fullmatch(dataset_id):
             raise NotFound("There is no such dataset in this home.")
-        from advisor.ingest import load_dataset
+        from advisor.datasets import load_dataset, read_rows
 
         if dataset_id not in self._lists:
-            root = Path(load_dataset(home, dataset_id).root)
-            with (root / "manifest.csv").open(newline="", encoding="utf-8") as file:
-                self._lists[dataset_id] = root / "images", [line["path"] for line in csv.DictReader(file)]
+            ref = load_dataset(home, dataset_id)
+            self._lists[dataset_id] = ref.images_root, [row.path for row in read_rows(ref)]
         images, paths = self._lists[dataset_id]
         if not 0 <= row < len(paths):
             raise NotFound(f"This dataset has {len(paths)} images; there is no number {row}.")

@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 
 from advisor.errors import DataError
-from training.splits import make_split
+from advisor.ingest import import_path, read_manifest
+from advisor.revisions import Edit, revise
+from training.splits import make_split, revised_split, sides
 
 
 def table(
@@ -126,3 +128,98 @@ def test_thousands_of_rows_take_milliseconds():
     start = time.perf_counter()
     make_split(manifest, "abc", 0)
     assert time.perf_counter() - start < 0.5
+
+
+# -- revisions --------------------------------------------------------------------------------------------------------
+
+
+def revised(manifest: pd.DataFrame, **columns: dict[int, object]) -> pd.DataFrame:
+    """The manifest with some cells changed: revised(table, label={3: 1}, split={4: 'excluded'})."""
+    new = manifest.copy()
+    for name, cells in columns.items():
+        new.loc[list(cells), name] = list(cells.values())
+    return new
+
+
+def split_of(new: pd.DataFrame, origin: pd.DataFrame, seed: int = 0) -> np.ndarray:
+    return revised_split(new, origin, "abc", seed)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_an_edit_moves_no_image_that_it_does_not_name(seed):
+    origin = table([0] * 40 + [1] * 40)
+    before = make_split(origin, "abc", seed)
+    relabelled = revised(origin, label={0: 1, 1: 1, 50: 0})
+    assert (split_of(relabelled, origin, seed) == before).all()
+    excluded = split_of(revised(origin, split={0: "excluded", 41: "excluded"}), origin, seed)
+    assert list(excluded[[0, 41]]) == ["excluded"] * 2
+    kept = np.setdiff1d(np.arange(80), [0, 41])
+    assert (excluded[kept] == before[kept]).all()
+    merged = revised(origin, label=dict.fromkeys(range(80), 0))
+    assert (split_of(merged, origin, seed) == before).all()
+    moved = split_of(revised(origin, split={5: "test", 6: "train", 7: "val"}), origin, seed)
+    assert list(moved[[5, 6, 7]]) == ["test", "train", "val"]
+    kept = np.setdiff1d(np.arange(80), [5, 6, 7])
+    assert (moved[kept] == before[kept]).all()
+
+
+def test_given_splits_stay_given_in_a_revision():
+    given = ["train"] * 20 + ["val"] * 4 + ["test"] * 6
+    origin = table([0, 1] * 15, given)
+    new = split_of(revised(origin, split={0: "test", 29: "train", 22: "excluded"}), origin)
+    assert new.tolist() == ["test", *given[1:22], "excluded", *given[23:29], "train"]
+
+
+def test_copies_stay_on_one_side_in_a_revision():
+    digests = [f"{row // 2:032x}" for row in range(40)]
+    origin = table([0] * 20 + [1] * 20, digests=digests)
+    before = make_split(origin, "abc", 0)
+    assert split_of(revised(origin, split={4: "excluded"}), origin)[5] == before[5]
+    moved = split_of(revised(origin, split={4: "test"}), origin)
+    assert moved[5] == "test"
+    assert pd.Series(moved).groupby(origin["digest"]).nunique().max() == 1
+
+
+def test_a_leaking_training_image_is_for_training_once_its_test_copy_is_excluded():
+    digests = [f"{row:032x}" for row in range(20)] + [f"{row:032x}" for row in range(3)] + ["a" * 32] * 3
+    origin = table([0, 1] * 13, ["train"] * 20 + ["test"] * 6, digests)
+    assert set(make_split(origin, "abc", 0)[:3]) == {"test"}
+    new = split_of(revised(origin, split={20: "excluded"}), origin)
+    assert new[0] == "train" and set(new[1:3]) == {"test"}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_class_that_loses_a_side_gets_one_image_there_and_no_other_moves(seed):
+    origin = table([0] * 6 + [1] * 50)
+    before = make_split(origin, "abc", seed)
+    for name in ("test", "val", "train"):
+        lost = np.flatnonzero(before[:6] == name)
+        new = split_of(revised(origin, split=dict.fromkeys(lost.tolist(), "excluded")), origin, seed)
+        alive = np.setdiff1d(np.arange(6), lost)
+        expected = {"train", "val"} if len(alive) == 2 else {"train", "val", "test"}
+        assert set(new[alive]) == expected, (name, before[:6], new[:6])
+        assert (new[alive] != before[alive]).sum() == 1
+        assert (new[6:] == before[6:]).all()
+
+
+def test_test_images_that_are_all_gone_are_drawn_anew():
+    origin = table([0, 1] * 15, ["train"] * 20 + ["test"] * 10)
+    new = split_of(revised(origin, split=dict.fromkeys(range(20, 30), "excluded")), origin)
+    assert set(new[20:]) == {"excluded"} and sorted(set(new[:20])) == ["test", "train", "val"]
+    assert (new[:20] == "test").sum() == 4
+
+
+def test_what_a_run_sees_of_a_revision_on_disk(home, tmp_path, image_folder):
+    ref = import_path(image_folder(tmp_path / "photos", per_class=20), home)
+    before = sides(ref, 3)
+    assert (before == make_split(read_manifest(ref), ref.id, 3)).all()
+    new = revise(home, ref, [Edit("relabel", ("ants/000.png",), "bees"), Edit("exclude", ("bees/001.png",))])
+    assert sides(new, 3).tolist() == [*before[:21], "excluded", *before[22:]]
+
+
+def test_thousands_of_rows_of_a_revision_take_milliseconds():
+    origin = table((np.arange(20_000) % 50).tolist())
+    new = revised(origin, split=dict.fromkeys(range(100), "excluded"), label={200: 3})
+    start = time.perf_counter()
+    split_of(new, origin)
+    assert time.perf_counter() - start < 1.0

@@ -17,7 +17,7 @@ from advisor.costs import PROFILED_STAGES
 from advisor.datasets import live, read_manifest
 from advisor.plans import Phase
 from advisor.types import DatasetFacts, DatasetRef, Estimate, MemoryFacts, StageCost
-from training import caches, devices, frozen, head_solver, memory
+from training import caches, devices, frozen, head_solver, mapping, memory
 from training.arithmetic import Arithmetic, choose_training
 from training.backbones import Backbone, build
 from training.data import Rows
@@ -72,6 +72,7 @@ def profile(
     features = prefix.read(backbone.head_index, fit_rows, 0).cpu()
     ready_made = cross_validated_probe(features, data.labels[torch.from_numpy(fit_rows)], len(ref.classes))
     manifest = live(read_manifest(ref))
+    mapping.pca_of(prefix, backbone.head_index, ref, backbone_name, home, everything)
     counts = np.bincount(data.labels.numpy()[fit_rows], minlength=len(ref.classes))
     return DatasetFacts(
         dataset_id=ref.id,

@@ -178,6 +178,14 @@ def _work(store: Store, job: Job, context: StoreContext, home: Path) -> None:
             store.save_facts(facts)
             context.close()
             store.finish(job.id, to_json(facts))
+        elif job.kind == "map":
+            from advisor.ingest import load_dataset
+            from training.mapping import draw
+
+            ref = load_dataset(home, job.dataset_id)
+            about = draw(ref, job.config["backbone"], job.config["name"], home, context.tell)
+            context.close()
+            store.finish(job.id, about)
         elif job.kind == "backbone":
             from training.adding import add
 

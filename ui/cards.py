@@ -1,4 +1,4 @@
-"""Strategy cards and everything small around them: accuracy axes, chips, badges, tiles, notices, the gallery.
+"""Strategy cards and everything small around them: accuracy axes, chips, badges, tiles, notices.
 
 Pure: HTML strings come out, styled by `style.css`. User text is escaped here. Cards and rows share one `Scale`, so
 that the eye compares them.
@@ -184,21 +184,6 @@ def notice(kind: str, title: str, text: str = "", remedy: str = "") -> str:
 def thumb_url(dataset_id: str, row: int) -> str:
     """Where the small picture of a manifest row is served (see `ui.routes`)."""
     return f"/thaw/thumb/{dataset_id}/{row}.jpg"
-
-
-def gallery(dataset_id: str, groups: Sequence[tuple[str, int, Sequence[int]]]) -> str:
-    """Sample pictures by class. groups: (class name, images in it, manifest rows to show)."""
-    rows = []
-    for name, images, shown in groups:
-        pictures = "".join(
-            f'<img src="{esc(thumb_url(dataset_id, row))}" alt="{esc(name)}" loading="lazy" width="72" height="72"/>'
-            for row in shown
-        )
-        rows.append(
-            f'<div class="thaw-class"><bdi>{esc(name)}</bdi><small>{counted(images, "image")}</small></div>'
-            f'<div class="thaw-row">{pictures}</div>'
-        )
-    return f'<div class="thaw-gallery">{"".join(rows)}</div>'
 
 
 def _line(estimate: Estimate | None, kind: Kind, scale: Scale, height: int, name: str) -> str:

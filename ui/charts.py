@@ -27,6 +27,8 @@ LETTER_PX = 10
 """Room for one bold letter of 14 px beside a chart, whatever the system's typeface."""
 MOST_CLASSES = 40
 """With more classes, the balance chart shows the largest and the smallest ones."""
+SHAPES = ((2.0, "2:1"), (4 / 3, "4:3"), (1.0, "1:1"), (3 / 4, "3:4"), (0.5, "1:2"))
+"""Width / height and its name."""
 SPLIT_LOOKS = (("train", 1.0), ("", 1.0), ("val", 0.65), ("test", 0.35))
 SPLIT_WORDS = {"train": "training", "": "not split", "val": "validation", "test": "test"}
 
@@ -89,6 +91,60 @@ def class_balance(ref: DatasetRef) -> Figure:
         ticklabelstandoff=6,
     )
     return figure
+
+
+def image_sizes(sizes: Sequence[tuple[float, float, int]]) -> Figure:
+    """Width against height of the images as bubbles, an area per number of images; lines at common shapes.
+
+    sizes: (width px, height px, images), as `browse.sizes` counts them: a few thousand points for any dataset.
+    """
+    go = graph_objects()
+    figure = go.Figure()
+    widths, heights, counts = zip(*sizes, strict=True) if sizes else ((), (), ())
+    longest = max((*widths, *heights, 2.0)) * 1.35
+    shortest = max(min((*widths, *heights, longest)) / 1.35, 1.0)
+    for shape, name in SHAPES:
+        low, high = max(shortest, shortest * shape), min(longest, longest * shape)
+        figure.add_scatter(
+            x=[low, high], y=[low / shape, high / shape], mode="lines", hoverinfo="skip", showlegend=False,
+            line={"color": GRID, "width": 1.5, "dash": "dot"},
+        )  # fmt: skip
+        figure.add_annotation(
+            x=math.log10(high), y=math.log10(high / shape), text=name, showarrow=False, font={"size": 11},
+            xshift=-14 if shape >= 1 else 2, yshift=8 if shape > 1 else -4 if shape == 1 else -14,
+        )  # fmt: skip
+    most = max(counts, default=1)
+    figure.add_scattergl(
+        x=widths,
+        y=heights,
+        mode="markers",
+        marker={
+            "size": [5 + 25 * math.sqrt(images / most) for images in counts],
+            "color": faded(FROZEN, 0.55),
+            "line": {"width": 1, "color": FROZEN},
+        },
+        customdata=[f"{images:,} {'image' if images == 1 else 'images'}, {_shape(w, h)}" for w, h, images in sizes],
+        hovertemplate="%{x:.0f} × %{y:.0f} px: %{customdata}<extra></extra>",
+        showlegend=False,
+    )
+    dress(figure, height=380)
+    ticks = [px for px in (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384) if shortest <= px <= longest]
+    axis = {
+        "type": "log", "range": [math.log10(shortest), math.log10(longest)], "tickvals": ticks,
+        "ticktext": [count(px) for px in ticks], "gridcolor": GRID,
+    }  # fmt: skip
+    figure.update_xaxes(title_text="width, px (log scale)", **axis)
+    figure.update_yaxes(title_text="height, px", **axis)
+    return figure
+
+
+def _shape(width: float, height: float) -> str:
+    """'4:3', or '1.62:1' where it is no common one."""
+    shape = width / max(height, 1)
+    near = next((name for value, name in SHAPES if abs(shape / value - 1) < 0.02), "")
+    if near:
+        return near
+    return f"{shape:.2g}:1" if shape >= 1 else f"1:{1 / shape:.2g}"
 
 
 def scoreboard(comparison: Comparison) -> Figure:

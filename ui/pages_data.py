@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable
+
 import streamlit as st
 
+from advisor import browse
 from advisor.catalog import DEFAULT_BACKBONE
 from advisor.errors import NotFound, ThawError
 from advisor.ingest import list_datasets
-from advisor.types import EXCLUDED, DatasetRef
+from advisor.types import DatasetRef
 from advisor.words import counted
-from ui import charts, frame, parts_caches, parts_facts, parts_import, pictures, state
+from ui import charts, frame, kept, parts_caches, parts_facts, parts_gallery, parts_import, parts_map, pictures, state
 from ui.show import show
 from ui.words import count
 
-THUMBS_A_CLASS = 6
-GALLERY_CLASSES = 200
-GALLERY_PX = 520
 SHOWN_SET_ASIDE = 500
 
 
@@ -56,40 +55,69 @@ def first_visit() -> None:
 
 
 def dataset(ref: DatasetRef) -> None:
-    """One dataset: what it holds on the left, what was measured and found on the right."""
+    """One dataset: its name and counts, what was measured, and one section of several."""
+    if st.session_state.get("data_shown", ref.id) != ref.id:
+        parts_gallery.forget()  # what was looked for in another dataset
+    st.session_state["data_shown"] = ref.id
     heading(ref)
+    parts_facts.measured_panel(ref, DEFAULT_BACKBONE, start=True)
+    section(ref)
+
+
+def section(ref: DatasetRef) -> None:
+    """The tabs; only the open one's content is made. Which one it is stands in the URL."""
+    kept.start("view", {slug: title for slug, title, _ in SECTIONS}, SECTIONS[0][1])
+    tabs = st.tabs([title for _, title, _ in SECTIONS], key="view", on_change="rerun")
+    for tab, (slug, _, draw) in zip(tabs, SECTIONS, strict=True):
+        if tab.open:
+            kept.keep("view", slug, SECTIONS[0][0])
+            with tab:
+                draw(ref)
+
+
+def images(ref: DatasetRef) -> None:
+    parts_gallery.images(ref.id)
+
+
+def on_a_map(ref: DatasetRef) -> None:
+    parts_map.the_map(ref.id, DEFAULT_BACKBONE)
+
+
+def check(ref: DatasetRef) -> None:
+    """What the audit found, and what the import set aside."""
+    findings(ref)
+    set_aside(ref)
+
+
+def numbers(ref: DatasetRef) -> None:
+    """Class balance and image sizes as pictures; what the caches take."""
     left, right = st.columns([3, 2], gap="large")
-    with right:
-        st.subheader("Measured on this machine")
-        parts_facts.measured_panel(ref, DEFAULT_BACKBONE, start=True)
-        st.subheader("What was checked")
-        findings(ref)
-        set_aside(ref)
-        parts_caches.fold(ref)
     with left:
-        st.subheader("Images by class")
-        gallery(ref)
         st.subheader("Class balance")
         charts.show(charts.class_balance(ref), key="class_balance", label=balance_in_words(ref))
+    with right:
+        st.subheader("Image sizes")
+        sizes = browse.sizes(state.images(ref))
+        charts.show(charts.image_sizes(sizes), key="image_sizes", label=sizes_in_words(sizes))
+    parts_caches.fold(ref)
 
 
 def heading(ref: DatasetRef) -> None:
     """Title and counts; beside them the way to other datasets and the one button onward."""
-    title, onward = st.columns([3, 2], gap="large", vertical_alignment="center")
+    title, onward = st.columns([2, 3], gap="large", vertical_alignment="center")
     with title:
         st.title(frame.plain(ref.name))
-        st.markdown(frame.plain(size_in_words(ref)))
-        for note in ref.notes:
-            st.caption(frame.plain(note))
-    with onward:
-        if st.button("Get advice", type="primary", width="stretch"):
-            st.switch_page(state.ADVICE_PAGE)
+    with onward, st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small"):
         imported = list_datasets(state.home())
         if len(imported) > 1:
             parts_import.picker(imported, ref)
-        if st.button("Bring in other images", key="other", width="stretch"):
+        if st.button("Bring in other images", key="other"):
             state.choose_dataset(None)
             st.rerun()
+        if st.button("Get advice", type="primary"):
+            st.switch_page(state.ADVICE_PAGE)
+    notes = "".join(f"  \n:small[:gray[{frame.plain(note)}]]" for note in ref.notes)
+    st.markdown(frame.plain(size_in_words(ref)) + notes)
 
 
 def size_in_words(ref: DatasetRef) -> str:
@@ -110,19 +138,13 @@ def balance_in_words(ref: DatasetRef) -> str:
     )
 
 
-def gallery(ref: DatasetRef) -> None:
-    """A few images of every class, in a box that scrolls: 200 classes must not push the rest away."""
-    manifest = state.manifest(ref)
-    labels = manifest["label"].where(manifest["split"] != EXCLUDED, -1).to_numpy()
-    groups = []
-    for index, name in enumerate(ref.classes[:GALLERY_CLASSES]):
-        rows = np.flatnonzero(labels == index)
-        spread = np.linspace(0, len(rows) - 1, min(THUMBS_A_CLASS, len(rows))).round().astype(int)
-        groups.append((name, len(rows), [int(row) for row in rows[spread]]))
-    with st.container(height=GALLERY_PX if len(ref.classes) > 4 else "content", border=False, key="gallery"):
-        show(pictures.gallery(ref.images_id, groups))
-    if len(ref.classes) > GALLERY_CLASSES:
-        st.caption(f"The first {GALLERY_CLASSES} of {len(ref.classes)} classes.")
+def sizes_in_words(sizes: list[tuple[float, float, int]]) -> str:
+    """The chart's message for a screen reader."""
+    total = sum(images for _, _, images in sizes)
+    if not total:
+        return "No images."
+    width, height, images = sizes[0]
+    return f"Image sizes: {count(images)} of {count(total)} are about {width:.0f} by {height:.0f} px."
 
 
 def findings(ref: DatasetRef) -> None:
@@ -154,5 +176,13 @@ def set_aside(ref: DatasetRef) -> None:
         if len(ref.set_aside) > SHOWN_SET_ASIDE:
             st.caption(f"The first {SHOWN_SET_ASIDE} of {len(ref.set_aside):,}.")
 
+
+SECTIONS: tuple[tuple[str, str, Callable[[DatasetRef], None]], ...] = (
+    ("images", ":material/photo_library: Images", images),
+    ("check", ":material/fact_check: Check", check),
+    ("map", ":material/scatter_plot: Map", on_a_map),
+    ("numbers", ":material/bar_chart: Numbers", numbers),
+)
+"""(name in the URL, title, what draws it). A section is a module of its own where it is more than a few lines."""
 
 main()

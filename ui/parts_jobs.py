@@ -145,6 +145,20 @@ def profile_job(dataset_id: str, backbone: str) -> Job | None:
     return next((job for job in jobs if job.config.get("backbone") == backbone), None)
 
 
+def start_map(ref: DatasetRef, backbone: str, name: str) -> Job:
+    """Queue the drawing of a map of one dataset (`training.maps.NAMES`). Raises WeightsError."""
+    _weights_are_here(backbone)
+    job = state.store().create_job("map", ref.id, {"backbone": backbone, "name": name})
+    state.jobs_executor().submit(job.id)
+    return job
+
+
+def map_job(dataset_id: str, backbone: str, name: str) -> Job | None:
+    """The latest job that draws this map."""
+    jobs = state.store().jobs(kind="map", dataset_id=dataset_id)
+    return next((job for job in jobs if job.config == {"backbone": backbone, "name": name}), None)
+
+
 def resume(job: Job) -> None:
     """Put a stopped, failed or lost job back into the queue; it goes on from its last checkpoint."""
     state.store().requeue(job.id)

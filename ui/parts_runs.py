@@ -21,6 +21,8 @@ def title(job: Job) -> str:
     """'Partial fine-tuning', or what a profile job does."""
     if job.kind == "profile":
         return "Measuring the dataset"
+    if job.kind == "map":
+        return "Drawing a map"
     if job.kind == "backbone":
         return f"Adding {job.config['name']}"
     config = parts_jobs.config_of(job)

@@ -1,4 +1,4 @@
-"""The small ASGI routes beside Streamlit's own: live metrics, plotly's script, thumbnails.
+"""The small ASGI routes beside Streamlit's own: live metrics and plotly's script; pictures are in `route_pictures`.
 
 GET only. They run in Starlette's thread pool (plain functions), see no session, and trust no parameter: a run must be
 in the store, a dataset in the home, a picture in its manifest. `app.py` holds every route to `server.allowedHosts`.
@@ -9,11 +9,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import io
 import re
-import threading
-import warnings
-from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,22 +19,18 @@ from starlette.routing import Route
 
 from advisor.errors import NotFound, ThawError
 from advisor.home import home as find_home
+from ui.route_pictures import picture_routes
 
 if TYPE_CHECKING:
     from training.store import Store
 
 MOST_RUNS = 16
-THUMB_PX = 160
-CACHE_BYTES = 48 * 2**20
 _RUN_ID = re.compile(r"[a-z0-9]{4,32}")
-_DATASET_ID = re.compile(r"[0-9a-f]{8,64}")
-_DAY = "private, max-age=86400"
 
 
 def routes(home: Path | None = None) -> list[Route]:
     """The routes of one home (default: `advisor.home.home()`, looked up at the first request)."""
     place = functools.cache(lambda: home if home is not None else find_home())
-    thumbs = Thumbnails()
 
     @functools.cache
     def store() -> Store:
@@ -50,18 +42,10 @@ def routes(home: Path | None = None) -> list[Route]:
     def live(request: Request) -> Response:
         return _live(request, store())
 
-    def thumb(request: Request) -> Response:
-        dataset_id, row = request.path_params["dataset"], int(request.path_params["row"])
-        try:
-            picture = thumbs.get(place(), dataset_id, row)
-        except ThawError as error:
-            return _refuse(str(error))
-        return Response(picture, media_type="image/jpeg", headers={"Cache-Control": _DAY})
-
     return [
         Route("/thaw/live", live, methods=["GET"]),
         Route("/thaw/plotly.min.js", plotly_script, methods=["GET"]),
-        Route("/thaw/thumb/{dataset}/{row:int}.jpg", thumb, methods=["GET"]),
+        *picture_routes(place),
     ]
 
 
@@ -117,70 +101,3 @@ def plotly_script(request: Request) -> Response:
     return FileResponse(
         _plotly_path(), media_type="text/javascript", headers={"Cache-Control": "public, max-age=31536000, immutable"}
     )
-
-
-class Thumbnails:
-    """Small JPEGs of manifest rows, the most recently used kept in memory up to CACHE_BYTES."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, int], bytes] = OrderedDict()
-        self._lists: dict[str, tuple[Path, list[str]]] = {}
-        self._size = 0
-        self._lock = threading.Lock()
-
-    def get(self, home: Path, dataset_id: str, row: int) -> bytes:
-        """The picture of one manifest row. Raises NotFound."""
-        key = (dataset_id, row)
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        picture = shrink(self._path(home, dataset_id, row))
-        with self._lock:
-            if key not in self._kept:
-                self._kept[key] = picture
-                self._size += len(picture)
-            while self._size > CACHE_BYTES and self._kept:
-                self._size -= len(self._kept.popitem(last=False)[1])
-        return picture
-
-    def _path(self, home: Path, dataset_id: str, row: int) -> Path:
-        if not _DATASET_ID.fullmatch(dataset_id):
-            raise NotFound("There is no such dataset in this home.")
-        from advisor.datasets import load_dataset, read_rows
-
-        if dataset_id not in self._lists:
-            ref = load_dataset(home, dataset_id)
-            self._lists[dataset_id] = ref.images_root, [row.path for row in read_rows(ref)]
-        images, paths = self._lists[dataset_id]
-        if not 0 <= row < len(paths):
-            raise NotFound(f"This dataset has {len(paths)} images; there is no number {row}.")
-        path = (images / paths[row]).resolve()
-        # The manifest is ours, but a picture outside the dataset is never served, whatever it says.
-        if not path.is_relative_to(images.resolve()) or not path.is_file():
-            raise NotFound(f"Image number {row} of this dataset is not on disk any more.")
-        return path
-
-
-def shrink(path: Path) -> bytes:
-    """A JPEG of at most THUMB_PX on its shorter side. Raises NotFound when it cannot be decoded."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    try:
-        with warnings.catch_warnings(), Image.open(path) as image:
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image.draft("RGB", (2 * THUMB_PX, 2 * THUMB_PX))
-            upright = ImageOps.exif_transpose(image)
-            upright.thumbnail((2 * THUMB_PX, THUMB_PX) if upright.width > upright.height else (THUMB_PX, 2 * THUMB_PX))
-            if upright.mode in ("RGBA", "LA", "PA", "P"):
-                clear = upright.convert("RGBA")
-                upright = Image.new("RGB", clear.size, "white")
-                upright.paste(clear, mask=clear.getchannel("A"))
-            out = io.BytesIO()
-            upright.convert("RGB").save(out, "JPEG", quality=82)
-            return out.getvalue()
-    except (
-        OSError, UnidentifiedImageError, SyntaxError, ValueError,
-        Image.DecompressionBombError, Image.DecompressionBombWarning,
-    ) as error:  # fmt: skip
-        raise NotFound(f"This image cannot be drawn small: {type(error).__name__}.") from error

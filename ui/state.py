@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from advisor.audit import AuditReport, audit
+from advisor.browse import ImageTable, read_table
 from advisor.errors import NotFound
 from advisor.home import home as find_home
 from advisor.ingest import list_datasets, load_dataset, read_manifest
@@ -109,6 +110,11 @@ def _manifest(place: Path, dataset_id: str) -> pd.DataFrame:
     return read_manifest(load_dataset(place, dataset_id))
 
 
+@functools.lru_cache(maxsize=4)
+def _images(place: Path, dataset_id: str) -> ImageTable:
+    return read_table(load_dataset(place, dataset_id))
+
+
 @functools.lru_cache(maxsize=8)
 def _audit(place: Path, dataset_id: str) -> AuditReport:
     return audit(load_dataset(place, dataset_id))
@@ -117,6 +123,25 @@ def _audit(place: Path, dataset_id: str) -> AuditReport:
 def manifest(ref: DatasetRef) -> pd.DataFrame:
     """The images' table. Cached: a dataset's id is the hash of its content, so it never changes."""
     return _manifest(home(), ref.id)
+
+
+def images(ref: DatasetRef) -> ImageTable:
+    """The images by columns, for looking through them: without pandas. Cached like `manifest`."""
+    return _images(home(), ref.id)
+
+
+def dataset(dataset_id: str) -> DatasetRef:
+    """For fragments, which may run long after the page did. Raises NotFound."""
+    return load_dataset(home(), dataset_id)
+
+
+def finding_rows(ref: DatasetRef, kind: str) -> tuple[str, list[int]] | None:
+    """(title, rows in the manifest) of the audit's finding of this kind; None when there is none with images here."""
+    wanted = [path for one in audited(ref).findings if one.kind == kind for path in one.paths]
+    title = next((one.title for one in audited(ref).findings if one.kind == kind), "")
+    places = {path: row for row, path in enumerate(images(ref).paths)} if wanted else {}
+    rows = [places[path] for path in dict.fromkeys(wanted) if path in places]
+    return (title, rows) if rows else None
 
 
 def audited(ref: DatasetRef) -> AuditReport:

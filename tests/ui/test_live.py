@@ -20,7 +20,7 @@ from advisor.options import Options
 from advisor.plans import Phase, RunConfig, Strategy, to_json
 from advisor.strategies import WARM_PASSES, plan
 from training.store import Store
-from ui import live, routes
+from ui import live, route_pictures, routes
 
 ROOT = Path(__file__).parents[2]
 
@@ -228,7 +228,7 @@ def test_thumbnails_are_small_jpegs_kept_in_memory(client, pictures):
     assert answer.headers["content-type"] == "image/jpeg"
     small = Image.open(io.BytesIO(answer.body))
     assert small.format == "JPEG"
-    assert min(small.size) <= routes.THUMB_PX
+    assert min(small.size) <= route_pictures.THUMB_PX
     assert client.get(live.thumb_url(pictures.id, 0)).body == answer.body
 
 
@@ -261,8 +261,8 @@ def test_a_broken_picture_is_a_404_with_a_sentence(client, pictures):
 
 
 def test_the_cache_of_thumbnails_has_a_limit(home, pictures, monkeypatch):
-    monkeypatch.setattr(routes, "CACHE_BYTES", 1500)
-    thumbs = routes.Thumbnails()
+    monkeypatch.setattr(route_pictures, "CACHE_BYTES", 1500)
+    thumbs = route_pictures.Thumbnails()
     for row in range(6):
         thumbs.get(home, pictures.id, row)
     assert thumbs._size <= 1500

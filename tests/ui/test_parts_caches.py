@@ -25,12 +25,12 @@ def labels(at: object) -> str:
 
 
 def test_a_dataset_without_caches_has_no_fold(open_page: Open, dataset: DatasetRef) -> None:
-    assert "Caches" not in labels(open_page("data", dataset=dataset.id))
+    assert "Caches" not in labels(open_page("data", dataset=dataset.id, view="numbers"))
 
 
 def test_the_caches_are_named_with_their_sizes_and_cleared(open_page: Open, home: Path, dataset: DatasetRef) -> None:
     folder = cached(home, dataset)
-    at = open_page("data", dataset=dataset.id)
+    at = open_page("data", dataset=dataset.id, view="numbers")
     # on disk, so in whole blocks of the file system
     assert "Caches of this dataset: 213 kB decoded images, 483 kB frozen features" in labels(at)
     button(at, "Clear").click()
@@ -44,7 +44,7 @@ def test_a_running_job_keeps_them_and_the_page_says_which(
 ) -> None:
     folder = cached(home, dataset)
     job = claim(store, queue_run(store, dataset, "partial"))
-    at = open_page("data", dataset=dataset.id)
+    at = open_page("data", dataset=dataset.id, view="numbers")
     button(at, "Clear").click()
     at.run()
     assert folder.exists()

@@ -162,7 +162,6 @@ def test_axis_scale_of_nothing_and_of_equal_values():
     [
         pictures.notice("bad", EVIL, EVIL, EVIL),
         pictures.tiles([(EVIL, EVIL, EVIL)]),
-        pictures.gallery("0123456789abcdef", [(EVIL, 3, [0, 1, 2])]),
         pictures.accuracy_axis([pictures.AxisRow(EVIL, "full", Estimate(0.5, 0.4, 0.6, EVIL), EVIL)]),
         pictures.badge(EVIL),
         pictures.strategy_card(candidate(why=EVIL, limits=(EVIL,)), CARD, 10, pictures.Scale(0, 1)),

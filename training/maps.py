@@ -1,0 +1,186 @@
+"""Maps of a dataset: every image as a point of the plane, so that images with similar features lie together.
+
+`pca` is made with the profile: exact principal components, in two passes over the features, however many there are.
+`tsne` (van der Maaten and Hinton 2008, scikit-learn's) is asked for, takes a sample, and is made from the first 50
+components that the profile kept: it needs no network. Files: `home/cache/<dataset>/map-<backbone>/`. No torch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from advisor.errors import NotFound
+from training import caches
+
+Name = Literal["pca", "tsne"]
+NAMES: tuple[Name, ...] = get_args(Name)
+KEPT = 50
+"""Components kept for t-SNE; as many as its authors use."""
+CHUNK = 4096
+"""Images whose features are in memory at once."""
+MOST_TSNE = 5000
+"""Images of a t-SNE map: a sample, every class in proportion."""
+ROUNDS, STEPS = 4, 250
+"""t-SNE in rounds of steps: after each the map so far is written, and a stop is obeyed."""
+PERPLEXITY = 30.0
+FEW = 1000
+
+Features = Callable[[NDArray[np.int64]], NDArray[np.float32]]
+"""Rows of the manifest -> their features, float32 [rows, width]."""
+Tell = Callable[[float, str, float | None], None]
+
+
+def folder(home: Path, dataset_id: str, backbone: str) -> Path:
+    return caches.folder_of(home, dataset_id) / f"map-{backbone}"
+
+
+def load(home: Path, dataset_id: str, backbone: str, name: str) -> NDArray[np.float32] | None:
+    """float32 [n, 3]: row, x, y of every image on the map; None when it was not made, or is not whole."""
+    if name not in NAMES:
+        return None
+    try:
+        found: NDArray[np.float32] = np.load(folder(home, dataset_id, backbone) / f"{name}.npy", allow_pickle=False)
+    except (OSError, ValueError):
+        return None
+    return found if found.ndim == 2 and found.shape[1] == 3 else None
+
+
+def about(home: Path, dataset_id: str, backbone: str) -> dict[str, Any]:
+    """'variance': share of the features' variance that the two axes of `pca` show; 'tsne': steps done and planned.
+    Empty while there is no map."""
+    try:
+        found = json.loads((folder(home, dataset_id, backbone) / "about.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def alike(home: Path, dataset_id: str, backbone: str, row: int, most: int) -> list[int]:
+    """The rows whose features are nearest to those of `row`, nearest first, without itself; none before the profile.
+
+    Distances are Euclidean between the first `KEPT` principal components.
+    """
+    try:
+        scores = np.load(folder(home, dataset_id, backbone) / "components.npy", mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError):
+        return []
+    if not 0 <= row < len(scores):
+        return []
+    far = np.square(scores - scores[row]).sum(axis=1)
+    far[row] = np.inf
+    far[np.isnan(far)] = np.inf
+    near = np.argpartition(far, min(most, len(far) - 1))[:most]
+    return [int(one) for one in near[np.argsort(far[near])] if np.isfinite(far[one])]
+
+
+def make_pca(home: Path, dataset_id: str, backbone: str, features: Features, rows: NDArray[np.int64]) -> None:
+    """Project these rows on their principal components and keep the map and the first `KEPT` of them."""
+    chunks = [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]
+    total: NDArray[np.float64] | None = None
+    products: NDArray[np.float64] | None = None
+    for some in chunks:
+        part = features(some).reshape(len(some), -1)
+        if total is None or products is None:
+            total = np.zeros(part.shape[1])
+            products = np.zeros((part.shape[1], part.shape[1]))
+        total += part.sum(axis=0, dtype=np.float64)
+        products += part.T @ part
+    if total is None or products is None:
+        return
+    mean = total / len(rows)
+    covariance = products / len(rows) - np.outer(mean, mean)
+    values, vectors = np.linalg.eigh(covariance)
+    vectors = vectors[:, ::-1][:, :KEPT].astype(np.float32)
+    # An axis may point either way; so that a map looks the same every time, its largest weight is positive.
+    vectors *= np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(vectors.shape[1])])
+    middle = mean.astype(np.float32)
+    scores = np.concatenate([(features(some).reshape(len(some), -1) - middle) @ vectors for some in chunks])
+    shown = np.zeros((len(rows), 2), np.float32)
+    shown[:, : scores.shape[1]] = scores[:, :2]
+    place = folder(home, dataset_id, backbone)
+    place.mkdir(parents=True, exist_ok=True)
+    # By row, so that a place is found without a search; rows that were left out are not a number.
+    by_row = np.full((int(rows.max()) + 1, scores.shape[1]), np.nan, np.float32)
+    by_row[rows] = scores
+    _save(place / "components.npy", by_row)
+    _save(place / "pca.npy", _points(rows, shown))
+    variance = float(np.clip(values[::-1][:2].sum() / max(values.sum(), 1e-12), 0, 1))
+    _note(place, {"variance": variance})
+
+
+def make_tsne(home: Path, dataset_id: str, backbone: str, labels: NDArray[np.int64], tell: Tell, seed: int = 0) -> None:
+    """t-SNE of a sample. labels: class of every row; -1 leaves an image out. `tell` may raise to stop: what was written
+    by then stays. Raises NotFound when there is no `pca` to start from."""
+    from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits  # scikit-learn's own need
+
+    place = folder(home, dataset_id, backbone)
+    try:
+        components = np.load(place / "components.npy", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise NotFound("The features of these images are not there any more. Measure them again.") from error
+    labels = labels[: len(components)].copy()
+    labels[np.isnan(components[: len(labels)]).any(axis=1)] = -1
+    rows = sample(labels, MOST_TSNE, seed)
+    if len(rows) < 5:
+        raise NotFound("A map needs at least five images.")
+    scores = components[rows]
+    # As its authors do: start from the principal components, small, so that the map keeps their large shape.
+    now = scores[:, :2] / max(float(scores[:, 0].std()), 1e-9) * 1e-4
+    if now.shape[1] < 2:
+        now = np.column_stack([now, np.zeros(len(rows))])
+    for number in range(ROUNDS):
+        tell(number / ROUNDS, f"Drawing the map, {number * STEPS:,} of {ROUNDS * STEPS:,} steps", None)
+        tsne = TSNE(
+            perplexity=min(PERPLEXITY, (len(rows) - 1) / 3), init=now.astype(np.float32), max_iter=STEPS,
+            early_exaggeration=12.0 if number == 0 else 1.0, learning_rate=max(len(rows) / 48, 50.0), random_state=seed,
+            n_jobs=-1,
+        )  # fmt: skip
+        # For few images its threads wait for each other longer than they work.
+        with threadpool_limits(1 if len(rows) < FEW else None):
+            now = tsne.fit_transform(scores)
+        _save(place / "tsne.npy", _points(rows, now))
+        _note(place, {"tsne": [(number + 1) * STEPS, ROUNDS * STEPS], "sample": len(rows)})
+    tell(1.0, "The map is drawn", None)
+
+
+def sample(labels: NDArray[np.int64], most: int, seed: int = 0) -> NDArray[np.int64]:
+    """At most about `most` rows, every class in proportion and with at least two; ascending."""
+    wanted = np.flatnonzero(labels >= 0)
+    if len(wanted) <= most:
+        return wanted
+    source = np.random.default_rng(seed)
+    share = most / len(wanted)
+    parts = [np.flatnonzero(labels == label) for label in np.unique(labels[wanted])]
+    return np.sort(np.concatenate([source.permutation(own)[: max(2, round(share * len(own)))] for own in parts]))
+
+
+def _points(rows: NDArray[np.int64], places: NDArray[np.float32]) -> NDArray[np.float32]:
+    """float32 holds whole numbers up to 16 million exactly: rows fit beside the coordinates."""
+    return np.column_stack([rows, places]).astype(np.float32)
+
+
+def _save(path: Path, array: NDArray[np.float32]) -> None:
+    new = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+    with new.open("wb") as file:
+        np.save(file, array)
+    os.replace(new, path)
+
+
+def _note(place: Path, facts: dict[str, Any]) -> None:
+    path = place / "about.json"
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        known = {}
+    new = place / f".about-{secrets.token_hex(4)}"
+    new.write_text(json.dumps(known | facts), encoding="utf-8")
+    os.replace(new, path)

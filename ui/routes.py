@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from advisor.errors import NotFound, ThawError
 from advisor.home import home as find_home
+from ui.route_maps import map_routes
 from ui.route_pictures import picture_routes
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def routes(home: Path | None = None) -> list[Route]:
         return _live(request, store())
 
     return [
+        *map_routes(place),
         Route("/thaw/live", live, methods=["GET"]),
         Route("/thaw/plotly.min.js", plotly_script, methods=["GET"]),
         *picture_routes(place),

@@ -16,7 +16,8 @@ def context_line(place: Any, dataset_id: str | None, shown: str | None = None) -
     if dataset_id:
         try:
             ref = load_dataset(state.home(), dataset_id)
-            what = f"<b><bdi>{esc(ref.name)}</bdi></b> {count(ref.images)} images, {len(ref.classes)} classes"
+            edited = " (edited)" if ref.base else ""
+            what = f"<b><bdi>{esc(ref.name)}</bdi></b>{edited} {count(ref.images)} images, {len(ref.classes)} classes"
         except ThawError:
             what = "This dataset is not here any more"
     private = '<span class="thaw-private">Nothing leaves this machine</span>'

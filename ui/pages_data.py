@@ -9,10 +9,23 @@ import streamlit as st
 from advisor import browse
 from advisor.catalog import DEFAULT_BACKBONE
 from advisor.errors import NotFound, ThawError
-from advisor.ingest import list_datasets
+from advisor.revisions import list_current
 from advisor.types import DatasetRef
 from advisor.words import counted
-from ui import charts, frame, kept, parts_caches, parts_facts, parts_gallery, parts_import, parts_map, pictures, state
+from ui import (
+    charts,
+    frame,
+    kept,
+    parts_caches,
+    parts_edits,
+    parts_facts,
+    parts_gallery,
+    parts_import,
+    parts_map,
+    parts_revisions,
+    pictures,
+    state,
+)
 from ui.show import show
 from ui.words import count
 
@@ -51,14 +64,14 @@ def first_visit() -> None:
         else:
             parts_import.after_import(ref)
             st.rerun()
-    parts_import.earlier(list_datasets(state.home()))
+    parts_import.earlier(list_current(state.home()))
 
 
 def dataset(ref: DatasetRef) -> None:
     """One dataset: its name and counts, what was measured, and one section of several."""
-    if st.session_state.get("data_shown", ref.id) != ref.id:
+    if st.session_state.get("data_shown", ref.images_id) != ref.images_id:
         parts_gallery.forget()  # what was looked for in another dataset
-    st.session_state["data_shown"] = ref.id
+    st.session_state["data_shown"] = ref.images_id
     heading(ref)
     parts_facts.measured_panel(ref, DEFAULT_BACKBONE, start=True)
     section(ref)
@@ -108,7 +121,7 @@ def heading(ref: DatasetRef) -> None:
     with title:
         st.title(frame.plain(ref.name))
     with onward, st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small"):
-        imported = list_datasets(state.home())
+        imported = list_current(state.home())
         if len(imported) > 1:
             parts_import.picker(imported, ref)
         if st.button("Bring in other images", key="other"):
@@ -118,11 +131,14 @@ def heading(ref: DatasetRef) -> None:
             st.switch_page(state.ADVICE_PAGE)
     notes = "".join(f"  \n:small[:gray[{frame.plain(note)}]]" for note in ref.notes)
     st.markdown(frame.plain(size_in_words(ref)) + notes)
+    parts_edits.line(ref)
 
 
 def size_in_words(ref: DatasetRef) -> str:
     """'1,797 images in 10 classes: 1,439 train, 358 test'."""
     text = f"{count(ref.images)} images in {len(ref.classes)} classes"
+    if ref.excluded:
+        text += f" ({count(ref.excluded)} excluded)"
     given = [(name, sum(ref.counts[name])) for name in ("train", "val", "test") if name in ref.counts]
     if given:
         text += ": " + ", ".join(f"{count(number)} {name}" for name, number in given)
@@ -182,6 +198,7 @@ SECTIONS: tuple[tuple[str, str, Callable[[DatasetRef], None]], ...] = (
     ("check", ":material/fact_check: Check", check),
     ("map", ":material/scatter_plot: Map", on_a_map),
     ("numbers", ":material/bar_chart: Numbers", numbers),
+    ("edits", ":material/history: Edits", parts_revisions.section),
 )
 """(name in the URL, title, what draws it). A section is a module of its own where it is more than a few lines."""
 

@@ -11,7 +11,7 @@ from advisor.catalog import BACKBONES
 from advisor.errors import NotFound, ThawError
 from advisor.reasons import moment_in_words
 from training.store import Job
-from ui import frame, ids, parts_jobs, parts_range, parts_runs, pictures, state
+from ui import frame, ids, parts_jobs, parts_range, parts_revisions, parts_runs, pictures, state
 from ui.live import live_chart
 from ui.parts_details import plan_in_full
 from ui.show import show
@@ -32,6 +32,7 @@ def main() -> None:
     job = asked or first_choice(runs)
     if job is None:
         nothing_yet(ref.name)
+        parts_revisions.other_runs(ref)
         return
     if asked is None:
         ids.remember("run", job.id)
@@ -50,6 +51,7 @@ def main() -> None:
         every = POLL_S if any(one in state.ACTIVE for _, one in watched) else None
         st.fragment(queue, run_every=every)(watched, job.id)
     parts_runs.past_runs(runs, job.id)
+    parts_revisions.other_runs(ref)
 
 
 def asked_run() -> Job | None:
@@ -137,8 +139,6 @@ def controls(job: Job) -> None:
                 parts_jobs.resume(job)
                 st.rerun()
     else:
-        if (job.result or {}).get("test_total") and st.button("Understand this run", key="to_inside"):
-            frame.open_run_inside(job.id)
         if st.button("Compare with other runs", type="primary", key="to_compare"):
             if job.id not in ids.current_runs():
                 frame.remember_runs([])  # a choice made for other runs: show all finished ones

@@ -196,7 +196,7 @@ def earlier(datasets: Sequence[DatasetRef]) -> None:
     st.subheader("Or go on with an earlier import")
     with st.container(horizontal=True, gap="small"):
         for ref in datasets[:FEW]:
-            label = f"{frame.plain(frame.short(ref.name, 40))} · {ref.images:,} images"
+            label = f"{frame.plain(frame.short(ref.name, 40))}{_edited(ref)} · {ref.images:,} images"
             if st.button(label, key=f"earlier_{ref.id}"):
                 state.choose_dataset(ref.id)
                 st.rerun()
@@ -204,9 +204,15 @@ def earlier(datasets: Sequence[DatasetRef]) -> None:
         picker(datasets, None)
 
 
+def _edited(ref: DatasetRef) -> str:
+    return " (edited)" if ref.base else ""
+
+
 def picker(datasets: Sequence[DatasetRef], current: DatasetRef | None) -> None:
     """A list of all imports; choosing one makes it the current dataset."""
-    names = {ref.id: f"{frame.short(ref.name, 40)} · {ref.images:,} images" for ref in datasets}
+    if current is not None:  # the revision that is being looked at, in place of the one worked with last
+        datasets = [current if ref.images_id == current.images_id else ref for ref in datasets]
+    names = {ref.id: f"{frame.short(ref.name, 40)}{_edited(ref)} · {ref.images:,} images" for ref in datasets}
     options = list(names)
     chosen = st.selectbox(
         "Dataset",

@@ -8,7 +8,7 @@ import streamlit as st
 
 from advisor.browse import ImageTable
 from advisor.types import DatasetRef
-from ui import picking
+from ui import parts_edits, picking
 from ui.words import counted
 
 HINT = "Click an image to see it large. Its corner, or Space, selects it; Shift selects up to it."
@@ -30,3 +30,4 @@ def bar(ref: DatasetRef, table: ImageTable, shown: Any, *, hint: str = HINT, eve
                 on_click=picking.select, args=(ref.id, shown.tolist()),
             )  # fmt: skip
         st.button("Clear selection", key="pick_none", type="tertiary", on_click=picking.clear)
+        parts_edits.tools(ref, sorted(chosen), done=picking.clear)

@@ -1,4 +1,5 @@
-"""The small ASGI routes beside Streamlit's own: live metrics and plotly's script; pictures are in `route_pictures`.
+"""The small ASGI routes beside Streamlit's own: live metrics and plotly's script; `route_pictures` and `route_cleaned`
+have those of pictures and of whole datasets.
 
 GET only. They run in Starlette's thread pool (plain functions), see no session, and trust no parameter: a run must be
 in the store, a dataset in the home, a picture in its manifest. `app.py` holds every route to `server.allowedHosts`.
@@ -19,7 +20,7 @@ from starlette.routing import Route
 
 from advisor.errors import NotFound, ThawError
 from advisor.home import home as find_home
-from ui.route_maps import map_routes
+from ui.route_cleaned import cleaned
 from ui.route_pictures import picture_routes
 
 if TYPE_CHECKING:
@@ -43,11 +44,14 @@ def routes(home: Path | None = None) -> list[Route]:
     def live(request: Request) -> Response:
         return _live(request, store())
 
+    def take_away(request: Request) -> Response:
+        return cleaned(request, place())
+
     return [
-        *map_routes(place),
         Route("/thaw/live", live, methods=["GET"]),
         Route("/thaw/plotly.min.js", plotly_script, methods=["GET"]),
         *picture_routes(place),
+        Route("/thaw/cleaned/{dataset}.{ending}", take_away, methods=["GET"]),
     ]
 
 

@@ -17,7 +17,8 @@ from advisor.audit import AuditReport, audit
 from advisor.browse import ImageTable, read_table
 from advisor.errors import NotFound
 from advisor.home import home as find_home
-from advisor.ingest import list_datasets, load_dataset, read_manifest
+from advisor.ingest import load_dataset, read_manifest
+from advisor.revisions import list_current
 from advisor.types import DatasetFacts, DatasetRef
 from training.executors import Executor, executor
 from training.store import Job, Store
@@ -31,7 +32,6 @@ DATA_PAGE = str(HERE / "pages_data.py")
 ADVICE_PAGE = str(HERE / "pages_advice.py")
 TRAIN_PAGE = str(HERE / "pages_train.py")
 COMPARE_PAGE = str(HERE / "pages_compare.py")
-RUN_PAGE = str(HERE / "pages_run.py")
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 ACTIVE = ("queued", "running")
@@ -80,7 +80,7 @@ def current_dataset(*, newest: bool = True) -> DatasetRef | None:
         return load_dataset(home(), chosen)
     if not newest:
         return None
-    imported = list_datasets(home())
+    imported = list_current(home())
     if imported:
         ids.remember("dataset", imported[0].id)
         return imported[0]
@@ -119,16 +119,6 @@ def _images(place: Path, dataset_id: str) -> ImageTable:
 @functools.lru_cache(maxsize=8)
 def _audit(place: Path, dataset_id: str) -> AuditReport:
     return audit(load_dataset(place, dataset_id))
-
-
-@functools.lru_cache(maxsize=4)
-def _row_numbers(place: Path, dataset_id: str) -> dict[str, int]:
-    return {path: number for number, path in enumerate(_images(place, dataset_id).paths)}
-
-
-def row_numbers(ref: DatasetRef) -> dict[str, int]:
-    """Path -> row of the manifest, which thumbnails and activation maps are served by."""
-    return _row_numbers(home(), ref.id)
 
 
 def manifest(ref: DatasetRef) -> pd.DataFrame:

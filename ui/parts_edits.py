@@ -1,0 +1,114 @@
+"""Edits on the Data page: the one door through which a click changes a dataset, and the line that says so.
+
+Every edit is a revision on disk (`advisor.revisions`) at the moment it is made: leaving the page loses nothing, and
+undoing is going back to the revision before. session_state holds only what is to be said once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
+
+import streamlit as st
+
+from advisor.catalog import DEFAULT_BACKBONE
+from advisor.errors import ThawError, WeightsError
+from advisor.revisions import Edit, history, make_current, revise
+from advisor.types import EXCLUDED, SPLITS, DatasetRef
+from advisor.words import counted
+from ui import frame, parts_jobs, pictures, state
+from ui.show import show
+
+SIDES = {"train": "training", "val": "validation", "test": "test"}
+SAID = "edit_said"
+"""(tone, title, sentence) about an edit that was refused or changed nothing, kept until `line` has said it."""
+
+
+def apply(ref: DatasetRef, edits: Iterable[Edit]) -> bool:
+    """Make these edits and look at the revision they give. False when they were refused; `line` then says why.
+
+    Made for a widget's callback: `on_click=parts_edits.apply, args=(ref, [Edit("exclude", paths)])`. Called in the
+    middle of a script run, follow it with `st.rerun()`.
+    """
+    try:
+        new = revise(state.home(), ref, list(edits))
+    except ThawError as error:
+        st.session_state[SAID] = ("bad", "This edit was not made", str(error))
+        return False
+    if new.id == ref.id:
+        st.session_state[SAID] = ("info", "Nothing changed", "It is so already.")
+        return True
+    _cancel_measuring(ref)
+    open_revision(new)
+    return True
+
+
+def open_revision(ref: DatasetRef) -> None:
+    """Look at this revision from now on, and measure it unless that was done or is on its way."""
+    make_current(state.home(), ref)
+    state.choose_dataset(ref.id)
+    latest = parts_jobs.profile_job(ref.id, DEFAULT_BACKBONE)
+    never_begun = latest is not None and latest.state == "stopped" and latest.started is None
+    if state.store().facts(ref.id, DEFAULT_BACKBONE) is None and (latest is None or never_begun):
+        with contextlib.suppress(WeightsError):  # the measured panel says so
+            parts_jobs.start_profile(ref, DEFAULT_BACKBONE)
+
+
+def tools(ref: DatasetRef, rows: Sequence[int], done: Callable[[], None] | None = None) -> None:
+    """Buttons that edit the images of these manifest rows, side by side in the container they are drawn in.
+
+    done: called after an edit was made, before the page is drawn anew (to let go of the selection).
+    """
+    table = state.images(ref)
+    excluded = tuple(table.paths[row] for row in rows if table.split(row) == EXCLUDED)
+    live = tuple(table.paths[row] for row in rows if table.split(row) != EXCLUDED)
+    edits: list[Edit] = []
+    if live:
+        with st.popover("Relabel", icon=":material/label:"):
+            to = st.selectbox("Class", ref.classes, index=None, key="relabel_to", placeholder="Class they belong to")
+            what = f"Relabel {counted(len(live), 'image')}"
+            if st.button(what, key="relabel", type="primary", disabled=to is None) and to is not None:
+                edits = [Edit("relabel", live, to)]
+        with st.popover("Move", icon=":material/move_item:"):
+            for split in SPLITS:
+                if st.button(f"To {SIDES[split]}", key=f"move_{split}", width="stretch"):
+                    edits = [Edit("split", live, split)]
+        if st.button("Exclude", key="exclude", icon=":material/block:", help="They count nowhere until restored."):
+            edits = [Edit("exclude", live)]
+    if excluded and st.button("Restore", key="restore", icon=":material/restart_alt:"):
+        edits = [Edit("restore", excluded)]
+    if edits:
+        if apply(ref, edits) and done is not None:
+            done()
+        st.rerun()
+
+
+def line(ref: DatasetRef) -> None:
+    """Under the heading: what was refused just now; what this revision changed, with undo; what was undone, with redo.
+
+    Draws nothing for an import that was never edited.
+    """
+    said = st.session_state.pop(SAID, None)
+    if said:
+        show(pictures.notice(*said))
+    family = history(state.home(), ref)
+    later = next((one for one in family if one.parent == ref.id), None)
+    before = next((one for one in family if one.id == ref.parent), None)
+    if before is None and later is None:
+        return
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", key="edited"):
+        if ref.edit:
+            st.caption(f"**Edited.** {frame.plain(ref.edit)}", width="content")
+        else:
+            st.caption("**As imported.**", width="content")
+        if before is not None:
+            st.button("Undo", key="undo", icon=":material/undo:", on_click=open_revision, args=(before,))
+        if later is not None:
+            what = f"Redo: {later.edit}"
+            st.button("Redo", key="redo", icon=":material/redo:", help=what, on_click=open_revision, args=(later,))
+
+
+def _cancel_measuring(ref: DatasetRef) -> None:
+    """What still waits to measure the revision that was just edited would only keep the new one waiting."""
+    for job in state.store().jobs(kind="profile", dataset_id=ref.id, states=("queued",)):
+        parts_jobs.stop(job)

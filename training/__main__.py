@@ -18,7 +18,7 @@ from typing import NoReturn, get_args
 from advisor.catalog import DEFAULT_BACKBONE
 from advisor.errors import ThawError
 from advisor.types import Priority, Similarity
-from training import backbone_commands, cache_commands, commands, data_commands, target_commands
+from training import backbone_commands, cache_commands, commands, data_commands, explain_commands, target_commands
 from training.flags import add_flags
 
 
@@ -74,6 +74,11 @@ def parser() -> argparse.ArgumentParser:
     add_flags(fit)
     compare = verb("compare", "Put runs of one dataset and split side by side.")
     compare.add_argument("runs", nargs="+", metavar="RUN")
+    looked = verb("explain", "Look into a run: losses, calibration, activation maps, what was forgotten.",
+                  explain_commands.explain)  # fmt: skip
+    looked.add_argument("run_id", metavar="RUN")
+    looked.add_argument("--source", metavar="PATH",
+                        help="images of ImageNet's classes: is the old task still known?")  # fmt: skip
     verb("runs", "List all runs, newest first.")
     stop = verb("stop", "Stop a run; it saves its best first.")
     stop.add_argument("run_id", metavar="RUN")

@@ -32,12 +32,12 @@ class Job:
     id: str
     """8 characters a-z, 0-9."""
     kind: str
-    """'profile', 'train', 'backbone' or 'map'; a 'train' job is what the pages call a run."""
+    """'profile', 'train', 'backbone', 'map' or 'explain'; a 'train' job is what the pages call a run."""
     dataset_id: str
     """Empty for kind 'backbone'."""
     config: dict[str, Any]
     """Profile: {'backbone', 'seed'}; train: `to_json(RunConfig)`; backbone: {'name', 'weights': a path or None};
-    map: {'backbone', 'name': 'pca' or 'tsne'}."""
+    map: {'backbone', 'name': 'pca' or 'tsne'}; explain: {'run', 'source': a dataset's id or ''}."""
     state: State
     created: float
     """Unix time, as are `started` (of the first attempt), `finished` and `heartbeat`."""
@@ -75,7 +75,8 @@ class Job:
 
     @property
     def noun(self) -> str:
-        return {"train": "Run", "profile": "Profile job", "map": "Map"}.get(self.kind, "Download")
+        names = {"train": "Run", "profile": "Profile job", "map": "Map", "explain": "Explanation"}
+        return names.get(self.kind, "Download")
 
 
 COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(Job))

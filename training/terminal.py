@@ -113,10 +113,10 @@ def advice_lines(advice: Recommendation) -> list[str]:
 
 
 def comparison_lines(comparison: Comparison) -> list[str]:
-    heads = ("run", "strategy", "state", "test", "time", "trained parameters", "epochs to 90%", "overfit gap")
+    heads = ("run", "strategy", "state", "test", "time", "trained parameters", "epochs to 90%", "gap")
     rows = [
         (row.run_id, row.label, row.state, percent(row.test_accuracy), duration(row.seconds),
-         _known(row.trainable_params, ","), _known(row.epochs_to_90, "g"), _known(row.overfit_gap, "+.1%"))
+         _known(row.trainable_params, ","), _known(row.epochs_to_90, "g"), _known(row.generalisation_gap, "+.1%"))
         for row in comparison.rows
     ]  # fmt: skip
     lines = [*table(heads, rows), "", comparison.verdict, *comparison.notes]

@@ -186,6 +186,13 @@ def _work(store: Store, job: Job, context: StoreContext, home: Path) -> None:
             about = draw(ref, job.config["backbone"], job.config["name"], home, context.tell)
             context.close()
             store.finish(job.id, about)
+        elif job.kind == "explain":
+            from training.explain import explain
+
+            run = store.job(job.config["run"])
+            found = explain(run, home, context.tell, job.config.get("source", ""))
+            context.close()
+            store.finish(job.id, found)
         elif job.kind == "backbone":
             from training.adding import add
 

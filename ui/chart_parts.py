@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from advisor.types import Estimate
-from training.compare import Row
+from training.compare import Group, Row
 from ui.theme import strategy_style
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def dress(figure: Figure, *, height: int, legend: bool = False) -> None:
     figure.update_yaxes(zeroline=False, automargin=True)
 
 
-def marker(row: Row, size: int) -> dict[str, Any]:
+def marker(row: Row | Group, size: int) -> dict[str, Any]:
     style = strategy_style(row.kind)
     # A triangle of equal width looks smaller than a square.
     return {"symbol": style.marker, "size": size + 4 * style.marker.startswith("triangle"), "color": style.colour}

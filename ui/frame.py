@@ -86,6 +86,12 @@ def open_run(run_id: str) -> None:
     st.switch_page(state.TRAIN_PAGE)
 
 
+def open_run_inside(run_id: str) -> None:
+    """Show what can be understood of this run: its mistakes, where it looked, what moved."""
+    ids.remember("run", run_id)
+    st.switch_page(state.RUN_PAGE)
+
+
 def remember_runs(run_ids: list[str]) -> None:
     """Choose these runs for the Compare page, without going there."""
     ids.remember("runs", ",".join(run_ids) or None)

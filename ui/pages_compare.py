@@ -7,9 +7,21 @@ from collections.abc import Sequence
 import streamlit as st
 
 from advisor.errors import CompareError, ThawError
+from advisor.types import DatasetRef
 from training.compare import Comparison, compare
 from training.store import Job
-from ui import charts, frame, ids, parts_revisions, parts_runs, parts_table, state
+from ui import (
+    charts,
+    charts_compare,
+    frame,
+    ids,
+    parts_revisions,
+    parts_runs,
+    parts_side_by_side,
+    parts_table,
+    parts_verdicts,
+    state,
+)
 from ui.live import live_chart
 from ui.words import ago, duration
 
@@ -42,7 +54,7 @@ def main() -> None:
     if not picked:
         frame.empty("Choose at least one run", "Two or more of them can be compared.")
         return
-    results(picked)
+    results(picked, ref)
 
 
 def runs_in_url() -> list[Job]:
@@ -115,8 +127,8 @@ def progress(watched: tuple[tuple[str, str], ...]) -> None:
     st.progress(min(1.0, done), text=f"Still to come: {names}{eta}. Below is what there is so far.")
 
 
-def results(picked: Sequence[Job]) -> None:
-    """Scoreboard and verdict, curves, numbers, trade-offs of the runs that have begun."""
+def results(picked: Sequence[Job], ref: DatasetRef) -> None:
+    """Scoreboard and verdict, curves, numbers, trade-offs, images of the runs that have begun."""
     begun = [job.id for job in picked if job.started]
     if not begun:
         frame.empty("None of these runs has begun", "The curves appear here as soon as the first one trains.")
@@ -130,38 +142,39 @@ def results(picked: Sequence[Job]) -> None:
     if tested:
         st.markdown(f"#### {frame.plain(comparison.verdict)}")
         charts.show(
-            charts.scoreboard(comparison), key="scoreboard", label=f"Test accuracy. {comparison.verdict}"
+            charts_compare.scoreboard(comparison), key="scoreboard", label=f"Test accuracy. {comparison.verdict}"
         )
     for note in comparison.notes:
         st.caption(frame.plain(note))
+    if tested:
+        parts_verdicts.verdicts(comparison)
     st.subheader("Curves")
     wake = " ".join(f"{job.state} {job.attempt}" for job in picked)
     live_chart(begun, key="compare_live", height=CHART_PX, wake=wake)
-    st.subheader("In numbers")
-    parts_table.table(comparison)
     if tested:
         trade_offs(comparison)
+        parts_side_by_side.side_by_side(comparison, ref)
+    st.subheader("In numbers")
+    parts_table.table(comparison, ref.classes)
 
 
 def trade_offs(comparison: Comparison) -> None:
-    """What the accuracy cost: bars, accuracy against time, accuracy per parameter."""
+    """What the accuracy cost in time and in trained parameters, with the Pareto fronts."""
     st.subheader("What it cost")
     left, right = st.columns(2, gap="large")
     with left:
         charts.show(
-            charts.accuracy_vs_time(comparison),
-            key="accuracy_vs_time",
-            label="Test accuracy against training time",
-        )
+            charts_compare.accuracy_vs_time(comparison), key="accuracy_vs_time",
+            label=f"Test accuracy against training time. {charts_compare.pareto_in_words(comparison, 'seconds')}",
+        )  # fmt: skip
     with right:
         charts.show(
-            charts.parameter_efficiency(comparison),
-            key="parameter_efficiency",
-            label="Accuracy gained per trained parameter",
-        )
-    charts.show(
-        charts.final_accuracy(comparison), key="final_accuracy", label="Final test accuracy of each run"
-    )
+            charts_compare.accuracy_vs_params(comparison), key="accuracy_vs_params",
+            label=f"Test accuracy against trained parameters. {charts_compare.pareto_in_words(comparison, 'params')}",
+        )  # fmt: skip
+    said = charts_compare.pareto_in_words(comparison, "seconds")
+    if said:
+        st.caption(frame.plain(said))
 
 
 try:

@@ -139,6 +139,8 @@ def controls(job: Job) -> None:
                 parts_jobs.resume(job)
                 st.rerun()
     else:
+        if (job.result or {}).get("test_total") and st.button("Understand this run", key="to_inside"):
+            frame.open_run_inside(job.id)
         if st.button("Compare with other runs", type="primary", key="to_compare"):
             if job.id not in ids.current_runs():
                 frame.remember_runs([])  # a choice made for other runs: show all finished ones

@@ -95,7 +95,7 @@ def _classes(ref: DatasetRef) -> dict[str, str]:
 
 def _kept_text(name: str, label: str, hint: str) -> str:
     key = f"images_{name}"
-    if key not in st.session_state:
+    if _moved(name):
         st.session_state[key] = st.query_params.get(name, "")[:200]
     text = st.text_input(label, key=key, placeholder=hint, icon=":material/search:", on_change=_changed, args=(name,))
     return (text or "").strip()
@@ -104,7 +104,7 @@ def _kept_text(name: str, label: str, hint: str) -> str:
 def _kept_choice(name: str, label: str, options: dict[str, str], width: int) -> str | None:
     """A select box with 'all' before the options; None stands for all."""
     key = f"images_{name}"
-    if st.session_state.get(key, "") not in (*options, EVERY):
+    if _moved(name) or st.session_state[key] not in (*options, EVERY):
         asked = st.query_params.get(name, EVERY)
         st.session_state[key] = asked if asked in options else EVERY
     chosen = st.selectbox(
@@ -121,7 +121,7 @@ def _kept_choice(name: str, label: str, options: dict[str, str], width: int) -> 
 
 def _arrange() -> None:
     key = "images_arrange"
-    if key not in st.session_state:
+    if _moved("arrange"):
         st.session_state[key] = "grid" if st.query_params.get("arrange") == "grid" else "classes"
     st.segmented_control(
         "Arrange",
@@ -141,7 +141,17 @@ def _changed(name: str) -> None:
     _ask("page", None)
 
 
+def _moved(name: str) -> bool:
+    """Whether the URL says something else than what this session wrote there: a first visit, a link, the way back."""
+    asked = st.query_params.get(name, "")
+    if f"images_{name}" in st.session_state and st.session_state.get(f"asked_{name}", "") == asked:
+        return False
+    st.session_state[f"asked_{name}"] = asked
+    return True
+
+
 def _ask(name: str, value: str | None) -> None:
+    st.session_state[f"asked_{name}"] = value or ""
     if value:
         st.query_params[name] = value
     elif name in st.query_params:

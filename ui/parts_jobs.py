@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from advisor.catalog import BackboneCard, known, safe_name
@@ -18,6 +18,7 @@ from advisor.plans import Kind, RunConfig, Strategy, run_config_from_json, to_js
 from advisor.strategies import PLANNED, estimate_seconds, plan
 from advisor.types import DatasetFacts, DatasetRef
 from training import weights
+from training.before_after import group_of
 from training.memory import available_bytes
 from training.store import Job
 from ui import state
@@ -135,6 +136,31 @@ def start_profile(ref: DatasetRef, backbone: str) -> Job:
     """Queue the measurement of one dataset with one backbone. Raises WeightsError."""
     _weights_are_here(backbone)
     job = state.store().create_job("profile", ref.id, {"backbone": backbone, "seed": SEED})
+    state.jobs_executor().submit(job.id)
+    return job
+
+
+def start_explain(run: Job, source: str = "") -> Job:
+    """Queue the look into a run that has ended. source: a dataset of ImageNet's classes, '' for none."""
+    job = state.store().create_job("explain", run.dataset_id, {"run": run.id, "source": source})
+    state.jobs_executor().submit(job.id)
+    return job
+
+
+def explain_job(run: Job) -> Job | None:
+    """The latest look into this run."""
+    jobs = state.store().jobs(kind="explain", dataset_id=run.dataset_id)
+    return next((job for job in jobs if job.config.get("run") == run.id), None)
+
+
+def start_again(run: Job, ref: DatasetRef) -> Job:
+    """Queue the same plan and seed on another revision of the same images. Raises WeightsError, PlanError."""
+    config = run_config_from_json(run.config)
+    if config.strategy.pretrained:
+        _weights_are_here(config.strategy.backbone)
+    group = group_of(run.id)
+    again = replace(config, dataset_id=ref.id, group=group)
+    job = state.store().create_job("train", ref.id, to_json(again), group=group)
     state.jobs_executor().submit(job.id)
     return job
 

@@ -23,6 +23,8 @@ def title(job: Job) -> str:
         return "Measuring the dataset"
     if job.kind == "map":
         return "Drawing a map"
+    if job.kind == "explain":
+        return f"Looking into run {job.config['run']}"
     if job.kind == "backbone":
         return f"Adding {job.config['name']}"
     config = parts_jobs.config_of(job)

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
 from advisor.catalog import BACKBONES
+from advisor.types import Estimate
+from training.answers import class_name
 from training.compare import Comparison, Row
 from ui import frame
-from ui.words import count, duration, percent
+from ui.words import count, duration, percent, size
 
 DASH = "–"
+MOST_CLASSES, MOST_PAIRS = 40, 60
+"""Lines of the tables of classes and of pairs; the CSV and the terminal have all."""
 
 
-def table(comparison: Comparison) -> None:
-    """One row a run, in words with units; below it the same as exact numbers to download."""
-    st.table(pd.DataFrame([in_words(row) for row in comparison.rows]), hide_index=True)
+def table(comparison: Comparison, classes: Sequence[str] = ()) -> None:
+    """How good, then what it cost, one row a run, in words with units; below it the same as exact numbers."""
+    rows = comparison.rows
+    st.table(pd.DataFrame([quality(row) for row in rows]), hide_index=True)
     st.caption(
-        "Test accuracy with its 95% interval. Epochs to 90%: the first epoch whose validation accuracy reaches 90% of "
-        "the run's final one. Overfit gap: training minus validation accuracy at the best epoch, in percentage points."
+        "With 95% intervals: of proportions exact (Wilson), of averages from a bootstrap over test images. Balanced "
+        "accuracy: mean recall of the classes. Calibration error: how far confidence is from accuracy; noise alone "
+        "makes it a few points on a small test set. Generalisation gap: training minus validation accuracy at the best "
+        "epoch."
     )
+    st.table(pd.DataFrame([price(row) for row in rows]), hide_index=True)
+    st.caption("To 90%: when validation accuracy first reached 90% of the run's final one. Peak memory of the worker.")
     st.download_button(
         "Download the table (CSV)",
         as_csv(comparison),
@@ -27,7 +38,68 @@ def table(comparison: Comparison) -> None:
         mime="text/csv",
         on_click="ignore",
     )
+    understand(comparison)
+    recalls(comparison, classes)
+    tested_pairs(comparison)
     differences(comparison)
+
+
+def understand(comparison: Comparison) -> None:
+    """The way to one run's mistakes and insides."""
+    tested = [row for row in comparison.rows if row.scores is not None]
+    if not tested:
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="understand"):
+        chosen = st.selectbox("Understand one run", tested, format_func=lambda row: row.label, key="one_run", width=340)
+        if st.button("Its mistakes, and where it looked", key="to_inside"):
+            frame.open_run_inside(chosen.run_id)
+
+
+def recalls(comparison: Comparison, classes: Sequence[str]) -> None:
+    """Recall of every class in every run, the classes on which the runs differ most first."""
+    rows = [row for row in comparison.rows if row.scores is not None]
+    if not rows:
+        return
+    per_run = [(row, row.scores.recall) for row in rows if row.scores is not None]
+    values = {label: [recall[label].value for _, recall in per_run] for label in per_run[0][1]}
+    order = sorted(values, key=lambda label: (min(values[label]) - max(values[label]), min(values[label])))
+    with st.expander(f"Recall of each class ({len(order)})"):
+        shown = [
+            {
+                "Class": frame.plain(class_name(classes, label)),
+                "Test images": per_run[0][1][label].how.split(" ")[2],
+                **{frame.plain(row.label): words(recall[label], 0) for row, recall in per_run},
+            }
+            for label in order[:MOST_CLASSES]
+        ]
+        st.table(pd.DataFrame(shown), hide_index=True)
+        more = f" The {MOST_CLASSES} of {len(order)} classes on which the runs differ most."
+        more = more if len(order) > MOST_CLASSES else ""
+        st.caption(f"Share of a class's test images that the run names right, with 95% Wilson intervals.{more}")
+
+
+def tested_pairs(comparison: Comparison) -> None:
+    """Every pair with its test: what the verdict is made of."""
+    pairs = [pair for pair in comparison.contests if pair.verdict != "not tested"]
+    if not pairs:
+        return
+    with st.expander(f"Every pair and its test ({len(pairs)})"):
+        shown = [
+            {
+                "This": frame.plain(pair.a),
+                "is": pair.verdict,
+                "than / from": frame.plain(pair.b),
+                "Difference": f"{100 * (pair.difference or 0):+.1f} points",
+                "p": f"{pair.p:.2g}",
+                "p, corrected": f"{pair.p_adjusted:.2g}",
+            }
+            for pair in sorted(pairs, key=lambda pair: pair.p_adjusted or 0.0)[:MOST_PAIRS]
+        ]
+        st.table(pd.DataFrame(shown), hide_index=True)
+        st.caption(
+            "\"better\" and \"worse\" need a corrected p below 0.05. The test allows for what another seed changes: "
+            "measured where a strategy was repeated at least three times, else assumed from Thaw's own measurements."
+        )
 
 
 def differences(comparison: Comparison) -> None:
@@ -46,21 +118,37 @@ def differences(comparison: Comparison) -> None:
         st.table(pd.DataFrame(rows), hide_index=True)
 
 
-def in_words(row: Row) -> dict[str, str]:
-    accuracy = row.test_accuracy
+def quality(row: Row) -> dict[str, str]:
+    scores = row.scores
+    return {
+        "Run": frame.plain(row.label),
+        "Test accuracy": words(row.test_accuracy),
+        "Balanced accuracy": words(scores.balanced_accuracy if scores else None),
+        "Macro-F1": words(scores.macro_f1 if scores else None),
+        "Calibration error": words(scores.calibration_error if scores else None),
+        "Generalisation gap": DASH if row.generalisation_gap is None else f"{100 * row.generalisation_gap:+.1f} points",
+    }
+
+
+def price(row: Row) -> dict[str, str]:
     return {
         "Run": frame.plain(row.label),
         "Backbone": BACKBONES[row.backbone].title if row.backbone in BACKBONES else frame.plain(row.backbone),
-        "Test accuracy": f"{percent(accuracy.value, 1)} ({100 * accuracy.low:.1f}–{100 * accuracy.high:.1f})"
-        if accuracy
-        else DASH,
         "Time": duration(row.seconds),
-        "Trained parameters": count(row.trainable_params) if row.trainable_params is not None else DASH,
+        "To 90%": DASH if row.seconds_to_90 is None else f"{duration(row.seconds_to_90)} (epoch {row.epochs_to_90:g})",
         "Epochs": number(row.epochs),
-        "Epochs to 90%": number(row.epochs_to_90),
-        "Overfit gap": DASH if row.overfit_gap is None else f"{100 * row.overfit_gap:+.1f} points",
+        "Trained parameters": count(row.trainable_params) if row.trainable_params is not None else DASH,
+        "Peak memory": DASH if row.peak_memory_bytes is None else size(row.peak_memory_bytes),
         "State": row.state,
     }
+
+
+def words(estimate: Estimate | None, digits: int = 1) -> str:
+    """'93.5% (88.4–96.4)'."""
+    if estimate is None:
+        return DASH
+    low, high = (f"{100 * value:.{digits}f}" for value in (estimate.low, estimate.high))
+    return f"{percent(estimate.value, digits)} ({low}–{high})"
 
 
 def number(value: float | None) -> str:
@@ -79,12 +167,19 @@ def as_csv(comparison: Comparison) -> str:
             "test_accuracy": row.test_accuracy.value if row.test_accuracy else None,
             "test_accuracy_low_95": row.test_accuracy.low if row.test_accuracy else None,
             "test_accuracy_high_95": row.test_accuracy.high if row.test_accuracy else None,
+            **{
+                f"{name}{end}": getattr(getattr(row.scores, name, None), part, None)
+                for name in ("balanced_accuracy", "macro_f1", "calibration_error")
+                for end, part in (("", "value"), ("_low_95", "low"), ("_high_95", "high"))
+            },
             "val_accuracy": row.val_accuracy,
             "seconds": row.seconds,
             "trainable_params": row.trainable_params,
             "epochs": row.epochs,
             "epochs_to_90": row.epochs_to_90,
-            "overfit_gap": row.overfit_gap,
+            "seconds_to_90": row.seconds_to_90,
+            "peak_memory_bytes": row.peak_memory_bytes,
+            "generalisation_gap": row.generalisation_gap,
         }
         for row in comparison.rows
     ]

@@ -21,6 +21,7 @@ from starlette.routing import Route
 from advisor.errors import NotFound, ThawError
 from advisor.home import home as find_home
 from ui.route_cleaned import cleaned
+from ui.route_maps import map_routes
 from ui.route_pictures import picture_routes
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def routes(home: Path | None = None) -> list[Route]:
         return cleaned(request, place())
 
     return [
+        *map_routes(place),
         Route("/thaw/live", live, methods=["GET"]),
         Route("/thaw/plotly.min.js", plotly_script, methods=["GET"]),
         *picture_routes(place),

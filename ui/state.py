@@ -32,6 +32,7 @@ DATA_PAGE = str(HERE / "pages_data.py")
 ADVICE_PAGE = str(HERE / "pages_advice.py")
 TRAIN_PAGE = str(HERE / "pages_train.py")
 COMPARE_PAGE = str(HERE / "pages_compare.py")
+RUN_PAGE = str(HERE / "pages_run.py")
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 ACTIVE = ("queued", "running")
@@ -119,6 +120,16 @@ def _images(place: Path, dataset_id: str) -> ImageTable:
 @functools.lru_cache(maxsize=8)
 def _audit(place: Path, dataset_id: str) -> AuditReport:
     return audit(load_dataset(place, dataset_id))
+
+
+@functools.lru_cache(maxsize=4)
+def _row_numbers(place: Path, dataset_id: str) -> dict[str, int]:
+    return {path: number for number, path in enumerate(_images(place, dataset_id).paths)}
+
+
+def row_numbers(ref: DatasetRef) -> dict[str, int]:
+    """Path -> row of the manifest, which thumbnails and activation maps are served by."""
+    return _row_numbers(home(), ref.id)
 
 
 def manifest(ref: DatasetRef) -> pd.DataFrame:

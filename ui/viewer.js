@@ -16,6 +16,7 @@ class Viewer {
     this.row = null;
     this.box = document.createElement("dialog");
     this.box.className = "thaw-viewer";
+    this.box.tabIndex = -1;
     this.box.setAttribute("aria-label", "One image");
     this.box.innerHTML =
       '<div class="v-stage"><button type="button" class="v-step" data-by="-1" aria-label="Previous image">‹</button>' +
@@ -56,12 +57,15 @@ class Viewer {
     this.data = data;
     this.row = row;
     this.find("img").src = `/thaw/picture/${data.base}/${row}.jpg`;
-    if (!this.box.open) this.box.showModal();
+    const fresh = !this.box.open;
+    if (fresh) this.box.showModal();
     this.mark();
     this.tell(row);
     this.alike(row);
     const rows = this.hooks.rows(), place = rows.indexOf(row);
     this.box.querySelectorAll(".v-step").forEach((step) => { step.disabled = rows[place + Number(step.dataset.by)] === undefined || place < 0; });
+    // A button that is switched off would keep the keyboard to itself.
+    if (fresh || document.activeElement?.disabled) this.box.focus();
     this.find(".v-place").textContent = place < 0 ? "" : `${place + 1} of ${rows.length} shown`;
     for (const next of [rows[place + 1], rows[place - 1]]) if (place >= 0 && next !== undefined) new Image().src = `/thaw/picture/${data.base}/${next}.jpg`;
     this.hooks.opened(row);

@@ -41,6 +41,7 @@ def many_images(home: Path, place: Path) -> DatasetRef:
 
 
 def test_looking_through_images(server: Server, page: Page, tmp_path: Path) -> None:
+    expect.set_options(timeout=30_000)  # a busy machine
     ref = many_images(server.home, tmp_path / "trees")
     page.goto(f"{server.url}/?dataset={ref.id}")
     gallery = page.locator(PICS)

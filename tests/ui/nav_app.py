@@ -1,4 +1,4 @@
-"""A main script that holds the four real pages, for AppTest: like app.py, without its header and routes."""
+"""A main script that holds the real pages, for AppTest: like app.py, without its header and routes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ st.navigation(
         st.Page(state.ADVICE_PAGE, title="Advice"),
         st.Page(state.TRAIN_PAGE, title="Train"),
         st.Page(state.COMPARE_PAGE, title="Compare"),
+        st.Page(state.RUN_PAGE, title="Run"),
     ],
     position="hidden",
 ).run()

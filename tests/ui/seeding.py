@@ -123,7 +123,7 @@ def result_of(store: Store, job: Job, correct: int) -> dict[str, object]:
         "val_accuracy": 0.9, "val_loss": 0.4, "train_accuracy": 0.98, "best_epoch": 4, "epochs": 4, "seconds": 8.0,
         "cache_seconds": 2.0, "trainable_params": 12810, "total_params": 3383818, "weights_sha256": "0" * 64,
         "weights": f"runs/{job.id}/best.safetensors", "predictions": f"runs/{job.id}/test_predictions.csv",
-        "stopped_early": False, "device": "cpu", "precision": "float32", "note": "",
+        "stopped_early": False, "peak_memory_bytes": 512_000_000, "device": "cpu", "precision": "float32", "note": "",
     }  # fmt: skip
 
 

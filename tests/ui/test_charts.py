@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -10,22 +11,23 @@ import pytest
 from advisor.catalog import STRATEGIES
 from advisor.plans import Kind
 from advisor.types import DatasetRef
-from training.compare import Comparison, Row
+from training.compare import Comparison, Group, Row
 from training.stats import wilson
-from ui import charts
+from ui import charts, charts_compare
 
 
 def row(kind: Kind, correct: int | None, seconds: float = 60.0, trained: int | None = 1000, label: str = "") -> Row:
     return Row(
         run_id=f"run{kind}", kind=kind, backbone="efficientnet_lite0", state="finished", seed=0,
         label=label or STRATEGIES[kind].title, test_accuracy=None if correct is None else wilson(correct, 289),
-        val_accuracy=0.9, seconds=seconds, trainable_params=trained, epochs=5, epochs_to_90=2.0, overfit_gap=0.02,
-        minutes=10.0,
+        val_accuracy=0.9, seconds=seconds, trainable_params=trained, epochs=5, epochs_to_90=2.0, seconds_to_90=3.0,
+        generalisation_gap=0.02, minutes=10.0,
     )  # fmt: skip
 
 
 def comparison(*rows: Row) -> Comparison:
-    return Comparison("0" * 16, 0, rows, (), "No difference shown.", (), {})
+    groups = tuple(Group(one.label, one.kind, (one.run_id,), one.test_accuracy, None) for one in rows)
+    return Comparison("0" * 16, 0, rows, groups, (), (), "No difference shown.", (), {}, 289)
 
 
 FULL = comparison(
@@ -34,7 +36,7 @@ FULL = comparison(
     row("scratch", None, 40, None),
     row("full", 268, 900, 3_383_818, label="<b>Full</b> %{x} fine-tuning"),
 )
-FIGURES = (charts.scoreboard, charts.final_accuracy, charts.accuracy_vs_time, charts.parameter_efficiency)
+FIGURES = (charts_compare.scoreboard, charts_compare.accuracy_vs_time, charts_compare.accuracy_vs_params)
 
 
 @pytest.mark.parametrize("draw", FIGURES)
@@ -52,7 +54,7 @@ def test_figures_of_runs_without_a_result_are_empty_not_broken(draw):
 
 
 def test_scoreboard_is_ranked_with_intervals_in_the_strategies_colours():
-    figure = charts.scoreboard(FULL)
+    figure = charts_compare.scoreboard(FULL)
     values = [trace.x[0] for trace in figure.data]
     assert values == sorted(values, reverse=True)
     assert figure.data[0].marker.color == STRATEGIES["partial"].colour
@@ -64,32 +66,40 @@ def test_scoreboard_is_ranked_with_intervals_in_the_strategies_colours():
 
 
 def test_scoreboard_leaves_room_for_its_longest_label():
-    short, long = (charts.scoreboard(comparison(row("full", correct))) for correct in (275, 289))
+    short, long = (charts_compare.scoreboard(comparison(row("full", correct))) for correct in (275, 289))
     assert "100% (99–100)" in long.layout.annotations[0].text
     assert long.layout.margin.r > short.layout.margin.r
     # 14 px bold: about 9 px a letter at most, after a gap of 12 px.
     assert long.layout.margin.r >= 12 + 9 * len("100% (99–100)")
 
 
-def test_final_accuracy_bars_start_at_zero_in_the_catalogues_order():
-    figure = charts.final_accuracy(FULL)
-    assert figure.layout.yaxis.range[0] == 0
-    assert [bar.marker.color for bar in figure.data] == [
-        STRATEGIES[k].colour for k in ("linear_probe", "partial", "full")
-    ]
-
-
 def test_time_axis_is_logarithmic_with_times_in_words():
-    figure = charts.accuracy_vs_time(FULL)
+    figure = charts_compare.accuracy_vs_time(FULL)
     assert figure.layout.xaxis.type == "log"
     assert "1 min" in figure.layout.xaxis.ticktext
     assert all(a < b for a, b in pairwise(figure.layout.xaxis.tickvals))
 
 
-def test_parameter_bars_go_from_few_to_many():
-    figure = charts.parameter_efficiency(FULL)
-    assert [bar.x[0] for bar in figure.data] == [12_810, 2_683_050, 3_383_818]
-    assert figure.data[0].text == "<b>89%</b> with 12.8 k"
+def test_the_front_joins_the_runs_that_no_other_beats():
+    cheap_and_bad, dear_and_worse = row("prototype", 200, 5, 10), row("scratch", 190, 500, 4_000_000)
+    figure = charts_compare.accuracy_vs_params(comparison(*FULL.rows[:2], cheap_and_bad, dear_and_worse))
+    front = next(trace for trace in figure.data if trace.name == "Pareto front")
+    assert list(front.x) == [10, 12_810, 2_683_050]
+    assert "12.8 k" not in figure.layout.xaxis.ticktext
+    assert "10 k" in figure.layout.xaxis.ticktext
+    said = charts_compare.pareto_in_words(FULL, "seconds")
+    assert said.startswith("Pareto front, from cheap to accurate: Linear probe (9 s), Partial fine-tuning (2 min")
+
+
+def test_seeds_of_one_strategy_share_a_line_of_the_scoreboard():
+    seeds = [row("partial", correct) for correct in (270, 275, 280)]
+    rows = [replace(one, run_id=f"seed{i}") for i, one in enumerate(seeds)]
+    together = Group("Partial fine-tuning · 3 seeds", "partial", ("seed0", "seed1", "seed2"), wilson(275, 289), 0.02)
+    figure = charts_compare.scoreboard(replace(comparison(*rows), groups=(together,)))
+    dots, mean = figure.data
+    assert list(dots.x) == pytest.approx([270 / 289, 275 / 289, 280 / 289])
+    assert list(dots.y) == [0, 0, 0]
+    assert mean.x[0] == pytest.approx(275 / 289)
 
 
 def dataset(classes: tuple[str, ...], counts: dict[str, tuple[int, ...]]) -> DatasetRef:

@@ -31,10 +31,15 @@ def test_finished_runs_are_chosen_and_judged(open_page: Open, dataset: DatasetRe
     assert "Partial fine-tuning (98% " in text and "is better than Linear probe" in text
     assert "McNemar" in text
     assert len(at.get("plotly_chart")) >= 3
-    table = at.table[0].value
-    assert list(table["Test accuracy"]) == ["50.0% (35.2–64.8)", "97.5% (87.1–99.6)"]
-    assert list(table["Time"]) == ["8 s", "8 s"]
-    assert "12,810" in list(table["Trained parameters"])
+    quality, price = at.table[0].value, at.table[1].value
+    assert list(quality["Test accuracy"]) == ["50.0% (35.2–64.8)", "97.5% (87.1–99.6)"]
+    assert list(quality["Generalisation gap"]) == ["+8.0 points", "+8.0 points"]
+    assert list(price["Time"]) == ["8 s", "8 s"]
+    assert list(price["To 90%"]) == ["8 s (epoch 4)", "8 s (epoch 4)"]
+    assert "12,810" in list(price["Trained parameters"])
+    assert list(price["Peak memory"]) == ["512 MB", "512 MB"]
+    assert "Does transfer help? Not known" in text
+    assert "Pareto front" in text
     assert "95% interval" in text
 
 
@@ -116,3 +121,25 @@ def test_the_csv_holds_exact_numbers(dataset: DatasetRef, store: Store) -> None:
     assert list(table["test_accuracy"]) == pytest.approx([0.5, 0.975])
     assert list(table["trainable_params"]) == [12810, 12810]
     assert table["test_accuracy_low_95"].notna().all()
+
+
+def test_images_stand_side_by_side_where_the_runs_disagree(
+    open_page: Open, dataset: DatasetRef, store: Store
+) -> None:
+    finished_run(store, dataset, "linear_probe", 30)
+    finished_run(store, dataset, "partial", 33)
+    at = open_page("compare", dataset=dataset.id)
+    pictures = next(one.value for one in at.markdown if "thaw-cases" in one.value)
+    assert pictures.count("<figure") == 3
+    assert pictures.count("is-wrong") == 3 and pictures.count("is-right") == 3
+    assert "The same images, each run's answer" in words(at)
+    at.segmented_control[0].set_value("all wrong").run()
+    pictures = next(one.value for one in at.markdown if "thaw-cases" in one.value)
+    assert pictures.count("<figure") == 7 and "is-right" not in pictures
+
+
+def test_transfer_that_beats_scratch_is_said(open_page: Open, dataset: DatasetRef, store: Store) -> None:
+    finished_run(store, dataset, "partial", 39)
+    finished_run(store, dataset, "scratch", 18)
+    text = words(open_page("compare", dataset=dataset.id))
+    assert "Transfer helps" in text and "from random weights: what was learned before is of use here" in text

@@ -1,0 +1,152 @@
+"""How often the words "better" and "worse" are wrong, and how often a real difference is found.
+
+    python -m benchmarks.verdicts RUNS.jsonl [--out benchmarks/results/verdicts.md] [--draws 400]
+
+RUNS.jsonl holds real runs of one strategy under many seeds (`benchmarks.seed_runs`). Two of them differ by the luck of
+their seed alone, so every claim between two of them is false. The simulation plants a true difference on 400 test
+images: images share their hardness between runs, and every seed has a true accuracy of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from itertools import combinations
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.command import read
+from benchmarks.machine import describe
+from training.luck import FINE_TUNED, SCRATCH, SOLVED, measured
+from training.stats import flips, holm, mcnemar, paired_p, seed_rho, seeds_test
+
+Right = NDArray[np.bool_]
+ALPHA = 0.05
+IMAGES, ACCURACY, PLANTED = 400, 0.85, 0.05
+SHARED = 0.8
+"""Share of an image's hardness (as a correlation) that all runs have in common. Real fine-tuned pairs flip on 4-10 % of
+the images; this gives about as much at 90 %."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=Path)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--draws", type=int, default=400)
+    options = parser.parse_args()
+    text = "\n".join([f"Measured on {describe()}.", "", *real(read(options.runs)), "", *planted(options.draws)]) + "\n"
+    if options.out:
+        options.out.write_text(text)
+    print(text)
+
+
+def real(runs: Sequence[dict[str, Any]]) -> list[str]:
+    """The table of real repeats: how they spread, and the share of their pairs in which a difference is claimed."""
+    lines = [
+        "## One strategy under many seeds: claims between its own runs (all of them false)",
+        "",
+        "Two runs at a time, as if they were two strategies. `exact McNemar` asks whether these two models differ, "
+        "which they do; `luck assumed` is what Compare does when no seed was repeated; `luck measured` is what it does "
+        "here, with the seeds at hand; `all at once` compares all seeds of a row together, with Holm's "
+        "correction. The goal is at most 5 % in the last three.",
+        "",
+        "| data | strategy | seeds | test images | accuracy, mean | spread, points | images that flip | luck of a run "
+        "| exact McNemar | luck assumed | luck measured | all at once |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    totals: dict[str, list[float]] = {"mcnemar": [], "assumed": [], "measured": [], "holm": []}
+    for key in dict.fromkeys((run["data"], run["backbone"], run["strategy"], run["epochs"]) for run in runs):
+        own = [run for run in runs if (run["data"], run["backbone"], run["strategy"], run["epochs"]) == key]
+        right = [np.array([hit == "1" for hit in run["right"]]) for run in own]
+        if len(right) < 3:
+            continue
+        pairs = list(combinations(right, 2))
+        guess = {"linear_probe": SOLVED, "prototype": SOLVED, "scratch": SCRATCH}.get(key[2], FINE_TUNED)
+        known = max(guess, measured(right) or 0.0)
+        p_known = [paired_p(*flips(a, b), 2 * known) for a, b in pairs]
+        shares = {
+            "mcnemar": _share(mcnemar(a, b) for a, b in pairs),
+            "assumed": _share(paired_p(*flips(a, b), 2 * guess) for a, b in pairs),
+            "measured": _share(p_known),
+            "holm": _share(holm(p_known)),
+        }
+        for name, share in shares.items():
+            totals[name].append(share)
+        accuracy = [float(one.mean()) for one in right]
+        flipped = mean(sum(flips(a, b)) / len(a) for a, b in pairs)
+        luck = seed_rho([flips(a, b) for a, b in pairs]) / 2
+        epochs = f", {key[3]} epochs" if key[3] and key[2] != "linear_probe" else ""
+        lines.append(
+            f"| {key[0]} | {key[2]} ({key[1]}{epochs}) | {len(own)} | {len(right[0])} | {mean(accuracy):.1%} "
+            f"| {100 * stdev(accuracy):.1f} | {flipped:.1%} | {luck:.3f} | "
+            + " | ".join(f"{share:.0%}" for share in shares.values())
+            + " |"
+        )
+    lines.append(
+        "| **mean of the rows** | | | | | | | | " + " | ".join(f"**{mean(v):.1%}**" for v in totals.values()) + " |"
+    )
+    lines += [
+        "",
+        f"Assumed where nothing is measured: {SOLVED:g} for a solved head, {FINE_TUNED:g} for fine-tuning, {SCRATCH:g} "
+        "from scratch (`training/luck.py`).",
+    ]
+    return lines
+
+
+def planted(draws: int) -> list[str]:
+    """The table of the simulation: false claims between equals, and planted differences found."""
+    lines = [
+        f"## A planted difference of {100 * PLANTED:g} points on {IMAGES} test images ({draws} simulations a row)",
+        "",
+        f"True accuracies {ACCURACY:.0%} and {ACCURACY:.0%} (every claim is false), then {ACCURACY:.0%} and "
+        f"{ACCURACY + PLANTED:.0%} (the claim that the second is better is right). `spread` is the standard deviation "
+        "of a strategy's true accuracy over its seeds. One seed a side: what Compare does with luck assumed for "
+        "fine-tuning.",
+        "",
+        "| seeds a side | spread, points | false claims | planted difference found | found the wrong way round |",
+        "|---|---|---|---|---|",
+    ]
+    source = np.random.default_rng(0)
+    for seeds in (1, 2, 3, 5, 10):
+        for spread in (0.0, 0.5, 1.0, 2.0):
+            false = found = reversed_ = 0
+            for _ in range(draws):
+                hard = source.normal(size=IMAGES)
+                a, same, better = (
+                    simulated(source, hard, seeds, accuracy, spread / 100)
+                    for accuracy in (ACCURACY, ACCURACY, ACCURACY + PLANTED)
+                )
+                test: Callable[[Right, Right], float] = lambda x, y: seeds_test(x, y, 2 * FINE_TUNED)  # noqa: E731
+                false += test(a, same) < ALPHA
+                if test(a, better) < ALPHA:
+                    found += better.mean() > a.mean()
+                    reversed_ += better.mean() < a.mean()
+            lines.append(
+                f"| {seeds} | {spread:g} | {false / draws:.1%} | {found / draws:.0%} | {reversed_ / draws:.1%} |"
+            )
+    return lines
+
+
+def simulated(
+    source: np.random.Generator, hard: NDArray[np.float64], seeds: int, accuracy: float, spread: float
+) -> Right:
+    """Right answers [seeds, images] of a strategy whose seeds have true accuracies around `accuracy`."""
+    own = np.clip(accuracy + spread * source.normal(size=(seeds, 1)), 0.01, 0.99)
+    ease = SHARED**0.5 * hard + (1 - SHARED) ** 0.5 * source.normal(size=(seeds, len(hard)))
+    from scipy.special import ndtri
+
+    right: Right = ease > ndtri(1 - own)
+    return right
+
+
+def _share(p_values: Any) -> float:
+    values = list(p_values)
+    return sum(p < ALPHA for p in values) / len(values)
+
+
+if __name__ == "__main__":
+    main()

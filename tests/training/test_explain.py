@@ -1,0 +1,128 @@
+"""A run looked into, through a real worker: what is written, what it says, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from advisor import catalog
+from advisor.errors import NotFound, StateError
+from advisor.ingest import import_path
+from advisor.options import Options
+from advisor.plans import RunConfig, to_json
+from advisor.strategies import plan
+from training import explained
+from training.executors import executor
+from training.explain import explain
+from training.source_set import imagenet_classes
+from training.store import Job, Store
+from training.trained import Trained
+
+CLASSES = ("round", "square", "pointed")
+
+
+def nothing(done: float, doing: str, left: float | None) -> None: ...
+
+
+@pytest.fixture
+def run(home: Path, tmp_path: Path, image_folder: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Job:
+    """A small MLP trained on 60 pictures, in this process."""
+    from training.worker import main
+
+    folder = image_folder(tmp_path / "shapes", classes=CLASSES, per_class=20)
+    data = import_path(folder, home)
+    what = plan("scratch", catalog.backbone("mlp"), train_images=48, classes=3, options=Options(epochs=8))
+    store = Store(home)
+    job = store.create_job("train", data.id, to_json(RunConfig(data.id, what)))
+    assert store.claim_next() is not None
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.setattr("os.nice", lambda _: 0)
+    main([job.id, "--home", str(home)])
+    done = store.job(job.id)
+    assert done.state == "finished", done.error
+    return done
+
+
+def test_a_look_writes_losses_neighbours_movement_and_calibration(home: Path, run: Job) -> None:
+    said = explain(run, home, nothing)
+    found = explained.read(home, run.id)
+    assert found is not None
+    assert said["run"] == run.id
+    assert run.result is not None
+    assert len(found.rows) == run.result["test_total"] == 12
+    right = sum(a == b for a, b in zip(found.truth, found.predicted, strict=True))
+    assert right == run.result["test_correct"]
+    assert all(0 <= p <= 1 for p in (*found.confidence, *found.truth_probability, *found.calibrated))
+    worst = int(np.argmax(found.losses()))
+    assert found.truth_probability[worst] == min(found.truth_probability)
+    assert found.stages == ("hidden 1", "hidden 2")
+    assert all(0.001 < moved < 20 for moved in found.moved)
+    near = found.neighbours[found.rows[0]]
+    assert len(near) == 5
+    assert [cosine for _, cosine in near] == sorted((cosine for _, cosine in near), reverse=True)
+    split = Trained(run, home).data.rows
+    assert {row for row, _ in near} <= set(split["train"].tolist())
+    assert (found.map_kind, found.maps, found.agreement) == ("", (), None)  # an MLP has no plane and no old task
+
+
+def test_a_look_through_the_queue_ends_like_any_job(home: Path, run: Job) -> None:
+    import time
+
+    store = Store(home)
+    job = store.create_job("explain", run.dataset_id, {"run": run.id, "source": ""})
+    executor(home).submit(job.id)
+    deadline = time.monotonic() + 90
+    while store.job(job.id).active and time.monotonic() < deadline:
+        time.sleep(0.1)
+        executor(home).pump()
+    ended = store.job(job.id)
+    assert ended.state == "finished", ended.error
+    assert ended.result is not None and ended.result["run"] == run.id
+    assert explained.read(home, run.id) is not None
+
+
+def test_what_cannot_be_looked_into_is_refused_in_a_sentence(home: Path, run: Job) -> None:
+    store = Store(home)
+    waiting = store.create_job("train", run.dataset_id, run.config)
+    with pytest.raises(StateError, match="has no kept weights to look into: queued"):
+        explain(waiting, home, nothing)
+    (home / "runs" / run.id / "best.safetensors").unlink()
+    with pytest.raises(NotFound, match="weights of run .* are gone"):
+        explain(run, home, nothing)
+
+
+def test_a_record_of_another_version_is_no_record(home: Path, run: Job) -> None:
+    explain(run, home, nothing)
+    record = explained.folder_of(home, run.id) / explained.RECORD
+    data = json.loads(record.read_text())
+    record.write_text(json.dumps({**data, "version": 0}))
+    assert explained.read(home, run.id) is None
+    record.write_text("{")
+    assert explained.read(home, run.id) is None
+    assert explained.read(home, "nothere1") is None
+
+
+def test_weights_that_did_not_move_keep_every_prediction(home: Path, run: Job) -> None:
+    trained = Trained(run, home)
+    rows = trained.data.rows["test"]
+    layer = nn.Linear(trained.backbone.width, 7)
+    after = trained.features(rows)
+    trained.to_original()
+    before = trained.features(rows)
+    assert not torch.equal(before, after)
+    trained.to_original()
+    assert torch.equal(layer(before).argmax(1), layer(trained.features(rows)).argmax(1))
+
+
+def test_class_names_are_matched_to_imagenet_by_synset_word_and_plural() -> None:
+    found = imagenet_classes(["n01440764", "tench", "ants", "goldfish", "no such thing", "crane"])
+    assert found[0] == found[1] == 0
+    assert found[3] == 1
+    assert found[2] == 310
+    assert found[4] is None and found[5] is None

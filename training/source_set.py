@@ -1,0 +1,79 @@
+"""The backbone's old task: how accurate its original classifier still is on a set whose classes are ImageNet's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from advisor import catalog
+from advisor.errors import DataError
+from advisor.ingest import load_dataset
+from training import caches
+from training.explained import Source
+from training.images import ImageData
+from training.judging import proportional
+from training.stats import wilson
+from training.trained import Trained
+
+IMAGENET = 1000
+MOST_IMAGES = 500
+
+
+def measure(run: Trained, classifier: nn.Linear, dataset_id: str, home: Path) -> Source:
+    """Top-1 accuracy among ImageNet's 1,000 classes before and after fine-tuning, on at most MOST_IMAGES images.
+
+    Raises DataError when no class of the set is one of ImageNet's, or the classifier is another one. Leaves the run's
+    own weights in the backbone.
+    """
+    ref = load_dataset(home, dataset_id)
+    if classifier.out_features != IMAGENET:
+        raise DataError(
+            f"{run.backbone.name} was trained on {classifier.out_features:,} classes, not ImageNet's 1,000."
+        )
+    indices = imagenet_classes(ref.classes)
+    known = {label: index for label, index in enumerate(indices) if index is not None}
+    if not known:
+        raise DataError(
+            f"No class of '{ref.name}' is one of ImageNet's: name its folders by synset (n01440764) or by ImageNet's "
+            "English word (tench)."
+        )
+    prep = run.data.prep.at(catalog.backbone(run.config.strategy.backbone).image_px)
+    data = ImageData(ref, caches.folder_of(home, ref.images_id), prep, device=run.device)
+    rows = np.sort(np.concatenate([data.rows[side] for side in ("train", "val", "test")]))
+    rows = rows[np.isin(data.labels.numpy()[rows], list(known))]
+    if len(rows) > MOST_IMAGES:
+        rows = proportional(rows, data.labels, MOST_IMAGES)
+    truth = torch.tensor([known[int(label)] for label in data.labels[torch.from_numpy(rows)]])
+    correct = []
+    for put in (run.to_original, run.to_trained):
+        put()
+        with torch.no_grad():
+            answers = classifier(run.features(rows, data=data)).argmax(1)
+        correct.append(int((answers == truth).sum()))
+    return Source(ref.id, ref.name, wilson(correct[0], len(rows)), wilson(correct[1], len(rows)), len(known))
+
+
+def imagenet_classes(names: Sequence[str]) -> list[int | None]:
+    """ImageNet's index for each class name: its synset id, or a word of its synset; None where there is none.
+
+    A word that several synsets share ('crane') means none of them.
+    """
+    from timm.data import ImageNetInfo
+
+    info = ImageNetInfo("imagenet-1k")
+    by_name: dict[str, set[int]] = {}
+    for index in range(IMAGENET):
+        by_name.setdefault(info.index_to_label_name(index).lower(), set()).add(index)
+        for word in info.index_to_description(index).split(","):
+            by_name.setdefault(_plain(word), set()).add(index)
+    found = (by_name.get(_plain(name)) or by_name.get(_plain(name).removesuffix("s")) or set() for name in names)
+    return [next(iter(indices)) if len(indices) == 1 else None for indices in found]
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]+", " ", name).strip().lower()

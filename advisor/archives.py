@@ -26,6 +26,7 @@ from typing import IO, Any, cast
 from advisor.datasets import need_space
 from advisor.errors import DataError, UnsafeArchive
 from advisor.names import Clashes, is_litter, printable, safe_relative
+from advisor.zip_directory import count_members
 
 MAX_MEMBERS = 300_000
 """Files and folders in one archive."""
@@ -106,7 +107,7 @@ def _check(
         if member.size < 0:
             raise _refuse(member.path, "has a negative size in its header")
         if number > MAX_MEMBERS:
-            raise UnsafeArchive(f"Nothing was unpacked: the archive holds more than {MAX_MEMBERS:,} members.")
+            raise _too_many()
         if total > MAX_UNPACKED_BYTES:
             raise _refuse(
                 member.path, f"takes the archive above {MAX_UNPACKED_BYTES / 1024**3:g} GB unpacked"
@@ -151,6 +152,10 @@ def _write(member: _Member, read: Callable[[Any], IO[bytes]], target: Path) -> s
     return f"cut off inside the archive: {left:,} bytes are missing" if left else ""
 
 
+def _too_many() -> UnsafeArchive:
+    return UnsafeArchive(f"Nothing was unpacked: the archive holds more than {MAX_MEMBERS:,} members.")
+
+
 def _refuse(path: str, why: str) -> UnsafeArchive:
     return UnsafeArchive(f"The archive was refused: '{printable(path)[:200]}' {why}.")
 
@@ -166,6 +171,8 @@ def _open(archive: Path) -> Iterator[tuple[Iterable[_Member], Callable[[Any], IO
     name = archive.name
     broken = f"'{name}' is damaged or incomplete and cannot be unpacked"
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        if count_members(archive, MAX_MEMBERS) > MAX_MEMBERS:  # before the library makes an object of each
+            raise _too_many()
         try:
             box = zipfile.ZipFile(archive)
         except _DAMAGED as error:

@@ -18,7 +18,15 @@ from typing import NoReturn, get_args
 from advisor.catalog import DEFAULT_BACKBONE
 from advisor.errors import ThawError
 from advisor.types import Priority, Similarity
-from training import backbone_commands, cache_commands, commands, data_commands, explain_commands, target_commands
+from training import (
+    backbone_commands,
+    cache_commands,
+    commands,
+    data_commands,
+    explain_commands,
+    public_commands,
+    target_commands,
+)
 from training.flags import add_flags
 
 
@@ -99,6 +107,8 @@ def parser() -> argparse.ArgumentParser:
     data_commands.add_arguments(
         verb("data", "Edit a dataset and list its revisions; write the cleaned set.", data_commands.data), common
     )
+    public = verb("public", "List the public image sets that can be fetched, or fetch one.", public_commands.public)
+    public.add_argument("name", nargs="?", metavar="NAME", help="of the list")
     cache = verb("cache", "List what is cached and how much disk it takes; clear it.", cache_commands.cache)
     cache.add_argument("--clear", nargs="?", const=cache_commands.ALL, metavar="DATASET",
                        help="clear the caches of one dataset (its id), or of all")  # fmt: skip

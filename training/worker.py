@@ -200,6 +200,12 @@ def _work(store: Store, job: Job, context: StoreContext, home: Path) -> None:
             added = add(job.config["name"], home, Path(file) if file else None, context.tell)
             context.close()
             store.finish(job.id, added)
+        elif job.kind == "public":
+            from training.public import bring
+
+            ref = bring(job.config["name"], home, context.tell)
+            context.close()
+            store.finish(job.id, {"dataset_id": ref.id, "images": ref.images, "classes": len(ref.classes)})
         else:
             from training.runs import train
 

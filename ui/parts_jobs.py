@@ -15,6 +15,7 @@ from advisor.costs import Sizes
 from advisor.errors import StateError, ThawError, WeightsError
 from advisor.memory import fit_batch, memory_for
 from advisor.plans import Kind, RunConfig, Strategy, run_config_from_json, to_json
+from advisor.public_sets import public_set
 from advisor.strategies import PLANNED, estimate_seconds, plan
 from advisor.types import DatasetFacts, DatasetRef
 from training import weights
@@ -112,6 +113,13 @@ def start_backbone(name: str, path: str = "") -> Job:
     if file is not None and not file.is_file():
         raise WeightsError(f"There is no file {file}.")
     job = state.store().create_job("backbone", "", {"name": name, "weights": str(file) if file else None})
+    state.jobs_executor().submit(job.id)
+    return job
+
+
+def start_public(name: str) -> Job:
+    """Queue the fetching of a public image set. Raises NotFound for a name that is none."""
+    job = state.store().create_job("public", "", {"name": public_set(name).name})
     state.jobs_executor().submit(job.id)
     return job
 

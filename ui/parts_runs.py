@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from advisor.catalog import BACKBONES, STRATEGIES
+from advisor.public_sets import PUBLIC_SETS
 from advisor.reasons import epochs_in_words
 from training.store import Job
 from ui import frame, parts_jobs, pictures, state
@@ -27,6 +28,8 @@ def title(job: Job) -> str:
         return f"Looking into run {job.config['run']}"
     if job.kind == "backbone":
         return f"Adding {job.config['name']}"
+    if job.kind == "public":
+        return f"Fetching {PUBLIC_SETS[job.config['name']].title}"
     config = parts_jobs.config_of(job)
     return STRATEGIES[config.strategy.kind].title if config else "A run of another version"
 

@@ -374,3 +374,11 @@ def test_a_folder_of_folders_is_read_as_asked(thaw: Terminal, photos: Path, tmp_
     assert said.json["classes"] == ["cat", "oak"]
     said = thaw("profile", str(tmp_path / "zoo"), "--classes-from", "deepest")
     assert said.code == 2 and "'deepest' names no class folder" in said.err
+
+
+def test_public_sets_are_listed_with_size_and_licence(thaw: Terminal) -> None:
+    said = thaw("public")
+    assert "eurosat" in said.out and "94 MB  MIT" in said.out
+    assert len(thaw("public", "--json").json) >= 8
+    said = thaw("public", "imagenet")
+    assert said.code == 2 and "There is no public set called 'imagenet'" in said.err

@@ -30,6 +30,9 @@ from advisor.types import IMAGES, DatasetRef
 Progress = Callable[[int, int], None]
 """Called with (files checked, files in all). What it raises cancels the import."""
 
+Bring = Callable[[Path, Path], object]
+"""Puts a file (first argument) where it belongs (second); raises OSError."""
+
 MAX_LISTED = 2_000
 """Files set aside that are listed by name; above it a note says how many more there are."""
 MIN_PER_CLASS = 2
@@ -110,22 +113,22 @@ def finish(
     source: str,
     progress: Progress | None,
     *,
-    keep_source: bool = False,
+    bring: Bring = os.rename,
     table: str | None = None,
     labels: Labels | None = None,
 ) -> DatasetRef:
     """Lay out, take over and decode the images, then commit.
 
-    keep_source: copy the files, not move them. table: the one of `found` that holds the labels; else `labels` decides
-    (None: as `FromFolders`).
+    bring: how a file comes to its place: moved, copied (shutil.copyfile) or linked (os.link). table: the one of
+    `found` that holds the labels; else `labels` decides (None: as `FromFolders`).
     """
     labels = labels or FromFolders()
     source = printable(source)
     _check_images(found, source)
     layout = labels.arrange(found, table)
-    if keep_source:
+    if bring is shutil.copyfile:
         need_space(stage, sum(found.images[one.given].stat().st_size for one in layout.placed))
-    rows, thumbnails, unusable = _take_over(found, layout, stage / IMAGES, progress, keep_source)
+    rows, thumbnails, unusable = _take_over(found, layout, stage / IMAGES, progress, bring)
     labels.check(layout, rows)
     for done in ("unpacked", "upload"):
         shutil.rmtree(stage / done, ignore_errors=True)
@@ -160,14 +163,14 @@ def _check_images(found: Found, source: str) -> None:
 
 
 def _take_over(
-    found: Found, layout: Layout, images: Path, progress: Progress | None, keep_source: bool
+    found: Found, layout: Layout, images: Path, progress: Progress | None, bring: Bring
 ) -> tuple[list[Row], list[bytes], list[tuple[str, str]]]:
     """Bring all files to their place under `images` and decode them: (sorted rows, thumbnails, unusable files)."""
     for folder in sorted({one.path.rpartition("/")[0] for one in layout.placed}):
         (images / folder).mkdir(parents=True, exist_ok=True)
     rows: list[tuple[Row, bytes]] = []
     unusable: list[tuple[str, str]] = []
-    for one, result in _judge_all(found, images, keep_source, layout.placed, progress):
+    for one, result in _judge_all(found, images, bring, layout.placed, progress):
         if isinstance(result, Decoded):
             seen = (result.digest, result.width, result.height, " ".join(result.traits))
             rows.append((Row(one.path, one.label, one.split, *seen), result.thumbnail))
@@ -189,12 +192,13 @@ def _notes(set_aside: Sequence[tuple[str, str]]) -> list[str]:
 
 
 def _judge_all(
-    found: Found, images: Path, keep_source: bool, placed: Sequence[Placed], progress: Progress | None
+    found: Found, images: Path, bring: Bring, placed: Sequence[Placed], progress: Progress | None
 ) -> Iterator[tuple[Placed, Decoded | str]]:
     """Bring every file to its place and decode it there: (image, result) in order. What is unusable is removed."""
     workers = max(1, min(MOST_WORKERS, os.cpu_count() or 1, len(placed) // WORTH_A_PROCESS))
-    with Decoders(workers) as decoders, ThreadPoolExecutor(workers) as pool:
-        judge = partial(_judge, found.images, images, keep_source, decoders)
+    # One thread more than processes: it brings files to their place while the others wait for answers.
+    with Decoders(workers) as decoders, ThreadPoolExecutor(workers + 1) as pool:
+        judge = partial(_judge, found.images, images, bring, decoders)
         for start in range(0, len(placed), BATCH):  # in batches, so that cancelling is quick
             end = min(start + BATCH, len(placed))
             portions = [placed[at : min(at + PORTION, end)] for at in range(start, end, PORTION)]
@@ -206,16 +210,13 @@ def _judge_all(
 
 
 def _judge(
-    bytes_at: dict[str, Path], images: Path, keep_source: bool, decoders: Decoders, portion: Sequence[Placed]
+    bytes_at: dict[str, Path], images: Path, bring: Bring, decoders: Decoders, portion: Sequence[Placed]
 ) -> list[tuple[Placed, Decoded | str]]:
     """Bring a few files to their place and decode them there."""
     failed: dict[str, str] = {}
     for one in portion:
         try:
-            if keep_source:
-                shutil.copyfile(bytes_at[one.given], images / one.path)
-            else:
-                os.rename(bytes_at[one.given], images / one.path)
+            bring(bytes_at[one.given], images / one.path)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise

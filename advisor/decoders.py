@@ -36,7 +36,7 @@ READY = "ready"
 class Decoders:
     """Up to `count` decoding processes, started when first needed. Close it, or use it in a with statement.
 
-    `decode` may be called from as many threads at once as there are processes.
+    `decode` may be called from several threads at once; those above the number of processes wait.
     """
 
     def __init__(self, count: int, command: Sequence[str] = COMMAND) -> None:

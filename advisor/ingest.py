@@ -12,7 +12,6 @@ import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 from advisor.archives import unpack
 from advisor.checking import Found, FromFolders, Labels, Progress, finish
@@ -33,7 +32,6 @@ from advisor.names import (
     is_image_name,
     is_litter,
     printable,
-    safe_relative,
 )
 from advisor.tables import is_table_name
 from advisor.types import DatasetRef
@@ -41,7 +39,7 @@ from advisor.types import DatasetRef
 __all__ = [
     "import_made",
     "import_path",
-    "import_uploads",
+    "import_upload_folder",
     "list_datasets",
     "load_dataset",
     "read_manifest",
@@ -74,8 +72,9 @@ def take_in(
     *,
     name: str | None = None,
     progress: Progress | None = None,
+    said: str | None = None,
 ) -> DatasetRef:
-    """As `import_path`, with labels found in any way."""
+    """As `import_path`, with labels found in any way. said: where the images are from, if not from `path`."""
     source = Path(path).expanduser().absolute()
     try:
         is_folder, is_file = source.is_dir(), source.is_file()
@@ -90,61 +89,51 @@ def take_in(
         folder, table = (source, None) if is_folder else (source.parent, source.name)
         with staging(home) as stage:
             found, title = _walk(folder), name or folder.name
-            return finish(found, stage, title, str(source), progress, keep_source=True, table=table, labels=labels)
+            ours = folder.is_relative_to(Path(home).absolute() / "datasets")  # never changed: no second copy is needed
+            bring = os.link if ours else shutil.copyfile
+            return finish(found, stage, title, said or str(source), progress, bring=bring, table=table, labels=labels)
     if is_file:
         with staging(home) as stage:
             return _from_archive(source, home, stage, name, progress, labels)
     raise DataError(f"There is no file or folder at '{path}'. Check the path and try again.")
 
 
-def import_uploads(
-    files: Sequence[tuple[str, BinaryIO]],
+def import_upload_folder(
+    folder: Path,
     home: Path,
+    labels: Labels,
     *,
+    left_out: Sequence[str] = (),
     name: str | None = None,
     progress: Progress | None = None,
 ) -> DatasetRef:
-    """Import what a browser sent: (relative path, open file) of each file, or one archive.
-
-    The paths come from outside: those that would leave their folder are refused as in an archive.
-    Raises as `import_path` does.
+    """Import what a browser sent, lying in `folder` of this home under safe names: one archive, or files, which are
+    moved, not copied. left_out: names of files that were not sent. Raises as `import_path` does.
     """
     with staging(home) as stage:
-        if len(files) == 1 and is_archive_name(files[0][0]):
-            given = safe_relative(files[0][0])
-            archive = stage / "upload" / given.rpartition("/")[2]
-            _write(files[0][1], archive)
-            return _from_archive(archive, home, stage, name, progress, FromFolders())
-        found, clashes = Found(), Clashes()
-        wanted: list[tuple[str, BinaryIO]] = []
-        for given, file in files:
-            safe = safe_relative(given)
-            if not safe or is_litter(safe):
-                continue
-            clashes.add(safe, folder=False)
-            if is_image_name(safe) or is_table_name(safe):
-                wanted.append((safe, file))
-            else:
-                found.leave_out(safe)
-        for safe, file in wanted:
-            target = stage / "unpacked" / safe
-            size = _write(file, target)
-            if is_table_name(safe):
-                found.tables[safe] = target
-            else:
-                found.images[safe] = target
-                found.size += size
+        first = [path for path, _ in zip(folder.rglob("*"), range(2), strict=False)]
+        if len(first) == 1 and first[0].is_file() and is_archive_name(first[0].name) and not left_out:
+            return _from_archive(first[0], home, stage, name, progress, labels)
+        found = _walk(folder)
+        for path in left_out:
+            found.leave_out(path)
+        clashes = Clashes()
+        for path in [*found.images, *found.tables, *(path for path, _ in found.set_aside)]:
+            clashes.add(path, folder=False)
         tops = sorted({path.split("/")[0] for path in found.images})
-        return finish(found, stage, name or (tops[0] if len(tops) == 1 else ""), "browser upload", progress)
+        title = name or (tops[0] if len(tops) == 1 else "")
+        return finish(found, stage, title, "browser upload", progress, labels=labels)
 
 
-def import_made(write: Callable[[Path], None], home: Path, *, name: str, source: str) -> DatasetRef:
+def import_made(
+    write: Callable[[Path], None], home: Path, *, name: str, source: str, progress: Progress | None = None
+) -> DatasetRef:
     """Import images that `write(folder)` makes, as class folders or splits, in the folder it is given."""
     with staging(home) as stage:
         made = stage / "unpacked"
         made.mkdir()
         write(made)
-        return finish(_walk(made), stage, name, source, None)
+        return finish(_walk(made), stage, name, source, progress)
 
 
 def _from_archive(
@@ -216,13 +205,6 @@ def _take_in(entry: os.DirEntry[str], path: str, found: Found) -> bool:
     else:
         found.leave_out(path)
     return False
-
-
-def _write(file: BinaryIO, target: Path) -> int:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with open(target, "xb") as sink:
-        shutil.copyfileobj(file, sink, 1024**2)
-        return sink.tell()
 
 
 def _stem(name: str) -> str:

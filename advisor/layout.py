@@ -119,6 +119,13 @@ def find_layout(images: Sequence[str], folders: Iterable[str], classes_from: Cla
     return Layout(classes, tuple(placed), tuple(set_aside), tuple(notes))
 
 
+def nested_levels(paths: Iterable[str]) -> int:
+    """How many folders lie inside one another above these images, splits not counted: 1 where nothing is nested."""
+    tops = [path.split("/")[:-1] for path in paths]
+    split = bool(tops) and all(folders and split_of(folders[0]) for folders in tops)
+    return max((len(folders) - split for folders in tops), default=0)
+
+
 def _class_of(folder: tuple[str, ...], top: int, classes_from: ClassFrom) -> str | None:
     """The class of the images in this folder; None when it lies above the class folders."""
     if isinstance(classes_from, int):

@@ -6,7 +6,7 @@ The header line (dataset, size, "nothing leaves this machine") and the styles ar
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import streamlit as st
@@ -35,8 +35,12 @@ def short(name: str, longest: int = 40) -> str:
 
 def show_error(error: ThawError, title: str = "This did not work") -> None:
     """The error's own sentence in a quiet box; a long list of problems folds away."""
-    show(pictures.notice("bad", title, str(error)))
-    problems = error.problems if isinstance(error, DataError) else ()
+    show_problem(title, str(error), error.problems if isinstance(error, DataError) else ())
+
+
+def show_problem(title: str, sentence: str, problems: Sequence[str] = ()) -> None:
+    """What went wrong in a quiet box; a long list of problems folds away."""
+    show(pictures.notice("bad", title, sentence))
     if problems:
         with st.expander(f"All problems found ({len(problems)})", expanded=len(problems) <= SHOWN_PROBLEMS):
             st.text("\n".join(problems))

@@ -8,7 +8,7 @@ import streamlit as st
 
 from advisor import browse
 from advisor.catalog import DEFAULT_BACKBONE
-from advisor.errors import NotFound, ThawError
+from advisor.errors import NotFound
 from advisor.revisions import list_current
 from advisor.types import DatasetRef
 from advisor.words import counted
@@ -22,7 +22,9 @@ from ui import (
     parts_gallery,
     parts_import,
     parts_map,
+    parts_public,
     parts_revisions,
+    parts_target,
     pictures,
     state,
 )
@@ -54,16 +56,8 @@ def first_visit() -> None:
         "and shows whether it is really better."
     )
     where = st.empty()
-    work = parts_import.ways_in()
-    if work is not None:
-        try:
-            ref = parts_import.run_import(work, where)
-        except ThawError as error:
-            with where.container():
-                frame.show_error(error, "These images could not be imported")
-        else:
-            parts_import.after_import(ref)
-            st.rerun()
+    parts_import.bring_in(parts_import.ways_in(), where)
+    parts_public.fold()
     parts_import.earlier(list_current(state.home()))
 
 
@@ -132,6 +126,8 @@ def heading(ref: DatasetRef) -> None:
     notes = "".join(f"  \n:small[:gray[{frame.plain(note)}]]" for note in ref.notes)
     st.markdown(frame.plain(size_in_words(ref)) + notes)
     parts_edits.line(ref)
+    if not ref.base and state.nested(ref):
+        parts_import.bring_in(parts_import.read_again(ref), st.empty())
 
 
 def size_in_words(ref: DatasetRef) -> str:
@@ -199,6 +195,7 @@ SECTIONS: tuple[tuple[str, str, Callable[[DatasetRef], None]], ...] = (
     ("map", ":material/scatter_plot: Map", on_a_map),
     ("numbers", ":material/bar_chart: Numbers", numbers),
     ("edits", ":material/history: Edits", parts_revisions.section),
+    ("target", ":material/add_photo_alternate: Target", parts_target.section),
 )
 """(name in the URL, title, what draws it). A section is a module of its own where it is more than a few lines."""
 

@@ -1,28 +1,32 @@
-"""Bringing images in: the drop zone, the path field, the browser's folder upload and the samples, with progress.
+"""Bringing images in: the drop zone, the path field and the samples; and an import that is under way.
 
-An import runs inside the script run that was started by the click. Any other click interrupts that run at its next
-progress report, which is what the Cancel button relies on; `advisor.ingest` cleans up after itself.
+An import runs in a process of its own (`advisor.importing`): leaving the page or reloading it changes nothing, and this
+page, opened again, goes on telling how far it is.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from advisor.ingest import import_path, import_uploads
-from advisor.samples import SAMPLES, import_sample
+from advisor import importing
+from advisor.errors import NotFound
+from advisor.importing import Import, Order
+from advisor.layout import ClassFrom
+from advisor.samples import SAMPLES
 from advisor.types import DatasetRef
-from ui import frame, state
+from ui import frame, pictures, state
 from ui.parts_samples import sample_picture
+from ui.parts_upload import drop_zone
+from ui.show import show
 from ui.words import duration
 
-ARCHIVES = ["zip", "tar", "tgz", "gz", "bz2", "xz"]
 PATH_FIELD = "Folder, archive or table of labels on this computer"
-MANY_FILES = 300
+POLL_S = 0.15
 FEW = 5
 LAYOUT = """flowers.zip
 ├── daisy/    1.jpg  2.jpg  …
@@ -41,119 +45,133 @@ flowers.zip
 ├── labels.csv    path,label  or  path,label,split
 └── images/   1.jpg  2.jpg  …"""
 
-Progress = Callable[[int, int], None]
-Import = Callable[[Progress], DatasetRef]
+CLASS_FOLDERS: dict[ClassFrom, str] = {
+    1: "the outermost folder (as usual)",
+    2: "the second folder from outside",
+    3: "the third folder from outside",
+    "innermost": "the innermost folder",
+    "path": "the whole path of folders",
+}
+"""Which of nested folders is the class -> the choice as it reads."""
 
 
-def ways_in() -> Import | None:
-    """Draw every way to bring in images; the import that the user has just asked for, or None."""
+def ways_in() -> Order | None:
+    """Draw every way to bring in images; what the user has just asked for, or None."""
     left, right = st.columns([3, 2], gap="large")
     with left:
-        asked = _archive()
-        with st.expander("Upload a folder from this browser"):
-            asked = _folder_upload() or asked
+        uploaded = drop_zone("Drop a zip, a tar or a folder with one folder of images per class", key="drop_zone")
     with right:
-        asked = _folder_path() or asked
+        path = path_field(PATH_FIELD, "Import this path", key="folder_path")
         with st.expander("How the folders should lie"):
             st.code(LAYOUT, language=None)
             st.caption(
-                "One folder per class, named like the class. JPEG, PNG, WebP, BMP or GIF. Files that cannot "
+                "One folder per class, named like the class. JPEG, PNG, WebP, BMP, GIF or TIFF. Files that cannot "
                 "be read are listed and set aside. A class needs at least two images."
             )
-    return _samples() or asked
+            classes_from = _class_folders("classes_from")
+    sample = _samples()
+    if uploaded:
+        return Order(uploaded.source, uploaded.name or None, classes_from)
+    if path:
+        return Order(path, classes_from=classes_from)
+    return Order(f"sample:{sample}") if sample else None
 
 
-def run_import(work: Import, where: DeltaGenerator) -> DatasetRef:
-    """Do the import, with a progress bar, an ETA and a Cancel button in `where`. Raises what the import raises."""
-    state.prepare()  # the profile that follows
+def bring_in(order: Order | None, where: DeltaGenerator) -> None:
+    """Start what was asked for, or find the import that is under way; follow it in `where`, then show its dataset."""
+    if order is not None:
+        state.prepare()  # the profile that follows
+        waiting = [importing.look(state.home(), importing.start(state.home(), order))]
+    else:
+        waiting = [one for one in importing.all_imports(state.home()) if not one.order.target_of]
+    for one in waiting:
+        ref = follow(one, where)
+        if ref is not None:
+            state.choose_dataset(ref.id)
+            st.rerun()
+
+
+def follow(one: Import, where: DeltaGenerator, *, what: str = "These images") -> DatasetRef | None:
+    """Tell in `where` how far an import is until it has ended. Its dataset, or None when there is none, and why."""
+    home = state.home()
     with where.container():
         st.subheader("Importing")
         bar = st.progress(0.0, text="Reading the files …")
-        st.button("Cancel import", key="cancel_import")
-    started = time.monotonic()
-    shown = 0.0
-
-    def report(done: int, total: int) -> None:
-        nonlocal shown
-        now = time.monotonic()
-        if now - shown < 0.1 and done < total:
-            return
-        shown = now
-        part = min(1.0, done / total) if total else 0.0
-        left = (now - started) / part * (1 - part) if part > 0.02 else None
-        eta = f", about {duration(left)} left" if left and left >= 1 else ""
-        bar.progress(
-            part, text=f"{done:,} of {total:,} files checked{eta}" if done else f"Unpacking {total:,} files"
-        )
-
-    try:
-        return work(report)
-    finally:
-        where.empty()
+        st.button("Cancel import", key=f"cancel_{one.id}", on_click=importing.cancel, args=(home, one.id))
+    while one.state == "running":
+        bar.progress(*_how_far(one))
+        time.sleep(POLL_S)
+        try:
+            one = importing.look(home, one.id)
+        except NotFound:  # another tab has taken note of it
+            where.empty()
+            return None
+    importing.forget(home, one.id)
+    where.empty()
+    if one.state == "finished":
+        return one.result(home)
+    with where.container():
+        if one.state == "cancelled":
+            show(pictures.notice("info", "The import was cancelled", "Nothing of it was kept."))
+        else:
+            frame.show_problem(f"{what} could not be imported", one.error, one.problems)
+    return None
 
 
-def _uploader_key(name: str) -> str:
-    """A new key after every import empties the uploader."""
-    return f"{name}_{st.session_state.get('imports', 0)}"
+def _how_far(one: Import) -> tuple[float, str]:
+    """(share done, sentence)."""
+    if not one.done:
+        return 0.0, f"Unpacking {one.total:,} files" if one.total else "Reading the files …"
+    part = min(1.0, one.done / one.total)
+    left = (time.time() - one.started) / part * (1 - part) if part > 0.02 else 0
+    eta = f", about {duration(left)} left" if left >= 1 else ""
+    return part, f"{one.done:,} of {one.total:,} files checked{eta}"
 
 
-def _archive() -> Import | None:
-    key = _uploader_key("archive")
-    upload = st.file_uploader(
-        "Drop a zip or tar with one folder of images per class",
-        type=ARCHIVES,
+def _class_folders(key: str) -> ClassFrom:
+    chosen: ClassFrom = st.selectbox(
+        "Where folders lie in folders, the class is",
+        list(CLASS_FOLDERS),
+        format_func=lambda one: CLASS_FOLDERS[one],
         key=key,
-        on_change=_mark,
-        args=("archive",),
     )
-    if upload is None or not _marked("archive"):
+    return chosen
+
+
+def read_again(ref: DatasetRef) -> Order | None:
+    """For a dataset with folders in folders: the choice which of them is the class, asked after it was seen."""
+    with st.expander("Folders lie inside the class folders: take others as classes"):
+        classes_from = _class_folders(f"again_{ref.id}")
+        asked = st.button("Read the folders again", key=f"read_again_{ref.id}")
+        st.caption("Makes another dataset of the same images; this one and its runs stay.")
+    if not asked:
         return None
-    return lambda progress: import_uploads(
-        [(Path(upload.name).name, upload)], state.home(), progress=progress
-    )
+    return Order(str(ref.images_root), ref.name, classes_from, said=ref.source)
 
 
-def _folder_upload() -> Import | None:
-    files = st.file_uploader(
-        "Choose the folder that holds the class folders",
-        accept_multiple_files="directory",
-        key=_uploader_key("folder"),
-        on_change=_mark,
-        args=("folder",),
-    )
-    st.caption(
-        f"Good for up to about {MANY_FILES} files: browsers send a folder file by file. "
-        "Above that, a zip is much faster."
-    )
-    if not files or not _marked("folder"):
-        return None
-    uploads = [(str(file.name), file) for file in files]
-    name = uploads[0][0].split("/")[0] if "/" in uploads[0][0] else "uploaded folder"
-    return lambda progress: import_uploads(uploads, state.home(), name=name, progress=progress)
-
-
-def _folder_path() -> Import | None:
+def path_field(label: str, button: str, *, key: str) -> str:
+    """A field for a path on this computer; what was typed and sent, once, or ''."""
     if not state.on_loopback():
-        st.text_input(PATH_FIELD, disabled=True, placeholder="/home/me/flowers")
+        st.text_input(label, disabled=True, placeholder="/home/me/flowers", key=f"{key}_off")
         st.caption(
             "Switched off: this server can be reached from other computers, and a path would let them read its "
             "disk. Start Thaw on 127.0.0.1 to use it, or drop a zip."
         )
-        return None
-    with st.form("folder_path", border=False, enter_to_submit=True):
-        path = st.text_input(PATH_FIELD, placeholder="/home/me/flowers")
-        asked = st.form_submit_button("Import this path")
+        return ""
+    with st.form(key, border=False, enter_to_submit=True):
+        path = st.text_input(label, placeholder="/home/me/flowers")
+        asked = st.form_submit_button(button)
     if not asked:
-        return None
+        return ""
     given = path.strip().strip("'\"")
     if not given:
         st.caption("Type the path of a folder, a zip, a tar or a table first.")
-        return None
-    place = Path(given).expanduser()
-    return lambda progress: import_path(place, state.home(), progress=progress)
+        return ""
+    return str(Path(given).expanduser())
 
 
-def _samples() -> Import | None:
+def _samples() -> str | None:
+    """The sample that was asked for."""
     asked: str | None = None
     st.subheader("Or start with a sample")
     for column, sample in zip(st.columns(len(SAMPLES)), SAMPLES.values(), strict=True):
@@ -165,28 +183,7 @@ def _samples() -> Import | None:
             st.caption(sample.detail)
             if st.button(f"Try: {sample.title}", key=f"sample_{sample.key}", width="stretch"):
                 asked = sample.key
-    if asked is None:
-        return None
-    chosen = asked
-    return lambda progress: import_sample(chosen, state.home())
-
-
-def _mark(name: str) -> None:
-    st.session_state["uploaded"] = name
-
-
-def _marked(name: str) -> bool:
-    """True once per upload: a rerun (Cancel, or a click elsewhere) must not start the same import again."""
-    if st.session_state.get("uploaded") != name:
-        return False
-    del st.session_state["uploaded"]
-    return True
-
-
-def after_import(ref: DatasetRef) -> None:
-    """Make the new dataset current and empty the upload widgets."""
-    st.session_state["imports"] = st.session_state.get("imports", 0) + 1
-    state.choose_dataset(ref.id)
+    return asked
 
 
 def earlier(datasets: Sequence[DatasetRef]) -> None:

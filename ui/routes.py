@@ -1,9 +1,9 @@
-"""The small ASGI routes beside Streamlit's own: live metrics and plotly's script; `route_pictures` and `route_cleaned`
-have those of pictures and of whole datasets.
+"""The small ASGI routes beside Streamlit's own: live metrics and plotly's script; `route_pictures`, `route_cleaned`
+and `upload_routes` have those of pictures, of whole datasets and of uploads.
 
-GET only. They run in Starlette's thread pool (plain functions), see no session, and trust no parameter: a run must be
-in the store, a dataset in the home, a picture in its manifest. `app.py` holds every route to `server.allowedHosts`.
-No torch.
+GET only, uploads apart. They run in Starlette's thread pool (plain functions), see no session, and trust no parameter:
+a run must be in the store, a dataset in the home, a picture in its manifest. `app.py` holds every route to
+`server.allowedHosts`. No torch.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from advisor.errors import NotFound, ThawError
 from advisor.home import home as find_home
+from ui import upload_routes
 from ui.route_cleaned import cleaned
 from ui.route_maps import map_routes
 from ui.route_pictures import picture_routes
@@ -54,6 +55,7 @@ def routes(home: Path | None = None) -> list[Route]:
         Route("/thaw/plotly.min.js", plotly_script, methods=["GET"]),
         *picture_routes(place),
         Route("/thaw/cleaned/{dataset}.{ending}", take_away, methods=["GET"]),
+        *upload_routes.routes(place),
     ]
 
 

@@ -18,6 +18,7 @@ from advisor.browse import ImageTable, read_table
 from advisor.errors import NotFound
 from advisor.home import home as find_home
 from advisor.ingest import load_dataset, read_manifest
+from advisor.layout import nested_levels
 from advisor.revisions import list_current
 from advisor.types import DatasetFacts, DatasetRef
 from training.executors import Executor, executor
@@ -154,6 +155,20 @@ def finding_rows(ref: DatasetRef, kind: str) -> tuple[str, list[int]] | None:
     places = {path: row for row, path in enumerate(images(ref).paths)} if wanted else {}
     rows = [places[path] for path in dict.fromkeys(wanted) if path in places]
     return (title, rows) if rows else None
+
+
+@functools.lru_cache(maxsize=8)
+def _nested(place: Path, dataset_id: str) -> bool:
+    table = _images(place, dataset_id)
+    some = range(0, len(table), max(1, len(table) // 200))
+    by_folder = all("/" in (name := table.classes[table.labels[row]]) or name in table.paths[row].split("/")[:-1]
+                    for row in some)  # fmt: skip
+    return by_folder and nested_levels(table.paths) > 1
+
+
+def nested(ref: DatasetRef) -> bool:
+    """Whether class folders lie inside folders, so that other ones could be the classes."""
+    return _nested(home(), ref.id)
 
 
 def audited(ref: DatasetRef) -> AuditReport:

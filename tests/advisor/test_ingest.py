@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import shutil
@@ -19,9 +18,9 @@ import pytest
 from PIL import Image
 
 from advisor import datasets, decoding, ingest
-from advisor.errors import DataError, NotFound, TooFewImages, UnsafeArchive
+from advisor.errors import DataError, NotFound, TooFewImages
 from advisor.home import home as find_home
-from advisor.ingest import import_path, import_uploads, list_datasets, load_dataset, read_manifest
+from advisor.ingest import import_path, list_datasets, load_dataset, read_manifest
 from advisor.layout import class_from, find_layout
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -232,23 +231,6 @@ def test_progress_counts_up_to_all_and_may_cancel(home, image_folder, tmp_path):
         assert nothing_left(home)
 
 
-def test_uploads_of_a_folder_and_of_one_archive(home, image_folder, tmp_path):
-    folder = image_folder(tmp_path / "p", split=("train", "test"))
-    files = [
-        (f"p/{path.relative_to(folder).as_posix()}", io.BytesIO(path.read_bytes()))
-        for path in folder.rglob("*.png")
-    ]
-    files += [("p/.DS_Store", io.BytesIO(b"x")), ("p/read.me", io.BytesIO(b"x"))]
-    ref = import_uploads(files, home)
-    assert (ref.name, ref.source, ref.images) == ("p", "browser upload", 24)
-    assert ref.set_aside == (("p/read.me", "not an image file"),)
-    archive = zip_of(folder, tmp_path / "Photos.zip")
-    assert import_uploads([("Photos.zip", io.BytesIO(archive.read_bytes()))], home) == ref
-    with pytest.raises(UnsafeArchive, match=r"'\.\./x\.png' climbs out"):
-        import_uploads([("../x.png", io.BytesIO(b"x")), ("a/y.png", io.BytesIO(b"x"))], home)
-    assert [entry.name for entry in (home / "datasets").iterdir()] == [ref.id]
-
-
 def test_links_in_a_folder_are_followed_once(home, image_folder, tmp_path):
     image_folder(tmp_path / "store")
     folder = tmp_path / "p"
@@ -404,7 +386,7 @@ def test_an_archive_given_again_is_not_unpacked_again(home, image_folder, tmp_pa
         assert import_path(archive, home, progress=lambda *counts: seen.append(counts)) == ref
         assert seen == [(12, 12)]
         archive.rename(tmp_path / "b.zip")
-        assert import_uploads([("b.zip", io.BytesIO((tmp_path / "b.zip").read_bytes()))], home) == ref
+        assert import_path(tmp_path / "b.zip", home) == ref
     (Path(ref.root) / "images/ants/000.png").unlink()
     assert import_path(tmp_path / "b.zip", home).id == ref.id
     assert (Path(ref.root) / "images/ants/000.png").is_file()

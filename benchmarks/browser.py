@@ -1,0 +1,126 @@
+"""What benchmarks of pages share: the app as a user starts it, a browser without a window, and memory of processes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+from benchmarks.command import PROJECT
+
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run")
+
+
+@contextmanager
+def served(home: Path) -> Iterator[tuple[str, int]]:
+    """(address, process id) of the app on a free port; ended at the end."""
+    home.mkdir(parents=True, exist_ok=True)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    with (home / "server.log").open("ab") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.headless",
+             "true"],
+            cwd=PROJECT, env={**os.environ, "THAW_HOME": str(home.absolute())}, stdout=log, stderr=log,
+        )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            with suppress(OSError), urllib.request.urlopen(url, timeout=1):
+                break
+            if time.monotonic() > deadline or server.poll() is not None:
+                raise SystemExit(f"The app did not answer at {url}; see {home / 'server.log'}.")
+            time.sleep(0.1)
+        yield url, server.pid
+    finally:
+        server.terminate()
+        server.wait()
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        path = shutil.which("chromium") or shutil.which("google-chrome")
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+def rss(pid: int) -> int:
+    """Resident bytes of one process; 0 when it is gone."""
+    with suppress(OSError, ValueError):
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return 0
+
+
+def processes(*words: str) -> list[int]:
+    """Ids of the processes whose command line holds all of these words."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            line = (place / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            if all(word in line for word in words):
+                found.append(int(place.name))
+    return found
+
+
+def with_descendants(pids: list[int]) -> list[int]:
+    """These processes and all that they started."""
+    found, waiting = list[int](), list(pids)
+    while waiting:
+        pid = waiting.pop()
+        if pid in found:
+            continue
+        found.append(pid)
+        for task in Path(f"/proc/{pid}/task").glob("*"):
+            with suppress(OSError):
+                waiting += [int(word) for word in (task / "children").read_text().split()]
+    return found
+
+
+@dataclass
+class Watch:
+    """Samples the memory of groups of processes beside the work: the peak of each group's sum, in bytes."""
+
+    groups: dict[str, tuple[str, ...]]
+    """Name -> words that the command lines of its processes hold; what they started counts with them."""
+    pids: dict[str, list[int]] = field(default_factory=dict)
+    """Name -> processes known by id."""
+    every_s: float = 0.05
+    peaks: dict[str, int] = field(default_factory=dict)
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> Watch:
+        self._thread = threading.Thread(target=self._go, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def reset(self) -> None:
+        """Forget the peaks so far."""
+        self.peaks.clear()
+
+    def _go(self) -> None:
+        looked, found = 0.0, dict[str, list[int]]()
+        while not self._over.wait(self.every_s):
+            if self.groups and time.monotonic() - looked > 0.5:
+                found = {name: with_descendants(processes(*words)) for name, words in self.groups.items()}
+                looked = time.monotonic()
+            for name, pids in {**found, **self.pids}.items():
+                self.peaks[name] = max(self.peaks.get(name, 0), sum(map(rss, pids)))

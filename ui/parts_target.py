@@ -1,0 +1,55 @@
+"""The target of a dataset: a second set of images from another domain, attached here and used by adaptation."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from advisor import importing, targets
+from advisor.importing import Order
+from advisor.types import DatasetRef
+from ui import frame, parts_import, state
+from ui.parts_upload import drop_zone
+from ui.words import count
+
+
+def section(ref: DatasetRef) -> None:
+    """Which target there is; the ways to attach another one."""
+    home = state.home()
+    target = targets.target_of(home, ref)
+    under_way = [one for one in importing.all_imports(home) if one.order.target_of == ref.id]
+    if target:
+        st.markdown(f"**{frame.plain(target.name)}**  \n{frame.plain(in_words(target))}")
+        for note in target.notes:
+            st.caption(frame.plain(note))
+        if st.button("Detach this target", key="detach_target"):
+            targets.detach(home, ref)
+            st.rerun()
+    else:
+        st.markdown(
+            "Will the model be used on other pictures than these, from another camera, or on drawings instead of "
+            "photographs? Attach some of them as the *target*, and adaptation can learn from both. They need no "
+            "labels; folders named like the classes give some, to measure with."
+        )
+    where = st.empty()
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        uploaded = drop_zone("Drop a zip, a tar or a folder of such images", key=f"target_zone_{ref.id}")
+    with right:
+        path = parts_import.path_field("Or a folder or archive on this computer", "Attach this path", key="target_path")
+    order: Order | None = None
+    if uploaded:
+        order = Order(uploaded.source, uploaded.name or None, target_of=ref.id)
+    elif path:
+        order = Order(path, target_of=ref.id)
+    if order:
+        under_way = [importing.look(home, importing.start(home, order))]
+    for one in under_way:
+        if parts_import.follow(one, where):
+            st.rerun()
+
+
+def in_words(target: DatasetRef) -> str:
+    """'512 images, 100 of them labelled. From sketches.zip.'"""
+    labelled = target.images - target.unlabelled
+    said = "none of them labelled" if not labelled else f"{count(labelled)} of them labelled"
+    return f"{count(target.images)} images, {said}. From {target.source}."

@@ -180,6 +180,8 @@ class RunConfig:
     """The time budget the schedule was planned for; None = no limit."""
     group: str = ""
     """Runs queued together by "compare all" share a group id."""
+    repeats: str = ""
+    """Id of the run that this one repeats: it computes in the same arithmetic and threads, without choosing anew."""
 
 
 def to_json(value: Any) -> Any:

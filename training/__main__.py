@@ -27,7 +27,9 @@ from training import (
     public_commands,
     target_commands,
 )
+from training.bundle_commands import add_verbs as add_bundle_verbs
 from training.flags import add_flags
+from training.taking_commands import add_verbs as add_taking_verbs
 
 
 class UsageError(ThawError):
@@ -112,6 +114,8 @@ def parser() -> argparse.ArgumentParser:
     cache = verb("cache", "List what is cached and how much disk it takes; clear it.", cache_commands.cache)
     cache.add_argument("--clear", nargs="?", const=cache_commands.ALL, metavar="DATASET",
                        help="clear the caches of one dataset (its id), or of all")  # fmt: skip
+    add_taking_verbs(verb)
+    add_bundle_verbs(verb)
     return top
 
 

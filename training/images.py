@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from advisor.ingest import read_manifest
@@ -49,11 +50,16 @@ class ImageData:
         }
         self.prep = prep.at(image_px or prep.size)
         self._device = device
-        side = pixels.side_for(manifest, max(prep.resize, self.prep.resize))
+        self.side = side = pixels.side_for(manifest, max(prep.resize, self.prep.resize))
+        """Of the cached squares, px."""
         self._pixels, self.decode_s = pixels.pixel_cache(
             ref.images_root, manifest, cache, side, progress, prep.interpolation
         )
         self.decode_s = self.decode_s or pixels.decode_seconds(cache, side, prep.interpolation)
+
+    def squares(self, rows: Rows) -> NDArray[np.uint8]:
+        """The cached squares, uint8 [len(rows), side, side, 3]: what an exported model reads."""
+        return self._pixels[rows]
 
     def batch(self, rows: Rows, view: object, px: int | None = None) -> Tensor:
         squares = torch.from_numpy(self._pixels[rows]).to(self._device)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from advisor.errors import StateError
@@ -101,6 +101,23 @@ class Measurements(Database):
             return None if row is None else facts_from_json(json.loads(row["facts"]))
         except (KeyError, TypeError):
             return None
+
+
+def insert_history(
+    db: sqlite3.Connection, job_id: str, rows: Iterable[Mapping[str, Any]], events: Iterable[Mapping[str, Any]]
+) -> None:
+    """All metrics and events of a run that was measured elsewhere, within the caller's transaction."""
+    for number, row in enumerate(rows):
+        clean, _ = clean_metrics({name: row[name] for name in METRICS})
+        db.execute(
+            f'INSERT INTO metrics (job, "row", written, {", ".join(METRICS)}) VALUES (?, ?, ?{", ?" * len(METRICS)})',
+            (job_id, number, float(row["written"]), *(clean[name] for name in METRICS)),
+        )
+    for event in events:
+        _insert_event(
+            db, job_id, str(event["level"]), str(event["kind"]), str(event["text"]), finite(event["seconds"]),
+            finite(event["epoch"]),
+        )  # fmt: skip
 
 
 def _values(row: sqlite3.Row) -> dict[str, Any]:

@@ -18,16 +18,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
 
-from advisor.decoding import readable_formats
+from advisor.decoding import load_decoders
 from advisor.errors import DataError
 from training.devices import cores
 from training.executors.processes import alive
+from training.portable.predict import square
 
 Progress = Callable[[int, int], None]
-FORMATS = readable_formats()  # nothing else is ever handed to a decoder
-RESAMPLING = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
+load_decoders()  # before there are threads
 
 
 def side_for(manifest: pd.DataFrame, resize: int) -> int:
@@ -37,28 +36,6 @@ def side_for(manifest: pd.DataFrame, resize: int) -> int:
     """
     shorter = manifest[["width", "height"]].min(axis=1)
     return int(min(resize, max(8, shorter.max())))
-
-
-def square(path: Path, side: int, interpolation: str = "bicubic") -> NDArray[np.uint8]:
-    """The image's central square at `side` px, RGB, shape [side, side, 3]. Transparency is laid over white.
-
-    interpolation: 'bicubic' or 'bilinear', as the weights were trained.
-    """
-    with Image.open(path, formats=FORMATS) as image:
-        image.draft("RGB", (side, side))  # JPEG: decode at the nearest reduced scale above `side`
-        upright = ImageOps.exif_transpose(image)
-        if upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info:
-            upright = upright.convert("RGBA")
-            white = Image.new("RGBA", upright.size, "white")
-            upright = Image.alpha_composite(white, upright)
-        if upright.mode.startswith("I;16"):
-            upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
-        rgb = upright.convert("RGB")
-        short = min(rgb.size)
-        left, top = (rgb.width - short) // 2, (rgb.height - short) // 2
-        box = (left, top, left + short, top + short)
-        resized = rgb.resize((side, side), RESAMPLING[interpolation], box=box, reducing_gap=2.0)
-        return np.asarray(resized)
 
 
 def pixel_cache(

@@ -32,12 +32,13 @@ class Job:
     id: str
     """8 characters a-z, 0-9."""
     kind: str
-    """'profile', 'train', 'backbone', 'map' or 'explain'; a 'train' job is what the pages call a run."""
+    """'profile', 'train', 'backbone', 'map', 'explain' or 'export'; a 'train' job is what pages call a run."""
     dataset_id: str
     """Empty for kind 'backbone'."""
     config: dict[str, Any]
     """Profile: {'backbone', 'seed'}; train: `to_json(RunConfig)`; backbone: {'name', 'weights': a path or None};
-    map: {'backbone', 'name': 'pca' or 'tsne'}; explain: {'run', 'source': a dataset's id or ''}."""
+    map: {'backbone', 'name': 'pca' or 'tsne'}; explain: {'run', 'source': a dataset's id or ''};
+    export: {'run', 'int8'}."""
     state: State
     created: float
     """Unix time, as are `started` (of the first attempt), `finished` and `heartbeat`."""
@@ -75,7 +76,7 @@ class Job:
 
     @property
     def noun(self) -> str:
-        names = {"train": "Run", "profile": "Profile job", "map": "Map", "explain": "Explanation"}
+        names = {"train": "Run", "profile": "Profile job", "map": "Map", "explain": "Explanation", "export": "Export"}
         return names.get(self.kind, "Download")
 
 

@@ -25,6 +25,7 @@ from training.engine import Fit
 from training.images import ImageData
 from training.prefix import PrefixCache
 from training.progress import Fitted
+from training.versions import versions
 
 if TYPE_CHECKING:
     from training.store import Job, Store
@@ -54,7 +55,8 @@ def train(job: Job, context: StoreContext, store: Store, home: Path) -> tuple[di
         ref, cache, native, config.split_seed, reading,
         image_px=config.strategy.image_px, device=device,
     )  # fmt: skip
-    runtime = Runtime(folder / "runtime.json")
+    repeated = home / "runs" / config.repeats if config.repeats else folder
+    runtime = Runtime(folder / "runtime.json", repeated / "runtime.json")
     # Sums in another number of threads round otherwise: a run resumed on a machine with other cores keeps its number.
     torch.set_num_threads(int(runtime.keep("threads", lambda: str(torch.get_num_threads()))))
     example = data.batch(np.resize(data.rows["train"], frozen.pass_batch(device)), 0)
@@ -78,16 +80,20 @@ def train(job: Job, context: StoreContext, store: Store, home: Path) -> tuple[di
     )  # fmt: skip
     fitted = fit.run()
     result = _finish(config, fit, fitted, data, backbone, folder, home, context)
-    result.update(device=devices.hardware(device).name, arithmetic=runtime.known, finished_at=time.time())
+    result.update(
+        device=devices.hardware(device).name, arithmetic=runtime.known, versions=versions(), finished_at=time.time()
+    )
     return result, fitted.stopped
 
 
 class Runtime:
     """What a run chose by measuring on this machine, written down so that a resumed run computes as it began."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, begin_as: Path) -> None:
+        """begin_as: the choices to begin with when this run has none yet: those of the run that it repeats."""
         self._path = path
-        self.known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+        source = path if path.exists() else begin_as
+        self.known: dict[str, str] = json.loads(source.read_text()) if source.exists() else {}
 
     def keep(self, name: str, measure: Callable[[], str]) -> str:
         if name not in self.known:

@@ -18,7 +18,7 @@ from typing import Literal, get_args
 
 from advisor.errors import ThawError
 
-JobKind = Literal["profile", "train", "backbone", "map", "explain", "public"]
+JobKind = Literal["profile", "train", "backbone", "map", "explain", "public", "export"]
 JOB_KINDS: tuple[JobKind, ...] = get_args(JobKind)
 State = Literal["queued", "running", "finished", "failed", "stopped", "lost"]
 STATES: tuple[State, ...] = get_args(State)

@@ -12,14 +12,14 @@ import shutil
 import sqlite3
 import string
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from advisor import catalog
 from advisor.errors import StateError
 from training import schema
-from training.measurements import Measurements
+from training.measurements import Measurements, insert_history
 from training.records import METRICS, Job, dump, find_job, finite, to_job
 from training.schema import JOB_KINDS, STATES, State
 
@@ -184,6 +184,37 @@ class Store(Measurements):
             return _move(
                 db, job_id, "queued", stop_requested=0, error=None, finished=None, position=_last_position(db)
             )
+
+    def adopt(
+        self,
+        run: Mapping[str, Any],
+        rows: Iterable[Mapping[str, Any]],
+        events: Iterable[Mapping[str, Any]],
+        place: Callable[[str], Mapping[str, Any]],
+    ) -> Job:
+        """A run that ended in another home becomes part of this one, with its rows and events, in one transaction.
+
+        run: id (None: a new one), dataset_id, config, state ('finished' or 'stopped'), created, started, finished,
+        seconds, group. place: puts its files where they belong and returns its result, given the id it has here.
+        """
+        if run["state"] not in ("finished", "stopped"):
+            raise StateError(f"Only a run that has ended can come from another home; this one is {run['state']}.")
+        with self._write() as db:
+            job_id = str(run["id"]) if run["id"] else _new_id(db)
+            if not (job_id.isascii() and job_id.isalnum() and 4 <= len(job_id) <= 32):
+                raise StateError(f"'{job_id[:40]}' cannot be the id of a run.")
+            db.execute(
+                'INSERT INTO jobs (id, kind, dataset_id, config, state, created, started, finished, attempt, seconds,'
+                ' progress, "group", position) VALUES (?, \'train\', ?, ?, ?, ?, ?, ?, 1, ?, 1, ?, ?)',
+                (
+                    job_id, str(run["dataset_id"]), dump(dict(run["config"])), run["state"], float(run["created"]),
+                    finite(run["started"]), finite(run["finished"]), float(run["seconds"]), str(run["group"]),
+                    _last_position(db),
+                ),
+            )  # fmt: skip
+            insert_history(db, job_id, rows, events)
+            db.execute("UPDATE jobs SET result = ? WHERE id = ?", (dump(dict(place(job_id))), job_id))
+            return find_job(db, job_id)
 
     def delete_job(self, job_id: str) -> None:
         """Forget a job that is not active, with its metrics, events, log and run folder."""

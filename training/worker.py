@@ -206,6 +206,12 @@ def _work(store: Store, job: Job, context: StoreContext, home: Path) -> None:
             ref = bring(job.config["name"], home, context.tell)
             context.close()
             store.finish(job.id, {"dataset_id": ref.id, "images": ref.images, "classes": len(ref.classes)})
+        elif job.kind == "export":
+            from training.export import export
+
+            exported = export(job, store, home, context.tell)
+            context.close()
+            store.finish(job.id, exported)
         else:
             from training.runs import train
 

@@ -1,0 +1,266 @@
+"""Taking a run's model along: what the worker does for a job of kind 'export'.
+
+Writes ONNX, safetensors for timm, `predict.py`, a model card and the run's metrics into one folder, which appears only
+when it is whole and onnxruntime answered as torch does. Everything here runs on the CPU, in fp32: what is downloaded
+must not depend on the arithmetic that this machine happened to train in.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from advisor import catalog
+from advisor.errors import ThawError
+from advisor.ingest import load_dataset
+from advisor.plans import RunConfig, run_config_from_json
+from advisor.types import DatasetRef
+from training import calibration, exports, metrics_files, model_card, onnx_model, report, timm_folder
+from training.backbones import Backbone, build
+from training.caches import folder_of as cache_of
+from training.checkpoint import read_weights, write_whole
+from training.data import Rows
+from training.images import ImageData
+from training.judging import proportional
+from training.portable import predict
+from training.store import Job, Store
+
+VERIFIED = 50
+"""Images on which onnxruntime is held against torch before anything is offered."""
+TOLERANCE = 1e-3
+"""Largest difference of a probability."""
+MOST_CALIBRATED, MOST_NEIGHBOURS, TIMED = 2000, 5000, 20
+BATCH = 16
+
+Tell = Callable[[float, str, float | None], None]
+"""(fraction done, what is being done, seconds left); may raise to stop."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run's network with its weights, and its images."""
+
+    job: Job
+    config: RunConfig
+    ref: DatasetRef
+    backbone: Backbone
+    data: ImageData
+
+
+def load(run: Job, home: Path) -> Trained:
+    """The run as it ended, on the CPU, in eval mode. Raises ThawError when its data or weights are not here."""
+    exports.exportable(run)
+    config = run_config_from_json(run.config)
+    ref, strategy = load_dataset(home, config.dataset_id), config.strategy
+    backbone = build(
+        strategy.backbone, len(ref.classes), pretrained=False, seed=config.seed, image_px=strategy.image_px, home=home
+    )
+    backbone.load_state_dict(read_weights(home / str((run.result or {})["weights"])))
+    assert backbone.preprocessing is not None
+    native = backbone.preprocessing.at(catalog.backbone(strategy.backbone).image_px)
+    cache = cache_of(home, ref.images_id)
+    data = ImageData(ref, cache, native, config.split_seed, image_px=strategy.image_px)
+    return Trained(run, config, ref, backbone.eval(), data)
+
+
+def export(job: Job, store: Store, home: Path, tell: Tell) -> dict[str, Any]:
+    """Export the run that `job.config` names; returns `exports.Facts` as JSON. Raises ThawError, and as `tell` does."""
+    tell(0.0, "Loading the run", None)
+    trained = load(store.job(job.config["run"]), home)
+    final = exports.folder_of(home, trained.job.id)
+    stage = final.with_name(f"export.{os.getpid()}.tmp")
+    shutil.rmtree(stage, ignore_errors=True)
+    stage.mkdir(parents=True)
+    try:
+        facts = _write(trained, stage, tell)
+        if job.config.get("int8"):
+            facts = replace(facts, int8=_quantise(trained, stage, facts, tell))
+        _papers(trained, store, stage, facts)
+        _put(stage, final)
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+    return exports.facts_to_json(facts)
+
+
+def _write(trained: Trained, stage: Path, tell: Tell) -> exports.Facts:
+    """The model and its helpers, verified."""
+    data, backbone = trained.data, trained.backbone
+    labels = data.labels.numpy()
+    val = _some(data.rows["val"], data, MOST_CALIBRATED)
+    near = _some(data.rows["train"], data, MOST_NEIGHBOURS)
+    tell(0.05, "Calibrating on the validation images", None)
+    calibrated_on = val if len(val) else _some(data.rows["train"], data, MOST_CALIBRATED)
+    logits = _logits(trained, calibrated_on, lambda done: tell(0.05 + 0.3 * done, "Calibrating", None))
+    temperature = calibration.temperature(logits, labels[calibrated_on])
+    tell(0.35, "Writing ONNX", None)
+    model = onnx_model.Portable(backbone, data.prep, data.side, temperature)
+    about = {
+        "labels": json.dumps(trained.ref.classes, ensure_ascii=False), "side": str(data.side), "crop": str(model.crop),
+        "interpolation": data.prep.interpolation, "temperature": f"{temperature:.6g}",
+        "threshold": "0", "least_similarity": "-1", "preprocessing": model_card.preprocessing(data.side, data.prep),
+        "run": trained.job.id, "dataset": trained.ref.id, "strategy": trained.config.strategy.kind,
+        "backbone": trained.config.strategy.backbone, "licence": model_card.licence(trained.config),
+    }  # fmt: skip
+    onnx_model.write(model, data.side, stage / exports.MODEL, about)
+    _keep_features(stage, np.zeros((0, backbone.width), np.float16), trained, near[:0])
+    portable = predict.Model(stage)
+    tell(0.4, "Features of the training images", None)
+    features = _features(
+        portable, data, near, lambda done: tell(0.4 + 0.3 * done, "Features of the training images", None)
+    )
+    _keep_features(stage, features.astype(np.float16), trained, near)
+    answers = _answers(
+        portable, data, calibrated_on, lambda done: tell(0.7 + 0.15 * done, "Answers by onnxruntime", None)
+    )
+    similarity = _nearest(answers["features"], features, calibrated_on, near)
+    limits = calibration.limits(answers["probabilities"], similarity, labels[calibrated_on])
+    about |= {"threshold": f"{limits.threshold:.6g}", "least_similarity": f"{limits.least_similarity:.6g}"}
+    onnx_model.annotate(stage / exports.MODEL, about)
+    tell(0.85, f"Holding ONNX against torch on {VERIFIED} images", None)
+    verified, difference = verify(trained, stage, temperature)
+    right = answers["probabilities"].argmax(1) == labels[calibrated_on]
+    portable = predict.Model(stage)
+    tell(0.9, "Weights for timm", None)
+    extra = {"temperature": temperature, "run": trained.job.id, "dataset": trained.ref.id}
+    loads = timm_folder.write(backbone, trained.ref.classes, stage, extra, data.batch(calibrated_on[:2], 0))
+    return exports.Facts(
+        run=trained.job.id, weights_sha256=str((trained.job.result or {})["weights_sha256"]), made=time.time(),
+        labels=trained.ref.classes, side=data.side, temperature=temperature, threshold=limits.threshold,
+        least_similarity=limits.least_similarity, calibrated_on=limits.images, right_kept=limits.right_kept,
+        wrong_flagged=limits.wrong_flagged, verified_on=verified, largest_difference=difference,
+        accuracy=float(right.mean()), ms=_milliseconds(portable, data, calibrated_on), threads=torch.get_num_threads(),
+        bytes=(stage / exports.MODEL).stat().st_size, timm=loads, maps=model.mapped, neighbours=len(near),
+    )  # fmt: skip
+
+
+def verify(trained: Trained, folder: Path, temperature: float, rows: Rows | None = None) -> tuple[int, float]:
+    """Hold the ONNX file against torch, each from the image file on: (images, largest difference of a probability).
+
+    rows: default some of validation and training. Raises ThawError where an answer or a probability differs.
+    """
+    data, portable = trained.data, predict.Model(folder, threads=torch.get_num_threads())
+    if rows is None:
+        rows = _some(np.concatenate([data.rows["val"], data.rows["train"]]), data, VERIFIED)
+    largest, other = 0.0, 0
+    for start in range(0, len(rows), BATCH):
+        chunk = rows[start : start + BATCH]
+        with torch.inference_mode():
+            wanted = (trained.backbone(data.batch(chunk, 0)) / temperature).softmax(1).numpy()
+        images = trained.ref.images_root
+        squares = [predict.square(images / data.paths[row], data.side, data.prep.interpolation) for row in chunk]
+        given = portable(np.stack(squares))["probabilities"]
+        largest = max(largest, float(np.abs(wanted - given).max()))
+        other += int((wanted.argmax(1) != given.argmax(1)).sum())
+    if other or not largest <= TOLERANCE:
+        raise ThawError(
+            f"The exported model does not answer as the trained one: of {len(rows)} images {other} get another answer, "
+            f"and a probability differs by {largest:.2g}. It is not offered; please report this backbone."
+        )
+    return len(rows), largest
+
+
+def _quantise(trained: Trained, stage: Path, facts: exports.Facts, tell: Tell) -> exports.Quantised:
+    """8-bit weights and activations, ranges from training images; the cost is measured on the validation images."""
+    from training.quantisation import quantise
+
+    data = trained.data
+    tell(0.92, "Quantising to 8-bit integers", None)
+    rows = _some(data.rows["train"], data, 100)
+    quantise(
+        stage / exports.MODEL, stage / exports.INT8, [data.squares(rows[i : i + 4]) for i in range(0, len(rows), 4)]
+    )
+    calibrated_on = _some(data.rows["val"] if len(data.rows["val"]) else data.rows["train"], data, MOST_CALIBRATED)
+    full, small = predict.Model(stage), predict.Model(stage, exports.INT8)
+    tell(0.95, "Measuring what 8 bits cost", None)
+    ours = _answers(full, data, calibrated_on, lambda done: None)["probabilities"].argmax(1)
+    theirs = _answers(small, data, calibrated_on, lambda done: None)["probabilities"].argmax(1)
+    return exports.Quantised(
+        accuracy=float((theirs == data.labels.numpy()[calibrated_on]).mean()), agreement=float((theirs == ours).mean()),
+        ms=_milliseconds(small, data, calibrated_on), bytes=(stage / exports.INT8).stat().st_size,
+    )  # fmt: skip
+
+
+def _papers(trained: Trained, store: Store, stage: Path, facts: exports.Facts) -> None:
+    """What is to be read, not run."""
+    shutil.copyfile(predict.__file__, stage / "predict.py")
+    card = model_card.text(trained.job, trained.config, trained.ref, facts, store.home)
+    write_whole(stage / "README.md", card.encode())
+    write_whole(stage / "report.html", report.run_report(store, trained.job.id).encode())
+    metrics_files.write_tables(store, [trained.job.id], stage)
+    write_whole(stage / exports.FACTS, json.dumps(exports.facts_to_json(facts), indent=1).encode())
+
+
+def _put(stage: Path, final: Path) -> None:
+    """In the place of an older export, if there is one."""
+    old = final.with_name(f"export.{os.getpid()}.old")
+    if final.exists():
+        final.rename(old)
+    stage.rename(final)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _some(rows: Rows, data: ImageData, most: int) -> Rows:
+    return proportional(rows, data.labels, most) if len(rows) > most else rows
+
+
+def _logits(trained: Trained, rows: Rows, done: Callable[[float], None]) -> NDArray[np.float64]:
+    parts = []
+    with torch.inference_mode():
+        for start in range(0, len(rows), BATCH):
+            parts.append(trained.backbone(trained.data.batch(rows[start : start + BATCH], 0)).double().numpy())
+            done(start / len(rows))
+    return np.concatenate(parts)
+
+
+def _answers(
+    portable: predict.Model, data: ImageData, rows: Rows, done: Callable[[float], None]
+) -> dict[str, NDArray[np.float32]]:
+    """Probabilities [N, classes] and features [N, width] of cached squares."""
+    parts: list[dict[str, NDArray[np.float32]]] = []
+    for start in range(0, len(rows), BATCH):
+        parts.append(portable(data.squares(rows[start : start + BATCH])))
+        done(start / len(rows))
+    return {name: np.concatenate([part[name] for part in parts]) for name in ("probabilities", "features")}
+
+
+def _features(
+    portable: predict.Model, data: ImageData, rows: Rows, done: Callable[[float], None]
+) -> NDArray[np.float32]:
+    return _answers(portable, data, rows, done)["features"]
+
+
+def _keep_features(stage: Path, features: NDArray[np.float16], trained: Trained, rows: Rows) -> None:
+    paths = np.array([trained.data.paths[row] for row in rows], dtype=np.str_)
+    np.savez(
+        stage / "neighbours.npz", features=features, paths=paths, rows=rows.astype(np.int64),
+        labels=trained.data.labels.numpy()[rows],
+    )  # fmt: skip
+
+
+def _nearest(features: NDArray[np.float32], training: NDArray[np.float32], rows: Rows, of: Rows) -> NDArray[np.float32]:
+    """Cosine to the nearest training image, not counting an image's own row."""
+    cosines = features @ training.astype(np.float16).astype(np.float32).T
+    cosines[rows[:, None] == of[None, :]] = -1.0
+    nearest: NDArray[np.float32] = cosines.max(1)
+    return nearest
+
+
+def _milliseconds(portable: predict.Model, data: ImageData, rows: Rows) -> float:
+    """Median of single images, the first one not counted."""
+    times = []
+    for row in np.resize(rows, TIMED + 1):
+        squares = data.squares(np.array([row]))
+        began = time.perf_counter()
+        portable(squares)
+        times.append(1000 * (time.perf_counter() - began))
+    return float(np.median(times[1:]))

@@ -1,0 +1,148 @@
+"""Exported runs as they lie on disk: what an export holds, whether it is there, and copying it out.
+
+An export is the folder `runs/<id>/export`, written whole by a job of kind 'export' (see `export`). No torch.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from advisor.errors import StateError
+from advisor.plans import to_json
+from training.store import Job, Store
+
+MODEL, INT8, FACTS = "model.onnx", "model-int8.onnx", "export.json"
+CONTENTS: dict[str, str] = {
+    MODEL: "the model for onnxruntime: preprocessing, labels and thresholds inside",
+    INT8: "the same in 8-bit integers",
+    "predict.py": "answers from a terminal; needs onnxruntime, numpy and Pillow",
+    "neighbours.npz": "features of the training images, for 'nearest' and 'unknown'",
+    "model.safetensors": "the weights",
+    "config.json": "what timm needs to load them",
+    "README.md": "the model card",
+    "report.html": "one page about the run, to print",
+    "metrics.csv": "every measured row of the run",
+    "metrics.parquet": "the same for pandas",
+    FACTS: "what was verified and measured when this was written",
+}
+"""The files of an export, as people look for them."""
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """What 8-bit integers cost and bring, measured on the validation images."""
+
+    accuracy: float
+    agreement: float
+    """Share of the images on which it answers as the full model does."""
+    ms: float
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was verified and measured when a run was exported."""
+
+    run: str
+    weights_sha256: str
+    """Of the run's weights: after a resumed run has ended anew, an older export is not its own any more."""
+    made: float
+    """Unix time."""
+    labels: tuple[str, ...]
+    side: int
+    """Of the squares that the model reads, px."""
+    temperature: float
+    threshold: float
+    least_similarity: float
+    calibrated_on: int
+    """Validation images."""
+    right_kept: float | None
+    wrong_flagged: float | None
+    verified_on: int
+    """Images on which onnxruntime was held against torch, from the file to the probabilities."""
+    largest_difference: float
+    """Of a probability, on those images."""
+    accuracy: float
+    """On the calibration images, by the ONNX file."""
+    ms: float
+    """Median per image, one at a time, on `threads` threads."""
+    threads: int
+    bytes: int
+    timm: bool
+    """Whether timm loads the folder to the same answers."""
+    maps: bool
+    """Whether the model gives exact class-activation maps."""
+    neighbours: int
+    """Training images whose features came along."""
+    int8: Quantised | None = None
+
+
+def folder_of(home: Path, run_id: str) -> Path:
+    return home / "runs" / run_id / "export"
+
+
+def find(home: Path, run: Job) -> Facts | None:
+    """The export of a run as it is now; None when there is none, or only one of older weights."""
+    try:
+        facts = facts_from_json(json.loads((folder_of(home, run.id) / FACTS).read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return facts if facts.weights_sha256 == (run.result or {}).get("weights_sha256") else None
+
+
+def facts_to_json(facts: Facts) -> dict[str, Any]:
+    return dict(to_json(facts))
+
+
+def facts_from_json(data: dict[str, Any]) -> Facts:
+    """Inverse of `facts_to_json`. Raises KeyError or TypeError for what is no such document."""
+    int8 = Quantised(**data["int8"]) if data["int8"] else None
+    return Facts(**{**data, "labels": tuple(data["labels"]), "int8": int8})
+
+
+def write_text(path: Path, text: str) -> None:
+    """Whole or not at all. Makes the folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def at_most(difference: float) -> str:
+    """A difference of probabilities as 'less than 0.000001': its next power of ten, in plain digits."""
+    power = min(6, max(0, math.floor(-math.log10(difference)))) if difference > 0 else 6
+    return f"less than {10.0**-power:.{power}f}"
+
+
+def exportable(run: Job) -> None:
+    """Raises StateError, with what to do, for a job that has no weights to export."""
+    if run.kind != "train":
+        raise StateError(f"Job '{run.id}' is no run: only a trained model can be exported.")
+    if not (run.result or {}).get("weights_sha256"):
+        what = "wait until it has ended" if run.active else "start a new run"
+        raise StateError(f"Run '{run.id}' is {run.state} and has no weights to export: {what}.")
+
+
+def job_for(store: Store, run: Job, *, int8: bool = False) -> Job:
+    """The queued or running export job of a run, a new one where there is none. Raises StateError."""
+    exportable(run)
+    for job in store.jobs(kind="export", dataset_id=run.dataset_id, states=("queued", "running")):
+        if job.config.get("run") == run.id and bool(job.config.get("int8")) >= int8:
+            return job
+    return store.create_job("export", run.dataset_id, {"run": run.id, "int8": int8})
+
+
+def copy_out(home: Path, run_id: str, to: Path) -> list[Path]:
+    """Copy an export's files into the folder `to` (made if needed); other files there stay. Returns what it wrote."""
+    to.mkdir(parents=True, exist_ok=True)
+    written = []
+    for source in sorted(folder_of(home, run_id).iterdir()):
+        written.append(to / source.name)
+        shutil.copyfile(source, written[-1])
+    return written

@@ -1,0 +1,277 @@
+"""One page about a run, or about runs side by side: HTML with inline figures, to read, send and print.
+
+Everything comes from the store and the run's own files, and is escaped here. No script, nothing loaded from elsewhere.
+No torch, no streamlit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from advisor import catalog
+from advisor.errors import NotFound
+from advisor.ingest import load_dataset
+from advisor.plans import RunConfig, Strategy, run_config_from_json, to_json
+from advisor.words import counted, duration, lr, percent, size
+from training.answers import confusion, per_class
+from training.compare import Comparison, compare
+from training.report_figures import (
+    FROZEN,
+    TRAINED,
+    Dot,
+    Line,
+    curves,
+    esc,
+    freeze_strip,
+    scoreboard,
+)
+from training.report_figures import confusion as confusion_picture
+from training.stats import wilson
+from training.store import Job, Store
+
+MOST_CLASSES = 20
+"""Above this the confusion matrix would be grains: the commonest confusions are listed instead."""
+MOST_LISTED = 15
+CSS = Path(__file__).with_name("report.css")
+
+
+def run_report(store: Store, run_id: str) -> str:
+    """One run. Raises NotFound, PlanError for a run of a version that this one cannot read."""
+    job = store.job(run_id)
+    config = run_config_from_json(job.config)
+    strategy, card = config.strategy, catalog.backbone(config.strategy.backbone)
+    title = f"{catalog.STRATEGIES[strategy.kind].title} of {card.title}"
+    name, labels = _dataset(store.home, job.dataset_id)
+    rows = store.metrics(run_id)
+    classes = max(2, len(labels))
+    phases = "".join(
+        f"<p>Phase {number}: {_phase(phase, strategy)}</p>{freeze_strip(card, phase, classes)}"
+        for number, phase in enumerate(strategy.phases, start=1)
+    )
+    notes = [event["text"] for event in store.events(run_id) if event["level"] != "info"]
+    notes += [str(job.result["note"])] if job.result and job.result.get("note") else []
+    body = [
+        f'<p class="lead">{esc(_headline(job))}</p>', _tiles(job),
+        "<h2>What was trained</h2>", phases,
+        "<h2>How it went</h2>", f'<div class="two">{_run_curves(rows)}</div>',
+        *_notes("What the coach said", list(dict.fromkeys(notes))),
+        _answers(job, labels, store.home),
+        "<h2>Settings</h2>", _table([("setting", "value")], _settings(config)),
+        "<h2>Repeat it</h2>", f"<pre>python -m training reproduce {esc(run_id)}</pre>",
+        _versions(job),
+    ]  # fmt: skip
+    return _page(title, f"{name} · run {run_id} · {_day(job.finished or job.created)}", body)
+
+
+def comparison_report(store: Store, run_ids: Sequence[str]) -> str:
+    """Runs of one dataset and split. Raises NotFound and CompareError as `compare` does."""
+    comparison = compare(store, run_ids)
+    name, _ = _dataset(store.home, comparison.dataset_id)
+    looks = {row.run_id: catalog.STRATEGIES[row.kind] for row in comparison.rows}
+    dots = [
+        Dot(row.label, row.test_accuracy, looks[row.run_id].colour, f"{duration(row.seconds)}, run {row.run_id}")
+        for row in comparison.rows
+    ]
+    metrics = {row.run_id: store.metrics(row.run_id) for row in comparison.rows}
+    pictures = "".join(
+        curves(
+            [
+                Line(row.label, _points(metrics[row.run_id], x, "val_accuracy"), look.colour, look.dash)
+                for row in comparison.rows
+                for look in (looks[row.run_id],)
+            ],
+            f"Validation accuracy against {x}", x_title, shares=True,
+        )
+        for x, x_title in (("epoch", "epochs"), ("seconds", "seconds"))
+    )  # fmt: skip
+    body = [
+        f'<p class="lead">{esc(comparison.verdict)}</p>', scoreboard(dots),
+        *_notes("To keep in mind", list(comparison.notes)),
+        "<h2>Curves</h2>", f'<div class="two">{pictures}</div>',
+        "<h2>In numbers</h2>", _comparison_table(comparison),
+        *_differs(comparison), *_pairs(comparison),
+    ]  # fmt: skip
+    return _page(
+        f"{counted(len(comparison.rows), 'run')} on {name}",
+        f"split seed {comparison.split_seed} · {_day(time.time())}", body,
+    )  # fmt: skip
+
+
+def _page(title: str, line: str, body: Sequence[str]) -> str:
+    style = CSS.read_text(encoding="utf-8")
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{esc(title)}</title>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{style}</style></head><body>'
+        f"<header><h1>{esc(title)}</h1><span>{esc(line)}</span></header><main>{''.join(body)}</main>"
+        "<footer>Made by Thaw on this machine. Intervals are 95 % Wilson intervals on the test images; a difference is "
+        "called one only when McNemar's exact test says so.</footer></body></html>\n"
+    )
+
+
+def _dataset(home: Path, dataset_id: str) -> tuple[str, tuple[str, ...]]:
+    """(name, classes); a dataset that is gone is called by its id."""
+    try:
+        ref = load_dataset(home, dataset_id)
+    except NotFound:
+        return f"dataset {dataset_id}", ()
+    return ref.name, ref.classes
+
+
+def _headline(job: Job) -> str:
+    result = job.result or {}
+    if not result.get("test_total"):
+        return f"This run is {job.state} and has no test result."
+    accuracy = wilson(int(result["test_correct"]), int(result["test_total"]))
+    said = f"{percent(accuracy)} of the test images are named right ({accuracy.how}), looked at once, at the end."
+    return said if job.state == "finished" else f"Stopped before its plan was done. {said}"
+
+
+def _tiles(job: Job) -> str:
+    result = job.result or {}
+    share = result["trainable_params"] / result["total_params"] if result.get("total_params") else None
+    items = [
+        ("Validation accuracy", _percent(result.get("val_accuracy")), f"best at epoch {result.get('best_epoch', '?')}"),
+        ("Training time", duration(result.get("seconds") or job.seconds), str(result.get("device", ""))),
+        ("Trained parameters", f"{result.get('trainable_params', 0):,}", f"{_percent(share)} of the network"),
+        ("Peak memory", size(result.get("peak_memory_bytes")), ""),
+    ]
+    cells = "".join(
+        f"<div><dt>{esc(what)}</dt><dd>{esc(value)}<small>{esc(note)}</small></dd></div>" for what, value, note in items
+    )
+    return f'<dl class="tiles">{cells}</dl>'
+
+
+def _percent(value: object) -> str:
+    return f"{100 * value:.1f}%" if isinstance(value, (int, float)) else "unknown"
+
+
+def _phase(phase: Any, strategy: Strategy) -> str:
+    card = catalog.backbone(strategy.backbone)
+    names = [name for index, name in enumerate(card.stage_names) if phase.trains(index)]
+    what = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+    if phase.solved:
+        return f"{esc(what)}, solved on cached features ({esc(phase.optimizer)})"
+    return (
+        f"{esc(what)}, {counted(phase.epochs, 'epoch')}, learning rate {lr(phase.lr_head)} (head), {lr(phase.lr_stage)}"
+    )
+
+
+def _points(rows: Sequence[dict[str, Any]], x: str, y: str) -> tuple[tuple[float, float], ...]:
+    return tuple((float(row[x]), float(row[y])) for row in rows if row[x] is not None and row[y] is not None)
+
+
+def _run_curves(rows: Sequence[dict[str, Any]]) -> str:
+    parts = []
+    for what, title in (("loss", "Loss"), ("accuracy", "Accuracy")):
+        lines = [
+            Line("training", _points(rows, "epoch", f"train_{what}"), TRAINED),
+            Line("validation", _points(rows, "epoch", f"val_{what}"), FROZEN, "dash"),
+        ]
+        parts.append(curves(lines, title, "epochs (each pass of a solver counts as one)", shares=what == "accuracy"))
+    return "".join(parts) or "<p>No rows were measured.</p>"
+
+
+def _answers(job: Job, labels: Sequence[str], home: Path) -> str:
+    result = job.result or {}
+    if not result.get("predictions") or not labels:
+        return ""
+    path = home / str(result["predictions"])
+    counts = confusion(path, len(labels))
+    if not any(map(any, counts)):
+        return ""
+    recalls = sorted(per_class(path, len(labels)).items(), key=lambda item: item[1][0] / max(1, item[1][1]))
+    rows = [
+        (labels[label], percent(wilson(right, total)) if total else "no test image", f"{total:,}")
+        for label, (right, total) in recalls[:MOST_CLASSES]
+    ]
+    worst = f", the {MOST_CLASSES} lowest" if len(labels) > MOST_CLASSES else ""
+    table = _table([("class", f"recall{worst}", "test images")], rows)
+    if len(labels) <= MOST_CLASSES:
+        picture = confusion_picture(counts, labels)
+    else:
+        picture = _table([("is", "answered as", "images")], _confused(counts, labels))
+    return f'<h2>Class by class</h2><div class="two">{picture}<div>{table}</div></div>'
+
+
+def _confused(counts: Sequence[Sequence[int]], labels: Sequence[str]) -> list[tuple[str, str, str]]:
+    """The commonest wrong answers."""
+    wrong = [
+        (count, labels[i], labels[j]) for i, row in enumerate(counts) for j, count in enumerate(row) if i != j and count
+    ]
+    wrong.sort(key=lambda one: (-one[0], one[1], one[2]))
+    return [(truth, answer, str(count)) for count, truth, answer in wrong[:MOST_LISTED]]
+
+
+def _settings(config: RunConfig) -> list[tuple[str, str]]:
+    values = to_json(config.strategy)
+    del values["phases"]
+    values |= {"seed": config.seed, "split seed": config.split_seed}
+    values["minutes"] = "no limit" if config.minutes is None else f"{config.minutes:g}"
+    return [(name.replace("_", " "), "own" if value is None else str(value)) for name, value in values.items()]
+
+
+def _versions(job: Job) -> str:
+    known = (job.result or {}).get("versions")
+    if not isinstance(known, dict):
+        return ""
+    return f"<p><small>{esc(', '.join(f'{name} {version}' for name, version in known.items()))}</small></p>"
+
+
+def _comparison_table(comparison: Comparison) -> str:
+    rows = [
+        (
+            row.label, percent(row.test_accuracy), _percent(row.val_accuracy), duration(row.seconds),
+            "unknown" if row.trainable_params is None else f"{row.trainable_params:,}",
+            "unknown" if row.epochs_to_90 is None else f"{row.epochs_to_90:g}", row.run_id,
+        )
+        for row in comparison.rows
+    ]  # fmt: skip
+    heads = ("strategy", "test accuracy", "validation", "time", "trained parameters", "epochs to 90%", "run")
+    return _table([heads], rows)
+
+
+def _differs(comparison: Comparison) -> list[str]:
+    if not comparison.differs:
+        return []
+    labels = [row.label for row in comparison.rows]
+    rows = [
+        (name, *(values.get(row.run_id, "") for row in comparison.rows)) for name, values in comparison.differs.items()
+    ]
+    return ["<h2>Settings that differ</h2>", _table([("setting", *labels)], rows)]
+
+
+def _pairs(comparison: Comparison) -> list[str]:
+    names = {row.run_id: row.label for row in comparison.rows}
+    tested = [pair for pair in comparison.pairs if pair.p is not None and pair.p_adjusted is not None]
+    if not tested:
+        return []
+    rows = [
+        (
+            names[pair.a],
+            pair.verdict,
+            names[pair.b],
+            f"{100 * (pair.difference or 0):+.1f} points",
+            f"{pair.p_adjusted:.3f}",
+        )
+        for pair in tested[:45]
+    ]
+    return ["<h2>Pair by pair</h2>", _table([("run", "is", "than / to", "difference", "p, corrected")], rows)]
+
+
+def _notes(title: str, notes: Sequence[str]) -> list[str]:
+    if not notes:
+        return []
+    return [f"<h2>{esc(title)}</h2>", f'<ul class="notes">{"".join(f"<li>{esc(note)}</li>" for note in notes)}</ul>']
+
+
+def _table(heads: Sequence[Sequence[str]], rows: Sequence[Sequence[str]]) -> str:
+    head = "".join("<tr>" + "".join(f"<th>{esc(one)}</th>" for one in line) + "</tr>" for line in heads)
+    body = "".join("<tr>" + "".join(f"<td><bdi>{esc(one)}</bdi></td>" for one in row) + "</tr>" for row in rows)
+    return f"<table><thead>{head}</thead><tbody>{body}</tbody></table>"
+
+
+def _day(unix: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(unix))

@@ -37,6 +37,7 @@ def main() -> None:
             st.Page(state.TRAIN_PAGE, title="Train", icon=":material/show_chart:", url_path="train"),
             st.Page(state.COMPARE_PAGE, title="Compare", icon=":material/compare_arrows:", url_path="compare"),
             st.Page(state.RUN_PAGE, title="Understand a run", url_path="run", visibility="hidden"),
+            st.Page(state.PREDICT_PAGE, title="Predict", icon=":material/image_search:", url_path="predict"),
         ],
         position="top",
     )

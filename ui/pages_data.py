@@ -16,6 +16,7 @@ from ui import (
     charts,
     frame,
     kept,
+    parts_bundle,
     parts_caches,
     parts_edits,
     parts_facts,
@@ -59,6 +60,7 @@ def first_visit() -> None:
     parts_import.bring_in(parts_import.ways_in(), where)
     parts_public.fold()
     parts_import.earlier(list_current(state.home()))
+    parts_bundle.fold()
 
 
 def dataset(ref: DatasetRef) -> None:

@@ -12,6 +12,7 @@ from advisor.errors import NotFound, ThawError
 from advisor.reasons import moment_in_words
 from training.store import Job
 from ui import frame, ids, parts_jobs, parts_range, parts_revisions, parts_runs, pictures, state
+from ui.downloads import report_url
 from ui.live import live_chart
 from ui.parts_details import plan_in_full
 from ui.show import show
@@ -145,6 +146,10 @@ def controls(job: Job) -> None:
             if job.id not in ids.current_runs():
                 frame.remember_runs([])  # a choice made for other runs: show all finished ones
             st.switch_page(state.COMPARE_PAGE)
+    if (job.result or {}).get("weights_sha256") and not job.active:
+        if st.button("Predict", key="to_predict", help="Drop pictures into this model; take it along"):
+            st.switch_page(state.PREDICT_PAGE)
+        st.link_button("Report", report_url([job.id]), help="One page about this run, to read and print")
     if st.button("Try another strategy", key="to_advice"):
         st.switch_page(state.ADVICE_PAGE)
 

@@ -30,6 +30,8 @@ def title(job: Job) -> str:
         return f"Adding {job.config['name']}"
     if job.kind == "public":
         return f"Fetching {PUBLIC_SETS[job.config['name']].title}"
+    if job.kind == "export":
+        return f"Exporting run {job.config['run']}"
     config = parts_jobs.config_of(job)
     return STRATEGIES[config.strategy.kind].title if config else "A run of another version"
 

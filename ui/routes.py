@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from advisor.errors import NotFound, ThawError
 from advisor.home import home as find_home
-from ui import upload_routes
+from ui import downloads, upload_routes
 from ui.route_cleaned import cleaned
 from ui.route_maps import map_routes
 from ui.route_pictures import picture_routes
@@ -51,6 +51,7 @@ def routes(home: Path | None = None) -> list[Route]:
 
     return [
         *map_routes(place),
+        *downloads.routes(store, _refuse),
         Route("/thaw/live", live, methods=["GET"]),
         Route("/thaw/plotly.min.js", plotly_script, methods=["GET"]),
         *picture_routes(place),

@@ -34,6 +34,7 @@ ADVICE_PAGE = str(HERE / "pages_advice.py")
 TRAIN_PAGE = str(HERE / "pages_train.py")
 COMPARE_PAGE = str(HERE / "pages_compare.py")
 RUN_PAGE = str(HERE / "pages_run.py")
+PREDICT_PAGE = str(HERE / "pages_predict.py")
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 ACTIVE = ("queued", "running")

@@ -14,6 +14,7 @@ st.navigation(
         st.Page(state.TRAIN_PAGE, title="Train"),
         st.Page(state.COMPARE_PAGE, title="Compare"),
         st.Page(state.RUN_PAGE, title="Run"),
+        st.Page(state.PREDICT_PAGE, title="Predict"),
     ],
     position="hidden",
 ).run()

@@ -1,0 +1,114 @@
+"""Taking a model along: preparing the export, what it holds and was verified on, and the downloads."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from advisor.words import counted
+from training import exports
+from training.store import Job
+from ui import frame, parts_jobs, parts_runs, pictures, state
+from ui.downloads import download_url, report_url
+from ui.show import show
+from ui.words import duration, percent, size
+
+POLL_S = 1.0
+
+
+def prepare(run: Job) -> None:
+    """The run has no export yet: say why it needs one, and how far it is."""
+    job = latest(run)
+    if job is not None and job.active:
+        st.subheader("Preparing the model")
+        st.fragment(progress, run_every=POLL_S)(job.id, job.state)
+        return
+    if job is not None and job.state in ("failed", "lost"):
+        show(pictures.notice("bad", "This model could not be exported", job.error or "The worker gave no reason."))
+    else:
+        frame.empty(
+            "This model is not prepared yet",
+            "It is written as ONNX and held against torch on 50 images, so that what you try here is exactly what you "
+            "can download. That takes under a minute for most models.",
+        )
+    if st.button("Prepare this model", type="primary", key="prepare"):
+        start(run)
+        st.rerun()
+
+
+def latest(run: Job) -> Job | None:
+    """The newest export job of this run."""
+    jobs = state.store().jobs(kind="export", dataset_id=run.dataset_id)
+    return next((job for job in jobs if job.config.get("run") == run.id), None)
+
+
+def start(run: Job, *, int8: bool = False) -> Job:
+    """Queue the export of a run. Raises StateError."""
+    job = exports.job_for(state.store(), run, int8=int8)
+    state.jobs_executor().submit(job.id)
+    return job
+
+
+def progress(job_id: str, seen: str) -> None:
+    """Runs by itself while an export is on its way."""
+    state.pump()
+    job = state.store().job(job_id)
+    if job.state != seen:
+        st.rerun()
+    if job.state == "queued":
+        place = parts_runs.waiting(job, state.store().queue())
+        st.progress(0.0, text=f"Waiting for the worker ({place})")
+    else:
+        left = f", about {duration(job.eta_s)} left" if job.eta_s else ""
+        st.progress(min(1.0, job.progress), text=f"{job.doing or 'Starting'}{left}")
+    if st.button("Cancel", key="cancel_export"):
+        parts_jobs.stop(job)
+        st.rerun()
+
+
+def panel(run: Job, facts: exports.Facts) -> None:
+    """What was exported, and every way to take it along."""
+    st.subheader("Take it with you")
+    differ = exports.at_most(facts.largest_difference)
+    checked = f"Same answers as torch on {facts.verified_on} images; probabilities differ by {differ}."
+    show(pictures.notice("good", "Verified", checked))
+    st.link_button("Download everything (zip)", download_url(run.id, "all.zip"), type="primary", width="stretch")
+    with st.container(horizontal=True, gap="small"):
+        st.link_button("ONNX", download_url(run.id, exports.MODEL))
+        st.link_button("Model card", download_url(run.id, "README.md"))
+        st.link_button("Report", report_url([run.id]))
+    st.caption(
+        f"ONNX, {size(facts.bytes)}, {facts.ms:.0f} ms an image on {counted(facts.threads, 'thread')}. The zip also "
+        "holds predict.py (needs only onnxruntime, numpy and Pillow), "
+        f"{'weights that timm loads' if facts.timm else 'the weights'}, a model card and all metrics."
+    )
+    eight_bits(run, facts)
+    bundle(run)
+
+
+def eight_bits(run: Job, facts: exports.Facts) -> None:
+    """The smaller model: offered with what it costs, or to be measured."""
+    if facts.int8 is not None:
+        small = facts.int8
+        st.markdown("**In 8-bit integers**")
+        st.caption(
+            f"{percent(small.accuracy, 1)} of {facts.calibrated_on:,} validation images right (full model "
+            f"{percent(facts.accuracy, 1)}), {small.ms:.0f} ms an image (full {facts.ms:.0f}), {size(small.bytes)}."
+        )
+        st.link_button("ONNX, 8 bits", download_url(run.id, exports.INT8))
+        return
+    job = latest(run)
+    if job is not None and job.active:
+        st.fragment(progress, run_every=POLL_S)(job.id, job.state)
+    elif st.button("Measure it in 8-bit integers", key="int8", help="A smaller file; what it costs is measured"):
+        start(run, int8=True)
+        st.rerun()
+
+
+def bundle(run: Job) -> None:
+    """Everything that is needed to show and repeat the run elsewhere."""
+    st.markdown("**Run bundle**")
+    st.caption(
+        "Split, settings, versions, metrics, report and, up to 500 MB, the images: another Thaw shows the run and "
+        "trains it again."
+    )
+    st.link_button("Download the bundle", download_url(run.id, "bundle.zip"))

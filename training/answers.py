@@ -81,25 +81,6 @@ def answers_of(home: Path, job: Job) -> Answers:
     return found if len(found) == result.get("test_total") else NONE
 
 
-def confusion(path: Path, classes: int) -> list[list[int]]:
-    """Test images by [label][answer]; all zeros when the file is missing or not such a table."""
-    counts = [[0] * classes for _ in range(classes)]
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            pairs = [(int(row["label"]), int(row["predicted"])) for row in csv.DictReader(file)]
-    except (OSError, KeyError, TypeError, ValueError, csv.Error):
-        return counts
-    for label, answer in pairs:
-        if 0 <= label < classes and 0 <= answer < classes:
-            counts[label][answer] += 1
-    return counts
-
-
-def per_class(path: Path, classes: int) -> dict[int, tuple[int, int]]:
-    """Class -> (right answers, test images)."""
-    return {label: (row[label], sum(row)) for label, row in enumerate(confusion(path, classes))}
-
-
 def shared_answers(home: Path, jobs: Sequence[Job]) -> tuple[dict[str, Answers], list[str]]:
     """Answers per tested run, and the ids of tested runs whose answers cannot be read (or not all of them).
 

@@ -13,7 +13,8 @@ from advisor import catalog
 from advisor.plans import RunConfig
 from advisor.types import DatasetRef
 from advisor.words import counted, duration, percent
-from training.answers import per_class
+from training.answers import answers_of
+from training.confusion import matrix
 from training.exports import CONTENTS, Facts, Quantised, at_most
 from training.records import Job
 from training.stats import wilson
@@ -125,9 +126,9 @@ def _quality(job: Job, ref: DatasetRef, facts: Facts, home: Path) -> list[str]:
         accuracy = wilson(int(result["test_correct"]), int(result["test_total"]))
         lines.append(f"- Test accuracy {percent(accuracy)} ({accuracy.how}), looked at once.")
         lines += ["", "| class | recall (95% interval) | test images |", "|---|---|---|"]
-        for label, (right, total) in per_class(home / str(result["predictions"]), len(ref.classes)).items():
-            recall = percent(wilson(right, total)) if total else "no test image"
-            lines.append(f"| {ref.classes[label]} | {recall} | {total:,} |")
+        for label, counts in enumerate(matrix(answers_of(home, job), len(ref.classes)).tolist()):
+            recall = percent(wilson(counts[label], sum(counts))) if sum(counts) else "no test image"
+            lines.append(f"| {ref.classes[label]} | {recall} | {sum(counts):,} |")
         lines.append("")
     else:
         lines.append("- No test image: nothing is known about images it has not seen.")

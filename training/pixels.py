@@ -23,7 +23,7 @@ from advisor.decoding import load_decoders
 from advisor.errors import DataError
 from training.devices import cores
 from training.executors.processes import alive
-from training.portable.predict import square
+from training.portable.predict import square as square  # the one place: also what leaves with an exported model
 
 Progress = Callable[[int, int], None]
 load_decoders()  # before there are threads

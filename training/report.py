@@ -16,8 +16,9 @@ from advisor.errors import NotFound
 from advisor.ingest import load_dataset
 from advisor.plans import RunConfig, Strategy, run_config_from_json, to_json
 from advisor.words import counted, duration, lr, percent, size
-from training.answers import confusion, per_class
+from training.answers import answers_of
 from training.compare import Comparison, compare
+from training.confusion import matrix, most_confused
 from training.report_figures import (
     FROZEN,
     TRAINED,
@@ -175,34 +176,28 @@ def _run_curves(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def _answers(job: Job, labels: Sequence[str], home: Path) -> str:
-    result = job.result or {}
-    if not result.get("predictions") or not labels:
+    answers = answers_of(home, job)
+    if not len(answers) or not labels:
         return ""
-    path = home / str(result["predictions"])
-    counts = confusion(path, len(labels))
-    if not any(map(any, counts)):
+    counts = matrix(answers, len(labels))
+    if not counts.any():
         return ""
-    recalls = sorted(per_class(path, len(labels)).items(), key=lambda item: item[1][0] / max(1, item[1][1]))
+    right, total = counts.diagonal().tolist(), counts.sum(axis=1).tolist()
+    order = sorted(range(len(labels)), key=lambda label: right[label] / max(1, total[label]))
     rows = [
-        (labels[label], percent(wilson(right, total)) if total else "no test image", f"{total:,}")
-        for label, (right, total) in recalls[:MOST_CLASSES]
+        (labels[i], percent(wilson(right[i], total[i])) if total[i] else "no test image", f"{total[i]:,}")
+        for i in order[:MOST_CLASSES]
     ]
     worst = f", the {MOST_CLASSES} lowest" if len(labels) > MOST_CLASSES else ""
     table = _table([("class", f"recall{worst}", "test images")], rows)
     if len(labels) <= MOST_CLASSES:
-        picture = confusion_picture(counts, labels)
+        picture = confusion_picture(counts.tolist(), labels)
     else:
-        picture = _table([("is", "answered as", "images")], _confused(counts, labels))
+        mistakes = [
+            (labels[one.truth], labels[one.predicted], str(one.count)) for one in most_confused(counts, MOST_LISTED)
+        ]
+        picture = _table([("is", "answered as", "images")], mistakes)
     return f'<h2>Class by class</h2><div class="two">{picture}<div>{table}</div></div>'
-
-
-def _confused(counts: Sequence[Sequence[int]], labels: Sequence[str]) -> list[tuple[str, str, str]]:
-    """The commonest wrong answers."""
-    wrong = [
-        (count, labels[i], labels[j]) for i, row in enumerate(counts) for j, count in enumerate(row) if i != j and count
-    ]
-    wrong.sort(key=lambda one: (-one[0], one[1], one[2]))
-    return [(truth, answer, str(count)) for count, truth, answer in wrong[:MOST_LISTED]]
 
 
 def _settings(config: RunConfig) -> list[tuple[str, str]]:

@@ -95,14 +95,13 @@ def given(ref: DatasetRef, run: Job) -> list[tuple[str, bytes]]:
 
 def example_paths(run: Job) -> list[str]:
     """Test images of different classes, spread over the run's own test table."""
-    from training.answers import read_answers
+    from training.answers import answers_of
 
-    answers = read_answers(state.home() / str((run.result or {}).get("predictions", "")))
+    answers = answers_of(state.home(), run)
     first_of: dict[str, str] = {}
-    for path, (truth, _) in answers.items():
+    for path, truth in zip(answers.paths, answers.truth.tolist(), strict=True):
         first_of.setdefault(truth, path)
-    paths = list(first_of.values()) + [path for path in answers if path not in first_of.values()]
-    return paths[:EXAMPLES]
+    return list(dict.fromkeys([*first_of.values(), *answers.paths]))[:EXAMPLES]
 
 
 def answered(ref: DatasetRef, run: Job, facts: exports.Facts, files: Sequence[tuple[str, bytes]]) -> None:

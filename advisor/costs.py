@@ -118,3 +118,14 @@ def estimate_seconds(
     sizes = Sizes.of(facts.train_images, facts.test_images, len(facts.classes))
     priced = price(strategy, sizes, facts.costs, card.image_px)
     return None if priced is None else (START_S + priced[0], priced[1])
+
+
+def affordable_epochs(facts: DatasetFacts, minutes: float) -> float | None:
+    """How often `minutes` would pass the training images through the whole backbone in training, validation included;
+    None where that was not measured. The currency in which the evidence counts budgets."""
+    whole = cost_at(facts.costs, 0)
+    if whole is None:
+        return None
+    sizes = Sizes.of(facts.train_images, facts.test_images, len(facts.classes))
+    epoch_s = sizes.fit * whole.train_s + sizes.val * whole.eval_s
+    return 60 * minutes / epoch_s if epoch_s > 0 else None

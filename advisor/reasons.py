@@ -7,6 +7,7 @@ that comes from a paper carries its source, a rule of our own says nothing it di
 from __future__ import annotations
 
 from advisor.catalog import STRATEGIES, BackboneCard
+from advisor.learning import LeafRecord
 from advisor.plans import Kind, Phase, Strategy
 from advisor.rulebooks import RULEBOOKS, Situation
 from advisor.strategies import lowest_boundary
@@ -17,6 +18,9 @@ FEW_PER_CLASS = 10
 """Below this a class is called small: a fifth of it, two images or fewer, is all that validates it."""
 IMBALANCE = 3.0
 """Largest class over smallest from which accuracy alone misleads."""
+SURE_FAMILIES, SURE_POINTS = 6, 1.0
+UNSURE_FAMILIES, UNSURE_POINTS = 4, 2.5
+"""Confidence is high from so many kinds of images on with at most so many points lost; low below or above."""
 CUT_HARD = 3
 """A plan cut to less than one third of its epochs (a solver's passes are none) is warned about."""
 
@@ -36,7 +40,7 @@ LP_FT_AGAINST_FULL = (
 
 def book(name: str) -> str:
     """A rulebook's name inside a sentence: 'course tree', 'workflow table'."""
-    return RULEBOOKS[name].title.lower()
+    return RULEBOOKS[name].title.lower() if name in RULEBOOKS else f"{name} rulebook"
 
 
 def epochs_in_words(strategy: Strategy) -> str:
@@ -254,11 +258,11 @@ def warnings(
     if "scratch" in {answer.kind for answer in answers} or best.strategy.kind == "scratch":
         who = listing([book(answer.rulebook) for answer in answers if answer.kind == "scratch"])
         said.append(f"From scratch is the answer of the {who}. {VTAB}")
-    if len({answer.kind for answer in answers}) > 1:
-        named = [f"{book(answer.rulebook)}: {STRATEGIES[answer.kind].title.lower()}" for answer in answers]
-        said.append(
-            f"The textbooks disagree about this dataset ({'; '.join(named)}); only measuring decides."
-        )
+    textbooks = [answer for answer in answers if answer.rulebook in RULEBOOKS]
+    if len({answer.kind for answer in textbooks}) > 1:
+        named = [f"{book(answer.rulebook)}: {STRATEGIES[answer.kind].title.lower()}" for answer in textbooks]
+        decides = "only measuring decides" if len(textbooks) == len(answers) else "the measured rulebook decides"
+        said.append(f"The textbooks disagree about this dataset ({'; '.join(named)}); {decides}.")
     had, left = uncut.adam_epochs, best.strategy.adam_epochs
     if left * CUT_HARD < had:
         said.append(
@@ -276,6 +280,23 @@ def warnings(
         )
     said += answers[0].caveats
     return tuple(said)
+
+
+def confidence(kind: Kind, followed: Answer, record: LeafRecord | None) -> str:
+    """How sure the measured rulebook is, in words with what they rest on; '' for a textbook's answer."""
+    if record is None:
+        return ""
+    lost = 100 * record.regrets.get(kind, 1.0)
+    if record.families >= SURE_FAMILIES and lost <= SURE_POINTS:
+        word = "High"
+    elif record.families < UNSURE_FAMILIES or lost > UNSURE_POINTS:
+        word = "Low"
+    else:
+        word = "Moderate"
+    return (
+        f"{word}: on the {counted(record.tasks, 'task')} most like this one, from {record.families} kinds of images, "
+        f"it ended {lost:.1f} points below the best strategy on average."
+    )
 
 
 def _about_classes(facts: DatasetFacts) -> list[str]:

@@ -15,10 +15,15 @@ from dataclasses import replace
 
 from advisor import memory, reasons
 from advisor.catalog import STRATEGIES, BackboneCard, backbone
-from advisor.costs import Sizes
+from advisor.costs import Sizes, affordable_epochs
+from advisor.forecast import forecast
+from advisor.learning import NOISE, LeafRecord
+from advisor.measured import GAP_OF, Learned, facts_for, gap_percent
+from advisor.measured import similarity as similarity_of
 from advisor.options import Options
 from advisor.plans import Kind, Strategy
 from advisor.rulebooks import RULEBOOKS, Rulebook, Situation, answer, leaf_for, rulebook
+from advisor.rulebooks.tree import Field, can_answer
 from advisor.strategies import PLANNED, estimate_seconds, lowest_boundary, plan, stage_lrs, trainable_params
 from advisor.types import (
     Answer,
@@ -32,6 +37,7 @@ from advisor.types import (
 )
 from advisor.words import count, duration, minutes
 
+MEASURED = "measured"
 ACCURACY_ORDER: tuple[Kind, ...] = ("lp_ft", "partial", "gradual", "full", "linear_probe", "prototype", "scratch")
 """Tie-break among alternatives when accuracy comes first: LP-FT is the default fine-tune and
 scratch the weakest; the rest from cheap to dear. An order, not a forecast."""
@@ -41,28 +47,36 @@ LADDER: tuple[Kind, ...] = tuple(kind for kind in PLANNED if kind != "prototype"
 
 def recommend(
     facts: DatasetFacts,
-    similarity: Similarity,
+    similarity: Similarity | None,
     budget: Budget,
     *,
     follow: str = "course",
     free_bytes: int | None = None,
+    learned: Learned | None = None,
 ) -> Recommendation:
     """What to train on this dataset within this budget, and everything that was considered.
 
-    `follow` names the rulebook whose answer leads; `free_bytes` is the machine's free memory, which batches must fit.
-    Raises PlanError for an unknown rulebook or backbone and
-    for inputs that no rulebook can be asked about.
+    `similarity`: set by hand; None = as the measured domain gap says ('medium' where it was not measured). `follow`
+    names the rulebook whose answer leads; 'measured' needs `learned` and everything measured that it asks about, else
+    the course tree leads. `free_bytes` is the machine's free memory, which batches must fit. `learned` also gives
+    forecasts. Raises PlanError for an unknown rulebook or backbone and for inputs that no rulebook can be asked about.
     """
     card = backbone(facts.backbone)
-    lead = rulebook(follow)
-    situation = Situation(facts.train_images, similarity, budget.minutes, budget.priority)
-    books = (lead, *(book for book in RULEBOOKS.values() if book is not lead))
-    answers = tuple(answer(book, situation) for book in books)
+    situation = situation_of(facts, similarity, budget, learned)
+    books = {book.name: book for book in _books(situation, learned)}
+    lead = books.get(follow) or (books["course"] if follow == MEASURED else rulebook(follow))
+    answers = tuple(answer(book, situation) for book in (lead, *(b for b in books.values() if b is not lead)))
     followed = answers[0]
 
     plans = {kind: _plan(kind, card, facts, budget, followed) for kind in PLANNED}
     room = memory.memory_for(facts, free_bytes)
     candidates = {kind: _candidate(kind, plans[kind], card, facts, budget, room) for kind in PLANNED}
+    if learned is not None:
+        known = facts_for(facts, situation.domain_gap, situation.affordable_epochs)
+        for one, candidate in candidates.items():
+            foreseen = forecast(one, known, learned.corrections)
+            candidates[one] = replace(candidate, accuracy=foreseen or candidate.accuracy)
+    record = learned.leaves.get(followed.leaf) if learned and followed.rulebook == MEASURED else None
     kind = _first_that_fits(followed.kind, {k: c.fits for k, c in candidates.items()})
     need = _why_left(followed, candidates[followed.kind], candidates[kind], budget)
     best = candidates[kind]
@@ -73,7 +87,7 @@ def recommend(
 
     return Recommendation(
         best=best,
-        alternatives=_ranked([c for k, c in candidates.items() if k != kind], answers, budget.priority),
+        alternatives=_ranked([c for k, c in candidates.items() if k != kind], answers, budget.priority, record),
         answers=answers,
         agree=len({a.kind for a in answers}) == 1,
         sentence=reasons.sentence(
@@ -84,6 +98,49 @@ def recommend(
             kind, candidates[kind], candidates[followed.kind], card, facts, situation, lead
         ),
         warnings=reasons.warnings(best, plans[kind][1], answers, facts, budget, card),
+        confidence=reasons.confidence(kind, followed, record),
+        within_noise=_within_noise(kind, record, candidates),
+        domain_gap=situation.domain_gap,
+        similarity=situation.similarity,
+        affordable_epochs=situation.affordable_epochs,
+    )
+
+
+def situation_of(
+    facts: DatasetFacts, similarity: Similarity | None, budget: Budget, learned: Learned | None = None
+) -> Situation:
+    """What rulebooks may ask about: counts, the budget, and what was measured. A similarity set by hand stands for a
+    domain gap in the middle of its third."""
+    gap = gap_percent(facts, learned)
+    if similarity is not None and gap is not None and similarity_of(gap) != similarity:
+        gap = GAP_OF[similarity]
+    return Situation(
+        facts.train_images,
+        similarity or similarity_of(gap) or "medium",
+        budget.minutes,
+        budget.priority,
+        images_per_class=facts.train_images / max(1, len(facts.classes)),
+        classes=len(facts.classes),
+        ready_made=facts.ready_made.value if facts.ready_made else None,
+        domain_gap=gap,
+        depth_gap=facts.depth_gap.value if facts.depth_gap else None,
+        affordable_epochs=affordable_epochs(facts, budget.minutes),
+    )
+
+
+def _books(situation: Situation, learned: Learned | None) -> Iterator[Rulebook]:
+    if learned is not None and can_answer(learned.rulebook, situation):
+        yield learned.rulebook
+    yield from RULEBOOKS.values()
+
+
+def _within_noise(kind: Kind, record: LeafRecord | None, candidates: dict[Kind, Candidate]) -> tuple[Kind, ...]:
+    """What ended as high as the best on the tasks of this leaf, give or take `NOISE`, and fits."""
+    if record is None or kind not in record.regrets:
+        return ()
+    lost = record.regrets
+    return tuple(
+        k for k in lost if k != kind and abs(lost[k] - lost[kind]) <= NOISE and candidates[k].fits is not False
     )
 
 
@@ -182,17 +239,18 @@ def _why_left(followed: Answer, answered: Candidate, best: Candidate, budget: Bu
 
 
 def _ranked(
-    others: list[Candidate], answers: tuple[Answer, ...], priority: Priority
+    others: list[Candidate], answers: tuple[Answer, ...], priority: Priority, record: LeafRecord | None = None
 ) -> tuple[Candidate, ...]:
-    """What fits first; then what more rulebooks name; then the cheaper (speed) or the usual order
-    (accuracy)."""
+    """What fits first; then what lost least in the evidence of the leaf; then what more rulebooks name; then the
+    cheaper (speed) or the usual order (accuracy)."""
 
-    def key(candidate: Candidate) -> tuple[int, int, float, int]:
+    def key(candidate: Candidate) -> tuple[int, float, int, float, int]:
         kind = candidate.strategy.kind
+        lost = record.regrets.get(kind, 1.0) if record else 0.0
         votes = sum(a.kind == kind for a in answers)
         cost = candidate.seconds if priority == "speed" and candidate.seconds is not None else 0.0
         order = PLANNED if priority == "speed" else ACCURACY_ORDER
-        return (2 if candidate.fits is False else 1, -votes, cost, order.index(kind))
+        return (2 if candidate.fits is False else 1, lost, -votes, cost, order.index(kind))
 
     return tuple(sorted(others, key=key))
 
@@ -229,20 +287,78 @@ def _what_ifs(
 
     for other in ("high", "medium", "low"):
         if other != situation.similarity:
-            consider(f"If the similarity were {other}", replace(situation, similarity=other), {kind})
+            gap = None if situation.domain_gap is None else GAP_OF[other]
+            there = replace(situation, similarity=other, domain_gap=gap)
+            consider(f"If the similarity were {other}", there, {kind})
+
+    for change, there, seen in _measured_changes(situation, book, kind):
+        consider(change, there, seen)
 
     limits = {*book.thresholds("minutes"), *_needed_minutes(kind, best, answered, card, facts)}
+    if situation.affordable_epochs:
+        a_minute = situation.affordable_epochs / situation.minutes
+        limits |= {_round_up(60 * epochs / a_minute) / 60 for epochs in book.thresholds("affordable_epochs")}
     for steps in (
         _going_up(sorted(limits), situation.minutes, 1e-6),
         _going_down(sorted(limits), situation.minutes, 1e-6),
     ):
         seen = {kind}
         for value, side in steps:
-            consider(_minutes_words(value, side), replace(situation, minutes=value), seen)
+            consider(_minutes_words(value, side), _with_minutes(situation, value), seen)
 
     flipped: Priority = "speed" if situation.priority == "accuracy" else "accuracy"
     consider(f"If {flipped} came first", replace(situation, priority=flipped), {kind})
     return tuple(found)
+
+
+def _with_minutes(situation: Situation, minutes: float) -> Situation:
+    epochs = situation.affordable_epochs
+    return replace(
+        situation, minutes=minutes, affordable_epochs=None if epochs is None else epochs * minutes / situation.minutes
+    )
+
+
+def _measured_changes(
+    situation: Situation, book: Rulebook, kind: Kind
+) -> Iterator[tuple[str, Situation, set[Kind]]]:
+    """(in words, the changed situation, kinds that would be no news), for what the measured rulebook asks about."""
+    classes = situation.classes or 1
+    now = situation.images_per_class
+    if now is not None:
+        for steps in (_going_up(book.thresholds("images_per_class"), now, 0), _going_down(
+            book.thresholds("images_per_class"), now, 1e-6
+        )):  # fmt: skip
+            seen = {kind}
+            for value, side in steps:
+                images = max(2, math.ceil(value * classes) if side == "or more" else math.floor(value * classes))
+                share = situation.train_images / images
+                epochs = situation.affordable_epochs
+                there = replace(
+                    situation, train_images=images, images_per_class=value,
+                    affordable_epochs=None if epochs is None else epochs * share,
+                )  # fmt: skip
+                if side in ("or more", "less than"):
+                    amount = "or more" if side == "or more" else "fewer"
+                    words = f"{math.ceil(value)} images per class {amount}" if amount == "or more" else (
+                        f"fewer than {math.ceil(value)} images per class")  # fmt: skip
+                    yield f"If you had {words}", there, seen
+    fields: tuple[tuple[Field, str, float, str], ...] = (
+        ("ready_made", "a ready-made probe reached", 100, "%"), ("domain_gap", "the domain gap were", 1, ""),
+        ("depth_gap", "all stages beat the last by", 100, " points"),
+    )  # fmt: skip
+    for name, words, factor, unit in fields:
+        given = getattr(situation, name)
+        if given is None:
+            continue
+        for steps in (_going_up(book.thresholds(name), given, 0), _going_down(book.thresholds(name), given, 1e-6)):
+            seen = {kind}
+            for value, side in steps:
+                shown = f"{round(factor * (value + (1e-6 if side == 'less than' else 0)), 1):g}{unit}"
+                there = replace(situation, **{name: value})  # type: ignore[arg-type]
+                if side == "or more":
+                    yield f"If {words} {shown} or more", there, seen
+                elif side == "less than":
+                    yield f"If {words} less than {shown}", there, seen
 
 
 def _best_kind(there: Situation, card: BackboneCard, facts: DatasetFacts, book: Rulebook) -> tuple[Kind, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from advisor.errors import PlanError
+from advisor.panel import CurvePoint, DomainGap
 from advisor.plans import Kind, Strategy
 
 Similarity = Literal["high", "medium", "low"]
@@ -157,6 +158,17 @@ class DatasetFacts:
     """Balanced accuracy of a cross-validated linear probe on the backbone's features."""
     chance: float | None = None
     """Balanced accuracy of guessing: 1 / number of classes."""
+    probe_accuracy: Estimate | None = None
+    """Plain (not balanced) accuracy of the same probe: what a test on images in these proportions would show."""
+    domain_gap: DomainGap | None = None
+    """Distance between the images' activations and the pre-training's; 0-100 by `advisor.gaps.percent`."""
+    depth_gap: Estimate | None = None
+    """Balanced accuracy of a probe on the pooled features of all stages minus one on the last stage's alone, in
+    [-1, 1]. Above 0: the top stages are not made for these images."""
+    data_curve: tuple[CurvePoint, ...] = ()
+    """Accuracy of the probe trained on an eighth, a quarter, half and all of the images, ascending."""
+    logme: float | None = None
+    """Log evidence per image that the features explain the labels: compares backbones on the same images."""
     costs: tuple[StageCost, ...] = ()
     """One per boundary, ascending; empty when throughput was not measured."""
     decode_s: float | None = None
@@ -198,7 +210,7 @@ class Answer:
     """What one rulebook says about this dataset."""
 
     rulebook: str
-    """'course', 'workflow' or 'classic'."""
+    """'course', 'workflow', 'classic' or 'measured'."""
     kind: Kind
     trained_stages: int | None
     """For 'partial': how many stages below the head are trained; None = the strategy's default."""
@@ -260,6 +272,16 @@ class Recommendation:
     reasons: tuple[str, ...]
     would_change: tuple[WhatIf, ...]
     warnings: tuple[str, ...] = field(default=())
+    confidence: str = ""
+    """How sure this is, in words with what it rests on; '' where no evidence was asked."""
+    within_noise: tuple[Kind, ...] = ()
+    """Strategies that the evidence cannot tell from the best one here."""
+    domain_gap: float | None = None
+    """0-100, a percentile among the reference sets; what the user set by hand counts as the middle of its third."""
+    similarity: Similarity | None = None
+    """The word that the textbooks were given."""
+    affordable_epochs: float | None = None
+    """How often the budget passes the training images through the whole backbone in training."""
 
 
 def facts_from_json(data: dict[str, Any]) -> DatasetFacts:
@@ -276,8 +298,16 @@ def facts_from_json(data: dict[str, Any]) -> DatasetFacts:
             "width_px": pixels(data["width_px"]),
             "height_px": pixels(data["height_px"]),
             "ready_made": Estimate(**data["ready_made"]) if data["ready_made"] else None,
+            "probe_accuracy": Estimate(**data["probe_accuracy"]) if data.get("probe_accuracy") else None,
+            "domain_gap": _domain_gap(data.get("domain_gap")),
+            "depth_gap": Estimate(**data["depth_gap"]) if data.get("depth_gap") else None,
+            "data_curve": tuple(CurvePoint(**point) for point in data.get("data_curve", ())),
             "costs": tuple(StageCost(**cost) for cost in data["costs"]),
             "hardware": HardwareFacts(**data["hardware"]) if data["hardware"] else None,
             "memory": MemoryFacts(**data["memory"]) if data.get("memory") else None,
         }
     )
+
+
+def _domain_gap(data: dict[str, Any] | None) -> DomainGap | None:
+    return DomainGap(**{**data, "stages": tuple(data["stages"])}) if data else None

@@ -72,8 +72,8 @@ def parser() -> argparse.ArgumentParser:
     on_data("profile", "Measure a dataset: ready-made accuracy, and what training costs on this machine.")
     advise = on_data("advise", "Recommend a strategy, measuring first what is not known yet.")
     advise.add_argument("--minutes", type=_minutes, default=10.0, metavar="M", help="time for training (10)")
-    advise.add_argument("--similarity", choices=get_args(Similarity), default="medium",
-                        help="of the images to everyday photographs (medium)")  # fmt: skip
+    advise.add_argument("--similarity", choices=get_args(Similarity),
+                        help="of the images to everyday photographs, in place of what is measured")  # fmt: skip
     advise.add_argument("--priority", choices=get_args(Priority), default="accuracy", help="(accuracy)")
     fit = on_data("fit", "Train one strategy and follow it. Ctrl-C stops it and keeps the best.")
     fit.add_argument("--strategy", required=True, metavar="KIND", help="linear_probe, partial, gradual, ...")

@@ -26,7 +26,7 @@ from advisor.plans import Kind, RunConfig, Strategy, to_json
 from advisor.strategies import PLANNED, plan
 from advisor.types import Budget, DatasetFacts, DatasetRef
 from advisor.words import counted
-from training import executors, memory, weights
+from training import executors, foreseen, memory, weights
 from training.compare import compare as compare_runs
 from training.executors import Executor
 from training.flags import options_of
@@ -91,7 +91,9 @@ def profile(args: Namespace) -> Answer:
 
 
 def advise(args: Namespace) -> Answer:
+    from advisor.measured import learned
     from advisor.recommend import recommend
+    from training.advice_document import advice_document
 
     place = open_place(args)
     card = _backbone_here(args, place)
@@ -103,9 +105,16 @@ def advise(args: Namespace) -> Answer:
         if job.state != "finished" or facts is None:
             error = job.error or f"The profile was {job.state} before it was done; run the command again."
             return Answer({"dataset_id": ref.id, "state": job.state, "error": error}, [], 1, error)
-    budget = Budget(args.minutes, args.priority)
-    advice = recommend(facts, args.similarity, budget, free_bytes=memory.available_bytes())
-    return Answer({"dataset_id": ref.id, "backbone": card.name, **to_json(advice)}, advice_lines(advice))
+    budget, known = Budget(args.minutes, args.priority), learned(place.home)
+    advice = recommend(
+        facts, args.similarity, budget, follow="measured", free_bytes=memory.available_bytes(), learned=known
+    )
+    measured_with = [place.store.facts(ref.id, name) for name in catalog.BACKBONES]
+    document = advice_document(
+        facts, advice, known, minutes=args.minutes, set_by_hand=args.similarity,
+        others=[one for one in measured_with if one], record=foreseen.kept(place.home, place.store.jobs(kind="train")),
+    )  # fmt: skip
+    return Answer(document, advice_lines(advice))
 
 
 def fit(args: Namespace) -> Answer:
@@ -125,6 +134,7 @@ def fit(args: Namespace) -> Answer:
     strategy = _plan(ref, facts, args)
     config = RunConfig(ref.id, strategy, seed=args.seed, minutes=args.minutes)
     job = place.store.create_job("train", ref.id, to_json(config))
+    foreseen.note(place.store, job)
     to_stderr(f"Run {job.id}: {catalog.STRATEGIES[strategy.kind].title} on {counted(ref.images, 'image')}.")
     return _carry_out(place, job)
 

@@ -35,20 +35,32 @@ def pass_batch(device: torch.device) -> int:
 
 
 class _Tapped(nn.Module):
-    """Runs stages below max(boundaries) and returns the activations at each boundary, ascending."""
+    """Runs stages below max(boundaries) and returns the activations at each boundary, ascending; with `pooled`, the
+    spatial means [B, channels] of every stage's output after them."""
 
     def __init__(self, stages: Sequence[nn.Module], boundaries: Sequence[int]) -> None:
         super().__init__()
         self.stages = nn.ModuleList(stages)
         self.boundaries = tuple(boundaries)
+        self.pooled = False
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         taps: list[Tensor] = []
+        means: list[Tensor] = []
         for index, stage in enumerate(self.stages, start=1):
             x = stage(x)
             if index in self.boundaries:
                 taps.append(x)
-        return tuple(taps)
+            if self.pooled:
+                means.append(spatial_mean(x))
+        return (*taps, *means)
+
+
+def spatial_mean(activations: Tensor) -> Tensor:
+    """[B, C, H, W] or tokens [B, T, C] or features [B, C] -> [B, C]."""
+    if activations.dim() == 4:
+        return activations.mean(dim=(2, 3))
+    return activations.mean(dim=1) if activations.dim() == 3 else activations
 
 
 def taps(
@@ -60,14 +72,17 @@ def taps(
     *,
     start: int = 0,
     folds: bool | None = None,
+    pooled: bool = False,
 ) -> Taps:
     """A function from batches [B, ...] of activations at `start` (0: inputs) to float32 ones at `boundaries`.
 
     boundaries: ascending, each above `start`. arithmetic: a code of `Arithmetic`; accumulation stays in fp32 inside the
-    kernels. `example` is one such batch. folds: what `foldable` found; it is found out here without it. The stages are
-    copied, so training the backbone later does not change what the function computes.
+    kernels. `example` is one such batch. folds: what `foldable` found; it is found out here without it. pooled: the
+    spatial means of every stage that runs follow. The stages are copied, so training the backbone later does not change
+    what the function computes.
     """
     module = _prepared(backbone, boundaries, device, example, start, folds)
+    module.pooled = pooled
     return _cast(module, Arithmetic.named(arithmetic), device)
 
 

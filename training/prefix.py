@@ -34,6 +34,8 @@ IN_MEMORY = 2**30
 
 Tick = Callable[[int, int], None]
 """Called with (images done, images in all); may raise to stop."""
+Watch = Callable[[Rows, list[Tensor]], None]
+"""Called with the rows of a batch and, per stage, the spatial means of its output, float32 [rows, channels]."""
 
 
 class PrefixCache:
@@ -82,8 +84,13 @@ class PrefixCache:
         """How many of `rows` would have to be computed."""
         return int((self._file(boundary, view)[1][rows] == 0).sum())
 
-    def fill(self, boundaries: Sequence[int], rows: Rows, view: int, tick: Tick | None = None) -> int:
-        """Compute what is missing of `rows` at all `boundaries` in one pass; returns the images computed."""
+    def fill(
+        self, boundaries: Sequence[int], rows: Rows, view: int, tick: Tick | None = None, watch: Watch | None = None
+    ) -> int:
+        """Compute what is missing of `rows` at all `boundaries` in one pass; returns the images computed.
+
+        watch: also sees the pooled outputs of every stage that the pass runs.
+        """
         wanted = sorted({b for b in boundaries if b > 0 and self.missing(b, rows, view)})
         files = {boundary: self._file(boundary, view) for boundary in wanted}
         absent = np.zeros(len(rows), dtype=bool)
@@ -105,8 +112,13 @@ class PrefixCache:
 
             for chunk, inputs in _made(padded, chunks, self._device):
                 if forward is None:
-                    forward = frozen.taps(self._backbone, wanted, self.precision, self._device, inputs)
-                for boundary, activations in zip(wanted, forward(inputs), strict=True):
+                    forward = frozen.taps(
+                        self._backbone, wanted, self.precision, self._device, inputs, pooled=watch is not None
+                    )
+                outputs = forward(inputs)
+                if watch:
+                    watch(chunk, [mean[: len(chunk)].cpu() for mean in outputs[len(wanted) :]])
+                for boundary, activations in zip(wanted, outputs, strict=False):
                     halves = activations[: len(chunk)].clamp(-LARGEST, LARGEST).half()
                     files[boundary][0][chunk] = halves.cpu().numpy()
                 written(chunk)

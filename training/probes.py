@@ -9,26 +9,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from advisor.costs import PROFILED_STAGES
 from advisor.datasets import live, read_manifest
 from advisor.plans import Phase
-from advisor.types import DatasetFacts, DatasetRef, Estimate, MemoryFacts, StageCost
-from training import caches, devices, frozen, head_solver, mapping, memory
+from advisor.types import DatasetFacts, DatasetRef, MemoryFacts, StageCost
+from training import caches, devices, frozen, mapping, memory, moments, panel
 from training.arithmetic import Arithmetic, choose_training
 from training.backbones import Backbone, build
 from training.data import Rows
 from training.images import ImageData
 from training.live_bytes import peak_of
+from training.pools import Pools
 from training.prefix import PrefixCache
 
-FOLDS = 5
-PATH_STEPS = 30
-MOST_PROBED = 4000
-"""Cross-validation looks at no more images than this: the interval is narrow enough by then."""
 COST_BATCH, ACCELERATED_COST_BATCH, SHORT_BATCH = 16, 32, 8
 """Images of the steps that are timed, on the CPU and on an accelerator, and of those whose memory is weighed."""
 
@@ -59,7 +55,11 @@ def profile(
     example = data.batch(np.resize(everything, frozen.pass_batch(device)), 0)
     precision = frozen.choose(backbone, device, example, home)
     prefix = PrefixCache(backbone, data, device, precision, cache)
-    forward_s = _feature_pass(prefix, backbone, everything, frozen.pass_batch(device), tell)
+    fit_rows = np.concatenate([data.rows["train"], data.rows["val"]])
+    labels = data.labels[torch.from_numpy(fit_rows)]
+    deep = fit_rows[panel.deep_rows(labels)]
+    pools = Pools(backbone, data, device, precision, deep)
+    forward_s = _feature_pass(prefix, backbone, everything, frozen.pass_batch(device), tell, pools)
     hardware = devices.hardware(device)
     if known is not None and known.hardware == hardware and known.costs:
         costs, taken = known.costs, known.memory
@@ -67,10 +67,14 @@ def profile(
         tell(0.85, "Measuring training speed at each boundary", None)
         costs = stage_costs(backbone, data, device, precision, forward_s, home)
         taken = None if process is None else _besides_steps(backbone, data, device, precision, process)
-    tell(0.95, "Cross-validating a linear probe", None)
-    fit_rows = np.concatenate([data.rows["train"], data.rows["val"]])
+    tell(0.92, "Comparing with the pre-training", None)
+    gap = panel.domain_gap(backbone, data, fit_rows, device, Arithmetic.named(precision))
+    tell(0.94, "Cross-validating linear probes", None)
     features = prefix.read(backbone.head_index, fit_rows, 0).cpu()
-    ready_made = cross_validated_probe(features, data.labels[torch.from_numpy(fit_rows)], len(ref.classes))
+    stages = pools.read(deep)
+    if gap is None:
+        gap = panel.frechet_gap(stages, moments.load(home, backbone.weights_id), backbone.preprocessing.size)
+    found = panel.measure(features, stages, labels, len(ref.classes))
     manifest = live(read_manifest(ref))
     mapping.pca_of(prefix, backbone.head_index, ref, backbone_name, home, everything)
     counts = np.bincount(data.labels.numpy()[fit_rows], minlength=len(ref.classes))
@@ -83,8 +87,13 @@ def profile(
         per_class=tuple(int(n) for n in counts),
         width_px=_spread(manifest["width"]),
         height_px=_spread(manifest["height"]),
-        ready_made=ready_made,
+        ready_made=found.ready_made,
         chance=1 / len(ref.classes),
+        probe_accuracy=found.probe_accuracy,
+        domain_gap=gap,
+        depth_gap=found.depth_gap,
+        data_curve=found.data_curve,
+        logme=found.logme,
         costs=costs,
         decode_s=data.decode_s,
         forward_images_per_s=1 / costs[-1].below_s,
@@ -101,7 +110,7 @@ def _everything(data: ImageData) -> Rows:
 
 
 def _feature_pass(
-    prefix: PrefixCache, backbone: Backbone, rows: Rows, batch: int, tell: Tell
+    prefix: PrefixCache, backbone: Backbone, rows: Rows, batch: int, tell: Tell, pools: Pools
 ) -> float | None:
     """Fill the cache with what the first runs will read; seconds per image, None when little of it was missing."""
     boundaries = [b for b in (backbone.head_index - stages for stages in PROFILED_STAGES) if b > 0]
@@ -114,7 +123,7 @@ def _feature_pass(
         left = spent / done * (total - done)
         tell(0.3 + 0.55 * done / total, f"Running the backbone, {done:,} of {total:,} images", left)
 
-    done = prefix.fill(boundaries, rows, 0, tick)
+    done = prefix.fill(boundaries, rows, 0, tick, pools.add)
     return (time.perf_counter() - started) / done if done >= 4 * batch else None
 
 
@@ -237,61 +246,6 @@ def _timed(work: Callable[[], object], device: torch.device) -> float:
     if device.type == "cuda":
         torch.cuda.synchronize()
     return time.perf_counter() - started
-
-
-def cross_validated_probe(features: Tensor, labels: Tensor, classes: int, seed: int = 0) -> Estimate | None:
-    """Balanced accuracy of logistic regression on features [N, width], 5-fold, with a 95 % bootstrap interval.
-
-    None when some class has a single image. The regularisation is the one with the lowest mean out-of-fold loss.
-    """
-    from sklearn.model_selection import StratifiedKFold  # only here: training workers do without scikit-learn
-
-    keep = _subsample(labels.numpy(), MOST_PROBED, seed)
-    features, labels = features[keep], labels[keep]
-    smallest = int(np.bincount(labels.numpy(), minlength=classes).min())
-    if smallest < 2:
-        return None
-    folds = StratifiedKFold(min(FOLDS, smallest), shuffle=True, random_state=seed)
-    losses = np.zeros(PATH_STEPS)
-    answers = np.zeros((PATH_STEPS, len(labels)), dtype=np.int64)
-    for train, held in folds.split(np.zeros(len(labels)), labels.numpy()):
-        x_train, x_held = features[train], features[held]
-
-        def publish(step: head_solver.ProbeStep, held: NDArray[np.int64] = held, x_held: Tensor = x_held) -> None:
-            losses[step.step - 1] += step.val_loss * len(held)
-            answers[step.step - 1, held] = (x_held @ step.weight.T + step.bias).argmax(1).numpy()
-
-        head_solver.solve((x_train, labels[train]), (x_held, labels[held]), classes, PATH_STEPS, publish)
-    best = answers[int(losses.argmin())]
-    value, low, high = _balanced_interval(labels.numpy(), best, seed)
-    how = f"{folds.get_n_splits()}-fold cross-validated linear probe, {len(labels):,} images"
-    return Estimate(value, low, high, how)
-
-
-def _balanced_interval(truth: NDArray[np.int64], answers: NDArray[np.int64], seed: int) -> tuple[float, float, float]:
-    source = np.random.default_rng(seed)
-    from sklearn.metrics import balanced_accuracy_score
-
-    hits = (truth == answers).astype(float)
-    draws = np.zeros((300, 0))
-    for label in np.unique(truth):
-        own = hits[truth == label]
-        # resampling hits of one class = a binomial draw
-        draws = np.column_stack([draws, source.binomial(len(own), own.mean(), 300) / len(own)])
-    low, high = np.quantile(draws.mean(axis=1), [0.025, 0.975])
-    return float(balanced_accuracy_score(truth, answers)), float(low), float(high)
-
-
-def _subsample(labels: NDArray[np.int64], most: int, seed: int) -> NDArray[np.int64]:
-    """Row numbers of at most about `most` examples, every class in proportion and with at least two."""
-    if len(labels) <= most:
-        return np.arange(len(labels))
-    source = np.random.default_rng(seed)
-    chosen = []
-    for label in np.unique(labels):
-        own = np.flatnonzero(labels == label)
-        chosen.append(source.permutation(own)[: max(2, round(most * len(own) / len(labels)))])
-    return np.sort(np.concatenate(chosen))
 
 
 def _spread(values: pd.Series) -> tuple[int, int, int]:

@@ -99,7 +99,8 @@ def facts_lines(ref: DatasetRef, facts: DatasetFacts | None) -> list[str]:
 
 
 def advice_lines(advice: Recommendation) -> list[str]:
-    lines = [advice.sentence, *(f"- {reason}" for reason in advice.reasons)]
+    lines = [advice.sentence, *([f"Confidence: {advice.confidence}"] if advice.confidence else [])]
+    lines += [f"- {reason}" for reason in advice.reasons]
     lines += [f"! {warning}" for warning in advice.warnings]
     lines += ["", *(f"{answer.rulebook}: {answer.says}" for answer in advice.answers), ""]
     candidates = (advice.best, *advice.alternatives)

@@ -6,12 +6,16 @@ import streamlit as st
 
 from advisor.catalog import STRATEGIES, BackboneCard, backbone
 from advisor.errors import ThawError
+from advisor.measured import Learned, gap_percent, learned
+from advisor.reasons import book as reasons_book
 from advisor.recommend import recommend
 from advisor.rulebooks import RULEBOOKS
 from advisor.strategies import state_at
-from advisor.types import Budget, Candidate, DatasetFacts, DatasetRef, Recommendation
+from advisor.types import Budget, Candidate, DatasetFacts, DatasetRef, Recommendation, Similarity
+from advisor.words import listing
+from training import tally
 from training.memory import available_bytes
-from ui import frame, parts_facts, parts_jobs, pictures, state
+from ui import frame, parts_also, parts_facts, parts_jobs, parts_panel, parts_pilots, parts_record, pictures, state
 from ui.parts_details import details
 from ui.parts_inputs import choice, inputs
 from ui.parts_options import by_hand
@@ -31,19 +35,62 @@ def main() -> None:
     with left:
         chosen = inputs()
         st.subheader("Measured")
-        parts_facts.measured_panel(ref, chosen.backbone, start=False)
+        known = learned(state.home())
+        measured = parts_facts.measured_panel(ref, chosen.backbone, start=False)
+        if measured:
+            parts_panel.panel(measured, known)
     facts = state.facts_or_counts(ref, chosen.backbone)
     with right, frame.calm("No advice for these inputs"):
         card = backbone(chosen.backbone)
-        advice = recommend(facts, chosen.similarity, chosen.budget, free_bytes=available_bytes())
+        advice = advised(facts, chosen.similarity, chosen.budget, known)
         st.caption(parts_facts.measured_or_counts(facts))
         verdict(ref, advice, facts, card, chosen.budget)
+        overridden(advice, facts, chosen.similarity, chosen.budget, known)
+        parts_pilots.section(ref, facts, advice, card, chosen.budget)
         reasons(advice)
-        tree(advice)
+        tree(advice, known)
         cards(ref, advice, card, chosen.budget)
+        parts_also.also(ref, facts, advice, card)
+        parts_record.record(known)
         by_hand(ref, facts, card, chosen.budget)
         details(advice, card, len(ref.classes))
     state.prepare()
+
+
+def advised(
+    facts: DatasetFacts, similarity: Similarity | None, budget: Budget, known: Learned | None
+) -> Recommendation:
+    return recommend(
+        facts, similarity, budget, follow="measured", free_bytes=available_bytes(), learned=known
+    )
+
+
+def overridden(
+    advice: Recommendation, facts: DatasetFacts, similarity: Similarity | None, budget: Budget, known: Learned | None
+) -> None:
+    """What a similarity set by hand changes, against what is measured; nothing is drawn without either."""
+    gap = gap_percent(facts, known)
+    if similarity is None or gap is None:
+        return
+    measured = advised(facts, None, budget, known)
+    if measured.similarity == similarity:
+        st.caption(f"Measured says the same: {similarity} (domain gap {gap:.0f} of 100).")
+        return
+    before = {answer.rulebook: answer.kind for answer in measured.answers}
+    changes = [
+        f"{reasons_book(a.rulebook)}: {STRATEGIES[before[a.rulebook]].title.lower()} becomes "
+        f"{STRATEGIES[a.kind].title.lower()}"
+        for a in advice.answers
+        if a.rulebook in before and before[a.rulebook] != a.kind
+    ]
+    first, now = measured.best.strategy.kind, advice.best.strategy.kind
+    outcome = (
+        "The recommendation stays the same."
+        if first == now
+        else f"The recommendation changes from {STRATEGIES[first].title.lower()} to {STRATEGIES[now].title.lower()}."
+    )
+    title = f"You set {similarity}; measured is {measured.similarity} (domain gap {gap:.0f} of 100)"
+    show(pictures.notice("info", title, f"{'; '.join(changes) + '. ' if changes else ''}{outcome}"))
 
 
 def verdict(
@@ -53,6 +100,14 @@ def verdict(
     best = advice.best
     with st.container(border=True):
         st.subheader(frame.plain(advice.sentence))
+        if advice.confidence:
+            st.markdown(f"**Confidence.** {frame.plain(advice.confidence)}")
+        if advice.within_noise:
+            ties = listing([STRATEGIES[kind].title.lower() for kind in advice.within_noise])
+            st.caption(
+                f"Within the noise of it on these tasks: {ties}. Where strategies cannot be told apart, the cheapest "
+                "is recommended."
+            )
         last = len(best.strategy.phases) - 1
         show(pictures.freeze_map(card, state_at(best.strategy, card, last), best.stage_lrs, len(ref.classes)))
         show(pictures.freeze_legend())
@@ -61,7 +116,7 @@ def verdict(
             if st.button("Train this", type="primary", key="train_best"):
                 train(ref, best, budget)
             if st.button("Compare all strategies", key="compare_all"):
-                compare_all(ref, planned)
+                compare_all(ref, planned, advice, budget)
         st.caption(set_in_words(planned, budget))
     show(pictures.rulebook_chips(advice.answers, followed=advice.answers[0].rulebook))
     if advice.warnings:
@@ -85,8 +140,12 @@ def train(ref: DatasetRef, candidate: Candidate, budget: Budget) -> None:
     frame.open_run(parts_jobs.start_run(ref, candidate.strategy, budget.minutes).id)
 
 
-def compare_all(ref: DatasetRef, planned: list[parts_jobs.Planned]) -> None:
+def compare_all(
+    ref: DatasetRef, planned: list[parts_jobs.Planned], advice: Recommendation, budget: Budget
+) -> None:
     jobs = parts_jobs.start_set(ref, planned)
+    kind, book = advice.best.strategy.kind, advice.answers[0].rulebook
+    tally.write(state.home(), tally.Advised(jobs[0].group, ref.id, kind, book, budget.minutes))
     frame.remember_runs([job.id for job in jobs])
     frame.open_run(jobs[0].id)
 
@@ -108,17 +167,18 @@ def reasons(advice: Recommendation) -> None:
             st.markdown("No single change of the inputs would.")
 
 
-def tree(advice: Recommendation) -> None:
+def tree(advice: Recommendation, known: Learned | None) -> None:
     """One rulebook's decision tree with the path of this dataset lit."""
     st.subheader("How the rulebooks decide")
     by_name = {answer.rulebook: answer for answer in advice.answers}
     followed = advice.answers[0].rulebook
-    titles = {key: RULEBOOKS[key].title for key in by_name}
+    books = {**RULEBOOKS, **({known.rulebook.name: known.rulebook} if known else {})}
+    titles = {key: books[key].title for key in by_name}
     name = choice("Rulebook to draw", "tree", titles, followed, hidden_label=True)
     answer = by_name[name]
-    show(pictures.decision_tree(RULEBOOKS[name], answer))
+    show(pictures.decision_tree(books[name], answer))
     st.caption(
-        f"{frame.plain(RULEBOOKS[name].title)} says: {frame.plain(answer.says)}. Source: {frame.plain(answer.source)}."
+        f"{frame.plain(books[name].title)} says: {frame.plain(answer.says)}. Source: {frame.plain(answer.source)}."
     )
     for caveat in answer.caveats:
         st.caption(frame.plain(caveat))

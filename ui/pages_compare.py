@@ -8,6 +8,7 @@ import streamlit as st
 
 from advisor.errors import CompareError, ThawError
 from advisor.types import DatasetRef
+from training import tally
 from training.compare import Comparison, compare
 from training.store import Job
 from ui import (
@@ -20,9 +21,11 @@ from ui import (
     parts_side_by_side,
     parts_table,
     parts_verdicts,
+    pictures,
     state,
 )
 from ui.live import live_chart
+from ui.show import show
 from ui.words import ago, duration
 
 POLL_S = 2.0
@@ -144,6 +147,7 @@ def results(picked: Sequence[Job], ref: DatasetRef) -> None:
         charts.show(
             charts_compare.scoreboard(comparison), key="scoreboard", label=f"Test accuracy. {comparison.verdict}"
         )
+    advice_held(picked, comparison)
     for note in comparison.notes:
         st.caption(frame.plain(note))
     if tested:
@@ -156,6 +160,19 @@ def results(picked: Sequence[Job], ref: DatasetRef) -> None:
         parts_side_by_side.side_by_side(comparison, ref)
     st.subheader("In numbers")
     parts_table.table(comparison, ref.classes)
+
+
+def advice_held(picked: Sequence[Job], comparison: Comparison) -> None:
+    """Whether the advice won, once every run of a "compare all" has ended, and how it has done so far."""
+    groups = {job.group for job in picked}
+    if len(groups) != 1 or any(job.active for job in picked):
+        return
+    advised = next((one for one in tally.read(state.home()) if one.group in groups), None)
+    judged = tally.judge(advised, comparison) if advised else None
+    if judged:
+        tone = {"won": "good", "held": "info", "lost": "caution"}[judged.outcome]
+        so_far = tally.in_words(tally.judged(state.home(), state.store()))
+        show(pictures.notice(tone, judged.sentence, so_far))
 
 
 def trade_offs(comparison: Comparison) -> None:

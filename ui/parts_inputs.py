@@ -34,22 +34,27 @@ PRIORITIES: dict[Priority, tuple[str, str]] = {
 T = TypeVar("T", bound=str)
 
 
+AS_MEASURED = "measured"
+"""The similarity that the page's control says when it is left to the domain gap."""
+
+
 @dataclass(frozen=True)
 class Inputs:
-    similarity: Similarity
+    similarity: Similarity | None
+    """Set by hand; None = as measured."""
     budget: Budget
     backbone: str
 
 
 def inputs() -> Inputs:
     """Draw the four inputs and return what they say."""
-    similarity = choice(
-        "Similarity to everyday photos",
-        "similarity",
-        {key: title for key, (title, _) in SIMILARITIES.items()},
-        "medium",
-    )
-    st.caption(f"{SIMILARITIES[similarity][1]} Set by hand: Thaw does not measure this yet.")
+    titles: dict[str, str] = {AS_MEASURED: "Measured", **{key: title for key, (title, _) in SIMILARITIES.items()}}
+    said = choice("Similarity to everyday photos", "similarity", titles, AS_MEASURED)
+    similarity = next((key for key in SIMILARITIES if key == said), None)
+    if similarity is None:
+        st.caption("As the domain gap says; medium until that is measured.")
+    else:
+        st.caption(f"{SIMILARITIES[similarity][1]} Set by hand, in place of what is measured.")
     start("minutes", {str(minutes): minutes for minutes in MINUTES}, DEFAULT_MINUTES)
     minutes = st.select_slider(
         "Time for training",

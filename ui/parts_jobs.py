@@ -18,7 +18,7 @@ from advisor.plans import Kind, RunConfig, Strategy, run_config_from_json, to_js
 from advisor.public_sets import public_set
 from advisor.strategies import PLANNED, estimate_seconds, plan
 from advisor.types import DatasetFacts, DatasetRef
-from training import weights
+from training import foreseen, weights
 from training.before_after import group_of
 from training.memory import available_bytes
 from training.store import Job
@@ -130,6 +130,7 @@ def start_run(ref: DatasetRef, strategy: Strategy, minutes: float | None, *, gro
         _weights_are_here(strategy.backbone)
     config = RunConfig(ref.id, strategy, seed=SEED, split_seed=SEED, minutes=minutes, group=group)
     job = state.store().create_job("train", ref.id, to_json(config), group=group)
+    foreseen.note(state.store(), job)
     state.jobs_executor().submit(job.id)
     return job
 

@@ -16,7 +16,11 @@ from advisor.errors import PlanError
 from advisor.plans import Kind
 from advisor.types import Answer, PathStep, Priority, Similarity
 
-Field = Literal["train_images", "similarity", "minutes", "priority"]
+Field = Literal[
+    "train_images", "similarity", "minutes", "priority",
+    "images_per_class", "classes", "ready_made", "domain_gap", "depth_gap", "affordable_epochs",
+]  # fmt: skip
+"""The first four are what textbooks ask; the others are measured, and asked by the measured rulebook."""
 Op = Literal["<", "<=", ">", ">=", "in"]
 
 
@@ -31,6 +35,15 @@ class Situation:
     minutes: float
     """Wall time the user can spend on training."""
     priority: Priority
+    images_per_class: float | None = None
+    classes: int | None = None
+    ready_made: float | None = None
+    """Balanced accuracy of a probe, in [0, 1]."""
+    domain_gap: float | None = None
+    """0-100."""
+    depth_gap: float | None = None
+    """In [-1, 1]."""
+    affordable_epochs: float | None = None
 
     def __post_init__(self) -> None:
         if self.train_images < 1:
@@ -179,13 +192,26 @@ class Rulebook:
 
 
 def leaf_for(rulebook: Rulebook, situation: Situation) -> tuple[Leaf, tuple[PathStep, ...]]:
-    """Walk from the root to a leaf; the answered questions come with it."""
+    """Walk from the root to a leaf; the answered questions come with it. Raises PlanError for a question about
+    something that was not measured."""
     node, path = rulebook.root, []
     while isinstance(node, Question):
-        branch = node.choose(getattr(situation, node.field))
+        given = getattr(situation, node.field)
+        if given is None:
+            raise PlanError(f"The {rulebook.title.lower()} asks '{node.text}', which was not measured.")
+        branch = node.choose(given)
         path.append(PathStep(node=node.id, question=node.text, answer=branch.label))
         node = rulebook.by_id[branch.next]
     return node, tuple(path)
+
+
+def can_answer(rulebook: Rulebook, situation: Situation) -> bool:
+    """Whether everything that this book asks on the way was measured."""
+    try:
+        leaf_for(rulebook, situation)
+    except PlanError:
+        return False
+    return True
 
 
 def answer(rulebook: Rulebook, situation: Situation) -> Answer:

@@ -29,7 +29,7 @@ def test_the_recommendation_comes_with_reasons_and_alternatives(
     assert "Why" in text and "What would change it" in text
     for kind in PLANNED:
         assert STRATEGIES[kind].title in text
-    assert "Set by hand: Thaw does not measure this yet." in text
+    assert "As the domain gap says; medium until that is measured." in text
 
 
 def test_a_worker_is_ready_before_train_is_clicked(
@@ -73,7 +73,7 @@ def test_nonsense_in_the_url_is_the_default(
     open_page: Open, dataset: DatasetRef, facts: DatasetFacts
 ) -> None:
     at = open_page("advice", dataset=dataset.id, similarity="purple", minutes="-3", backbone="mlp", tree="x")
-    assert at.segmented_control(key="similarity").value == "medium"
+    assert at.segmented_control(key="similarity").value == "measured"
     assert at.select_slider(key="minutes").value == 10
     assert at.selectbox(key="backbone").value == "efficientnet_lite0"
 

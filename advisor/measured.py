@@ -1,0 +1,171 @@
+"""What was learned from the evidence: the measured rulebook, its leaves' records, forecasts, and reference gaps.
+
+`advisor/rulebooks/measured.json` is written by `python -m benchmarks.rulebook` from `assets/evidence.csv`, and a test
+holds it to that. A home may hold its own evidence besides (`evidence.csv`, "learn from my runs"): then the same command
+learns from both, for that home alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from advisor import evidence, forecast, learning
+from advisor.evidence import Facts
+from advisor.forecast import Correction
+from advisor.learning import LeafRecord
+from advisor.panel import percentile
+from advisor.plans import Kind
+from advisor.rulebooks.tree import Branch, Leaf, Node, Question, Rulebook
+from advisor.types import DatasetFacts, Similarity
+
+COMMITTED = Path(__file__).parent / "rulebooks" / "measured.json"
+LOCAL_EVIDENCE, LOCAL_RULES = "evidence.csv", "measured.json"
+"""In a home: runs of its user as evidence, and what was learned from them and the committed evidence together."""
+NEAR_BELOW, FAR_ABOVE = 100 / 3, 200 / 3
+"""Percentiles of the domain gap below which similarity is 'high' and above which it is 'low': thirds of the reference
+sets, for textbooks that ask in words."""
+
+
+@dataclass(frozen=True)
+class Learned:
+    """Everything that advice takes from the evidence."""
+
+    rulebook: Rulebook
+    leaves: dict[str, LeafRecord]
+    corrections: dict[Kind, Correction]
+    references: dict[tuple[str, int], tuple[float, ...]]
+    """Raw domain gaps of the reference sets, ascending, by (backbone, image side)."""
+    runs: int
+    sets: tuple[str, ...]
+    local_runs: int = 0
+    """Of these, the user's own."""
+
+
+def learn(lines: Sequence[dict[str, str]], local: Sequence[dict[str, str]] = ()) -> Learned:
+    """From lines of the evidence table. Raises ValueError when they hold no task."""
+    lines = [*lines, *local]
+    tasks = evidence.tasks(lines)
+    grown = learning.grow(tasks)
+    sets = tuple(sorted({task.dataset for task in tasks}))
+    return Learned(
+        rulebook=_rulebook(grown.nodes, len(lines), sets),
+        leaves=grown.leaves,
+        corrections=forecast.learn(tasks),
+        references=evidence.gap_references(lines),
+        runs=len(lines),
+        sets=sets,
+        local_runs=len(local),
+    )
+
+
+def _rulebook(nodes: Sequence[Node], runs: int, sets: Sequence[str]) -> Rulebook:
+    return Rulebook(
+        name="measured",
+        title="Measured rulebook",
+        source=f"{runs:,} runs of this project on {len(sets)} image sets (assets/evidence.csv)",
+        reading="Learned, not written: the answers that lost least on these tasks; see README for where it lost.",
+        nodes=tuple(nodes),
+    )
+
+
+@lru_cache(maxsize=8)
+def _load(path: Path, changed_ns: int) -> Learned:
+    return from_json(json.loads(path.read_text()))
+
+
+def learned(home: Path | None = None) -> Learned | None:
+    """What holds in this home: its own where it has learned, else the committed. None where neither is there."""
+    for path in (*((home / LOCAL_RULES,) if home else ()), COMMITTED):
+        if path.exists():
+            return _load(path, path.stat().st_mtime_ns)
+    return None
+
+
+def gap_percent(facts: DatasetFacts, known: Learned | None) -> float | None:
+    """The domain gap as a percentile among the reference sets, 0-100; None where it or they were not measured."""
+    if facts.domain_gap is None or known is None:
+        return None
+    references = known.references.get((facts.backbone, facts.domain_gap.image_px))
+    if not references or facts.domain_gap.method != "batch_norm":
+        return None
+    return percentile(facts.domain_gap.raw, references)
+
+
+def similarity(gap: float | None) -> Similarity | None:
+    """The word that textbooks ask for, from the measured gap."""
+    if gap is None:
+        return None
+    return "high" if gap < NEAR_BELOW else "low" if gap > FAR_ABOVE else "medium"
+
+
+GAP_OF: dict[Similarity, float] = {"high": 100 / 6, "medium": 50.0, "low": 500 / 6}
+"""What a similarity that the user sets by hand is worth on the measured scale: the middle of its third."""
+
+
+def facts_for(facts: DatasetFacts, gap: float | None, affordable_epochs: float | None) -> Facts:
+    """A profile in the terms of the evidence. An unknown budget counts as the long one of the grid."""
+    classes = max(1, len(facts.classes))
+    return Facts(
+        images_per_class=facts.train_images / classes,
+        classes=classes,
+        affordable_epochs=12.0 if affordable_epochs is None else affordable_epochs,
+        ready_made=facts.ready_made.value if facts.ready_made else None,
+        probe_accuracy=facts.probe_accuracy.value if facts.probe_accuracy else None,
+        domain_gap=gap,
+        depth_gap=facts.depth_gap.value if facts.depth_gap else None,
+    )
+
+
+# ---- as a file -------------------------------------------------------------------------------------------------------
+
+
+def to_json(known: Learned) -> dict[str, Any]:
+    return {
+        "runs": known.runs,
+        "local_runs": known.local_runs,
+        "sets": list(known.sets),
+        "nodes": [_node_to_json(node) for node in known.rulebook.nodes],
+        "leaves": {name: asdict(record) for name, record in known.leaves.items()},
+        "corrections": {kind: asdict(own) for kind, own in known.corrections.items()},
+        "references": {f"{b}/{px}": list(values) for (b, px), values in sorted(known.references.items())},
+    }
+
+
+def from_json(data: dict[str, Any]) -> Learned:
+    """Inverse of `to_json`."""
+    references = {}
+    for key, values in data["references"].items():
+        backbone, _, px = key.rpartition("/")
+        references[backbone, int(px)] = tuple(values)
+    return Learned(
+        rulebook=_rulebook([_node_from_json(node) for node in data["nodes"]], data["runs"], data["sets"]),
+        leaves={name: LeafRecord(**record) for name, record in data["leaves"].items()},
+        corrections={
+            kind: Correction(**{**own, "coefficients": tuple(own["coefficients"])})
+            for kind, own in data["corrections"].items()
+        },
+        references=references,
+        runs=data["runs"],
+        sets=tuple(data["sets"]),
+        local_runs=data["local_runs"],
+    )
+
+
+def _node_to_json(node: Node) -> dict[str, Any]:
+    if isinstance(node, Leaf):
+        return {"id": node.id, "kind": node.kind, "says": node.says}
+    return {
+        "id": node.id, "text": node.text, "field": node.field,
+        "branches": [[branch.label, branch.op, branch.value, branch.next] for branch in node.branches],
+    }  # fmt: skip
+
+
+def _node_from_json(data: dict[str, Any]) -> Node:
+    if "kind" in data:
+        return Leaf(**data)
+    return Question(data["id"], data["text"], data["field"], tuple(Branch(*branch) for branch in data["branches"]))

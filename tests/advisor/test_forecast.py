@@ -1,0 +1,37 @@
+import pytest
+
+from advisor import forecast
+from advisor.evidence import Facts, tasks
+from tests.advisor.evidence_rows import lines
+
+FACTS = Facts(images_per_class=100, classes=5, affordable_epochs=3.0, ready_made=0.6, probe_accuracy=0.6, domain_gap=50)
+
+
+def test_corrections_learn_what_a_strategy_gains() -> None:
+    known = forecast.learn(tasks(lines()))
+    poor = forecast.forecast("partial", FACTS, known)
+    probe = forecast.forecast("linear_probe", FACTS, known)
+    assert poor is not None and probe is not None
+    assert probe.value == pytest.approx(0.6, abs=0.03)
+    assert poor.value > probe.value + 0.03
+    assert poor.low < poor.value < poor.high
+
+
+def test_what_is_hard_to_tell_has_a_wider_interval() -> None:
+    known = forecast.learn(tasks(lines()))
+    sure = forecast.forecast("partial", Facts(100, 5, 3.0, 0.97, 0.97, 50, 0.0), known)
+    unsure = forecast.forecast("partial", FACTS, known)
+    assert sure is not None and unsure is not None
+    assert sure.high - sure.low < unsure.high - unsure.low
+
+
+def test_without_a_measured_probe_nothing_is_forecast() -> None:
+    known = forecast.learn(tasks(lines()))
+    assert forecast.forecast("partial", Facts(100, 5, 3.0), known) is None
+
+
+def test_what_was_hardly_run_is_not_forecast() -> None:
+    known = forecast.learn(tasks(lines()))
+    assert "scratch" not in known
+    assert forecast.forecast("scratch", FACTS, known) is None
+    assert forecast.learn(tasks(lines(sets=2))) == {}

@@ -1,0 +1,72 @@
+"""Stored moments: what a backbone without BatchNorm shows for everyday photos, stage by stage, to compare images with.
+
+BatchNorm keeps such averages of the pre-training by itself. Where there is none (transformers, ConvNeXt), they are
+measured once on a folder of everyday photos and kept in the home: `python -m benchmarks.moments HOME BACKBONE PHOTOS`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+FOLDER = "moments"
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Means and standard deviations of the pooled outputs of every stage, over photos."""
+
+    means: tuple[tuple[float, ...], ...]
+    deviations: tuple[tuple[float, ...], ...]
+    photos: int
+    image_px: int
+
+
+def of(stages: Sequence[Tensor], image_px: int) -> Moments:
+    """stages: pooled outputs [photos, channels], the first stage first."""
+    return Moments(
+        means=tuple(tuple(stage.mean(0).tolist()) for stage in stages),
+        deviations=tuple(tuple(stage.std(0).clamp_min(1e-6).tolist()) for stage in stages),
+        photos=len(stages[0]),
+        image_px=image_px,
+    )
+
+
+def distances(stages: Sequence[Tensor], known: Moments) -> tuple[float, ...]:
+    """Frechet distance between two Gaussians with diagonal covariance, per stage and channel, in units of the photos'
+    own variance: mean_c [(m_t - m_s)^2 + (s_t - s_s)^2] / s_s^2  (Dowson and Landau 1982)."""
+    found = []
+    for stage, mean, deviation in zip(stages, known.means, known.deviations, strict=True):
+        m, s = np.array(mean), np.array(deviation)
+        own_m, own_s = stage.mean(0).numpy(), stage.std(0).numpy()
+        found.append(float(np.mean(((own_m - m) ** 2 + (own_s - s) ** 2) / s**2)))
+    return tuple(found)
+
+
+def save(home: Path, weights_id: str, known: Moments) -> Path:
+    """Whole or not at all."""
+    file = _file(home, weights_id)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(".tmp")
+    part.write_text(json.dumps(vars(known)))
+    part.replace(file)
+    return file
+
+
+def load(home: Path | None, weights_id: str) -> Moments | None:
+    """None where no photos were measured with these weights."""
+    file = _file(home, weights_id) if home else None
+    if file is None or not file.exists():
+        return None
+    data = json.loads(file.read_text())
+    rows = {name: tuple(tuple(row) for row in data[name]) for name in ("means", "deviations")}
+    return Moments(rows["means"], rows["deviations"], data["photos"], data["image_px"])
+
+
+def _file(home: Path, weights_id: str) -> Path:
+    return home / FOLDER / f"{weights_id}.json"

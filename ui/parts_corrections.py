@@ -16,6 +16,8 @@ from ui import frame, parts_jobs, parts_runs, pictures, state
 from ui.show import show
 from ui.words import counted
 
+POLL_S = 1.5
+
 
 def actions(ref: DatasetRef, paths: Sequence[str], guess: str) -> None:
     """What can be done with the images picked. guess: the class offered first."""
@@ -64,6 +66,17 @@ def corrected(run: Job, ref: DatasetRef) -> None:
             with frame.calm("This cannot be undone"):
                 make_current(state.home(), load_dataset(state.home(), now.parent))
                 st.rerun()
+    if again is not None and again.active:
+        st.fragment(_training, run_every=POLL_S)(again.id)
+
+
+def _training(run_id: str) -> None:
+    """Runs by itself while the run on the corrected images is active."""
+    state.pump()
+    job = state.store().job(run_id)
+    if not job.active:
+        st.rerun()
+    st.progress(min(1.0, job.progress), text=f"On the corrected images: {job.doing or 'waiting for its turn'}")
 
 
 def _again(run: Job, now: DatasetRef) -> Job | None:

@@ -21,7 +21,7 @@ from typing import Literal
 
 from playwright.sync_api import Browser, sync_playwright
 
-PAGES = ("data", "advice", "train", "compare")
+PAGES = ("data", "advice", "train", "compare", "run")
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 WIDTHS = (1440, 800)
 SETTLE_MS = 2500
@@ -80,7 +80,7 @@ def _shoot(
     page.wait_for_timeout(SETTLE_MS)
     page.screenshot(path=str(options.out / f"first-{theme}-{width}.png"), full_page=True)
     for name in options.pages:
-        run = f"&run={options.run}" if name == "train" and options.run else ""
+        run = f"&run={options.run}" if name in ("train", "run") and options.run else ""
         path = "" if name == "data" else name  # the first page's address is the server's own
         page.goto(f"{url}/{path}?dataset={options.dataset}{run}")
         page.locator("h1, h2").first.wait_for(timeout=30_000)

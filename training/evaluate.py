@@ -1,7 +1,7 @@
 """What a run's test answers are worth beyond plain accuracy, each with an interval. Pure: arrays in, numbers out.
 
-Proportions have exact-coverage Wilson intervals; averages over classes and the calibration error have percentile
-bootstrap intervals (Efron 1979), resampled within each class so that no class can vanish. No torch.
+Proportions have Wilson intervals, balanced accuracy the mean of Jeffreys' per class; macro-F1 and the calibration error
+have percentile bootstrap intervals (Efron 1979), resampled within each class so that no class can vanish. No torch.
 """
 
 from __future__ import annotations
@@ -56,15 +56,18 @@ def _scores(answers: Answers) -> Scores:
     present = support > 0
     hits = _sums(draws * right, of, len(labels))
     named = _sums(draws, as_, len(labels))
-    recall = hits[:, present] / support[present]
+    recall = _recalls(hits[0, present], support[present], len(draws) - 1)
     f1 = 2 * hits / np.maximum(support + named, 1e-9)
     how = f"{len(truth):,} images, bootstrap 95% interval"
     confidence = answers.confidence
     known = bool(np.isfinite(confidence).all())
+    accuracy = wilson(int(right.sum()), len(right))
+    # Draws of answers that are all right are all right: a bootstrap would claim certainty.
+    sure = accuracy if right.all() else None
     return Scores(
-        accuracy=wilson(int(right.sum()), len(right)),
-        balanced_accuracy=_estimate(recall.mean(axis=1), how),
-        macro_f1=_estimate(f1.mean(axis=1), how),
+        accuracy=accuracy,
+        balanced_accuracy=_estimate(recall.mean(axis=1), f"{len(truth):,} images, Jeffreys 95% interval per class"),
+        macro_f1=sure or _estimate(f1.mean(axis=1), how),
         calibration_error=_estimate(_calibration(draws, confidence, right), how) if known else None,
         recall={str(labels[i]): wilson(int(right[of == i].sum()), int(support[i])) for i in np.flatnonzero(present)},
     )
@@ -85,6 +88,14 @@ def _draws(of: NDArray[np.intp]) -> NDArray[np.float32]:
         mine = np.flatnonzero(of == label)
         weights[1:, mine] = source.multinomial(len(mine), np.full(len(mine), 1 / len(mine)), size=count)
     return weights
+
+
+def _recalls(hits: NDArray[np.float64], support: NDArray[np.float64], draws: int) -> NDArray[np.float64]:
+    """The recalls, and draws of what they may be: [1 + draws, classes]. Unlike a bootstrap's, draws for a class without
+    a mistake are not all 1 (Jeffreys' interval; Brown, Cai and DasGupta 2001)."""
+    source = np.random.default_rng(0)
+    possible = source.beta(hits + 0.5, support - hits + 0.5, size=(draws, len(hits)))
+    return np.vstack([hits / support, possible])
 
 
 def _sums(weights: NDArray[np.float32], group: NDArray[np.intp], groups: int) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ One JSON document (`Explained`) and a small picture per activation map. The fold
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -66,9 +67,7 @@ class Explained:
 
     def losses(self) -> tuple[float, ...]:
         """Cross-entropy per test image, in nats."""
-        import math
-
-        return tuple(-math.log(max(p, 1e-12)) for p in self.truth_probability)
+        return tuple(max(0.0, -math.log(max(p, 1e-12))) for p in self.truth_probability)
 
 
 def folder_of(home: Path, run_id: str) -> Path:

@@ -71,7 +71,7 @@ def overfitting(comparison: Comparison) -> Finding | None:
             parts.append((name, listing([_gap(row) for row in rows])))
     worst = parts[0][0]
     tone: Tone = {"high": "caution", "some": "info"}.get(worst, "good")  # type: ignore[assignment]
-    bound = "" if len(known) == 1 else "at most "
+    bound = "" if len(known) == 1 or worst == "low" else "up to "
     text = ". ".join(f"{name.capitalize()} for {rows}" for name, rows in parts)
     return Finding(
         "overfitting", tone, f"Risk of overfitting: {bound}{worst}",

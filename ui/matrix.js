@@ -19,6 +19,7 @@ function draw(root, data) {
   const heads = data.names.map((name) => `<th scope="col"><span title="${safe(name)}"><bdi>${safe(name)}</bdi></span></th>`).join("");
   const rows = data.names.map((name, i) =>
     `<tr><th scope="row" title="${safe(name)}"><bdi>${safe(name)}</bdi><small>${data.support[i]}</small></th>${data.names.map((_, j) => cellOf(data, i, j)).join("")}</tr>`).join("");
+  root.dataset.size = data.names.length <= 4 ? "large" : data.names.length <= 12 ? "middle" : "small";
   root.innerHTML = `<div class="m-scroll"><table aria-label="Confusion matrix: rows are labels, columns are answers">` +
     `<thead><tr><th class="m-corner"><span>label</span><span>answer →</span></th>${heads}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }

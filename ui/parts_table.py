@@ -24,7 +24,7 @@ def table(comparison: Comparison, classes: Sequence[str] = ()) -> None:
     rows = comparison.rows
     st.table(pd.DataFrame([quality(row) for row in rows]), hide_index=True)
     st.caption(
-        "With 95% intervals: of proportions exact (Wilson), of averages from a bootstrap over test images. Balanced "
+        "With 95% intervals: of proportions Wilson's and Jeffreys', else from a bootstrap over test images. Balanced "
         "accuracy: mean recall of the classes. Calibration error: how far confidence is from accuracy; noise alone "
         "makes it a few points on a small test set. Generalisation gap: training minus validation accuracy at the best "
         "epoch."

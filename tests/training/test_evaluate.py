@@ -42,7 +42,7 @@ def test_intervals_hold_the_value_and_shrink_with_more_images() -> None:
         small, large = getattr(few, name), getattr(many, name)
         assert small.low <= small.value <= small.high
         assert large.high - large.low < 0.5 * (small.high - small.low)
-        assert "bootstrap 95% interval" in large.how
+        assert "95% interval" in large.how
 
 
 def test_the_interval_of_balanced_accuracy_covers_the_truth_about_95_times_in_100() -> None:
@@ -58,6 +58,13 @@ def test_calibration_error_by_hand() -> None:
     confidence = np.array([0.95] * 10 + [0.55] * 10)
     right = np.array([True] * 6 + [False] * 4 + [True] * 5 + [False] * 5)
     assert calibration_error(confidence, right) == pytest.approx((0.35 + 0.05) / 2)
+
+
+def test_a_small_set_without_a_mistake_is_no_certainty() -> None:
+    found = scores(answers(20, share=1.0))
+    assert found.balanced_accuracy.value == found.macro_f1.value == 1.0
+    assert found.macro_f1.low == found.accuracy.low < 0.85
+    assert found.balanced_accuracy.low < 0.98
 
 
 def test_without_confidences_there_is_no_calibration_error() -> None:

@@ -52,7 +52,7 @@ def test_without_a_run_from_scratch_transfer_is_unknown() -> None:
 def test_the_risk_of_overfitting_names_the_runs_by_their_gap() -> None:
     found = overfitting(comparison(row("partial", 0.01), row("full", 0.22), row("scratch", 0.09)))
     assert found is not None
-    assert (found.tone, found.title) == ("caution", "Risk of overfitting: at most high")
+    assert (found.tone, found.title) == ("caution", "Risk of overfitting: up to high")
     assert "High for Full (+22). Some for Scratch (+9). Low for Partial (+1)" in found.text
     assert overfitting(comparison(row("partial", None))) is None
 

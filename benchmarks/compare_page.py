@@ -51,6 +51,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         home = Path(place) / "home"
         dataset = fill(home, Path(place) / "images", options.runs, options.epochs, options.images)
+        load = os.getloadavg()[0]
         measured = openings(home, dataset, options.times)
     names = ("verdict", "curves", "whole")
     first, rest = measured[0], measured[1:]
@@ -58,7 +59,8 @@ def main() -> None:
         f"Measured on {describe()}.",
         "",
         f"{options.runs} runs of {options.epochs} epochs on {options.images} test images of {CLASSES} classes;",
-        f"seconds from navigating to what is named. {len(rest)} openings after the first, a browser context each.",
+        f"seconds from navigating to what is named. {len(rest)} openings after the first, in a browser that has visited",
+        f"before. Load of the machine when they began (1 is one busy core): {load:.1f} on {os.cpu_count()} cores.",
         "",
         "| opening | verdict, s | curves of all runs, s | whole page, s |",
         "|---|---|---|---|",
@@ -141,10 +143,12 @@ def openings(home: Path, dataset: str, times: int) -> list[dict[str, float]]:
             path = shutil.which("chromium") or shutil.which("google-chrome")
             browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
             found = []
+            context = browser.new_context(viewport={"width": 1440, "height": 1000})
             for _ in range(times + 1):
-                context = browser.new_context(viewport={"width": 1440, "height": 1000})
-                found.append(opening(context.new_page(), f"{url}/compare?dataset={dataset}"))
-                context.close()
+                page = context.new_page()
+                found.append(opening(page, f"{url}/compare?dataset={dataset}"))
+                page.close()
+            context.close()
             browser.close()
             return found
     finally:

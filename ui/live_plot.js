@@ -60,7 +60,8 @@ function thawOverlay(run, axis, showTrain, index) {
     mode: "lines+markers",
     line: { color: colour, width: 2, dash },
     // A second run of the same strategy (another seed) has the same colour: its markers are hollow.
-    marker: { symbol: run.twin ? marker + "-open" : marker, size: 7, color: colour },
+    // Of a long run only some markers are drawn: twenty runs of a hundred epochs would take the browser seconds.
+    marker: { symbol: run.twin ? marker + "-open" : marker, size: 7, color: colour, maxdisplayed: run.rows.length > 40 ? 16 : 0 },
     hovertemplate: undefined,
   };
   const curves = [];

@@ -28,7 +28,7 @@ from ui.route_pictures import picture_routes
 if TYPE_CHECKING:
     from training.store import Store
 
-MOST_RUNS = 16
+MOST_RUNS = 64
 _RUN_ID = re.compile(r"[a-z0-9]{4,32}")
 
 

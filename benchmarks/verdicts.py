@@ -93,7 +93,8 @@ def real(runs: Sequence[dict[str, Any]]) -> list[str]:
     lines += [
         "",
         f"Assumed where nothing is measured: {SOLVED:g} for a solved head, {FINE_TUNED:g} for fine-tuning, {SCRATCH:g} "
-        "from scratch (`training/luck.py`).",
+        "from scratch (`training/luck.py`). These values were chosen with these rows in view, so `luck assumed` is no "
+        "independent check of them; `luck measured` uses no such value where the seeds spread more.",
     ]
     return lines
 

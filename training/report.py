@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
 from advisor import catalog
 from advisor.errors import NotFound
 from advisor.ingest import load_dataset
-from advisor.plans import RunConfig, Strategy, run_config_from_json, to_json
-from advisor.words import counted, duration, lr, percent, size
+from advisor.plans import RunConfig, Strategy, run_config_from_json
+from advisor.words import counted, duration, lr, minutes, percent, size
 from training.answers import answers_of
 from training.compare import Comparison, compare
 from training.confusion import matrix, most_confused
@@ -60,7 +61,7 @@ def run_report(store: Store, run_id: str) -> str:
         "<h2>How it went</h2>", f'<div class="two">{_run_curves(rows)}</div>',
         *_notes("What the coach said", list(dict.fromkeys(notes))),
         _answers(job, labels, store.home),
-        "<h2>Settings</h2>", _table([("setting", "value")], _settings(config)),
+        "<h2>Settings</h2>", _settings(config),
         "<h2>Repeat it</h2>", f"<pre>python -m training reproduce {esc(run_id)}</pre>",
         _versions(job),
     ]  # fmt: skip
@@ -107,8 +108,8 @@ def _page(title: str, line: str, body: Sequence[str]) -> str:
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{esc(title)}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{style}</style></head><body>'
         f"<header><h1>{esc(title)}</h1><span>{esc(line)}</span></header><main>{''.join(body)}</main>"
-        "<footer>Made by Thaw on this machine. Intervals are 95 % Wilson intervals on the test images; a difference is "
-        "called one only when McNemar's exact test says so.</footer></body></html>\n"
+        "<footer>Made by Thaw on this machine. Intervals are 95 % intervals on the test images; a difference is called "
+        "one only when a paired test on the same images says so.</footer></body></html>\n"
     )
 
 
@@ -134,7 +135,7 @@ def _tiles(job: Job) -> str:
     result = job.result or {}
     share = result["trainable_params"] / result["total_params"] if result.get("total_params") else None
     items = [
-        ("Validation accuracy", _percent(result.get("val_accuracy")), f"best at epoch {result.get('best_epoch', '?')}"),
+        ("Validation accuracy", _percent(result.get("val_accuracy")), _best(result)),
         ("Training time", duration(result.get("seconds") or job.seconds), str(result.get("device", ""))),
         ("Trained parameters", f"{result.get('trainable_params', 0):,}", f"{_percent(share)} of the network"),
         ("Peak memory", size(result.get("peak_memory_bytes")), ""),
@@ -143,6 +144,11 @@ def _tiles(job: Job) -> str:
         f"<div><dt>{esc(what)}</dt><dd>{esc(value)}<small>{esc(note)}</small></dd></div>" for what, value, note in items
     )
     return f'<dl class="tiles">{cells}</dl>'
+
+
+def _best(result: dict[str, Any]) -> str:
+    epoch = result.get("best_epoch")
+    return f"best at epoch {epoch:g}" if isinstance(epoch, (int, float)) else ""
 
 
 def _percent(value: object) -> str:
@@ -200,12 +206,19 @@ def _answers(job: Job, labels: Sequence[str], home: Path) -> str:
     return f'<h2>Class by class</h2><div class="two">{picture}<div>{table}</div></div>'
 
 
-def _settings(config: RunConfig) -> list[tuple[str, str]]:
-    values = to_json(config.strategy)
-    del values["phases"]
-    values |= {"seed": config.seed, "split seed": config.split_seed}
-    values["minutes"] = "no limit" if config.minutes is None else f"{config.minutes:g}"
-    return [(name.replace("_", " "), "own" if value is None else str(value)) for name, value in values.items()]
+def _settings(config: RunConfig) -> str:
+    """What was chosen, then what differs from its default; the rest is as `advisor.plans` has it."""
+    strategy = config.strategy
+    usual = {one.name: one.default for one in fields(Strategy) if one.default is not MISSING}
+    own = {name: getattr(strategy, name) for name in usual if getattr(strategy, name) != usual[name]}
+    planned = "no limit" if config.minutes is None else minutes(config.minutes)
+    shown = {
+        "batch size": strategy.batch_size, "augmented views": strategy.views, "seed": config.seed,
+        "split seed": config.split_seed, "planned for": planned,
+        **{name.replace("_", " "): value for name, value in own.items() if name not in ("batch_size", "views")},
+    }  # fmt: skip
+    cells = "".join(f"<div><dt>{esc(name)}</dt><dd>{esc(value)}</dd></div>" for name, value in shown.items())
+    return f'<dl class="settings">{cells}</dl>'
 
 
 def _versions(job: Job) -> str:
@@ -240,14 +253,14 @@ def _differs(comparison: Comparison) -> list[str]:
 
 def _pairs(comparison: Comparison) -> list[str]:
     names = {row.run_id: row.label for row in comparison.rows}
-    tested = [pair for pair in comparison.pairs if pair.p is not None and pair.p_adjusted is not None]
+    tested = [pair for pair in comparison.contests if pair.p is not None and pair.p_adjusted is not None]
     if not tested:
         return []
     rows = [
         (
-            names[pair.a],
+            names.get(pair.a, pair.a),
             pair.verdict,
-            names[pair.b],
+            names.get(pair.b, pair.b),
             f"{100 * (pair.difference or 0):+.1f} points",
             f"{pair.p_adjusted:.3f}",
         )

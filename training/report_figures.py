@@ -137,8 +137,9 @@ def scoreboard(dots: Sequence[Dot]) -> str:
 
 def confusion(counts: Sequence[Sequence[int]], labels: Sequence[str]) -> str:
     """Rows: what an image shows; columns: what was answered. Shade: share of the row."""
-    cell = max(14, min(40, 420 // max(1, len(labels))))
-    left, top = 110, 92
+    cell = max(14, min(56, 420 // max(1, len(labels))))
+    longest = max(map(len, labels), default=0)
+    left, top = 22 + 6 * min(16, longest), 20 + 5 * min(14, longest)
     parts = []
     for i, label in enumerate(labels):
         total = sum(counts[i])

@@ -6,6 +6,7 @@ No torch, no streamlit.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import MISSING, fields
@@ -28,6 +29,7 @@ from training.report_figures import (
     curves,
     esc,
     freeze_strip,
+    scatter,
     scoreboard,
 )
 from training.report_figures import confusion as confusion_picture
@@ -89,10 +91,17 @@ def comparison_report(store: Store, run_ids: Sequence[str]) -> str:
         )
         for x, x_title in (("epoch", "epochs"), ("seconds", "seconds"))
     )  # fmt: skip
+    of = list(zip(comparison.rows, dots, strict=True))
+    costs = scatter([(row.seconds, dot) for row, dot in of], "Test accuracy against training time", "seconds")
+    costs += scatter(
+        [(float(row.trainable_params or 0), dot) for row, dot in of], "Test accuracy against trained parameters",
+        "trained parameters",
+    )  # fmt: skip
     body = [
         f'<p class="lead">{esc(comparison.verdict)}</p>', scoreboard(dots),
         *_notes("To keep in mind", list(comparison.notes)),
         "<h2>Curves</h2>", f'<div class="two">{pictures}</div>',
+        "<h2>What it cost</h2>", f'<div class="two">{costs}</div>',
         "<h2>In numbers</h2>", _comparison_table(comparison),
         *_differs(comparison), *_pairs(comparison),
     ]  # fmt: skip
@@ -246,9 +255,15 @@ def _differs(comparison: Comparison) -> list[str]:
         return []
     labels = [row.label for row in comparison.rows]
     rows = [
-        (name, *(values.get(row.run_id, "") for row in comparison.rows)) for name, values in comparison.differs.items()
+        (name, *(_short(values.get(row.run_id, "")) for row in comparison.rows))
+        for name, values in comparison.differs.items()
     ]
     return ["<h2>Settings that differ</h2>", _table([("setting", *labels)], rows)]
+
+
+def _short(value: str) -> str:
+    """Numbers with many digits cut to three that count."""
+    return re.sub(r"\d+\.\d{5,}(e-\d+)?", lambda found: f"{float(found[0]):.3g}", value)
 
 
 def _pairs(comparison: Comparison) -> list[str]:

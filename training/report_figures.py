@@ -98,6 +98,59 @@ def curves(lines: Sequence[Line], title: str, x_title: str, *, shares: bool = Fa
     )
 
 
+def scatter(dots: Sequence[tuple[float, Dot]], title: str, x_title: str) -> str:
+    """Accuracy with its interval against a cost on a logarithmic axis; (cost, dot), costs above 0. '' without two."""
+    known = [(cost, dot, dot.estimate) for cost, dot in dots if dot.estimate and cost > 0]
+    if len(known) < 2:
+        return ""
+    powers = [math.log10(cost) for cost, _, _ in known]
+    pad = max(0.15, (1.0 - max(powers) + min(powers)) / 2)  # at least a decade: else there are no round numbers
+    x_low, x_high = min(powers) - pad, max(powers) + pad
+    y_low, y_high = min(e.low for *_, e in known), max(e.high for *_, e in known)
+    y_low, y_high = max(0.0, y_low - 0.02), min(1.0, y_high + 0.02)
+
+    def x_at(power: float) -> float:
+        return LEFT + (WIDTH - LEFT - RIGHT) * (power - x_low) / (x_high - x_low)
+
+    def y_at(y: float) -> float:
+        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (y - y_low) / (y_high - y_low)
+
+    parts = []
+    for y in ticks(y_low, y_high, 5):
+        parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y_at(y):.1f}" y2="{y_at(y):.1f}"/>')
+        parts.append(f'<text x="{LEFT - 6}" y="{y_at(y) + 4:.1f}" text-anchor="end">{100 * y:g}%</text>')
+    for cost in _decades(x_low, x_high):
+        at = f'x="{x_at(math.log10(cost)):.1f}" y="{HEIGHT - BOTTOM + 16}"'
+        parts.append(f'<text {at} text-anchor="middle">{f"{cost:,.0f}" if cost >= 1 else f"{cost:g}"}</text>')
+    parts.append(f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 3}" text-anchor="middle">{esc(x_title)}</text>')
+    for power, (_, dot, e) in zip(powers, known, strict=True):
+        x = x_at(power)
+        said = f"{dot.label}: {100 * e.value:.1f}% ({100 * e.low:.0f}-{100 * e.high:.0f})"
+        low, high = y_at(e.low), y_at(e.high)
+        parts.append(
+            f'<g><title>{esc(said)}</title><line x1="{x:.1f}" x2="{x:.1f}" y1="{low:.1f}" y2="{high:.1f}" '
+            f'stroke="{dot.colour}" stroke-width="3" opacity=".4"/>'
+            f'<circle cx="{x:.1f}" cy="{y_at(e.value):.1f}" r="5" fill="{dot.colour}"/></g>'
+        )
+    looks = dict.fromkeys((dot.label, dot.colour) for _, dot, _ in known)
+    legend = "".join(
+        f'<li><svg width="12" height="12" aria-hidden="true"><circle cx="6" cy="6" r="5" fill="{colour}"/></svg>'
+        f"{esc(label)}</li>"
+        for label, colour in looks
+    )
+    return (
+        f'<figure><figcaption>{esc(title)}</figcaption><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+        f'aria-label="{esc(title)}">{"".join(parts)}</svg><ul class="legend dots">{legend}</ul></figure>'
+    )
+
+
+def _decades(low: float, high: float) -> list[float]:
+    """Round numbers between 10^low and 10^high: powers of ten, with 2 and 5 between where there are few."""
+    factors = (1, 2, 5) if high - low < 2 else (1,)
+    found = [factor * 10.0**power for power in range(math.floor(low), math.ceil(high) + 1) for factor in factors]
+    return [one for one in found if low <= math.log10(one) <= high]
+
+
 def scoreboard(dots: Sequence[Dot]) -> str:
     """Accuracies with their intervals on one axis."""
     known = [dot.estimate for dot in dots if dot.estimate]

@@ -24,6 +24,7 @@ from ui import (
     pictures,
     state,
 )
+from ui.downloads import MOST_RUNS, report_url
 from ui.live import live_chart
 from ui.show import show
 from ui.words import ago, duration
@@ -160,6 +161,8 @@ def results(picked: Sequence[Job], ref: DatasetRef) -> None:
         parts_side_by_side.side_by_side(comparison, ref)
     st.subheader("In numbers")
     parts_table.table(comparison, ref.classes)
+    if tested and len(begun) <= MOST_RUNS:
+        st.link_button("Report to print", report_url(begun), help="One page with the verdict, the plots and the table")
 
 
 def advice_held(picked: Sequence[Job], comparison: Comparison) -> None:

@@ -13,7 +13,7 @@ from advisor.errors import CompareError, NotFound
 from advisor.ingest import import_path
 from advisor.types import DatasetRef, Estimate
 from training.report import comparison_report, run_report
-from training.report_figures import FROZEN, TRAINED, Dot, Line, confusion, curves, scoreboard, ticks
+from training.report_figures import FROZEN, TRAINED, Dot, Line, confusion, curves, scatter, scoreboard, ticks
 from training.store import Store
 from ui import theme
 
@@ -70,6 +70,10 @@ def test_figures_draw_what_they_are_given() -> None:
     assert "a &amp; b" in picture and 'stroke-dasharray="7 4"' in picture and "%</text>" in picture
     assert curves([Line("nothing", (), "#000")], "x", "y") == ""
     assert "not tested" in scoreboard([Dot("a", Estimate(0.9, 0.8, 0.95), "#000"), Dot("b", None, "#000")])
+    dots = [(12.0, Dot("a", Estimate(0.9, 0.8, 0.95), "#000")), (150.0, Dot("b", Estimate(0.7, 0.6, 0.8), "#111"))]
+    costs = scatter(dots, "Accuracy against time", "seconds")
+    assert "a: 90.0% (80-95)" in costs and ">20</text>" in costs and ">100</text>" in costs
+    assert scatter(dots[:1], "x", "y") == ""
     shown = confusion([[3, 1], [0, 4]], ["cat", "dog"])
     assert "cat answered as dog: 1 of 4" in shown and shown.count("<rect") == 8
     assert ticks(0.0, 1.0, 5) == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1.0]) and ticks(3, 3) == [3]

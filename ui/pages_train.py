@@ -146,10 +146,9 @@ def controls(job: Job) -> None:
             if job.id not in ids.current_runs():
                 frame.remember_runs([])  # a choice made for other runs: show all finished ones
             st.switch_page(state.COMPARE_PAGE)
-    if (job.result or {}).get("weights_sha256") and not job.active:
-        if st.button("Predict", key="to_predict", help="Drop pictures into this model; take it along"):
-            st.switch_page(state.PREDICT_PAGE)
-        st.link_button("Report", report_url([job.id]), help="One page about this run, to read and print")
+    trained = bool((job.result or {}).get("weights_sha256")) and not job.active
+    if trained and st.button("Predict", key="to_predict", help="Drop pictures into this model; take it along"):
+        st.switch_page(state.PREDICT_PAGE)
     if st.button("Try another strategy", key="to_advice"):
         st.switch_page(state.ADVICE_PAGE)
 
@@ -168,6 +167,8 @@ def run_details(job: Job, classes: int) -> None:
     config = parts_jobs.config_of(job)
     if config is None or config.strategy.backbone not in BACKBONES:
         return
+    if job.result and not job.active:
+        st.link_button("Report to print", report_url([job.id]), help="One page about this run")
     with st.expander("The plan of this run"):
         plan_in_full(config.strategy, BACKBONES[config.strategy.backbone], classes)
 

@@ -71,7 +71,7 @@ def panel(run: Job, facts: exports.Facts) -> None:
     differ = exports.at_most(facts.largest_difference)
     checked = f"Same answers as torch on {facts.verified_on} images; probabilities differ by {differ}."
     show(pictures.notice("good", "Verified", checked))
-    st.link_button("Download everything (zip)", download_url(run.id, "all.zip"), type="primary", width="stretch")
+    st.link_button("Download all (zip)", download_url(run.id, "all.zip"), type="primary", width="stretch")
     with st.container(horizontal=True, gap="small"):
         st.link_button("ONNX", download_url(run.id, exports.MODEL))
         st.link_button("Model card", download_url(run.id, "README.md"))

@@ -50,7 +50,7 @@ def test_three_pictures_are_answered_and_the_model_is_taken_along(server: Server
     report.close()
 
     with page.expect_download() as coming:
-        page.get_by_role("link", name="Download everything").click()
+        page.get_by_role("link", name="Download all").click()
     with zipfile.ZipFile(coming.value.path()) as archive:
         names = {name.partition("/")[2] for name in archive.namelist()}
     assert {"model.onnx", "predict.py", "README.md", "model.safetensors", "config.json"} <= names

@@ -10,7 +10,7 @@ class Gallery {
     this.root.className = "thaw-pics";
     this.root.setAttribute("aria-label", "Images");
     parent.append(this.root);
-    this.viewer = new Viewer({
+    this.viewer = new Viewer(parent, {
       rows: () => this.rows(),
       picked: (row) => this.picked.has(row),
       pick: (row, on) => this.pick([row], on),

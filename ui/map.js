@@ -29,7 +29,7 @@ class ImageMap {
     parent.append(this.root);
     this.find = (name) => this.root.querySelector(name);
     this.canvas = this.find("canvas");
-    this.viewer = new Viewer({
+    this.viewer = new Viewer(parent, {
       rows: () => this.around,
       picked: (row) => this.picked.has(row),
       pick: (row, on) => { on ? this.picked.add(row) : this.picked.delete(row); this.reports.say("pick", row, on); this.draw(); },

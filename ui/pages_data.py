@@ -113,7 +113,7 @@ def numbers(ref: DatasetRef) -> None:
 
 def heading(ref: DatasetRef) -> None:
     """Title and counts; beside them the way to other datasets and the one button onward."""
-    title, onward = st.columns([2, 3], gap="large", vertical_alignment="center")
+    title, onward = st.columns([2, 3], gap="small", vertical_alignment="center")
     with title:
         st.title(frame.plain(ref.name))
     with onward, st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small"):

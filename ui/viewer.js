@@ -11,7 +11,7 @@ function bytes(n) {
 
 class Viewer {
   // hooks: rows() in order, picked(row), pick(row, on), opened(row or null)
-  constructor(hooks) {
+  constructor(parent, hooks) {
     this.hooks = hooks;
     this.row = null;
     this.box = document.createElement("dialog");
@@ -26,7 +26,7 @@ class Viewer {
       '<button type="button" class="v-pick" aria-pressed="false"></button><p class="v-place"></p>' +
       '<section class="v-alike" hidden><h4>Most alike</h4><div></div></section>' +
       '<p class="v-keys"><kbd>←</kbd> <kbd>→</kbd> next, <kbd>Space</kbd> select, <kbd>Esc</kbd> close</p></aside>';
-    document.body.append(this.box);
+    parent.append(this.box); // in the app, not in the body: light or dark is set there
     this.find = (name) => this.box.querySelector(name);
     this.box.addEventListener("click", (event) => {
       const step = event.target.closest(".v-step"), alike = event.target.closest("[data-alike]");

@@ -7,8 +7,9 @@ from typing import Any
 import streamlit as st
 
 from advisor.browse import ImageTable
+from advisor.errors import NotFound
 from advisor.types import DatasetRef
-from ui import parts_edits, picking
+from ui import frame, ids, parts_edits, picking, state
 from ui.words import counted
 
 HINT = "Click an image to see it large. Its corner, or Space, selects it; Shift selects up to it."
@@ -17,17 +18,41 @@ HINT = "Click an image to see it large. Its corner, or Space, selects it; Shift 
 def bar(ref: DatasetRef, table: ImageTable, shown: Any, *, hint: str = HINT, everything: bool = True) -> None:
     """shown: every row that the current filters find, over all pages. everything: offer to select them all."""
     chosen = picking.selected(ref.id)
-    if not chosen:
-        if len(shown):
-            st.caption(hint)
-        return
+    if chosen:
+        _actions(ref, chosen, shown if everything else ())
+    elif st.session_state.get("just_edited") == ref.id and ref.parent:
+        _just_edited(ref)
+    elif len(shown):
+        st.caption(hint)
+
+
+def _actions(ref: DatasetRef, chosen: set[int], shown: Any) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="picked_bar"):
         st.markdown(f"**{counted(len(chosen), 'image')} selected**", width="content")
-        more = len(set(shown.tolist()) - chosen)
-        if more and everything:
-            st.button(
-                f"Select all {len(shown):,} found", key="pick_all", type="tertiary",
-                on_click=picking.select, args=(ref.id, shown.tolist()),
-            )  # fmt: skip
-        st.button("Clear selection", key="pick_none", type="tertiary", on_click=picking.clear)
-        parts_edits.tools(ref, sorted(chosen), done=picking.clear)
+        parts_edits.tools(ref, sorted(chosen), done=_done)
+        with st.container(horizontal=True, horizontal_alignment="right", gap="small"):
+            rows = [int(row) for row in shown]
+            if not chosen.issuperset(rows):
+                st.button(
+                    f"Select all {len(rows):,} found", key="pick_all", type="tertiary",
+                    on_click=picking.select, args=(ref.id, rows),
+                )  # fmt: skip
+            st.button("Clear selection", key="pick_none", type="tertiary", on_click=picking.clear)
+
+
+def _done() -> None:
+    picking.clear()
+    st.session_state["just_edited"] = ids.current("dataset")
+
+
+def _just_edited(ref: DatasetRef) -> None:
+    """What the click did, and its undo, where the click was: the line under the heading may be far away."""
+    try:
+        before = state.dataset(ref.parent)
+    except NotFound:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="picked_bar"):
+        st.markdown(frame.plain(ref.edit), width="stretch")
+        if st.button("Undo", key="undo_here", icon=":material/undo:"):
+            parts_edits.open_revision(before)
+            st.rerun()

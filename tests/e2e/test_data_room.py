@@ -65,7 +65,7 @@ def test_looking_through_images(server: Server, page: Page, tmp_path: Path) -> N
     # A search; then the large view with its facts, by keyboard.
     page.get_by_role("textbox", name="Search").fill("01")
     page.get_by_role("textbox", name="Search").press("Enter")
-    expect(gallery).not_to_have_attribute("data-total", "200")
+    expect(gallery).to_have_attribute("data-total", "12")
     page.locator(TILES).first.focus()
     page.keyboard.press("Enter")
     viewer = page.locator(".thaw-viewer[open]")
@@ -93,3 +93,15 @@ def test_looking_through_images(server: Server, page: Page, tmp_path: Path) -> N
     expect(on_map).to_have_attribute("data-points", "230")
     expect(on_map).to_have_attribute("data-picked", "2")
     shoot(page, "data-map")
+
+    # Taken out, and back: each is a dataset of its own with an address.
+    page.get_by_role("tab", name="Images").click()
+    page.get_by_role("button", name="Exclude").click()
+    expect(page.get_by_test_id("stMain")).to_contain_text("Excluded 2 images")
+    expect(gallery).to_have_attribute("data-total", "10")
+    expect(page.get_by_text("228 images").first).to_be_visible()
+    assert ref.id not in page.url
+    shoot(page, "data-excluded")
+    page.locator(".st-key-picked_bar").get_by_role("button", name="Undo").click()
+    expect(gallery).to_have_attribute("data-total", "12")
+    expect(page).to_have_url(re.compile(ref.id))

@@ -169,3 +169,29 @@ def test_another_dataset_is_seen_whole(
     browser.report(at, [1, "pick", 1, True])
     at.selectbox(key=f"picker_{dataset.id}").set_value(other.id).run()
     assert len(browser.rows()) == 4 and browser.told["picked"] == [] and "find" not in at.query_params
+
+
+def test_selected_images_are_excluded_and_brought_back_where_the_click_was(
+    open_page: Open, dataset: DatasetRef, facts: DatasetFacts, browser: Browser, home: Path
+) -> None:
+    at = open_page("data", **{"dataset": dataset.id, "class": "daisy"})
+    row = browser.rows()[0]
+    browser.report(at, [1, "pick", row, True])
+    button(at, "Exclude").click().run()
+    assert param(at, "dataset") != dataset.id and "18 images" in words(at) and "selected" not in words(at)
+    assert row not in browser.rows() and len(browser.rows()) == 7, "the class stays chosen"
+    assert browser.told["base"] == dataset.id and browser.told["picked"] == []
+    at.selectbox(key="images_split").select("excluded").run()
+    assert browser.rows() == [row]
+    at.selectbox(key="images_split").select("\0").run()
+    at.button(key="undo_here").click().run()
+    assert param(at, "dataset") == dataset.id and len(browser.rows()) == 8
+
+
+def test_an_edit_that_is_refused_keeps_the_selection(
+    open_page: Open, dataset: DatasetRef, facts: DatasetFacts, browser: Browser
+) -> None:
+    at = open_page("data", **{"dataset": dataset.id, "class": "daisy"})
+    browser.report(at, *([number, "pick", row, True] for number, row in enumerate(browser.rows(), start=1)))
+    button(at, "Exclude").click().run()
+    assert "This edit was not made" in words(at) and "8 images selected" in words(at)

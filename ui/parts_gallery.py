@@ -73,7 +73,7 @@ def _filters(ref: DatasetRef, table: ImageTable) -> tuple[Query, Any]:
     """The row of filters; each one's first value is the URL's."""
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom", key="image_filters"):
         words = _kept_text("find", "Search", "part of a file's or a class's name")
-        label = _kept_choice("class", "Class", _classes(ref), width=220)
+        label = _kept_choice("class", "Class", {name: name for name in ref.classes}, width=220)
         splits = {name: SPLIT_WORDS.get(name, name) for name in table.split_names}
         split = _kept_choice("split", "Split", splits, width=150) if len(splits) > 1 else None
         present = set(" ".join(set(table.traits)).split())
@@ -86,13 +86,6 @@ def _filters(ref: DatasetRef, table: ImageTable) -> tuple[Query, Any]:
     return Query(words or "", index, split, trait or ""), among
 
 
-def _classes(ref: DatasetRef) -> dict[str, str]:
-    return {
-        name: f"{frame.short(name, 32)} ({count(images)})"
-        for name, images in zip(ref.classes, ref.per_class, strict=True)
-    }
-
-
 def _kept_text(name: str, label: str, hint: str) -> str:
     key = f"images_{name}"
     if _moved(name):
@@ -102,7 +95,10 @@ def _kept_text(name: str, label: str, hint: str) -> str:
 
 
 def _kept_choice(name: str, label: str, options: dict[str, str], width: int) -> str | None:
-    """A select box with 'all' before the options; None stands for all."""
+    """A select box with 'all' before the options; None stands for all.
+
+    options: value -> words. The browser knows an option by its words: they must not change with an edit, as counts do.
+    """
     key = f"images_{name}"
     if _moved(name) or st.session_state[key] not in (*options, EVERY):
         asked = st.query_params.get(name, EVERY)

@@ -144,7 +144,7 @@ def test_a_selection_grows_and_is_said(
     button(at, "Select all 5 found").click().run()
     assert "6 images selected" in words(at)
     button(at, "Clear selection").click().run()
-    assert "selected" not in words(at) and browser.told["picked"] == []
+    assert "images selected" not in words(at) and browser.told["picked"] == []
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,8 @@ def test_selected_images_are_excluded_and_brought_back_where_the_click_was(
     row = browser.rows()[0]
     browser.report(at, [1, "pick", row, True])
     button(at, "Exclude").click().run()
-    assert param(at, "dataset") != dataset.id and "18 images" in words(at) and "selected" not in words(at)
+    assert param(at, "dataset") != dataset.id and "18 images" in words(at)
+    assert "image selected" not in words(at)
     assert row not in browser.rows() and len(browser.rows()) == 7, "the class stays chosen"
     assert browser.told["base"] == dataset.id and browser.told["picked"] == []
     at.selectbox(key="images_split").select("excluded").run()
@@ -191,7 +192,9 @@ def test_selected_images_are_excluded_and_brought_back_where_the_click_was(
 def test_an_edit_that_is_refused_keeps_the_selection(
     open_page: Open, dataset: DatasetRef, facts: DatasetFacts, browser: Browser
 ) -> None:
-    at = open_page("data", **{"dataset": dataset.id, "class": "daisy"})
-    browser.report(at, *([number, "pick", row, True] for number, row in enumerate(browser.rows(), start=1)))
+    at = open_page("data", dataset=dataset.id)
+    two = [item[0] for group in browser.told["groups"][:2] for item in group["items"]]
+    browser.report(at, [1, "picks", two])
     button(at, "Exclude").click().run()
-    assert "This edit was not made" in words(at) and "8 images selected" in words(at)
+    assert "This edit was not made" in words(at) and "Only one class would be left" in words(at)
+    assert f"{len(two)} images selected" in words(at) and param(at, "dataset") == dataset.id

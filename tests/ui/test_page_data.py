@@ -274,4 +274,4 @@ def test_two_hundred_classes_do_not_break_the_page(
     ref = import_path(folder, home)
     at = open_page("data", dataset=ref.id)
     assert "400 images in 200 classes" in words(at)
-    assert "class 199 (2)" in at.selectbox(key="images_class").options
+    assert "class 199" in at.selectbox(key="images_class").options

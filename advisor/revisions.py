@@ -38,6 +38,8 @@ Action = Literal["relabel", "exclude", "restore", "merge", "split"]
 
 MIN_PER_CLASS = 2
 """Images that a class keeps, as an import asks: one to learn from and one to judge by."""
+SIDES: dict[str, str] = {"train": "training", "val": "validation", "test": "test"}
+"""What the splits are called in sentences."""
 MOST_NAMED = 3
 """Files or classes listed by name in a sentence."""
 
@@ -278,7 +280,7 @@ class _Table:
         if not changed:
             return ""
         along = f", and {counted(len(copies), 'copy', 'copies')} along with it" if copies else ""
-        return f"Moved {self._told(changed)} to {to}{along}."
+        return f"Moved {self._told(changed)} to {SIDES[to]}{along}."
 
     def _merge(self, edit: Edit) -> str:
         away = {self._class(name) for name in edit.classes} - {edit.to}

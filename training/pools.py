@@ -1,28 +1,48 @@
 """The spatial means of every stage's output, for a few hundred images: what the depth gap is measured on.
 
-They cost nothing beside the frozen pass that a profile makes anyway, which hands them over batch by batch.
+They cost nothing beside the frozen pass that a profile makes anyway, which hands them over batch by batch. They are
+kept beside the prefix cache: a revision of the same images reads them, as its profile makes no such pass.
 """
 
 from __future__ import annotations
 
+import io
+import zipfile
+from pathlib import Path
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from training import frozen
 from training.backbones import Backbone
+from training.checkpoint import write_whole
 from training.data import Data, Rows
+
+FILE = "pools.npz"
 
 
 class Pools:
     """Pooled stage outputs of the rows `wanted`; what no pass has handed over is computed when it is read."""
 
-    def __init__(self, backbone: Backbone, data: Data, device: torch.device, precision: str, wanted: Rows) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        data: Data,
+        device: torch.device,
+        precision: str,
+        wanted: Rows,
+        folder: Path | None = None,
+    ) -> None:
+        """folder: the prefix cache's, where they are kept; None keeps them in memory only."""
         self._backbone, self._data, self._device, self._precision = backbone, data, device, precision
         self._place = np.full(len(data.labels), -1)
         self._place[wanted] = np.arange(len(wanted))
         self._seen = np.zeros(len(wanted), dtype=bool)
         self._values: list[Tensor] = []
+        self._file = folder / FILE if folder else None
+        self._stored: tuple[Rows, list[NDArray[np.float32]]] | None = self._load()
 
     def add(self, rows: Rows, means: list[Tensor]) -> None:
         """A `prefix.Watch`. A pass that does not reach the head tells too little: it is not kept."""
@@ -41,8 +61,42 @@ class Pools:
         places = self._place[rows]
         if (places < 0).any():
             raise KeyError("pooled outputs of a row that was not wanted")
-        self._compute(rows[~self._seen[places]])
+        absent = rows[~self._seen[places]]
+        self._compute(absent)
+        if len(absent) or self._stored is None or not np.isin(rows, self._stored[0]).all():
+            self._save()
         return [values[torch.from_numpy(places)] for values in self._values]
+
+    def _load(self) -> tuple[Rows, list[NDArray[np.float32]]] | None:
+        """What an earlier profile kept; its wanted rows count as handed over."""
+        if self._file is None:
+            return None
+        try:
+            with np.load(self._file, allow_pickle=False) as found:
+                rows, values = found["rows"], [found[f"stage{i}"] for i in range(self._backbone.head_index)]
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+            return None
+        mine = self._place[rows] >= 0
+        if mine.any():
+            self.add(rows[mine], [torch.from_numpy(stage[mine]) for stage in values])
+        return rows, values
+
+    def _save(self) -> None:
+        """Keep what is known of the wanted rows, and of others that are kept already."""
+        if self._file is None or not self._values:
+            return
+        rows = np.flatnonzero(self._place >= 0)
+        rows = rows[self._seen[self._place[rows]]]
+        values = [stage.numpy()[self._place[rows]] for stage in self._values]
+        if self._stored is not None:
+            others = ~np.isin(self._stored[0], rows)
+            rows = np.concatenate([rows, self._stored[0][others]])
+            values = [np.concatenate([new, old[others]]) for new, old in zip(values, self._stored[1], strict=True)]
+        whole = io.BytesIO()
+        np.savez(whole, rows=rows, **{f"stage{i}": stage for i, stage in enumerate(values)})
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(self._file, whole.getvalue())
+        self._stored = rows, values
 
     def _compute(self, rows: Rows) -> None:
         size, head = frozen.pass_batch(self._device), self._backbone.head_index

@@ -143,6 +143,11 @@ class PrefixCache:
         self._held.clear()
 
     @property
+    def folder(self) -> Path | None:
+        """Where the features of this backbone at this size and precision lie; None in memory."""
+        return self._folder
+
+    @property
     def _root(self) -> Path:
         assert self._folder is not None
         return self._folder.parent.parent

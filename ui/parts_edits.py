@@ -13,19 +13,18 @@ import streamlit as st
 
 from advisor.catalog import DEFAULT_BACKBONE
 from advisor.errors import ThawError, WeightsError
-from advisor.revisions import Edit, history, make_current, revise
+from advisor.revisions import SIDES, Edit, history, make_current, revise
 from advisor.types import EXCLUDED, SPLITS, DatasetRef
 from advisor.words import counted
 from ui import frame, parts_jobs, pictures, state
 from ui.show import show
 
-SIDES = {"train": "training", "val": "validation", "test": "test"}
 SAID = "edit_said"
-"""(tone, title, sentence) about an edit that was refused or changed nothing, kept until `line` has said it."""
+"""(tone, title, sentence) about the last edit, kept until `say` has said it."""
 
 
 def apply(ref: DatasetRef, edits: Iterable[Edit]) -> bool:
-    """Make these edits and look at the revision they give. False when they were refused; `line` then says why.
+    """Make these edits and look at the revision they give. False when they were refused; `say` then says why.
 
     Made for a widget's callback: `on_click=parts_edits.apply, args=(ref, [Edit("exclude", paths)])`. Called in the
     middle of a script run, follow it with `st.rerun()`.
@@ -38,6 +37,7 @@ def apply(ref: DatasetRef, edits: Iterable[Edit]) -> bool:
     if new.id == ref.id:
         st.session_state[SAID] = ("info", "Nothing changed", "It is so already.")
         return True
+    st.session_state[SAID] = ("good", "", new.edit or "All is as imported again.")
     _cancel_measuring(ref)
     open_revision(new)
     return True
@@ -77,10 +77,24 @@ def tools(ref: DatasetRef, rows: Sequence[int], done: Callable[[], None] | None 
             edits = [Edit("exclude", live)]
     if excluded and st.button("Restore", key="restore", icon=":material/restart_alt:"):
         edits = [Edit("restore", excluded)]
-    if edits:
-        if apply(ref, edits) and done is not None:
-            done()
-        st.rerun()
+    if not edits:
+        return
+    if not apply(ref, edits):
+        say()
+        return
+    if done is not None:
+        done()
+    st.rerun()
+
+
+def say() -> None:
+    """What became of the last edit, once: a toast if it was made, as its button may be far from the heading; else a
+    box."""
+    tone, title, sentence = st.session_state.pop(SAID, ("", "", ""))
+    if tone == "good":
+        st.toast(frame.plain(sentence), icon=":material/check:")
+    elif tone:
+        show(pictures.notice(tone, title, sentence))
 
 
 def line(ref: DatasetRef) -> None:
@@ -88,9 +102,7 @@ def line(ref: DatasetRef) -> None:
 
     Draws nothing for an import that was never edited.
     """
-    said = st.session_state.pop(SAID, None)
-    if said:
-        show(pictures.notice(*said))
+    say()
     family = history(state.home(), ref)
     later = next((one for one in family if one.parent == ref.id), None)
     before = next((one for one in family if one.id == ref.parent), None)
@@ -101,11 +113,12 @@ def line(ref: DatasetRef) -> None:
             st.caption(f"**Edited.** {frame.plain(ref.edit)}", width="content")
         else:
             st.caption("**As imported.**", width="content")
-        if before is not None:
-            st.button("Undo", key="undo", icon=":material/undo:", on_click=open_revision, args=(before,))
-        if later is not None:
-            what = f"Redo: {later.edit}"
-            st.button("Redo", key="redo", icon=":material/redo:", help=what, on_click=open_revision, args=(later,))
+        for name, to, what in (("Undo", before, None), ("Redo", later, later.edit if later else None)):
+            if to is not None:
+                icon = f":material/{name.lower()}:"
+                st.button(
+                    name, key=name.lower(), type="tertiary", icon=icon, help=what, on_click=open_revision, args=(to,)
+                )
 
 
 def _cancel_measuring(ref: DatasetRef) -> None:

@@ -50,17 +50,20 @@ def revisions(ref: DatasetRef) -> None:
 
 
 def _revision(one: DatasetRef, ref: DatasetRef, number: dict[str, int], *, newest_before: str) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"revision_{one.id}"):
-        name = f"Revision {number[one.id]}" if one.base else "As imported"
-        if one.parent and one.parent != newest_before and one.parent in number:
-            name += f", made of {_name(one.parent, number)}"
-        what = f"**{name}.** {frame.plain(one.edit)}"
-        facts = [f"{count(one.images)} images", ago(one.created), *runs_in_words(one)]
-        st.markdown(f"{what}  \n:small[:gray[{frame.plain(' · '.join(facts))}]]", width="stretch")
-        if one.id == ref.id:
-            st.caption("Shown", width="content")
-        else:
-            st.button("Open", key=f"open_{one.id}", on_click=parts_edits.open_revision, args=(one,))
+    name = f"Revision {number[one.id]}" if one.base else "As imported"
+    if one.parent and one.parent != newest_before and one.parent in number:
+        name += f", made of {_name(one.parent, number)}"
+    facts = [f"{count(one.images)} images", ago(one.created), *runs_in_words(one)]
+    with st.container(key=f"revision_{one.id}"):
+        said, button = st.columns([5, 1], vertical_alignment="center")
+        said.markdown(
+            f"**{name}.** {frame.plain(one.edit)}  \n:small[:gray[{frame.plain(' · '.join(facts))}]]"
+        )
+        shown = one.id == ref.id
+        button.button(
+            "Shown" if shown else "Open", key=f"open_{one.id}", disabled=shown, width="stretch",
+            on_click=parts_edits.open_revision, args=(one,),
+        )  # fmt: skip
 
 
 def _name(revision: str, number: dict[str, int]) -> str:

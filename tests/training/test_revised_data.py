@@ -14,7 +14,7 @@ from advisor.ingest import import_path
 from advisor.plans import Phase, RunConfig, Strategy, to_json
 from advisor.revisions import Edit, revise
 from advisor.types import DatasetRef
-from training import caches, pixels, probes
+from training import caches, frozen, pixels, probes
 from training.backbones import Preprocessing, build
 from training.compare import compare
 from training.images import ImageData
@@ -102,9 +102,11 @@ def test_facts_are_the_revisions_own_and_costs_are_not_measured_twice(
 
     monkeypatch.setattr(pixels, "square", not_again)
     monkeypatch.setattr(probes, "stage_costs", not_again)
+    monkeypatch.setattr(frozen, "taps", not_again)  # no pass through the frozen stages, pooled outputs included
     again = probes.profile(edited, "mlp", home, lambda *step: None, facts)
     assert again.dataset_id == edited.id and again.ready_made is not None
     assert again.train_images + again.test_images == 19
+    assert again.depth_gap is not None
     assert (again.costs, again.memory, again.decode_s) == (facts.costs, facts.memory, facts.decode_s)
 
 

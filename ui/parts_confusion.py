@@ -17,6 +17,8 @@ from ui.words import counted
 MOST_CLASSES = 30
 """Rows of the matrix; of more classes those with the most mistakes are drawn."""
 MOST_PAIRS = 6
+FEW_CLASSES = 8
+"""Up to so many the matrix leaves half of the width to the list of mistakes."""
 
 Cell = tuple[int, int]
 """(label, answer) as class indices."""
@@ -38,7 +40,7 @@ def confusion(answers: Answers, ref: DatasetRef) -> None:
     counts = matrix(answers, len(ref.classes))
     shown = most_mistaken(counts, MOST_CLASSES)
     names = [ref.classes[label] for label in shown]
-    left, right = st.columns([3, 1], gap="large")
+    left, right = st.columns([3, 1] if len(shown) > FEW_CLASSES else [1, 1], gap="large")
     with left:
         clicked = mount(
             {

@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from advisor.catalog import BACKBONES
+from advisor.revisions import list_current
 from advisor.strategies import state_at
 from advisor.types import DatasetRef
 from training.evaluate import calibration_error
@@ -35,10 +36,26 @@ def ask(run: Job) -> Explained | None:
             "A look inside adds losses, activation maps, nearest training images, calibration, and what the network "
             "forgot. It reads the trained network and changes nothing."
         )
-        if right.button("Look inside this run", type="primary", key="explain", width="stretch"):
-            parts_jobs.start_explain(run)
-            st.rerun()
+        with right:
+            source = _source(run)
+            if st.button("Look inside this run", type="primary", key="explain", width="stretch"):
+                parts_jobs.start_explain(run, source)
+                st.rerun()
     return found
+
+
+def _source(run: Job) -> str:
+    """A dataset of ImageNet's classes on which the old task is to be measured too; '' for none. Offered where the home
+    holds others."""
+    others = {ref.id: ref for ref in list_current(state.home()) if ref.id != run.dataset_id}
+    if not others:
+        return ""
+    chosen = st.selectbox(
+        "Old task, measured on", ["", *others], key="source",
+        format_func=lambda one: frame.short(others[one].name) if one else "these images only",
+        help="Images whose class folders carry ImageNet's names: is the backbone's old task still known?",
+    )  # fmt: skip
+    return str(chosen or "")
 
 
 def _progress(job_id: str) -> None:
@@ -88,6 +105,9 @@ def movement(run: Job, ref: DatasetRef, found: Explained) -> None:
     last = len(strategy.phases) - 1
     lrs = parts_details.lrs_of(strategy, card, last)
     show(pictures.freeze_map(card, state_at(strategy, card, last), lrs, len(ref.classes)))
+    if not any(found.moved):
+        st.caption("No weight below the head moved: the weights kept are the solved head's.")
+        return
     show(moved_map(card, found.moved, len(ref.classes)))
     start = "their pre-trained values" if strategy.pretrained else "their random start"
     st.caption(f"Length of the change over the length of the weights, from {start}. The head began anew.")

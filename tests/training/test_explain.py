@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from advisor.ingest import import_path
 from advisor.options import Options
 from advisor.plans import RunConfig, to_json
 from advisor.strategies import plan
+from tests.conftest import write_images
 from training import explained
 from training.executors import executor
 from training.explain import explain
@@ -30,23 +31,35 @@ CLASSES = ("round", "square", "pointed")
 def nothing(done: float, doing: str, left: float | None) -> None: ...
 
 
-@pytest.fixture
-def run(home: Path, tmp_path: Path, image_folder: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Job:
-    """A small MLP trained on 60 pictures, in this process."""
+@pytest.fixture(scope="module")
+def trained_home(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A home with a small MLP trained on 60 pictures, in this process; and the run's id."""
     from training.worker import main
 
-    folder = image_folder(tmp_path / "shapes", classes=CLASSES, per_class=20)
-    data = import_path(folder, home)
+    place = tmp_path_factory.mktemp("explain")
+    home = place / "home"
+    home.mkdir()
+    data = import_path(write_images(place / "shapes", classes=CLASSES, per_class=20), home)
     what = plan("scratch", catalog.backbone("mlp"), train_images=48, classes=3, options=Options(epochs=8))
     store = Store(home)
     job = store.create_job("train", data.id, to_json(RunConfig(data.id, what)))
     assert store.claim_next() is not None
-    monkeypatch.setattr("signal.signal", lambda *_: None)
-    monkeypatch.setattr("os.nice", lambda _: 0)
-    main([job.id, "--home", str(home)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("THAW_SPARE", "0")
+        patch.setattr("signal.signal", lambda *_: None)
+        patch.setattr("os.nice", lambda _: 0)
+        main([job.id, "--home", str(home)])
     done = store.job(job.id)
     assert done.state == "finished", done.error
-    return done
+    store.close()
+    return home, job.id
+
+
+@pytest.fixture
+def run(home: Path, trained_home: tuple[Path, str]) -> Job:
+    """The trained run in a home of this test's own."""
+    shutil.copytree(trained_home[0], home, dirs_exist_ok=True)
+    return Store(home).job(trained_home[1])
 
 
 def test_a_look_writes_losses_neighbours_movement_and_calibration(home: Path, run: Job) -> None:

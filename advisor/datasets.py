@@ -21,13 +21,13 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from advisor import looks
 from advisor.errors import DataError, NotFound
-from advisor.looks import SIDE
 from advisor.plans import to_json
 from advisor.types import EXCLUDED, SPLITS, DatasetRef
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.csv"
 RECORD = "dataset.json"
 THUMBNAILS = "thumbnails.npy"
+ALIKE = "alike.npy"
 
 RULES = 2
 """Raise it when the same archive would now give another dataset (layout, formats, limits)."""
@@ -146,14 +147,47 @@ def read_manifest(ref: DatasetRef) -> pd.DataFrame:
 
 
 def read_thumbnails(ref: DatasetRef) -> NDArray[Any] | None:
-    """uint8 [rows, side, side], in the manifest's order (`looks`); None for what an older version imported."""
+    """uint8 [rows, side, side], in the manifest's order (`looks`), read from the disk as needed; None for what an older
+    version imported."""
     import numpy as np
 
     try:
-        found: NDArray[Any] = np.load(ref.images_root.with_name(THUMBNAILS), allow_pickle=False)
+        found: NDArray[Any] = np.load(ref.images_root.with_name(THUMBNAILS), mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError):
         return None
-    return found if len(found) == ref.images + ref.excluded else None
+    return found if found.shape == (ref.images + ref.excluded, looks.SIDE, looks.SIDE) else None
+
+
+def read_alike(ref: DatasetRef) -> NDArray[Any]:
+    """Pairs of rows (i < j) that show nearly the same picture, int64 [P, 2]: found once, at import (`looks.alike`).
+
+    For what an older version imported they are found now; none where it kept no thumbnails.
+    """
+    import numpy as np
+
+    path = ref.images_root.with_name(ALIKE)
+    try:
+        found: NDArray[Any] = np.load(path, allow_pickle=False)
+        return found
+    except (OSError, ValueError):
+        thumbnails = read_thumbnails(ref)
+    if thumbnails is None:
+        return np.zeros((0, 2), np.int64)
+    pairs = alike_pairs(thumbnails, list(read_manifest(ref)["digest"]))
+    with suppress(OSError):  # a home that may not be written: found again next time
+        part = path.with_name(f".{ALIKE}-{secrets.token_hex(4)}")
+        with open(part, "wb") as file:
+            np.save(file, pairs)
+        os.replace(part, path)
+    return pairs
+
+
+def alike_pairs(thumbnails: NDArray[Any], digests: Sequence[str]) -> NDArray[Any]:
+    """`looks.alike` over the first of each different file; copies are known by their digest."""
+    import numpy as np
+
+    _, first = np.unique(np.asarray(digests), return_index=True)
+    return looks.alike(thumbnails, np.sort(first))
 
 
 @contextmanager
@@ -193,7 +227,9 @@ def commit(stage: Path, ref: DatasetRef, rows: Sequence[Row], thumbnails: Sequen
         writer.writerows(rows)
     (stage / RECORD).write_text(json.dumps(to_json(ref), ensure_ascii=False, indent=1), encoding="utf-8")
     if thumbnails is not None:
-        np.save(stage / THUMBNAILS, np.frombuffer(b"".join(thumbnails), np.uint8).reshape(len(rows), SIDE, SIDE))
+        _save_thumbnails(stage / THUMBNAILS, thumbnails)
+        small = np.load(stage / THUMBNAILS, mmap_mode="r", allow_pickle=False)
+        np.save(stage / ALIKE, alike_pairs(small, [row.digest for row in rows]))
     _flush(stage)
     for _ in range(3):
         try:
@@ -211,6 +247,17 @@ def commit(stage: Path, ref: DatasetRef, rows: Sequence[Row], thumbnails: Sequen
             _flush_folder(root.parent)
             return ref
     raise DataError(f"'{root}' is changing while it is being imported. Import it again.")
+
+
+def _save_thumbnails(path: Path, thumbnails: Sequence[bytes]) -> None:
+    """As `np.save` would, one after the other: together they are 1 GB for a million images."""
+    import numpy as np
+
+    shape = (len(thumbnails), looks.SIDE, looks.SIDE)
+    with open(path, "wb") as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        file.writelines(thumbnails)
 
 
 def archive_key(archive: Path) -> str:

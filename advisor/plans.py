@@ -168,6 +168,11 @@ class Strategy:
         return sum(phase.epochs for phase in self.phases if not phase.solved)
 
 
+SPLIT_RULES = 2
+"""Raise it when the same images would now be split otherwise. 1: only copies byte for byte stay on one side; 2: so do
+near-duplicates. A run keeps the rules that it began with."""
+
+
 @dataclass(frozen=True)
 class RunConfig:
     """Everything that decides a run's outcome. Written once, never changed."""
@@ -182,6 +187,7 @@ class RunConfig:
     """Runs queued together by "compare all" share a group id."""
     repeats: str = ""
     """Id of the run that this one repeats: it computes in the same arithmetic and threads, without choosing anew."""
+    split_rules: int = SPLIT_RULES
 
 
 def to_json(value: Any) -> Any:
@@ -212,6 +218,7 @@ def strategy_from_json(data: dict[str, Any]) -> Strategy:
 def run_config_from_json(data: dict[str, Any]) -> RunConfig:
     """Inverse of `to_json` for a `RunConfig`. Raises PlanError as `strategy_from_json` does."""
     try:
-        return RunConfig(**{**data, "strategy": strategy_from_json(data["strategy"])})
+        written = {"split_rules": 1, **data}  # a run without a number is older than the numbers
+        return RunConfig(**{**written, "strategy": strategy_from_json(data["strategy"])})
     except (KeyError, TypeError) as error:
         raise PlanError(f"This is not a run that this version of Thaw can read: {error}.") from error

@@ -25,6 +25,9 @@ from training.store import Job, Store
 
 __all__ = ["ALPHA", "Comparison", "Group", "Pair", "Row", "Verdict", "compare", "curves"]
 
+MUST_MATCH = (("dataset_id", "dataset"), ("split_seed", "split seed"), ("split_rules", "way of splitting"))
+"""Fields of a run in which those compared may not differ, and what they are called."""
+
 Metrics = list[dict[str, Any]]
 
 
@@ -134,7 +137,7 @@ def _comparable(jobs: Sequence[Job], home: Path) -> dict[str, RunConfig]:
     configs = {job.id: run_config_from_json(job.config) for job in jobs}
     first = jobs[0]
     for job in jobs[1:]:
-        for field, name in (("dataset_id", "dataset"), ("split_seed", "split seed")):
+        for field, name in MUST_MATCH:
             mine, other = getattr(configs[first.id], field), getattr(configs[job.id], field)
             if mine != other:
                 if field == "dataset_id" and (told := _revisions(home, mine, other)):

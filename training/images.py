@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from advisor.ingest import read_manifest
+from advisor.plans import SPLIT_RULES
 from advisor.types import DatasetRef, Split
 from training import pixels, views
 from training.backbones import Preprocessing
@@ -32,6 +33,7 @@ class ImageData:
         *,
         image_px: int | None = None,
         device: torch.device = CPU,
+        split_rules: int = SPLIT_RULES,
     ) -> None:
         """prep: of the weights. image_px: another side for this run's images, px. device: where batches are made.
 
@@ -42,7 +44,7 @@ class ImageData:
         self.classes = ref.classes
         self.labels = torch.tensor(manifest["label"].to_numpy(dtype=np.int64))
         self.paths: list[str] = list(manifest["path"])
-        split = sides(ref, split_seed)
+        split = self.split = sides(ref, split_seed, split_rules)
         self.rows: dict[Split, Rows] = {
             "train": np.flatnonzero(split == "train"),
             "val": np.flatnonzero(split == "val"),

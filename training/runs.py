@@ -53,7 +53,7 @@ def train(job: Job, context: StoreContext, store: Store, home: Path) -> tuple[di
     native = backbone.preprocessing.at(catalog.backbone(config.strategy.backbone).image_px)
     data = ImageData(
         ref, cache, native, config.split_seed, reading,
-        image_px=config.strategy.image_px, device=device,
+        image_px=config.strategy.image_px, device=device, split_rules=config.split_rules,
     )  # fmt: skip
     repeated = home / "runs" / config.repeats if config.repeats else folder
     runtime = Runtime(folder / "runtime.json", repeated / "runtime.json")

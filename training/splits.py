@@ -1,8 +1,8 @@
 """Which image is for training, validation and test: a function of (dataset id, seed) and of nothing else.
 
 Needs no torch, so that pages can show a split as well. Given splits are kept; what is missing is drawn from
-the training images, class by class, and copies of one file never stand on two sides. A revision keeps the draw of its
-import: an edit moves the images it names, and not the others.
+the training images, class by class, and copies of one file never stand on two sides, nor do pictures that look
+alike. A revision keeps the draw of its import: an edit moves the images it names, and not the others.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.datasets import load_dataset, read_manifest
+from advisor.datasets import load_dataset, read_alike, read_manifest
 from advisor.errors import DataError
+from advisor.looks import joined
+from advisor.plans import SPLIT_RULES
 from advisor.types import EXCLUDED, SPLITS, DatasetRef, Split
 
 if TYPE_CHECKING:
@@ -26,39 +28,46 @@ TEST_SHARE = 0.2
 """Of all images that are not validation, when no test images were given."""
 VAL_SHARE = 0.2
 """Of the rest, when no validation images were given."""
+Pairs = NDArray[np.int64]
+"""[P, 2], rows of a manifest."""
+NO_PAIRS: Pairs = np.zeros((0, 2), np.int64)
 
 
-def sides(ref: DatasetRef, seed: int) -> NDArray[np.str_]:
+def sides(ref: DatasetRef, seed: int, rules: int = SPLIT_RULES) -> NDArray[np.str_]:
     """'train', 'val', 'test' or 'excluded' for each row of the manifest: what a run with this split seed sees.
 
-    Raises NotFound, and DataError as `make_split` does.
+    rules: `RunConfig.split_rules`. Raises NotFound, and DataError as `make_split` does.
     """
     manifest = read_manifest(ref)
+    alike = read_alike(ref) if rules > 1 else NO_PAIRS
     if not ref.base:
-        return make_split(manifest, ref.id, seed)
+        return make_split(manifest, ref.id, seed, alike)
     origin = load_dataset(Path(ref.root).parent.parent, ref.base)
-    return revised_split(manifest, read_manifest(origin), origin.id, seed)
+    return revised_split(manifest, read_manifest(origin), origin.id, seed, alike)
 
 
-def make_split(manifest: pd.DataFrame, dataset_id: str, seed: int) -> NDArray[np.str_]:
-    """'train', 'val' or 'test' for each row of the manifest, in its order.
+def make_split(manifest: pd.DataFrame, dataset_id: str, seed: int, alike: Pairs = NO_PAIRS) -> NDArray[np.str_]:
+    """'train', 'val' or 'test' for each row of the manifest, in its order. alike: pairs of rows that look alike.
 
     - Given test and validation images are kept as such. A training image that is byte for byte in the given
       test (or validation) set is counted there, so that nothing is tested on what was trained on.
     - Without given test images 20 % are held out; without given validation images 20 % of the rest.
     - Stratified: each class gives its share, rounded, and at least one image to each side as long as it has
       different ones: with three or more, one each; with two, training and validation; with one, training.
-    - Rows with the same digest go to the same side. The order of the rows does not matter.
+    - Rows with the same digest go to the same side. So do rows that look alike, as far as the side is drawn.
+      The order of the rows does not matter.
 
     Raises DataError when all training images of a class are copies of given test or validation images.
     """
     given = manifest["split"].to_numpy(dtype=str)
     _, groups = np.unique(manifest["digest"].to_numpy(dtype=str), return_inverse=True)
     _check_leaks(manifest, given, groups)
-    return _draw(manifest, given, groups, dataset_id, seed)
+    return _draw(manifest, given, groups, dataset_id, seed, alike)
 
 
-def revised_split(manifest: pd.DataFrame, origin: pd.DataFrame, origin_id: str, seed: int) -> NDArray[np.str_]:
+def revised_split(
+    manifest: pd.DataFrame, origin: pd.DataFrame, origin_id: str, seed: int, alike: Pairs = NO_PAIRS
+) -> NDArray[np.str_]:
     """'train', 'val', 'test' or 'excluded' for each row of a revision's manifest; `origin` is that of its import.
 
     - An image whose split was edited is where the edit put it; every other stands where the import's own split has it,
@@ -76,7 +85,7 @@ def revised_split(manifest: pd.DataFrame, origin: pd.DataFrame, origin_id: str, 
         if not (given == name).any():
             first = np.where(first == name, "train", first)
     drawn = np.full(len(digests), "train", dtype="<U5")
-    drawn[groups] = _draw(origin, first, groups, origin_id, seed)
+    drawn[groups] = _draw(origin, first, groups, origin_id, seed, alike)
     forced = np.zeros(len(digests), dtype=bool)
     forced[groups[np.isin(first, ("val", "test"))]] = True
     drawn[forced] = "train"  # by a given copy, which counts below if it is still there
@@ -117,7 +126,12 @@ def _make_up(
 
 
 def _draw(
-    manifest: pd.DataFrame, given: NDArray[np.str_], groups: NDArray[np.intp], dataset_id: str, seed: int
+    manifest: pd.DataFrame,
+    given: NDArray[np.str_],
+    groups: NDArray[np.intp],
+    dataset_id: str,
+    seed: int,
+    alike: Pairs,
 ) -> NDArray[np.str_]:
     """The side of each row. groups: number of each row's file, from 0, the same for copies."""
     labels = manifest["label"].to_numpy()
@@ -126,21 +140,31 @@ def _draw(
     for name in ("val", "test"):  # test last: it wins over validation
         side[groups[given == name]] = name
 
-    # One unit for each different file; a file in two classes counts to the first of them.
-    sizes = np.bincount(groups, minlength=files)
-    unit_label = np.full(files, np.iinfo(np.int64).max)
-    np.minimum.at(unit_label, groups, labels)
+    # One unit for each different picture; one in two classes counts to the first of them.
+    drawn = side == "train"
+    pairs = groups[alike]
+    unit = joined(files, pairs[drawn[pairs].all(axis=1)])[groups]
+    sizes = np.bincount(unit, minlength=files)
+    unit_label = np.full(files, -1)
+    unit_label[unit] = np.iinfo(np.int64).max
+    np.minimum.at(unit_label, unit, labels)
     key = hashlib.sha256(f"{dataset_id}/{seed}".encode()).digest()
     rng = np.random.default_rng(int.from_bytes(key[:16], "big"))
     need_test, need_val = "test" not in given, "val" not in given
-    for label in np.unique(unit_label):
-        units = rng.permutation(np.flatnonzero((unit_label == label) & (side == "train")))
+    for label in np.unique(unit_label[unit_label >= 0]):
+        units = rng.permutation(np.flatnonzero((unit_label == label) & drawn))
         if need_test:
             keep = 2 if need_val else 1
             units = _hold_out(units, sizes, side, "test", TEST_SHARE, keep)
         if need_val:
             _hold_out(units, sizes, side, "val", VAL_SHARE, 1)
-    return side[groups]
+    return side[unit]
+
+
+def same_pictures(manifest: pd.DataFrame, alike: Pairs) -> NDArray[np.int64]:
+    """For each row a number that copies and pictures that look alike share, whatever their side."""
+    digests, groups = np.unique(manifest["digest"].to_numpy(dtype=str), return_inverse=True)
+    return np.asarray(joined(len(digests), groups[alike])[groups])
 
 
 def _hold_out(

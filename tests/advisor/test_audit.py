@@ -9,6 +9,7 @@ from PIL import Image
 
 from advisor.audit import AuditReport, audit
 from advisor.ingest import import_path
+from advisor.revisions import Edit, revise
 
 
 @pytest.fixture
@@ -131,11 +132,38 @@ def test_near_duplicates_are_told_and_a_leak_is_bad(check, tmp_path):
     scenes(tmp_path / "p", "test", offset=1000)
     blobs(3).save(tmp_path / "p/test/ants/again.jpg", quality=70)  # a training image, saved again
     blobs(4).resize((240, 180)).save(tmp_path / "p/train/bees/again.png")  # with the other label
-    finding = only(check(), "near_duplicate")
-    assert (finding.severity, finding.title) == ("bad", "4 images look alike")
-    assert "1 pair of them lie on both sides of the test split" in finding.detail
-    assert "1 pair carry two different labels" in finding.detail
-    assert set(finding.paths[:2]) == {"train/ants/3.png", "test/ants/again.jpg"}
+    blobs(105).save(tmp_path / "p/train/bees/twice.jpg", quality=60)
+    report = check()
+    leak, torn, same = (only(report, kind) for kind in ("near_leak", "near_labels", "near_duplicate"))
+    assert (leak.severity, leak.title) == ("bad", "1 image of the test set looks like one outside it")
+    assert set(leak.paths) == {"train/ants/3.png", "test/ants/again.jpg"}
+    assert [sorted(one.words) for one in leak.shown] == [["ants, test", "ants, train"]]
+    (remedy,) = leak.remedies
+    assert (remedy.label, remedy.paths) == ("Exclude the 1 copy from training", ("train/ants/3.png",))
+    assert (torn.severity, torn.title) == ("caution", "1 pair of pictures looks alike but has two labels")
+    assert (same.title, same.remedies[0].label) == ("2 images look alike", "Keep one of each, exclude 1")
+    assert len(same.remedies[0].paths) == 1
+
+
+def test_copies_can_be_excluded_with_one_edit_and_are_then_no_finding(home, image_folder, tmp_path):
+    folder = image_folder(tmp_path / "p", split={"train": 12, "test": 10})
+    shutil.copy(folder / "train/ants/000.png", folder / "test/ants/leak.png")
+    shutil.copy(folder / "train/ants/001.png", folder / "train/ants/copy.png")
+    ref = import_path(folder, home)
+    remedies = [remedy for one in audit(ref).findings if one.kind in ("leak", "duplicate") for remedy in one.remedies]
+    assert [(one.label, one.paths) for one in remedies] == [
+        ("Exclude the 1 copy from training", ("train/ants/000.png",)),
+        ("Exclude the 1 copy", ("train/ants/copy.png",)),
+    ]
+    clean = revise(home, ref, [Edit("exclude", one.paths) for one in remedies])
+    assert {one.kind for one in audit(clean).findings} & {"leak", "duplicate"} == set()
+
+
+def test_long_pictures_are_told(check, tmp_path):
+    scenes(tmp_path / "p")
+    blobs(700).resize((400, 90)).save(tmp_path / "p/ants/long.png")
+    finding = only(check(), "extreme_aspect")
+    assert (finding.title, finding.paths) == ("1 image more than 4 times as long as wide", ("ants/long.png",))
 
 
 def test_unusual_files_are_told_as_read(check, tmp_path):

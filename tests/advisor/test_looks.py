@@ -29,7 +29,11 @@ def seen(path: Path) -> Decoded:
 
 
 def pairs(*found: Decoded) -> list[tuple[int, int]]:
-    return looks.alike(np.stack([thumbnail(one) for one in found]))
+    return as_tuples(looks.alike(np.stack([thumbnail(one) for one in found])))
+
+
+def as_tuples(found: np.ndarray) -> list[tuple[int, int]]:
+    return [(int(i), int(j)) for i, j in found]
 
 
 def thumbnail(found: Decoded) -> np.ndarray:
@@ -52,35 +56,49 @@ def test_the_same_picture_saved_otherwise_looks_alike(tmp_path: Path) -> None:
     assert pairs(first, seen(tmp_path / "z.png")) == []
 
 
+@pytest.mark.parametrize("corner", [(0, 0), (1, 0), (0, 1), (1, 1), (0.5, 0.5)])
+def test_a_crop_of_three_per_cent_looks_alike(tmp_path: Path, corner: tuple[float, float]) -> None:
+    picture = scene(1, (300, 200))
+    left, top = round(9 * corner[0]), round(6 * corner[1])
+    picture.save(tmp_path / "a.png")
+    picture.crop((left, top, left + 291, top + 194)).save(tmp_path / "b.jpg", quality=80)
+    assert pairs(seen(tmp_path / "a.png"), seen(tmp_path / "b.jpg")) == [(0, 1)]
+
+
 def some_thumbnails(count: int) -> np.ndarray:
     """Thumbnails of soft random pictures."""
     rng = np.random.default_rng(0)
     coarse = rng.integers(0, 256, (count, 5, 5)).astype(np.float32)
-    rows = np.linspace(0, 4, looks.SIDE)
-    low, part = np.minimum(rows.astype(int), 3), rows - np.minimum(rows.astype(int), 3)
-    tall = coarse[:, low] * (1 - part)[None, :, None] + coarse[:, low + 1] * part[None, :, None]
-    return (tall[:, :, low] * (1 - part) + tall[:, :, low + 1] * part).astype(np.uint8)
+    at = np.linspace(0, 4, looks.SIDE)
+    low = np.minimum(at.astype(int), 3)
+    line = np.zeros((looks.SIDE, 5), np.float32)
+    line[np.arange(looks.SIDE), low] = 1 - (at - low)
+    line[np.arange(looks.SIDE), low + 1] = at - low
+    return (line @ coarse @ line.T).astype(np.uint8)
 
 
-def test_candidates_are_found_as_by_comparing_all_with_all() -> None:
+def test_candidates_are_found_as_by_comparing_all_with_all(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(1)
     thumbnails = some_thumbnails(300)
-    twins = np.clip(thumbnails[:60].astype(int) + rng.integers(-3, 4, (60, 16, 16)), 0, 255).astype(np.uint8)
-    everything = np.concatenate([thumbnails, twins])
-    codes = [int(code) for code in looks._hashes(everything)]
-    near = {
-        (i, j)
-        for i in range(len(codes))
-        for j in range(i + 1, len(codes))
-        if (codes[i] ^ codes[j]).bit_count() <= looks.NEAR_BITS
-    }
-    assert set(looks.candidates(everything)) == near
-    assert {(i, 300 + i) for i in range(60)} & set(looks.alike(everything)) == {(i, 300 + i) for i in range(60)} & near
-    assert len(near) >= 40
+    twins = np.clip(thumbnails[:60].astype(int) + rng.integers(-3, 4, (60, looks.SIDE, looks.SIDE)), 0, 255)
+    everything = np.concatenate([thumbnails, twins.astype(np.uint8)])
+    whole = as_tuples(looks.candidates(everything))
+    monkeypatch.setattr(looks, "TILE", 64)
+    monkeypatch.setattr(looks, "CHUNK", 50)
+    assert as_tuples(looks.candidates(everything)) == whole
+    assert as_tuples(looks.alike(everything)) == [(i, 300 + i) for i in range(60)]
+    assert as_tuples(looks.alike(everything, np.arange(0, 360, 2))) == [(i, 300 + i) for i in range(0, 60, 2)]
+
+
+def test_of_many_that_look_alike_each_keeps_its_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looks, "MOST_EACH", 3)
+    found = looks.alike(np.repeat(some_thumbnails(1), 40, axis=0))
+    assert np.bincount(found[:, 0]).max() == 3
+    assert len(set(looks.joined(40, found).tolist())) == 1, "they still hang together"
 
 
 def test_plain_pictures_match_nothing() -> None:
-    assert looks.alike(np.full((4, looks.SIDE, looks.SIDE), 200, np.uint8)) == []
+    assert len(looks.alike(np.full((4, looks.SIDE, looks.SIDE), 200, np.uint8))) == 0
 
 
 def test_drawings_that_share_a_hash_are_not_alike(tmp_path: Path) -> None:
@@ -92,11 +110,11 @@ def test_drawings_that_share_a_hash_are_not_alike(tmp_path: Path) -> None:
     assert pairs(seen(tmp_path / "a.png"), seen(tmp_path / "b.png")) == []
 
 
-def test_fifty_thousand_pictures_take_seconds() -> None:
-    thumbnails = some_thumbnails(50_000)
-    started = time.perf_counter()
+def test_twenty_thousand_pictures_take_seconds() -> None:
+    thumbnails = some_thumbnails(20_000)
+    started = time.process_time()
     looks.alike(thumbnails)
-    assert time.perf_counter() - started < 20
+    assert time.process_time() - started < 15
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,15 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
+from advisor.catalog import backbone
+from advisor.datasets import read_alike
 from advisor.errors import DataError
 from advisor.ingest import import_path, read_manifest
+from advisor.plans import RunConfig, run_config_from_json, to_json
 from advisor.revisions import Edit, revise
+from advisor.strategies import plan
 from training.splits import make_split, revised_split, sides
 
 
@@ -65,6 +70,46 @@ def test_copies_stay_on_one_side(seed):
     split = make_split(manifest, "abc", seed)
     assert pd.Series(split).groupby(manifest["digest"]).nunique().max() == 1
     assert set(split) == {"train", "val", "test"}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_pictures_that_look_alike_stay_on_one_side(seed):
+    rng = np.random.default_rng(seed)
+    pairs = np.sort(rng.integers(0, 200, (40, 2)), axis=1)
+    pairs = pairs[pairs[:, 0] < pairs[:, 1]]
+    manifest = table(rng.integers(0, 3, 200).tolist())
+    split = make_split(manifest, "abc", seed, pairs)
+    assert (split[pairs[:, 0]] == split[pairs[:, 1]]).all()
+    assert set(split) == {"train", "val", "test"} and 25 <= (split == "test").sum() <= 45
+    assert (split != make_split(manifest, "abc", seed)).any()
+
+
+def test_given_sides_stay_whatever_looks_alike():
+    given = ["train"] * 20 + ["val"] * 4 + ["test"] * 6
+    pairs = np.array([[0, 20], [1, 25], [22, 26]])
+    assert make_split(table([0, 1] * 15, given), "abc", 0, pairs).tolist() == given
+
+
+def test_runs_of_an_older_version_keep_their_split(home, tmp_path):
+    """Their configuration names no rules: only copies byte for byte stayed together then."""
+    rng = np.random.default_rng(0)
+    for name in ("a", "b"):
+        (tmp_path / "p" / name).mkdir(parents=True)
+        for number in range(15):
+            small = Image.fromarray(rng.integers(0, 255, (7, 9, 3), dtype=np.uint8))
+            picture = small.resize((120, 90), Image.Resampling.BICUBIC)
+            picture.save(tmp_path / "p" / name / f"{number}.png")
+            picture.save(tmp_path / "p" / name / f"{number}-again.jpg", quality=80)
+    ref = import_path(tmp_path / "p", home)
+    pairs, manifest = read_alike(ref), read_manifest(ref)
+    assert len(pairs) == 30
+    now, before = sides(ref, 0), sides(ref, 0, rules=1)
+    assert (now[pairs[:, 0]] == now[pairs[:, 1]]).all()
+    assert (before == make_split(manifest, ref.id, 0)).all() and (before[pairs[:, 0]] != before[pairs[:, 1]]).any()
+    config = to_json(RunConfig(ref.id, plan("linear_probe", backbone("mlp"), train_images=24, classes=2)))
+    assert run_config_from_json(config).split_rules == 2
+    del config["split_rules"]
+    assert run_config_from_json(config).split_rules == 1
 
 
 @pytest.mark.parametrize(

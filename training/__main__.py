@@ -21,6 +21,7 @@ from advisor.types import Priority, Similarity
 from training import (
     backbone_commands,
     cache_commands,
+    check_commands,
     commands,
     data_commands,
     explain_commands,
@@ -59,8 +60,10 @@ def parser() -> argparse.ArgumentParser:
         made.set_defaults(run=run or getattr(commands, name))
         return made
 
-    def on_data(name: str, text: str) -> argparse.ArgumentParser:
-        made = verb(name, text)
+    def on_data(
+        name: str, text: str, run: Callable[..., commands.Answer] | None = None
+    ) -> argparse.ArgumentParser:
+        made = verb(name, text, run)
         made.add_argument(
             "path", metavar="PATH", help="a folder, an archive, a table of labels, 'sample:digits' or a dataset's id"
         )
@@ -70,6 +73,9 @@ def parser() -> argparse.ArgumentParser:
         return made
 
     on_data("profile", "Measure a dataset: ready-made accuracy, and what training costs on this machine.")
+    check = on_data("check", "Say what is wrong with a dataset: copies, leaks, labels that look wrong.",
+                    check_commands.check)  # fmt: skip
+    check.add_argument("--quick", action="store_true", help="do not measure: labels and shift are not judged")
     advise = on_data("advise", "Recommend a strategy, measuring first what is not known yet.")
     advise.add_argument("--minutes", type=_minutes, default=10.0, metavar="M", help="time for training (10)")
     advise.add_argument("--similarity", choices=get_args(Similarity),

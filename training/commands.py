@@ -77,10 +77,10 @@ def open_place(args: Namespace) -> Place:
 
 def profile(args: Namespace) -> Answer:
     place = open_place(args)
-    card = _backbone_here(args, place)
+    card = backbone_here(args, place)
     with worker_ahead(place):
         ref = import_data(args.path, place.home, args.classes_from)
-    job = _profile(place, ref, card.name)
+    job = measured(place, ref, card.name)
     facts = place.store.facts(ref.id, card.name)
     document = {
         "dataset_id": ref.id, "name": ref.name, "images": ref.images, "classes": list(ref.classes),
@@ -96,11 +96,11 @@ def advise(args: Namespace) -> Answer:
     from training.advice_document import advice_document
 
     place = open_place(args)
-    card = _backbone_here(args, place)
+    card = backbone_here(args, place)
     ref = import_data(args.path, place.home, args.classes_from)
     facts = place.store.facts(ref.id, card.name)
     if facts is None:
-        job = _profile(place, ref, card.name)
+        job = measured(place, ref, card.name)
         facts = place.store.facts(ref.id, card.name)
         if job.state != "finished" or facts is None:
             error = job.error or f"The profile was {job.state} before it was done; run the command again."
@@ -121,7 +121,7 @@ def fit(args: Namespace) -> Answer:
     if args.strategy not in PLANNED:  # before the import: it can take minutes
         raise PlanError(f"This version cannot train '{args.strategy}'; choose one of {', '.join(PLANNED)}.")
     place = open_place(args)
-    card = _backbone_here(args, place)
+    card = backbone_here(args, place)
     options_of(args).check(cast(Kind, args.strategy), card)
     with worker_ahead(place):
         ref = import_data(args.path, place.home, args.classes_from)
@@ -129,7 +129,7 @@ def fit(args: Namespace) -> Answer:
     if facts is None and args.minutes is not None and args.strategy != "linear_probe":
         # A schedule that must end inside a budget needs this machine's speed; what it computes, the run reads.
         to_stderr("Measuring this machine's speed first, once for these images; the minutes count from then on.")
-        _profile(place, ref, card.name)
+        measured(place, ref, card.name)
         facts = place.store.facts(ref.id, card.name)
     strategy = _plan(ref, facts, args)
     config = RunConfig(ref.id, strategy, seed=args.seed, minutes=args.minutes)
@@ -179,7 +179,7 @@ def compare(args: Namespace) -> Answer:
 # -- shared steps -----------------------------------------------------------------------------------
 
 
-def _backbone_here(args: Namespace, place: Place) -> BackboneCard:
+def backbone_here(args: Namespace, place: Place) -> BackboneCard:
     """The card of --backbone. Raises WeightsError when its weights are not on this machine, before any work."""
     card = catalog.backbone(args.backbone)
     if card.pretrained and getattr(args, "strategy", "") != "scratch":
@@ -224,7 +224,7 @@ def say_import() -> Callable[[int, int], None]:
     return tell
 
 
-def _profile(place: Place, ref: DatasetRef, backbone: str) -> Job:
+def measured(place: Place, ref: DatasetRef, backbone: str) -> Job:
     """A profile job to its end; joins one that is already on its way."""
     config = {"backbone": backbone, "seed": 0}
     waiting = place.store.jobs(kind="profile", dataset_id=ref.id, states=("queued", "running"))

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from advisor import label_check
 from advisor.costs import PROFILED_STAGES
 from advisor.datasets import live, read_manifest
 from advisor.plans import Phase
@@ -20,6 +21,7 @@ from training import caches, devices, frozen, mapping, memory, moments, panel
 from training.arithmetic import Arithmetic, choose_training
 from training.backbones import Backbone, build
 from training.data import Rows
+from training.data_check import feature_check
 from training.images import ImageData
 from training.live_bytes import peak_of
 from training.pools import Pools
@@ -75,6 +77,9 @@ def profile(
     if gap is None:
         gap = panel.frechet_gap(stages, moments.load(home, backbone.weights_id), backbone.preprocessing.size)
     found = panel.measure(features, stages, labels, len(ref.classes))
+    tell(0.97, "Judging the labels", None)
+    every = prefix.read(backbone.head_index, everything, 0).cpu()
+    label_check.save(home, feature_check(ref, backbone_name, every, everything, data.split))
     manifest = live(read_manifest(ref))
     mapping.pca_of(prefix, backbone.head_index, ref, backbone_name, home, everything)
     counts = np.bincount(data.labels.numpy()[fit_rows], minlength=len(ref.classes))

@@ -1,0 +1,74 @@
+"""The data seen through a profile's features: labels that a probe doubts, and a test set unlike the training set."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from advisor import catalog
+from advisor.datasets import read_alike, read_manifest
+from advisor.label_check import FeatureCheck, Shift
+from advisor.types import DatasetRef
+from training import out_of_fold
+from training.splits import same_pictures
+from training.stats import sign_test, wilson
+
+MOST_SHIFT, LEAST_SHIFT = 1000, 40
+"""Images on each side of the two-sample test: no more are needed, and fewer say nothing."""
+
+Ints = NDArray[np.int64]
+
+
+def feature_check(
+    ref: DatasetRef, backbone: str, features: Tensor, rows: Ints, split: NDArray[np.str_]
+) -> FeatureCheck:
+    """Judge every label, and compare the given test images with the others.
+
+    features: float32 [len(rows), width]. rows: of the manifest, ascending, all that count. split: [N], 'train', 'val',
+    'test' or 'excluded' for every row, as training sees them. Labels stay unjudged when a class has a single image.
+    """
+    manifest = read_manifest(ref)
+    labels, given = manifest["label"].to_numpy()[rows], manifest["split"].to_numpy(dtype=str)[rows]
+    groups = same_pictures(manifest, read_alike(ref))[rows]
+    fit = np.flatnonzero(np.isin(split[rows], ("train", "val")))
+    judged = out_of_fold.judge(features, labels, len(ref.classes), fit=fit, groups=groups)
+    shift = data_shift(features, labels, given == "test", groups)
+    whole = {name: np.full(len(manifest), -1) for name in ("labels", "favoured")}
+    parts = {name: np.full(len(manifest), np.nan, np.float32) for name in ("own", "favoured_p")}
+    how = ""
+    if judged is not None:
+        how = f"{judged.how}, on {catalog.backbone(backbone).title}'s features"
+        whole["labels"][rows], whole["favoured"][rows] = labels, judged.favoured
+        parts["own"][rows], parts["favoured_p"][rows] = judged.own, judged.favoured_p
+    return FeatureCheck(ref.id, backbone, how=how, shift=shift, **whole, **parts)
+
+
+def data_shift(features: Tensor, labels: Ints, test: NDArray[np.bool_], groups: Ints, seed: int = 0) -> Shift | None:
+    """A classifier two-sample test (Lopez-Paz & Oquab 2017): can a linear probe tell the given test images from the
+    others? Every class has as many images on both sides, so that other shares of the classes are not the answer.
+
+    None when no test images were given (test: bool [N]) or fewer than LEAST_SHIFT can be paired.
+    """
+    source = np.random.default_rng(seed)
+    chosen: list[Ints] = []
+    most = {label: min(int((test & (labels == label)).sum()), int((~test & (labels == label)).sum()))
+            for label in np.unique(labels)}  # fmt: skip
+    share = min(1.0, MOST_SHIFT / max(1, sum(most.values())))
+    for label, count in most.items():
+        for side in (test, ~test):
+            chosen.append(source.permutation(np.flatnonzero(side & (labels == label)))[: round(share * count)])
+    rows = np.sort(np.concatenate(chosen)) if chosen else np.zeros(0, np.int64)
+    if len(rows) < 2 * LEAST_SHIFT:
+        return None
+    sides = test[rows].astype(np.int64)
+    judged = out_of_fold.judge(features[torch.from_numpy(rows)], sides, 2, groups=groups[rows], seed=seed)
+    if judged is None:
+        return None
+    right = int((judged.favoured == sides).sum())
+    accuracy = replace(wilson(right, len(rows)), how=judged.how)
+    p = sign_test(right, len(rows) - right) / 2 if 2 * right > len(rows) else 1.0
+    return Shift(accuracy, p, len(rows) // 2)

@@ -20,16 +20,15 @@ from ui import (
     parts_caches,
     parts_edits,
     parts_facts,
+    parts_findings,
     parts_gallery,
     parts_import,
     parts_map,
     parts_public,
     parts_revisions,
     parts_target,
-    pictures,
     state,
 )
-from ui.show import show
 from ui.words import count
 
 SHOWN_SET_ASIDE = 500
@@ -94,7 +93,7 @@ def on_a_map(ref: DatasetRef) -> None:
 
 def check(ref: DatasetRef) -> None:
     """What the audit found, and what the import set aside."""
-    findings(ref)
+    parts_findings.report(ref)
     set_aside(ref)
 
 
@@ -159,21 +158,6 @@ def sizes_in_words(sizes: list[tuple[float, float, int]]) -> str:
         return "No images."
     width, height, images = sizes[0]
     return f"Image sizes: {count(images)} of {count(total)} are about {width:.0f} by {height:.0f} px."
-
-
-def findings(ref: DatasetRef) -> None:
-    """The audit: a card each, what is wrong first."""
-    order = ("bad", "caution", "good")
-    found = sorted(state.audited(ref).findings, key=lambda finding: order.index(finding.severity))
-    if not found:
-        show(pictures.notice("good", "Nothing to mend", "No duplicates, no leaks, no class too small."))
-    for number, finding in enumerate(found):
-        show(pictures.notice(finding.severity, finding.title, finding.detail, finding.remedy))
-        if finding.paths:
-            with st.expander(
-                f"{finding.title}: {counted(len(finding.paths), 'file')}", key=f"finding_{number}"
-            ):
-                st.code("\n".join(finding.paths[:SHOWN_SET_ASIDE]), language=None)
 
 
 def set_aside(ref: DatasetRef) -> None:

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from advisor import label_check
 from advisor.audit import AuditReport, audit
 from advisor.browse import ImageTable, read_table
+from advisor.catalog import DEFAULT_BACKBONE
 from advisor.errors import NotFound
 from advisor.home import home as find_home
 from advisor.ingest import load_dataset, read_manifest
@@ -120,8 +122,8 @@ def _images(place: Path, dataset_id: str) -> ImageTable:
 
 
 @functools.lru_cache(maxsize=8)
-def _audit(place: Path, dataset_id: str) -> AuditReport:
-    return audit(load_dataset(place, dataset_id))
+def _audit(place: Path, dataset_id: str, checked: Path | None, written: float) -> AuditReport:
+    return audit(load_dataset(place, dataset_id), label_check.load(checked))
 
 
 @functools.lru_cache(maxsize=4)
@@ -172,8 +174,15 @@ def nested(ref: DatasetRef) -> bool:
     return _nested(home(), ref.id)
 
 
+def labels_checked(ref: DatasetRef) -> Path | None:
+    """Where a profile left what it thinks of the labels; None before it has run."""
+    return label_check.find(home(), ref, DEFAULT_BACKBONE)
+
+
 def audited(ref: DatasetRef) -> AuditReport:
-    return _audit(home(), ref.id)
+    """What the checks found. Cached until a profile has judged the labels anew."""
+    checked = labels_checked(ref)
+    return _audit(home(), ref.id, checked, checked.stat().st_mtime if checked else 0.0)
 
 
 def facts_or_counts(ref: DatasetRef, backbone: str) -> DatasetFacts:

@@ -134,7 +134,8 @@ def _split_table(ref: DatasetRef, rows: Sequence[Row], run: Job) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["path", "digest", "label", "split"])
-    for row, side in zip(rows, sides(ref, run_config_from_json(run.config).split_seed), strict=True):
+    config = run_config_from_json(run.config)
+    for row, side in zip(rows, sides(ref, config.split_seed, config.split_rules), strict=True):
         writer.writerow([row.path, row.digest, ref.classes[row.label] if row.label >= 0 else "", side])
     return text.getvalue()
 

@@ -69,6 +69,7 @@ def main() -> None:
             path = shutil.which("chromium") or shutil.which("google-chrome")
             browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
             page = browser.new_context(viewport={"width": 1440, "height": 1000}).new_page()
+            page.set_default_timeout(120_000)
             lines = measure(page, f"{url}/?dataset={ref.id}", options.repeat)
             browser.close()
         lines.append(("server's memory after all of it", f"{resident_mb(server.pid):.0f} MB", ""))
@@ -79,10 +80,14 @@ def main() -> None:
     if importing:
         lines.append(("import of the folder", f"{importing:.0f} s", f"{options.images / importing:.0f} images/s"))
     table = "\n".join(f"| {' | '.join(line)} |" for line in [("what", "median", "slowest"), ("---",) * 3, *lines])
+    cores = os.cpu_count() or 1
+    loaded = os.getloadavg()[1]
+    busy = f"busy with other work (load {loaded:.0f} on {cores} cores)" if loaded > cores + 1 else "idle otherwise"
     text = (
         f"# The Data page with {ref.images:,} images in {len(ref.classes)} classes\n\n"
         f"`python -m benchmarks.data_page --images {options.images} --repeat {options.repeat}` on {describe()}, "
-        "Chromium without a GPU on the same machine. A time ends when every picture in view has been drawn.\n\n"
+        "Chromium without a GPU on the same machine, "
+        f"which was {busy}. A time ends when every picture in view has been drawn.\n\n"
         f"{table}\n"
     )
     print(text)

@@ -11,7 +11,7 @@ from advisor.catalog import DEFAULT_BACKBONE
 from advisor.findings import Finding, Remedy
 from advisor.revisions import Edit
 from advisor.types import DatasetRef
-from ui import finding_card, frame, parts_edits, parts_jobs, state
+from ui import finding_card, frame, parts_edits, parts_gallery, parts_jobs, state
 from ui.show import show
 from ui.words import counted
 
@@ -35,7 +35,8 @@ def card(ref: DatasetRef, finding: Finding, number: int) -> None:
     show(finding_card.finding_card(finding, ref.images_id))
     direct = [remedy for remedy in finding.remedies if not remedy.each]
     more = len(finding.shown) > finding_card.STRIP or len(direct) < len(finding.remedies)
-    if direct or more:
+    in_gallery = finding.kind in parts_gallery.FINDINGS and bool(finding.shown)
+    if direct or more or in_gallery:
         with st.container(horizontal=True, gap="small"):
             for at, remedy in enumerate(direct):
                 st.button(
@@ -44,6 +45,11 @@ def card(ref: DatasetRef, finding: Finding, number: int) -> None:
                 )  # fmt: skip
             if more and st.button(f"Look at {_how_many(finding)}", key=f"look_{number}", type="tertiary"):
                 look(ref, finding)
+            if in_gallery:
+                st.button(
+                    "Show in the gallery", key=f"gallery_{number}", type="tertiary",
+                    on_click=parts_gallery.show_finding, args=(finding.kind,),
+                )  # fmt: skip
     if finding.how or finding.paths:
         with st.expander("How it was found, and the files" if finding.how else "The files", key=f"fold_{number}"):
             if finding.how:

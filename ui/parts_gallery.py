@@ -23,6 +23,15 @@ PAGE_IMAGES = 72
 PAGE_CLASSES = 12
 STRIP = 12
 """Images of a class on each of its lines where every class is shown."""
+FINDINGS = {
+    "mislabelled": "suspected mislabelled", "two_labels": "in two classes", "near_labels": "alike, in two classes",
+    "leak": "also in the test set", "near_leak": "alike in the test set", "duplicate": "copies",
+    "near_duplicate": "look alike", "shift": "unlike training images", "tiny_image": "tiny",
+    "extreme_aspect": "long and narrow",
+}  # fmt: skip
+"""The audit's kinds of finding whose images can be looked at, and the words for them in the filter."""
+CHECKED_AT_ONCE = 5_000
+"""Images up to which the check takes no time that one would feel."""
 SCRIPTS = ("viewer.js", "gallery.js")
 EVERY = "\0"
 """The choice 'all' in a select box; no class can be called so."""
@@ -79,9 +88,9 @@ def _filters(ref: DatasetRef, table: ImageTable) -> tuple[Query, Any]:
         present = set(" ".join(set(table.traits)).split())
         kinds = {name: TRAITS[name] for name in TRAITS if name in present}
         trait = _kept_choice("trait", "Read with a difference", kinds, width=220) if kinds else None
-        if label is None and not words:
+        among = _finding(ref)
+        if label is None and not words and not trait and among is None:
             _arrange()
-    among = _finding(ref, table)
     index = ref.classes.index(label) if label is not None else None
     return Query(words or "", index, split, trait or ""), among
 
@@ -154,17 +163,24 @@ def _ask(name: str, value: str | None) -> None:
         del st.query_params[name]
 
 
-def _finding(ref: DatasetRef, table: ImageTable) -> Any:
-    """The rows of the finding that the URL names, with a line that says so and a way back; None without one."""
-    kind = st.query_params.get("finding")
-    found = state.finding_rows(ref, kind) if kind else None
-    if found is None:
+def _finding(ref: DatasetRef) -> Any:
+    """The rows of the finding that was chosen; None without one. Checking takes time: a large dataset is not checked
+    only to offer the choice."""
+    asked = "finding" in st.query_params
+    if not (asked or ref.images <= CHECKED_AT_ONCE or state.was_audited(ref)):
         return None
-    title, rows = found
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f":material/fact_check: **{frame.plain(title)}**", width="content")
-        st.button("Show all images", key="leave_finding", type="tertiary", on_click=_ask, args=("finding", None))
-    return rows
+    found = state.findings_with_images(ref)
+    kinds = {kind: words for kind, words in FINDINGS.items() if kind in found}
+    kind = _kept_choice("finding", "Finding", kinds, width=200) if kinds else None
+    return found[kind] if kind else None
+
+
+def show_finding(kind: str) -> None:
+    """For a button's callback: look at the images of this finding, in the Images section."""
+    forget_filters()
+    _ask("finding", kind)
+    _ask("view", None)
+    st.session_state.pop("view", None)
 
 
 def _strips(ref: DatasetRef, query: Query, among: Any) -> bool:

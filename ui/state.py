@@ -151,13 +151,21 @@ def dataset(dataset_id: str) -> DatasetRef:
     return load_dataset(home(), dataset_id)
 
 
-def finding_rows(ref: DatasetRef, kind: str) -> tuple[str, list[int]] | None:
-    """(title, rows in the manifest) of the audit's finding of this kind; None when there is none with images here."""
-    wanted = [path for one in audited(ref).findings if one.kind == kind for path in one.paths]
-    title = next((one.title for one in audited(ref).findings if one.kind == kind), "")
-    places = {path: row for row, path in enumerate(images(ref).paths)} if wanted else {}
-    rows = [places[path] for path in dict.fromkeys(wanted) if path in places]
-    return (title, rows) if rows else None
+def findings_with_images(ref: DatasetRef) -> dict[str, list[int]]:
+    """Rows of the images of each kind of finding of the audit, in its order; kinds without images are left out."""
+    found: dict[str, dict[int, None]] = {}
+    for one in audited(ref).findings:
+        places = row_numbers(ref) if one.paths else {}
+        rows = [row for shown in one.shown for row in shown.rows]
+        rows = rows or [places[path] for path in one.paths if path in places]
+        if rows:
+            found.setdefault(one.kind, {}).update(dict.fromkeys(rows))
+    return {kind: list(rows) for kind, rows in found.items()}
+
+
+def was_audited(ref: DatasetRef) -> bool:
+    """Whether this process has checked the dataset already, so that asking again takes no time."""
+    return ref.id in _audited
 
 
 @functools.lru_cache(maxsize=8)
@@ -179,10 +187,15 @@ def labels_checked(ref: DatasetRef) -> Path | None:
     return label_check.find(home(), ref, DEFAULT_BACKBONE)
 
 
+_audited: set[str] = set()
+
+
 def audited(ref: DatasetRef) -> AuditReport:
     """What the checks found. Cached until a profile has judged the labels anew."""
     checked = labels_checked(ref)
-    return _audit(home(), ref.id, checked, checked.stat().st_mtime if checked else 0.0)
+    report = _audit(home(), ref.id, checked, checked.stat().st_mtime if checked else 0.0)
+    _audited.add(ref.id)
+    return report
 
 
 def facts_or_counts(ref: DatasetRef, backbone: str) -> DatasetFacts:

@@ -198,3 +198,19 @@ def test_an_edit_that_is_refused_keeps_the_selection(
     button(at, "Exclude").click().run()
     assert "This edit was not made" in words(at) and "Only one class would be left" in words(at)
     assert f"{len(two)} images selected" in words(at) and param(at, "dataset") == dataset.id
+
+
+def test_the_images_of_a_finding_can_be_looked_at(
+    open_page: Open, home: Path, tmp_path: Path, browser: Browser
+) -> None:
+    folder = picture_folder(tmp_path / "some", {"a": 4, "b": 4}, size=64)
+    (folder / "b" / "copy.png").write_bytes((folder / "a" / "001.png").read_bytes())
+    ref = import_path(folder, home)
+    at = open_page("data", dataset=ref.id)
+    at.selectbox(key="images_finding").select("two_labels").run()
+    assert param(at, "finding") == "two_labels"
+    assert sorted(item[2] for item in browser.told["groups"][0]["items"]) == ["a/001.png", "b/copy.png"]
+    open_page("data", dataset=ref.id, finding="two_labels")
+    assert len(browser.rows()) == 2, "the address alone shows the same"
+    open_page("data", dataset=ref.id, finding="no such finding")
+    assert len(browser.rows()) == 9

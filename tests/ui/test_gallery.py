@@ -214,3 +214,6 @@ def test_the_images_of_a_finding_can_be_looked_at(
     assert len(browser.rows()) == 2, "the address alone shows the same"
     open_page("data", dataset=ref.id, finding="no such finding")
     assert len(browser.rows()) == 9
+    at = open_page("data", dataset=ref.id, view="check")
+    button(at, "Show in the gallery").click().run()
+    assert len(browser.rows()) == 2 and param(at, "finding") == "two_labels" and "view" not in at.query_params

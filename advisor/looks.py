@@ -20,7 +20,7 @@ SIDE = 32
 """Of a thumbnail, px: 1 kB an image."""
 ENOUGH_PX = (64, 64)
 """A picture decoded at this size or above gives the thumbnail of the whole one."""
-ALIKE = 0.99
+ALIKE = 0.9875
 """Correlation of two thumbnails, at best over all ways of laying them, from which the pictures are called alike."""
 NEAR, FREQUENCIES = 0.93, 8
 """Cosine of two pictures' low frequencies from which their thumbnails are compared, and how many of the cosine

@@ -25,9 +25,10 @@ def finding_card(finding: Finding, dataset_id: str) -> str:
     )
 
 
-def groups(shown: Iterable[Shown], dataset_id: str) -> str:
+def groups(shown: Iterable[Shown], dataset_id: str, *, large: bool = False) -> str:
     """Pictures that belong together stand side by side in one frame, each with its words below."""
-    return f'<div class="thaw-groups">{"".join(_group(one, dataset_id) for one in shown)}</div>'
+    inside = "".join(_group(one, dataset_id) for one in shown)
+    return f'<div class="thaw-groups{" thaw-look" if large else ""}">{inside}</div>'
 
 
 def _group(shown: Shown, dataset_id: str) -> str:

@@ -5,6 +5,8 @@ Every click is an edit (`parts_edits.apply`): it makes a revision, and the line 
 
 from __future__ import annotations
 
+from typing import Literal
+
 import streamlit as st
 
 from advisor.catalog import DEFAULT_BACKBONE
@@ -43,7 +45,8 @@ def card(ref: DatasetRef, finding: Finding, number: int) -> None:
                     remedy.label, key=f"mend_{number}_{at}", on_click=parts_edits.apply, args=(ref, edits(remedy)),
                     help="Makes a revision of the dataset; nothing is deleted, and it can be undone.",
                 )  # fmt: skip
-            if more and st.button(f"Look at {_how_many(finding)}", key=f"look_{number}", type="tertiary"):
+            how: Literal["secondary", "tertiary"] = "tertiary" if direct else "secondary"
+            if more and st.button(f"Look at {_how_many(finding)}", key=f"look_{number}", type=how):
                 look(ref, finding)
             if in_gallery:
                 st.button(
@@ -80,17 +83,17 @@ def look(ref: DatasetRef, finding: Finding) -> None:
     chosen = [remedy for remedy in finding.remedies if remedy.each]
     size = PAGE_TICKED if chosen else PAGE
     pages = -(-len(finding.shown) // size)
-    page = int(st.number_input(f"Page, of {pages}", 1, pages, key="look_page")) - 1 if pages > 1 else 0
+    page = int(st.number_input(f"Page, of {pages}", 1, pages, key="look_page", width=160)) - 1 if pages > 1 else 0
     first, shown = page * size, finding.shown[page * size : (page + 1) * size]
     if not chosen:
-        show(finding_card.groups(shown, ref.images_id))
+        show(finding_card.groups(shown, ref.images_id, large=True))
         return
     key = f"ticked_{ref.id}_{finding.kind}"
     ticked: set[int] = st.session_state.setdefault(key, set())
     columns = st.columns(ACROSS)
     for at, one in enumerate(shown, start=first):
         with columns[(at - first) % ACROSS]:
-            show(finding_card.groups([one], ref.images_id))
+            show(finding_card.groups([one], ref.images_id, large=True))
             if st.checkbox("Wrong", value=at in ticked, key=f"tick_{ref.id}_{at}"):
                 ticked.add(at)
             else:

@@ -37,7 +37,8 @@ def apply(ref: DatasetRef, edits: Iterable[Edit]) -> bool:
     if new.id == ref.id:
         st.session_state[SAID] = ("info", "Nothing changed", "It is so already.")
         return True
-    st.session_state[SAID] = ("good", "", new.edit or "All is as imported again.")
+    known = f"As in an earlier revision: {new.edit}" if new.edit else "All is as imported again."
+    st.session_state[SAID] = ("good", "", new.edit if new.parent == ref.id else known)
     _cancel_measuring(ref)
     open_revision(new)
     return True

@@ -35,6 +35,7 @@ from training.store import Store
 
 CLASSES = 40
 PX = (96, 72)
+HEAD = ("what", "median", "slowest", "CPU time of the server")
 FEATURES = 1280
 """As EfficientNet-Lite0 gives."""
 DRAWN = """() => {
@@ -71,17 +72,17 @@ def main() -> None:
             browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
             page = browser.new_context(viewport={"width": 1440, "height": 1000}).new_page()
             page.set_default_timeout(120_000)
-            lines = measure(page, f"{url}/?dataset={ref.id}", options.repeat)
+            lines = measure(page, f"{url}/?dataset={ref.id}", options.repeat, server.pid)
             browser.close()
-        lines.append(("server's memory after all of it", f"{resident_mb(server.pid):.0f} MB", ""))
+        lines.append(("server's memory after all of it", f"{resident_mb(server.pid):.0f} MB", "", ""))
     finally:
         server.terminate()
         server.wait()
     if options.maps:
         lines += drawing(ref)
     if importing:
-        lines.append(("import of the folder", f"{importing:.0f} s", f"{options.images / importing:.0f} images/s"))
-    table = "\n".join(f"| {' | '.join(line)} |" for line in [("what", "median", "slowest"), ("---",) * 3, *lines])
+        lines.append(("import of the folder", f"{importing:.0f} s", f"{options.images / importing:.0f} images/s", ""))
+    table = "\n".join(f"| {' | '.join(line)} |" for line in [HEAD, ("---",) * len(HEAD), *lines])
     cores = os.cpu_count() or 1
     loaded = os.getloadavg()[1]
     busy = f"busy with other work (load {loaded:.0f} on {cores} cores)" if loaded > cores + 1 else "idle otherwise"
@@ -97,17 +98,23 @@ def main() -> None:
         options.out.write_text(text, encoding="utf-8")
 
 
-def measure(page: Page, url: str, repeat: int) -> list[tuple[str, str, str]]:
-    """(what, median, slowest) of every action."""
+Line = tuple[str, str, str, str]
+"""What, its median, the slowest, the server's CPU time (median)."""
+
+
+def measure(page: Page, url: str, repeat: int, server: int) -> list[Line]:
+    """A line for every action. server: its process, whose CPU time hardly depends on what else the machine does."""
     timed: dict[str, list[float]] = {}
+    worked: dict[str, list[float]] = {}
 
     def clock(what: str, act: Callable[[], None], until: str = "") -> None:
-        started = time.perf_counter()
+        started, busy = time.perf_counter(), cpu_seconds(server)
         act()
         if until:
             page.wait_for_function(until)
         page.wait_for_function(DRAWN)
         timed.setdefault(what, []).append(time.perf_counter() - started)
+        worked.setdefault(what, []).append(cpu_seconds(server) - busy)
         print(f"{what}: {said(timed[what][-1])}", file=sys.stderr, flush=True)
 
     clock("first opening after the server's start", lambda: opened(page, url))
@@ -142,13 +149,16 @@ def measure(page: Page, url: str, repeat: int) -> list[tuple[str, str, str]]:
         timed.setdefault("the map of all images, from its tab", []).append(mapped(page))
     paint = float(page.locator(".thaw-map").get_attribute("data-paint-ms") or 0)
     lines = [
-        (what, said(statistics.median(seconds)), said(max(seconds)) if len(seconds) > 1 else "")
+        (
+            what, said(statistics.median(seconds)), said(max(seconds)) if len(seconds) > 1 else "",
+            said(statistics.median(worked[what])) if what in worked else "",
+        )
         for what, seconds in timed.items()
     ]
-    return [*lines, ("one drawing of the map (zooming, moving)", f"{paint:.0f} ms", "")]
+    return [*lines, ("one drawing of the map (zooming, moving)", f"{paint:.0f} ms", "", "")]
 
 
-def drawing(ref: DatasetRef) -> list[tuple[str, str, str]]:
+def drawing(ref: DatasetRef) -> list[Line]:
     """What the worker takes for the two maps, in a home that is thrown away."""
     source = np.random.default_rng(1)
     features = source.normal(size=(maps.CHUNK, FEATURES)).astype(np.float32)
@@ -160,8 +170,8 @@ def drawing(ref: DatasetRef) -> list[tuple[str, str, str]]:
         maps.make_tsne(Path(place), ref.id, "made", labels, lambda *_: None)
         ended = time.perf_counter()
     return [
-        (f"principal components of {ref.images:,} x {FEATURES:,} features (worker)", said(halfway - started), ""),
-        (f"t-SNE of {maps.MOST_TSNE:,} images (worker)", said(ended - halfway), ""),
+        (f"principal components of {ref.images:,} x {FEATURES:,} features (worker)", said(halfway - started), "", ""),
+        (f"t-SNE of {maps.MOST_TSNE:,} images (worker)", said(ended - halfway), "", ""),
     ]
 
 
@@ -194,6 +204,12 @@ def resident_mb(pid: int) -> float:
     """Resident memory of a process, from Linux' own account of it."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
+
+
+def cpu_seconds(pid: int) -> float:
+    """What a process has computed so far, from Linux' own account of it."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def said(seconds: float) -> str:

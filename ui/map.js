@@ -1,6 +1,6 @@
 // The map: every image a point, coloured by class; pictures on hover, the large view on click, a lasso to select.
 // Points come as float32 [n, 4] (row, x, y, class) from /thaw/map; nothing is computed here but the drawing. A canvas
-// draws 50,000 sprites in some 20 ms on any machine, also without WebGL. Mounted by ui/parts_map.py.
+// draws sprites, so that no WebGL is needed; while many points are moved, some stand for all. Mounted by ui/parts_map.py.
 
 const HUES = ["#3f8fe0", "#e8743b", "#2ea36c", "#b45fc9", "#d6a21e", "#d9486e", "#3aa8a8", "#8c6bd6", "#7d9b2f", "#b0704a"];
 function colourOf(label, classes) {
@@ -8,7 +8,7 @@ function colourOf(label, classes) {
   const hue = (label * 137.508) % 360, light = [52, 64, 42][label % 3];
   return `hsl(${hue.toFixed(0)} 62% ${light}%)`;
 }
-const CELLS = 96, NEAR = 14, AROUND = 48;
+const CELLS = 96, NEAR = 14, AROUND = 48, MOVED = 12000;
 
 class ImageMap {
   constructor(parent, data, send) {
@@ -130,9 +130,10 @@ class ImageMap {
     const count = this.data.classes.length, s = this.scale() * dpr, cx = w / 2, cy = h / 2, alone = this.alone.size > 0;
     const colours = Array.from({ length: count }, (_, label) => this.sprite(colourOf(label, count), size));
     const grey = this.sprite("rgba(128,140,156,0.28)", size), half = colours.length ? colours[0].width / 2 : 0;
+    const step = this.from && !this.loop ? Math.ceil(this.n / MOVED) : 1;
     pen.globalAlpha = this.n > 5000 ? 0.75 : 0.9;
     for (const front of alone ? [false, true] : [true]) {
-      for (let i = 0; i < this.n; i++) {
+      for (let i = 0; i < this.n; i += step) {
         const mine = !alone || this.alone.has(this.label[i]);
         if (mine !== front) continue;
         const px = cx + (this.x[i] - this.view.x) * s, py = cy - (this.y[i] - this.view.y) * s;

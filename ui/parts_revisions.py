@@ -55,7 +55,7 @@ def _revision(one: DatasetRef, ref: DatasetRef, number: dict[str, int], *, newes
         name += f", made of {_name(one.parent, number)}"
     facts = [f"{count(one.images)} images", ago(one.created), *runs_in_words(one)]
     with st.container(key=f"revision_{one.id}"):
-        said, button = st.columns([5, 1], vertical_alignment="center")
+        said, button = st.columns([3, 1], vertical_alignment="center")
         said.markdown(
             f"**{name}.** {frame.plain(one.edit)}  \n:small[:gray[{frame.plain(' · '.join(facts))}]]"
         )

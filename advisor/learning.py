@@ -163,14 +163,11 @@ def written(field: Field, value: float) -> str:
 
 
 def says(kind: Kind, record: LeafRecord) -> str:
-    """A leaf in one sentence: what it advises and what that rests on."""
+    """A leaf in few words, which have to fit a box of the drawn tree: what it advises, and what that rests on."""
     from advisor.catalog import STRATEGIES
 
     lost = 100 * record.regrets[kind]
-    return (
-        f"{STRATEGIES[kind].title}: on {record.tasks} tasks from {record.families} kinds of images it ended "
-        f"{lost:.1f} points below the best strategy on average"
-    )
+    return f"{STRATEGIES[kind].title}: {record.tasks} tasks of {record.families} kinds, {lost:.1f} points lost"
 
 
 def mean_regret(kind: Kind, of: Sequence[Task]) -> float:

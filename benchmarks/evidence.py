@@ -67,7 +67,9 @@ class Round:
 GRID = (
     Round(128, "short", (5, 20, 0), (0,)),
     Round(128, "medium", (20,), (0,)),
+    Round(224, "short", (5,), (0,)),
     Round(128, "medium", (0,), (0,)),
+    Round(224, "short", (20, 0), (0,)),
     Round(128, "short", (5, 20, 0), (1,)),
     Round(128, "medium", (5,), (0,)),
     Round(128, "medium", (20, 0), (1,)),

@@ -87,7 +87,7 @@ def choosers(others: Sequence[Task]) -> dict[str, Chooser]:
 
 
 def _by_tree(grown: Grown, task: Task) -> Kind:
-    book = measured._rulebook(grown.nodes, 0, ())
+    book = measured.rulebook_of(grown.nodes, 0, ())
     return leaf_for(book, _situation(task))[0].kind
 
 

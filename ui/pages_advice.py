@@ -180,6 +180,8 @@ def tree(advice: Recommendation, known: Learned | None) -> None:
     st.caption(
         f"{frame.plain(books[name].title)} says: {frame.plain(answer.says)}. Source: {frame.plain(answer.source)}."
     )
+    if known and books[name] is known.rulebook:
+        st.caption(frame.plain(known.rulebook.reading))
     for caveat in answer.caveats:
         st.caption(frame.plain(caveat))
 

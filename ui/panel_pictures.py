@@ -41,7 +41,7 @@ def stage_bars(values: Sequence[float], names: Sequence[str]) -> str:
     return f'<div class="thaw-stages" role="img" aria-label="Domain gap by stage: {esc(said)}">{bars}</div>'
 
 
-WIDTH, HEIGHT, LEFT, BOTTOM = 320.0, 130.0, 34.0, 22.0
+WIDTH, HEIGHT, LEFT, BOTTOM = 320.0, 130.0, 44.0, 22.0
 
 
 def data_curve(points: Sequence[CurvePoint], curve: Curve | None) -> str:
@@ -55,7 +55,7 @@ def data_curve(points: Sequence[CurvePoint], curve: Curve | None) -> str:
     ahead = [(last * k, curve.accuracy(last * k)) for k in (1.5, 2, 3, 4)] if curve else []
     first, most = log2(points[0].images), log2(ahead[-1][0] if ahead else max(last, points[0].images + 1))
     values = [p.value for p in points] + [y for _, y in ahead] + [points[0].low]
-    low, high = max(0.0, min(values) - 0.03), min(1.0, max(values) + 0.03)
+    low, high = max(0.0, min(values) - 0.01), min(1.0, max(values) + 0.01)
 
     def x(images: float) -> float:
         return LEFT + (WIDTH - LEFT - 14) * (log2(images) - first) / max(1e-9, most - first)
@@ -78,10 +78,11 @@ def data_curve(points: Sequence[CurvePoint], curve: Curve | None) -> str:
     ticks = "".join(
         f'<text x="{x(n):.1f}" y="{HEIGHT - 6:.0f}" text-anchor="middle">{count(n)}</text>' for n in labels
     )
+    digits = 0 if high - low > 0.06 else 1
     sides = "".join(
-        f'<text x="{LEFT - 6:.0f}" y="{y(v) + 4:.1f}" text-anchor="end">{100 * v:.0f}%</text>'
+        f'<text x="{LEFT - 6:.0f}" y="{y(v) + 4:.1f}" text-anchor="end">{100 * v:.{digits}f}%</text>'
         f'<line class="thaw-grid" x1="{LEFT}" x2="{WIDTH - 10}" y1="{y(v):.1f}" y2="{y(v):.1f}"/>'
-        for v in (low + 0.02, (low + high) / 2, high - 0.02)
+        for v in (low + 0.15 * (high - low), (low + high) / 2, high - 0.15 * (high - low))
     )
     said = ", ".join(f"{p.images} images {100 * p.value:.0f}%" for p in points)
     return (

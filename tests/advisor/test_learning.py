@@ -52,7 +52,7 @@ def test_every_leaf_says_what_it_rests_on() -> None:
     for leaf in known.rulebook.leaves:
         record = known.leaves[leaf.id]
         assert record.tasks >= learning.LEAST_TASKS and record.families >= learning.LEAST_FAMILIES
-        assert f"on {record.tasks} tasks from {record.families} kinds of images" in leaf.says
+        assert f": {record.tasks} tasks of {record.families} kinds, " in leaf.says
         assert record.regrets[leaf.kind] <= min(record.regrets.values()) + learning.NOISE
 
 

@@ -272,6 +272,8 @@ def _what_ifs(
     found: list[WhatIf] = []
 
     def consider(change: str, there: Situation, seen: set[Kind]) -> None:
+        if not can_answer(book, there):
+            return  # there the measured rulebook asks about something that was not measured
         other, says = _best_kind(there, card, facts, book)
         if other not in seen:
             seen.add(other)

@@ -92,6 +92,17 @@ def test_what_would_change_it_is_true() -> None:
     assert fewer == "If you had fewer than 10 images per class"
 
 
+def test_with_counts_alone_it_answers_as_far_as_it_can() -> None:
+    """The committed rulebook: few images per class need nothing else, more need the domain gap."""
+    committed = measured.learned()
+    assert committed is not None
+    bare: dict[str, Any] = {"ready_made": None, "probe_accuracy": None, "domain_gap": None, "depth_gap": None}
+    few = recommend(facts(images=25, **bare), None, Budget(10), follow="measured", learned=committed)
+    many = recommend(facts(images=500, **bare), None, Budget(10), follow="measured", learned=committed)
+    assert few.answers[0].rulebook == "measured" and few.best.strategy.kind == "prototype"
+    assert many.answers[0].rulebook == "course"
+
+
 def test_facts_survive_the_store() -> None:
     assert facts_from_json(to_json(facts())) == facts()
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from advisor import evidence as table
+from advisor import measured
 from advisor.costs import Sizes, price
 from advisor.plans import Kind
 from benchmarks import evidence, regret, rulebook
@@ -95,3 +96,13 @@ def test_the_tables_name_every_rule_and_where_advice_lost() -> None:
     for name in ("advisor", "always partial", "course tree", "workflow tree", "classic tree", "random"):
         assert f"| {name} |" in text
     assert "| set3 | 18 |" in text and "the 80 % intervals hold" in text
+
+
+def test_the_committed_rulebook_is_what_the_command_makes_of_the_committed_evidence() -> None:
+    assert rulebook.text_of(table.read()) == measured.COMMITTED.read_text(encoding="utf-8")
+
+
+def test_the_committed_regret_is_what_the_command_prints() -> None:
+    lines = table.read()
+    text = (Path(__file__).parents[2] / "benchmarks" / "results" / "regret.md").read_text(encoding="utf-8")
+    assert regret.table(table.tasks(lines), len(lines)) in text

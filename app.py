@@ -38,6 +38,8 @@ def main() -> None:
             st.Page(state.COMPARE_PAGE, title="Compare", icon=":material/compare_arrows:", url_path="compare"),
             st.Page(state.RUN_PAGE, title="Understand a run", url_path="run", visibility="hidden"),
             st.Page(state.PREDICT_PAGE, title="Predict", icon=":material/image_search:", url_path="predict"),
+            st.Page(state.LEARN_PAGE, title="Learn", icon=":material/school:", url_path="learn"),
+            st.Page(state.PLAYGROUND_PAGE, title="Playground", icon=":material/science:", url_path="playground"),
         ],
         position="top",
     )

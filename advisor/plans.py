@@ -10,9 +10,14 @@ from typing import Any, Literal, get_args
 
 from advisor.errors import PlanError
 
-Kind = Literal["prototype", "linear_probe", "partial", "gradual", "lp_ft", "full", "scratch"]
+Kind = Literal[
+    "prototype", "linear_probe", "partial", "gradual", "lp_ft", "full", "scratch", "source_only", "mmd", "dann"
+]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-"""From least to most trained: the order of the colour ramp and of every table."""
+"""From least to most trained, then those of two domains: the order of the colour ramp and of every table."""
+ADAPTING: tuple[Kind, ...] = ("source_only", "mmd", "dann")
+"""The kinds that learn from labelled source images for a target whose labels they never see."""
+Alignment = Literal["none", "mmd", "dann"]
 
 @dataclass(frozen=True)
 class Phase:
@@ -26,8 +31,9 @@ class Phase:
     """Peak learning rate of the topmost stage below the head; lower stages get `lr_stage * decay**depth`."""
     decay: float = 1.0
     """Layer-wise decay gamma: lr_l = lr_stage * gamma^(L-l)  (ULMFiT, arXiv 1801.06146)."""
-    optimizer: Literal["adamw", "lbfgs", "class_means"] = "adamw"
-    """'lbfgs' (full-batch logistic regression) and 'class_means' need boundary = head: they run on cached features."""
+    optimizer: Literal["adamw", "sgd", "lbfgs", "class_means"] = "adamw"
+    """'sgd' is plain, without momentum (the Playground's). 'lbfgs' (full-batch logistic regression) and 'class_means'
+    need boundary = head: they run on cached features."""
     schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
     batch_norm: Literal["eval", "train"] = "eval"
     """BatchNorm mode inside the trained stages (in frozen ones it is always 'eval')."""
@@ -63,7 +69,7 @@ class Phase:
     @property
     def solved(self) -> bool:
         """Whether the head is computed on cached features rather than descended to."""
-        return self.optimizer != "adamw"
+        return self.optimizer in ("lbfgs", "class_means")
 
     def trains(self, stage: int) -> bool:
         """Whether this stage (the head is the last) is trained in this phase."""
@@ -127,6 +133,10 @@ class Strategy:
     """Against class imbalance: 'weights' in the loss, or a 'sampler' that draws every class equally often."""
     judged: int | None = None
     """Validation images that are judged after an epoch of gradient descent, the same ones each time; None = all."""
+    align: Alignment = "none"
+    """Pull the features of source and target together: 'mmd' (arXiv 1502.02791) or 'dann' (arXiv 1505.07818)."""
+    align_weight: float = 1.0
+    """What the alignment counts beside the task's loss; 'dann' rises to it along its lambda schedule."""
     lr_range_test: bool = False
     """Measure the loss over rising learning rates before the first phase that descends. Changes nothing in the run."""
 
@@ -145,7 +155,15 @@ class Strategy:
             raise PlanError("L2-SP and EWC hold weights near the pre-trained ones; a run from random weights has none.")
         if self.batch_size < 1:
             raise PlanError(f"The batch size is at least 1, not {self.batch_size}.")
-        for name in ("weight_decay", "mixup", "l2_sp", "l2_sp_head", "ewc"):
+        if self.align not in get_args(Alignment):
+            raise PlanError(f"Alignment is one of {', '.join(get_args(Alignment))}, not '{self.align}'.")
+        if self.kind in ADAPTING and self.align != (self.kind if self.kind != "source_only" else "none"):
+            raise PlanError(f"Strategy '{self.kind}' cannot align by '{self.align}'.")
+        if self.align != "none" and len({phase.boundary for phase in self.phases if not phase.solved}) != 1:
+            raise PlanError("Alignment needs one boundary for all phases that descend.")
+        if self.align != "none" and (self.mixup or self.lr_range_test):
+            raise PlanError("Mixup and the range test look at one domain; they cannot be combined with aligning two.")
+        for name in ("weight_decay", "mixup", "l2_sp", "l2_sp_head", "ewc", "align_weight"):
             if getattr(self, name) < 0:
                 raise PlanError(f"{name} cannot be negative, and is {getattr(self, name):g}.")
         if not 0 <= self.label_smoothing < 1:
@@ -156,6 +174,12 @@ class Strategy:
             raise PlanError(f"At least 1 validation image is judged after an epoch, not {self.judged}.")
         if self.image_px is not None and self.image_px < 8:
             raise PlanError(f"Images are at least 8 px wide, not {self.image_px}.")
+
+    @property
+    def keeps_last(self) -> bool:
+        """Whether a run keeps its last weights rather than its best on validation: the validation images are the
+        source's and cannot say which epoch is best for the target."""
+        return self.kind in ADAPTING
 
     @property
     def epochs(self) -> int:
@@ -188,6 +212,26 @@ class RunConfig:
     repeats: str = ""
     """Id of the run that this one repeats: it computes in the same arithmetic and threads, without choosing anew."""
     split_rules: int = SPLIT_RULES
+    target_id: str = ""
+    """The dataset whose images are the target domain; its labels, where it has any, only judge."""
+    from_run: str = ""
+    """The run whose weights this one starts from; "" = the backbone's own (multi-stage transfer)."""
+    per_class: int = 0
+    """Train on so many images of each class, drawn by `seed`; 0 = all."""
+
+    def __post_init__(self) -> None:
+        if self.strategy.align != "none" and not self.target_id:
+            raise PlanError(f"'{self.strategy.kind}' aligns two domains: give the second one (--target).")
+        if self.target_id and self.strategy.kind not in ADAPTING:
+            raise PlanError(
+                f"A target goes with {', '.join(ADAPTING)}; '{self.strategy.kind}' trains on one set of images."
+            )
+        if self.target_id and self.target_id == self.dataset_id:
+            raise PlanError("Source and target are the same images: there is nothing to adapt to.")
+        if self.from_run and self.strategy.kind == "scratch":
+            raise PlanError("'scratch' starts from random weights; it cannot start from another run's.")
+        if self.per_class < 0:
+            raise PlanError(f"Images per class are counted from 1, not {self.per_class}.")
 
 
 def to_json(value: Any) -> Any:

@@ -103,6 +103,9 @@ def why(candidate_kind: Kind, strategy: Strategy, card: BackboneCard, facts: Dat
         "lp_ft": f"Starts fine-tuning from a finished probe: {LP_FT_AGAINST_FULL}.",
         "full": "Every stage can adapt to these images.",
         "scratch": "A yardstick: it shows what the pre-trained weights bring on these images.",
+        "source_only": "The baseline: what the source alone teaches for the target.",
+        "mmd": "Pulls the two domains' features together by their kernel distance.",
+        "dann": "Hides from a discriminator which domain an image is from.",
     }[candidate_kind]
 
 

@@ -25,6 +25,8 @@ SHAPES = ("circle", "square", "star", "triangle")
 SHAPES_PER_CLASS = 60
 PHOTO_CROPS = {"train": 90, "test": 30}
 """Crops of each of the two photographs."""
+SOURCE_DIGITS, HELD_DIGITS = 1000, 200
+"""Digits on black, the others lie over photographs: no digit is in both. Of each, so many are for test."""
 
 
 @dataclass(frozen=True)
@@ -38,25 +40,56 @@ class Sample:
     licence: str
     write: Callable[[Path], None]
     """Writes the class folders (or splits) into a folder."""
+    pair: str = ""
+    """The other sample of a pair of domains (`PAIRS`)."""
 
 
 def import_sample(key: str, home: Path) -> DatasetRef:
     """Make and import one built-in sample; its `source` is 'sample: <key>'. Else raises NotFound."""
-    if key not in SAMPLES:
-        raise NotFound(f"There is no sample called '{key}'; choose one of {', '.join(SAMPLES)}.")
-    sample = SAMPLES[key]
+    known = SAMPLES | PAIRS
+    if key not in known:
+        raise NotFound(f"There is no sample called '{key}'; choose one of {', '.join(known)}.")
+    sample = known[key]
     return import_made(sample.write, home, name=sample.title, source=f"sample: {key}")
 
 
 def _write_digits(folder: Path) -> None:
+    for number, (image, digit) in enumerate(zip(*_digits(), strict=True)):
+        _save(folder / str(digit) / f"{number:04d}.png", image)
+
+
+def _digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """uint8 [1797, 32, 32] and labels: 17 levels of ink on black."""
     import numpy as np
     from sklearn.datasets import load_digits
 
     digits = load_digits()
-    grey = np.rint(digits.images * (255 / 16)).astype(np.uint8)  # 17 levels of ink, black ground
-    large = grey.repeat(4, axis=1).repeat(4, axis=2)
-    for number, (image, digit) in enumerate(zip(large, digits.target, strict=True)):
-        _save(folder / str(digit) / f"{number:04d}.png", image)
+    grey = np.rint(digits.images * (255 / 16)).astype(np.uint8)
+    return grey.repeat(4, axis=1).repeat(4, axis=2), digits.target
+
+
+def _write_plain_half(folder: Path) -> None:
+    large, labels = _digits()
+    for number in range(SOURCE_DIGITS):
+        split = "test" if number >= SOURCE_DIGITS - HELD_DIGITS else "train"
+        _save(folder / split / str(labels[number]) / f"{number:04d}.png", large[number])
+
+
+def _write_coloured_half(folder: Path) -> None:
+    """Each digit inverts the colours of what it is drawn on, as in MNIST-M (arXiv 1505.07818, section 5.2.4)."""
+    import numpy as np
+    from sklearn.datasets import load_sample_image
+
+    large, labels = _digits()
+    photos = [np.asarray(load_sample_image(f"{name}.jpg"), dtype=np.int16) for name in ("china", "flower")]
+    rng = np.random.RandomState(0)
+    for number in range(SOURCE_DIGITS, len(large)):
+        photo = photos[rng.randint(len(photos))]
+        x, y = rng.randint(0, photo.shape[1] - 95), rng.randint(0, photo.shape[0] - 95)
+        ground = photo[y : y + 96 : 3, x : x + 96 : 3]
+        blended = np.abs(ground - large[number][..., None]).astype(np.uint8)
+        split = "test" if number >= len(large) - HELD_DIGITS else "train"
+        _save(folder / split / str(labels[number]) / f"{number:04d}.png", blended)
 
 
 def _write_photos(folder: Path) -> None:
@@ -180,3 +213,32 @@ SAMPLES: dict[str, Sample] = {
         ),
     )
 }
+"""Those with a tile on the Data page."""
+
+PAIRS: dict[str, Sample] = {
+    sample.key: sample
+    for sample in (
+        Sample(
+            "digits_plain",
+            "Digits on black",
+            "The first 1,000 of the handwritten digits, white on black: the source of a pair of domains.",
+            SOURCE_DIGITS,
+            10,
+            "CC BY 4.0 (E. Alpaydin, C. Kaynak: Optical Recognition of Handwritten Digits)",
+            _write_plain_half,
+            pair="digits_coloured",
+        ),
+        Sample(
+            "digits_coloured",
+            "Digits over photographs",
+            "The other 797 handwritten digits, each over a crop of two photographs whose colours it inverts, as in "
+            "MNIST-M: the target of a pair of domains.",
+            797,
+            10,
+            "CC BY 4.0 (E. Alpaydin, C. Kaynak); photographs CC BY 2.0 (danielbuechele; vultilion, via scikit-learn)",
+            _write_coloured_half,
+            pair="digits_plain",
+        ),
+    )
+}
+"""Two domains of the same classes."""

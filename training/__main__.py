@@ -25,6 +25,7 @@ from training import (
     commands,
     data_commands,
     explain_commands,
+    extend_commands,
     public_commands,
     target_commands,
 )
@@ -87,6 +88,9 @@ def parser() -> argparse.ArgumentParser:
         "--minutes", type=_minutes, metavar="M", help="plan the schedule to end within this time"
     )
     fit.add_argument("--seed", type=_at_least(0), default=0, metavar="S", help="of weights and order (0)")
+    fit.add_argument("--target", metavar="PATH", help="a second domain of the same classes; for source_only|mmd|dann")
+    fit.add_argument("--from", dest="from_run", metavar="RUN", help="start from this run's weights")
+    fit.add_argument("--per-class", type=_at_least(1), default=0, metavar="N", help="train on N images of each class")
     add_flags(fit)
     compare = verb("compare", "Put runs of one dataset and split side by side.")
     compare.add_argument("runs", nargs="+", metavar="RUN")
@@ -117,6 +121,11 @@ def parser() -> argparse.ArgumentParser:
     )
     public = verb("public", "List the public image sets that can be fetched, or fetch one.", public_commands.public)
     public.add_argument("name", nargs="?", metavar="NAME", help="of the list")
+    more = verb("extend", "Add a class to a finished prototype model from a folder of images, without training.",
+                extend_commands.extend)  # fmt: skip
+    more.add_argument("run_id", metavar="RUN")
+    more.add_argument("name", metavar="NAME", help="of the new class")
+    more.add_argument("folder", metavar="FOLDER", help="its images")
     cache = verb("cache", "List what is cached and how much disk it takes; clear it.", cache_commands.cache)
     cache.add_argument("--clear", nargs="?", const=cache_commands.ALL, metavar="DATASET",
                        help="clear the caches of one dataset (its id), or of all")  # fmt: skip

@@ -6,6 +6,7 @@ Decides nothing itself (that is `advisor`) and trains nothing (that is a worker)
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from argparse import Namespace
@@ -17,16 +18,17 @@ from pathlib import Path
 from typing import Any, cast
 
 from advisor import catalog
+from advisor.adaptation import check_domains, plan_adaptation
 from advisor.cards import BackboneCard
-from advisor.costs import Sizes
+from advisor.costs import VAL_SHARE, Sizes
 from advisor.errors import CompareError, PlanError
 from advisor.home import home as find_home
 from advisor.memory import fit_batch, forecast_bytes, limits, memory_for
-from advisor.plans import Kind, RunConfig, Strategy, to_json
+from advisor.plans import ADAPTING, KINDS, Kind, RunConfig, Strategy, to_json
 from advisor.strategies import PLANNED, plan
 from advisor.types import Budget, DatasetFacts, DatasetRef
 from advisor.words import counted
-from training import executors, foreseen, memory, weights
+from training import executors, foreseen, lineage, memory, weights
 from training.compare import compare as compare_runs
 from training.executors import Executor
 from training.flags import options_of
@@ -118,21 +120,34 @@ def advise(args: Namespace) -> Answer:
 
 
 def fit(args: Namespace) -> Answer:
-    if args.strategy not in PLANNED:  # before the import: it can take minutes
-        raise PlanError(f"This version cannot train '{args.strategy}'; choose one of {', '.join(PLANNED)}.")
+    adapting = args.strategy in ADAPTING
+    if args.strategy not in PLANNED and not adapting:  # before the import: it can take minutes
+        raise PlanError(f"This version cannot train '{args.strategy}'; choose one of {', '.join(KINDS)}.")
+    if adapting != bool(args.target):
+        kinds = ", ".join(ADAPTING)
+        raise PlanError(
+            f"'{args.strategy}' adapts to a second domain: give its images with --target." if adapting
+            else f"--target goes with {kinds}; '{args.strategy}' trains on one set of images."
+        )  # fmt: skip
     place = open_place(args)
     card = backbone_here(args, place)
-    options_of(args).check(cast(Kind, args.strategy), card)
+    options_of(args).check("partial" if adapting else cast(Kind, args.strategy), card)
+    if args.from_run:
+        lineage.check(place.store.job(args.from_run), card.name)
     with worker_ahead(place):
         ref = import_data(args.path, place.home, args.classes_from)
+        target = _target(args.target, ref, place.home) if args.target else None
     facts = place.store.facts(ref.id, card.name)
     if facts is None and args.minutes is not None and args.strategy != "linear_probe":
         # A schedule that must end inside a budget needs this machine's speed; what it computes, the run reads.
         to_stderr("Measuring this machine's speed first, once for these images; the minutes count from then on.")
         measured(place, ref, card.name)
         facts = place.store.facts(ref.id, card.name)
-    strategy = _plan(ref, facts, args)
-    config = RunConfig(ref.id, strategy, seed=args.seed, minutes=args.minutes)
+    strategy = plan_of(ref, facts, args)
+    config = RunConfig(
+        ref.id, strategy, seed=args.seed, minutes=args.minutes, target_id=target.id if target else "",
+        from_run=args.from_run or "", per_class=args.per_class,
+    )  # fmt: skip
     job = place.store.create_job("train", ref.id, to_json(config))
     foreseen.note(place.store, job)
     to_stderr(f"Run {job.id}: {catalog.STRATEGIES[strategy.kind].title} on {counted(ref.images, 'image')}.")
@@ -174,6 +189,20 @@ def compare(args: Namespace) -> Answer:
     place.executor.check()
     comparison = compare_runs(place.store, args.runs)
     return Answer(to_json(comparison), comparison_lines(comparison))
+
+
+def _target(path: str, ref: DatasetRef, home: Path) -> DatasetRef:
+    """A second domain for `ref`: a sample or an imported dataset as it is, anything else attached to `ref`."""
+    if path.startswith(SAMPLE) or (re.fullmatch("[0-9a-f]{16}", path) and not Path(path).exists()):
+        found = import_data(path, home)
+    else:
+        from advisor import targets
+
+        found = targets.attach(home, ref, Path(path).expanduser(), progress=say_import())
+        for note in found.notes:
+            to_stderr(note)
+    check_domains(ref, found)
+    return found
 
 
 # -- shared steps -----------------------------------------------------------------------------------
@@ -235,7 +264,8 @@ def measured(place: Place, ref: DatasetRef, backbone: str) -> Job:
     return follow(place.store, place.executor, job.id)
 
 
-def _plan(ref: DatasetRef, facts: DatasetFacts | None, args: Namespace) -> Strategy:
+def plan_of(ref: DatasetRef, facts: DatasetFacts | None, args: Namespace) -> Strategy:
+    """The strategy that the flags of `fit` describe."""
     if facts is None:
         from training.splits import sides
 
@@ -246,14 +276,15 @@ def _plan(ref: DatasetRef, facts: DatasetFacts | None, args: Namespace) -> Strat
     else:
         train_images, test_images = facts.train_images, facts.test_images
     card, options = catalog.backbone(args.backbone), options_of(args)
-    strategy = plan(
+    if args.per_class:
+        train_images = min(train_images, max(2, math.ceil(args.per_class * len(ref.classes) / (1 - VAL_SHARE))))
+    strategy = (plan_adaptation if args.strategy in ADAPTING else plan)(
         cast(Kind, args.strategy),
         card,
         train_images=train_images,
         classes=len(ref.classes),
         minutes=args.minutes,
         costs=facts.costs if facts else (),
-        decode_s=facts.decode_s if facts else None,
         options=options,
         test_images=test_images,
     )

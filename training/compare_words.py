@@ -139,4 +139,5 @@ def _settings(config: RunConfig) -> dict[str, str]:
 
 
 def _length(optimizer: str, epochs: int) -> str:
-    return counted(epochs, "epoch") if optimizer == "adamw" else counted(epochs, "solver pass", "solver passes")
+    descends = optimizer in ("adamw", "sgd")
+    return counted(epochs, "epoch") if descends else counted(epochs, "solver pass", "solver passes")

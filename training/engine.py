@@ -17,6 +17,7 @@ from torch import Tensor
 from advisor.errors import TrainingError
 from advisor.plans import Phase, Strategy
 from training import head_solver, range_test
+from training.adaptation import Alignment, Target, snapshot
 from training.backbones import Backbone
 from training.clock import Clock
 from training.coach import ROLLBACK, Coach, Diagnosis, rollback_text
@@ -52,10 +53,14 @@ class Fit:
         budget_s: float | None = None,
         resume: dict[str, Any] | None = None,
         choose: Choose | None = None,
+        target: Target | None = None,
     ) -> None:
-        """choose: the arithmetic of a phase's steps; plain fp32 without it. Raises PlanError when a phase does not suit
-        the backbone."""
+        """choose: the arithmetic of a phase's steps; plain fp32 without it. target: the second domain, for strategies
+        that align two. Raises PlanError when a phase does not suit the backbone."""
         backbone.suits(strategy)
+        self.target = target
+        aligned = target is not None and strategy.align != "none"
+        self._alignment = Alignment(strategy, backbone, target, seed, device) if aligned and target else None
         self.strategy, self.backbone, self.data, self.context = strategy, backbone, data, context
         self.seed = seed
         self.initial = {name: tensor.clone() for name, tensor in backbone.state_dict().items()}
@@ -89,6 +94,10 @@ class Fit:
             for why in self.inputs.not_cached:
                 self._say("caution", "not_cached", why)
             self.at.cache_seconds += self.inputs.fill_caches(self._filling)
+            if self.target:
+                self.at.cache_seconds += self.target.inputs.fill_caches(self._filling)
+                if self._boundary is None:
+                    self._map("map_before")
             while self.at.phase < len(self.strategy.phases):
                 self._phase(self.strategy.phases[self.at.phase])
                 if self._finished_early:
@@ -106,6 +115,8 @@ class Fit:
             if self._boundary is not None:
                 self._save()
         self._load_best()
+        if self.target and self.best.weights:
+            self._map("map_after")
         return Fitted(self.best, self.at, self.telling.epochs_done(), stopped, self._finished_early)
 
     def _phase(self, phase: Phase) -> None:
@@ -142,7 +153,7 @@ class Fit:
         self.backbone.set_phase(phase)
         descent = self._descent = Descent(
             self.strategy, self.at.phase, self.backbone, self.inputs, self.seed, self._penalties, self._class_weight,
-            self._say, self._optimizer_state,
+            self._say, self._optimizer_state, self._alignment,
         )  # fmt: skip
         first = all(earlier.solved for earlier in self.strategy.phases[: self.at.phase])
         begins = first and self.at.epoch == self.at.step == 0
@@ -233,8 +244,9 @@ class Fit:
         self._clock.tick()
         if not math.isfinite(loss) and self._descent:
             self._roll_back(self._descent, "The validation loss is not a finite number any more")
-        elif self.best.beaten_by(accuracy, loss):
+        elif self.strategy.keeps_last or self.best.beaten_by(accuracy, loss):
             self._keep_best(phase.boundary, accuracy, loss, columns["train_accuracy"], steps)
+        columns |= self._target_columns(phase)
         self.at.stale = 0 if loss < self.at.lowest_loss else self.at.stale + 1
         self.at.lowest_loss = min(loss, self.at.lowest_loss)
         self._publish(phase, {**columns, "val_loss": loss, "val_accuracy": accuracy}, steps)
@@ -243,15 +255,43 @@ class Fit:
                 phase=self.at.phase, epoch=self.at.epoch, val_loss=loss, val_accuracy=accuracy,
                 predicted_counts=predicted, val_counts=self.judge.val_counts,
                 seconds=self.at.seconds, seconds_left=self.telling.seconds_left(self.telling.fraction()),
-                budget_s=self._clock.budget_s, **columns,
+                budget_s=self._clock.budget_s, train_loss=columns["train_loss"],
+                train_accuracy=columns["train_accuracy"],
             )
         )  # fmt: skip
         self.at.loss_sum, self.at.correct, self.at.seen = 0.0, 0.0, 0
+        self.at.apart_sum = self.at.told = 0.0
         self._check_stop()
 
     def _train_columns(self) -> dict[str, float]:
         seen = max(1, self.at.seen)
-        return {"train_loss": self.at.loss_sum / seen, "train_accuracy": self.at.correct / seen}
+        columns = {"train_loss": self.at.loss_sum / seen, "train_accuracy": self.at.correct / seen}
+        if self._alignment:
+            columns["align_loss"] = self.at.apart_sum / seen
+        if self._alignment and self._alignment.discriminator:
+            columns["domain_accuracy"] = self.at.told / (2 * seen)
+        return columns
+
+    def _target_columns(self, phase: Phase) -> dict[str, float]:
+        """The target's validation images, judged: no weight and no choice depends on them."""
+        if self.target is None or not self.target.labelled or not len(self.target.data.rows["val"]):
+            return {}
+        with self._clock.overhead():
+            _, accuracy, _ = self.target.judge.validate(phase.boundary)
+            self.backbone.set_phase(phase)
+        return {"target_accuracy": accuracy}
+
+    def _map(self, name: str) -> None:
+        """Where the two domains' images lie in the space of features, before or after training."""
+        assert self.target is not None
+        lowest = min(phase.boundary for phase in self.strategy.phases)
+        with self._clock.overhead():
+            self.backbone.eval()
+            shown = snapshot(
+                self.inputs, self.target.inputs, self.data, self.target.data, self.backbone, lowest,
+                labelled=self.target.labelled,
+            )  # fmt: skip
+            self.context.note(name, {**shown, "classes": list(self.data.classes)})
 
     def _range_test(self, descent: Descent, steps: int) -> None:
         found = range_test.run(self, descent, steps)
@@ -340,6 +380,7 @@ class Fit:
                     "optimizer": self._descent.optimizer.state_dict() if self._descent else None,
                     "best": vars(self.best).copy(),
                     "coach": self._coach.state(),
+                    "alignment": self._alignment.state() if self._alignment else {},
                 }
             )
         self._clock.saved()
@@ -350,4 +391,6 @@ class Fit:
         self._optimizer_state = state["optimizer"]
         self._boundary = self.strategy.phases[self.at.phase].boundary
         self._coach.restore(state["coach"])
+        if self._alignment:
+            self._alignment.restore(state.get("alignment", {}))
         self.backbone.load_state_dict({**self.backbone.state_dict(), **state["weights"]})

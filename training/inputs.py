@@ -131,23 +131,27 @@ class Inputs:
         return self._data.labels[torch.from_numpy(rows)].to(self._device)
 
     def logits(self, boundary: int, rows: Rows) -> Iterator[tuple[Tensor, Tensor]]:
-        """(logits, labels) batch by batch, by the backbone as it is; `boundary`: below it nothing was trained.
+        """(logits, labels) batch by batch, by the backbone as it is; `boundary`: below it nothing was trained."""
+        for true, features in self.features_now(boundary, rows):
+            yield self._backbone.head(features)[: len(true)].float(), self.labels(true)
+
+    def features_now(self, boundary: int, rows: Rows) -> Iterator[tuple[Rows, Tensor]]:
+        """(rows, what the head reads of them [b, width] and perhaps more rows that only fill the batch) batch by batch.
 
         The stages run as frozen ones do: folded, and in the arithmetic that is fastest here.
         """
         cached = boundary in self.cached and not self._prefix.missing(boundary, rows, 0)
         first = boundary if cached else 0
         fixed = EVAL_BATCH if self._device.type != "cpu" else 0  # one size there, as for `equal_batches`
-        features: frozen.Taps | None = None
+        stages: frozen.Taps | None = None
         for start in range(0, len(rows), EVAL_BATCH):
             true = rows[start : start + EVAL_BATCH]
             chunk = np.resize(true, fixed) if fixed else true
             inputs = self._prefix.read(first, chunk, 0) if cached else self._data.batch(chunk, 0)
             if first < self._backbone.head_index:
-                features = features or self._judged_stages(first, inputs)
-                inputs = features(inputs)[0]
-            answers = self._backbone.head(inputs.to(self._device))
-            yield answers[: len(true)].float(), self.labels(true)
+                stages = stages or self._judged_stages(first, inputs)
+                inputs = stages(inputs)[0]
+            yield true, inputs.to(self._device)
 
     def _judged_stages(self, first: int, example: Tensor) -> frozen.Taps:
         """From activations at `first` to the head's, by the stages as they are now."""

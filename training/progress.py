@@ -70,6 +70,9 @@ class Position:
     loss_sum: float = 0.0
     correct: float = 0.0
     seen: int = 0
+    apart_sum: float = 0.0
+    told: float = 0.0
+    """Sums of this epoch, as the three above: the alignment's loss, and images whose domain was told apart."""
     overhead_s: float = 0.0
     """Seconds spent judging, telling and saving rather than training."""
     lr_scale: float = 1.0

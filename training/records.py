@@ -19,7 +19,7 @@ from training.schema import TRANSITIONS, State
 
 METRICS: tuple[str, ...] = (
     "phase", "epoch", "step", "seconds", "images", "train_loss", "train_accuracy", "val_loss", "val_accuracy",
-    "lrs", "boundary",
+    "lrs", "boundary", "align_loss", "domain_accuracy", "target_accuracy",
 )  # fmt: skip
 """What a metrics row may hold, besides its number; absent is NULL."""
 WHOLE_NUMBERS = frozenset({"phase", "step", "images", "boundary"})

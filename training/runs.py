@@ -15,12 +15,16 @@ import torch
 from torch import Tensor
 
 from advisor import catalog
+from advisor.adaptation import check_domains
 from advisor.ingest import load_dataset
 from advisor.plans import RunConfig, run_config_from_json
-from training import caches, devices, frozen
+from advisor.targets import labels_in
+from training import caches, devices, frozen, shots, starting
+from training.adaptation import Target
 from training.arithmetic import Arithmetic, choose_training
-from training.backbones import Backbone, build
+from training.backbones import Backbone, Preprocessing, build
 from training.checkpoint import read_checkpoint, write_weights, write_whole
+from training.data import Rows
 from training.engine import Fit
 from training.images import ImageData
 from training.prefix import PrefixCache
@@ -45,6 +49,7 @@ def train(job: Job, context: StoreContext, store: Store, home: Path) -> tuple[di
     if backbone.weights_id == "random":
         backbone.weights_id = f"random-{config.seed}"
     assert backbone.preprocessing is not None
+    chain = starting.begin(config, job.id, backbone, store, home) if config.from_run else []
     cache = caches.folder_of(home, ref.images_id)
 
     def reading(done: int, total: int) -> None:
@@ -57,6 +62,8 @@ def train(job: Job, context: StoreContext, store: Store, home: Path) -> tuple[di
     )  # fmt: skip
     repeated = home / "runs" / config.repeats if config.repeats else folder
     runtime = Runtime(folder / "runtime.json", repeated / "runtime.json")
+    if config.per_class:
+        data.rows["train"] = fewer(data.rows["train"], data.labels, config.per_class, config.seed)
     # Sums in another number of threads round otherwise: a run resumed on a machine with other cores keeps its number.
     torch.set_num_threads(int(runtime.keep("threads", lambda: str(torch.get_num_threads()))))
     example = data.batch(np.resize(data.rows["train"], frozen.pass_batch(device)), 0)
@@ -68,6 +75,7 @@ def train(job: Job, context: StoreContext, store: Store, home: Path) -> tuple[di
         measured = lambda: choose_training(backbone, phase, inputs, classes, device, home).code  # noqa: E731
         return Arithmetic.named(runtime.keep(f"phase {number}", measured))
 
+    target = _target(config, backbone, native, precision, device, context, home) if config.target_id else None
     resume = read_checkpoint(folder / "checkpoint.pt") if job.attempt > 1 else None
     store.cut_metrics(job.id, resume["position"]["rows"] if resume else 0)
     if job.attempt > 1:
@@ -77,13 +85,92 @@ def train(job: Job, context: StoreContext, store: Store, home: Path) -> tuple[di
     fit = Fit(
         config.strategy, backbone, data, context,
         seed=config.seed, device=device, prefix=prefix, budget_s=budget_s, resume=resume, choose=choose,
+        target=target,
     )  # fmt: skip
     fitted = fit.run()
     result = _finish(config, fit, fitted, data, backbone, folder, home, context)
     result.update(
         device=devices.hardware(device).name, arithmetic=runtime.known, versions=versions(), finished_at=time.time()
     )
+    if target and fitted.best.val_accuracy >= 0:
+        result.update(_judge_target(target, fit, folder, home))
+    if chain:
+        result["lineage"] = chain
     return result, fitted.stopped
+
+
+def few_shot(fit: Fit, data: ImageData, backbone: Backbone, seed: int) -> dict[str, Any]:
+    """What fewer images a class would have given, judged on validation images: the test images are for the end."""
+    train, val = (
+        (fit.inputs.features(backbone.head_index, rows).cpu(), data.labels[torch.from_numpy(rows)])
+        for rows in (data.rows["train"], data.rows["val"])
+    )
+    return shots.as_note(shots.curve(train, val, len(data.classes), seed=seed))
+
+
+def fewer(rows: Rows, labels: Tensor, per_class: int, seed: int) -> Rows:
+    """At most `per_class` of `rows` from each class, ascending, drawn by `seed`."""
+    own = labels[torch.from_numpy(rows)].numpy()
+    draw = np.random.default_rng(devices.derive_seed("per class", seed))
+    chosen: Rows = np.sort(
+        np.concatenate([draw.permutation(rows[own == label])[:per_class] for label in np.unique(own)])
+    )
+    return chosen
+
+
+def _target(
+    config: RunConfig,
+    backbone: Backbone,
+    native: Preprocessing,
+    precision: str,
+    device: torch.device,
+    context: StoreContext,
+    home: Path,
+) -> Target:
+    """The second domain of a run, its labels in the source's numbering. Where an image has none it cannot be judged by,
+    so it is aligned, whatever side of the split it is on."""
+    source, ref = load_dataset(home, config.dataset_id), load_dataset(home, config.target_id)
+    check_domains(source, ref)
+    cache = caches.folder_of(home, ref.images_id)
+    data = ImageData(
+        ref, cache, native, config.split_seed,
+        lambda done, total: context.progress(0.0, f"Reading the target's images, {done:,} of {total:,}"),
+        image_px=config.strategy.image_px, device=device, split_rules=config.split_rules,
+    )  # fmt: skip
+    data.labels, data.classes = torch.from_numpy(labels_in(ref, source)), source.classes
+    known = data.labels.numpy() >= 0
+    train, val, test = (data.rows[side] for side in ("train", "val", "test"))
+    aligned = np.sort(np.concatenate([train, val[~known[val]], test[~known[test]]]))
+    data.rows = {"train": aligned, "val": val[known[val]], "test": test[known[test]]}
+    prefix = PrefixCache(backbone, data, device, precision, cache)
+    return Target.of(config.strategy, backbone, data, prefix, config.seed, device, labelled=bool(known.any()))
+
+
+def write_predictions(path: Path, data: ImageData, rows: Rows, probabilities: Tensor) -> None:
+    """One line an image: path, label, predicted, confidence."""
+    predicted, truth = probabilities.argmax(1), data.labels[torch.from_numpy(rows)]
+    table = io.StringIO()
+    writer = csv.writer(table)
+    writer.writerow(["path", "label", "predicted", "confidence"])
+    for i, row in enumerate(rows):
+        writer.writerow([data.paths[row], int(truth[i]), int(predicted[i]), round(float(probabilities[i].max()), 6)])
+    write_whole(path, table.getvalue().encode())
+
+
+def _judge_target(target: Target, fit: Fit, folder: Path, home: Path) -> dict[str, Any]:
+    """The target's test images, judged once: the accuracy that adaptation is for. Empty where nothing is labelled."""
+    rows = target.data.rows["test"]
+    if not target.labelled or not len(rows):
+        return {}
+    assert isinstance(target.data, ImageData)
+    probabilities = target.judge.predict(fit.best.boundary, rows)
+    truth = target.data.labels[torch.from_numpy(rows)]
+    correct = int((probabilities.argmax(1) == truth).sum())
+    write_predictions(folder / "target_predictions.csv", target.data, rows, probabilities)
+    return {
+        "target_accuracy": correct / len(rows), "target_correct": correct, "target_total": len(rows),
+        "target_predictions": str((folder / "target_predictions.csv").relative_to(home)),
+    }  # fmt: skip
 
 
 class Runtime:
@@ -132,18 +219,15 @@ def _finish(
             "so this result is a linear probe's. More epochs or a lower rate may change that."
         )
         context.event("caution", "probe_best", result["note"], epoch=best.epoch)
+    if strategy.kind == "prototype":
+        context.note("few_shot", few_shot(fit, data, backbone, config.seed))
     context.progress(1.0, "Judging once on the test images")
     rows = data.rows["test"]
     probabilities = fit.predict(rows)
     predicted = probabilities.argmax(1)
     truth = data.labels[rows]
     correct = int((predicted == truth).sum())
-    table = io.StringIO()
-    writer = csv.writer(table)
-    writer.writerow(["path", "label", "predicted", "confidence"])
-    for i, row in enumerate(rows):
-        writer.writerow([data.paths[row], int(truth[i]), int(predicted[i]), round(float(probabilities[i].max()), 6)])
-    write_whole(folder / "test_predictions.csv", table.getvalue().encode())
+    write_predictions(folder / "test_predictions.csv", data, rows, probabilities)
     digest = write_weights(folder / "best.safetensors", backbone.state_dict())
     (folder / "checkpoint.pt").unlink(missing_ok=True) if not fitted.stopped else None
     result.update(

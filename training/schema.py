@@ -82,6 +82,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             dataset_id TEXT NOT NULL, backbone TEXT NOT NULL, saved REAL NOT NULL, facts TEXT NOT NULL,
             PRIMARY KEY (dataset_id, backbone)) WITHOUT ROWID""",
     ),
+    (
+        "ALTER TABLE metrics ADD COLUMN align_loss REAL",
+        "ALTER TABLE metrics ADD COLUMN domain_accuracy REAL",
+        "ALTER TABLE metrics ADD COLUMN target_accuracy REAL",
+    ),
 )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from advisor.types import DatasetFacts, DatasetRef, Recommendation
 from advisor.words import counted, duration, listing, percent
 from training.compare import Comparison
+from training.lineage import Stage, in_words
 from training.stats import wilson
 from training.store import Job
 
@@ -19,6 +20,7 @@ COPIED = (
     "test_accuracy", "test_correct", "test_total", "val_accuracy", "val_loss", "train_accuracy", "best_epoch",
     "epochs", "cache_seconds", "trainable_params", "total_params", "stopped_early", "device", "arithmetic",
     "weights_sha256", "note", "peak_memory_bytes", "overhead_seconds", "rollbacks",
+    "target_accuracy", "target_correct", "target_total", "lineage",
 )  # fmt: skip
 """What a run's document takes from its result as it is (None when the result has no such value)."""
 
@@ -36,6 +38,9 @@ def run_document(home: Path, job: Job) -> dict[str, Any]:
         "dataset_id": job.dataset_id,
         "seed": job.config.get("seed"),
         "minutes": job.config.get("minutes"),
+        "target_id": job.config.get("target_id") or None,
+        "from_run": job.config.get("from_run") or None,
+        "per_class": job.config.get("per_class") or None,
         "group": job.group,
         "created": job.created,
         "attempt": job.attempt,
@@ -55,6 +60,11 @@ def run_lines(home: Path, job: Job) -> list[str]:
     if document["test_total"]:
         accuracy = wilson(document["test_correct"], document["test_total"])
         lines.append(f"Test accuracy {percent(accuracy)}, {accuracy.how}.")
+    if document["target_total"]:
+        accuracy = wilson(document["target_correct"], document["target_total"])
+        lines.append(f"Target accuracy {percent(accuracy)}, {accuracy.how}.")
+    if document["lineage"]:
+        lines.append(f"Lineage: {in_words([Stage(**link) for link in document['lineage']], 'this run')}.")
     if document["weights"]:
         lines.append(f"Best weights: {document['weights']}")
     return lines

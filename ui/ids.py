@@ -11,8 +11,8 @@ from typing import Literal
 
 import streamlit as st
 
-Name = Literal["dataset", "run", "runs"]
-NAMES: tuple[Name, ...] = ("dataset", "run", "runs")
+Name = Literal["dataset", "run", "runs", "start"]
+NAMES: tuple[Name, ...] = ("dataset", "run", "runs", "start")
 _PLAIN = re.compile(r"[A-Za-z0-9_,-]{1,400}")
 
 

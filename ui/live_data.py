@@ -36,6 +36,9 @@ DRAWN = (
     "val_accuracy",
     "lrs",
     "boundary",
+    "align_loss",
+    "domain_accuracy",
+    "target_accuracy",
 )
 """The columns a chart draws; `step` stays home."""
 
@@ -94,7 +97,8 @@ def _run(store: Store, run_id: str, after: int, seen: int, mark: str) -> dict[st
 def _headline(job: Job) -> dict[str, Any] | None:
     if job.result is None:
         return None
-    names = ("test_accuracy", "test_correct", "test_total", "val_accuracy", "best_epoch", "epochs", "seconds")
+    names = ("test_accuracy", "test_correct", "test_total", "val_accuracy", "best_epoch", "epochs", "seconds",
+             "target_accuracy", "target_correct", "target_total")  # fmt: skip
     answer = {name: job.result.get(name) for name in names}
     total, correct = job.result.get("test_total"), job.result.get("test_correct")
     if total and correct is not None:

@@ -49,7 +49,19 @@ function thawSingle(run, axis) {
     thawCurve(run, axis, "val_loss", 1, val),
     thawCurve(run, axis, "train_accuracy", 2, train),
     thawCurve(run, axis, "val_accuracy", 2, val),
+    ...thawDomains(run, axis),
   ];
+}
+
+// Two domains: what aligns them, and how the target fares. Only runs that adapt have such rows.
+function thawDomains(run, axis) {
+  const curves = [
+    ["align_loss", 1, { name: "alignment", mode: "lines", line: { color: "#1F9E9E", width: 1.6, dash: "dot" } }],
+    ["domain_accuracy", 2, { name: "domain told apart", mode: "lines", line: { color: "#8C7B5E", width: 1.4, dash: "dot" } }],
+    ["target_accuracy", 2, { name: "target, labels only judge", mode: "lines+markers", line: { color: run.about.colour, width: 2.2, dash: "longdash" }, marker: { symbol: "star", size: 9, color: run.about.colour } }],
+  ];
+  const end = (name) => run.rows.filter((row) => row[name] !== null && row[name] !== undefined).length;
+  return curves.filter(([name]) => end(name)).map(([name, panel, style]) => ({ ...thawCurve(run, axis, name, panel, style), showlegend: true }));
 }
 
 function thawOverlay(run, axis, showTrain, index) {

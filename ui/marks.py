@@ -16,11 +16,18 @@ def mark_shape(kind: Kind, r: float = 5.0) -> str:
         return f'<circle r="{r * 0.9:.1f}" {paint}/>'
     if style.marker == "square":
         return f'<rect x="{-r * 0.8:.1f}" y="{-r * 0.8:.1f}" width="{r * 1.6:.1f}" height="{r * 1.6:.1f}" {paint}/>'
+    if style.marker == "cross":
+        a = r * 0.95
+        plus = f"M{-a:.1f} 0H{a:.1f}M0 {-a:.1f}V{a:.1f}"
+        return f'<path d="{plus}" stroke="{style.colour}" stroke-width="{r * 0.6:.1f}"/>'
     if style.marker == "x":
         a = r * 0.75
         cross = f"M{-a:.1f} {-a:.1f}L{a:.1f} {a:.1f}M{a:.1f} {-a:.1f}L{-a:.1f} {a:.1f}"
         return f'<path d="{cross}" stroke="{style.colour}" stroke-width="{r * 0.5:.1f}"/>'
-    turns = {"diamond": (4, 0.0), "triangle-up": (3, 0.0), "triangle-down": (3, math.pi), "star": (10, 0.0)}
+    turns = {
+        "diamond": (4, 0.0), "pentagon": (5, 0.0), "triangle-up": (3, 0.0), "triangle-down": (3, math.pi),
+        "star": (10, 0.0),
+    }  # fmt: skip
     corners, turn = turns.get(style.marker, (6, 0.0))
     points = []
     for i in range(corners):

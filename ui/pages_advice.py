@@ -15,7 +15,19 @@ from advisor.types import Budget, Candidate, DatasetFacts, DatasetRef, Recommend
 from advisor.words import listing
 from training import tally
 from training.memory import available_bytes
-from ui import frame, parts_also, parts_facts, parts_jobs, parts_panel, parts_pilots, parts_record, pictures, state
+from ui import (
+    frame,
+    parts_also,
+    parts_domains,
+    parts_facts,
+    parts_jobs,
+    parts_panel,
+    parts_pilots,
+    parts_record,
+    parts_stage,
+    pictures,
+    state,
+)
 from ui.parts_details import details
 from ui.parts_inputs import choice, inputs
 from ui.parts_options import by_hand
@@ -41,6 +53,7 @@ def main() -> None:
             parts_panel.panel(measured, known)
     facts = state.facts_or_counts(ref, chosen.backbone)
     with right, frame.calm("No advice for these inputs"):
+        parts_stage.banner(chosen.backbone)
         card = backbone(chosen.backbone)
         advice = advised(facts, chosen.similarity, chosen.budget, known)
         st.caption(parts_facts.measured_or_counts(facts))
@@ -52,6 +65,7 @@ def main() -> None:
         cards(ref, advice, card, chosen.budget)
         parts_also.also(ref, facts, advice, card)
         parts_record.record(known)
+        parts_domains.section(ref, facts, card, chosen.budget)
         by_hand(ref, facts, card, chosen.budget)
         details(advice, card, len(ref.classes))
     state.prepare()

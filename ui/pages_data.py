@@ -181,7 +181,7 @@ SECTIONS: tuple[tuple[str, str, Callable[[DatasetRef], None]], ...] = (
     ("map", ":material/scatter_plot: Map", on_a_map),
     ("numbers", ":material/bar_chart: Numbers", numbers),
     ("edits", ":material/history: Edits", parts_revisions.section),
-    ("target", ":material/add_photo_alternate: Target", parts_target.section),
+    ("target", parts_target.TAB, parts_target.section),
 )
 """(name in the URL, title, what draws it). A section is a module of its own where it is more than a few lines."""
 

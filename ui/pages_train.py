@@ -11,7 +11,18 @@ from advisor.catalog import BACKBONES
 from advisor.errors import NotFound, ThawError
 from advisor.reasons import moment_in_words
 from training.store import Job
-from ui import frame, ids, parts_jobs, parts_range, parts_revisions, parts_runs, pictures, state
+from ui import (
+    frame,
+    ids,
+    parts_domains,
+    parts_jobs,
+    parts_range,
+    parts_revisions,
+    parts_runs,
+    parts_stage,
+    pictures,
+    state,
+)
 from ui.downloads import report_url
 from ui.live import live_chart
 from ui.parts_details import plan_in_full
@@ -46,6 +57,7 @@ def main() -> None:
         heading(job)
         live_chart([job.id], key="train_live", height=CHART_PX, wake=f"{job.state} {job.attempt}")
         parts_range.lr_range(job)
+        parts_domains.of_run(job)
         run_details(job, len(ref.classes))
     with right:
         watched = tuple((other.id, other.state) for other in [*state.store().queue(), job])
@@ -116,6 +128,9 @@ def reached(job: Job, result: dict[str, Any]) -> str:
     text = f"Test accuracy {percent(result['test_accuracy'], 1)}"
     if result.get("test_total"):
         text += f" ({result['test_correct']:,} of {result['test_total']:,} test images)"
+    if result.get("target_total"):
+        text += f"; target accuracy {percent(result['target_accuracy'], 1)}"
+        text += f" ({result['target_correct']:,} of {result['target_total']:,} target images)"
     if result.get("val_accuracy") is not None and result.get("best_epoch") is not None:
         best, config = percent(result["val_accuracy"], 1), parts_jobs.config_of(job)
         when = result["best_epoch"]
@@ -149,6 +164,10 @@ def controls(job: Job) -> None:
     trained = bool((job.result or {}).get("weights_sha256")) and not job.active
     if trained and st.button("Predict", key="to_predict", help="Drop pictures into this model; take it along"):
         st.switch_page(state.PREDICT_PAGE)
+    if (job.result or {}).get("weights") and st.button(
+        "Start another run from it", key="start_from", help="Its weights, on other images: one more stage of transfer."
+    ):
+        parts_stage.choose(job)
     if st.button("Try another strategy", key="to_advice"):
         st.switch_page(state.ADVICE_PAGE)
 

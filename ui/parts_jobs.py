@@ -22,7 +22,7 @@ from training import foreseen, weights
 from training.before_after import group_of
 from training.memory import available_bytes
 from training.store import Job
-from ui import state
+from ui import parts_stage, state
 
 SEED = 0
 """Every run started from a page: the same seed and split, so that any two may be compared."""
@@ -128,7 +128,10 @@ def start_run(ref: DatasetRef, strategy: Strategy, minutes: float | None, *, gro
     """Queue one run and start it if nothing else runs. Raises WeightsError."""
     if strategy.pretrained:
         _weights_are_here(strategy.backbone)
-    config = RunConfig(ref.id, strategy, seed=SEED, split_seed=SEED, minutes=minutes, group=group)
+    config = RunConfig(
+        ref.id, strategy, seed=SEED, split_seed=SEED, minutes=minutes, group=group,
+        from_run=parts_stage.start_of(strategy),
+    )  # fmt: skip
     job = state.store().create_job("train", ref.id, to_json(config), group=group)
     foreseen.note(state.store(), job)
     state.jobs_executor().submit(job.id)

@@ -31,7 +31,7 @@ SIZES_PX = (64, 96, 128, 160, 192, 224, 256, 288, 320, 384)
 
 def by_hand(ref: DatasetRef, facts: DatasetFacts, card: BackboneCard, budget: Budget) -> None:
     """Draw the fold; a click on its button queues the run and opens it."""
-    with st.expander("Set a run up by hand"):
+    with st.expander("Set a run up by hand", expanded=bool(st.session_state.get("open_by_hand"))):
         st.caption("What is left alone comes from the strategy's recipe. The schedule is cut to the time for training.")
         kind: Kind = st.selectbox(
             "Strategy", PLANNED, index=PLANNED.index("partial"), key="hand_kind",

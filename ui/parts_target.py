@@ -11,6 +11,9 @@ from ui import frame, parts_import, state
 from ui.parts_upload import drop_zone
 from ui.words import count
 
+TAB = ":material/add_photo_alternate: Target"
+"""Its tab on the Data page."""
+
 
 def section(ref: DatasetRef) -> None:
     """Which target there is; the ways to attach another one."""

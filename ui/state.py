@@ -6,6 +6,7 @@ a reload, a second tab and a restarted server show the same truth. May not draw 
 
 from __future__ import annotations
 
+import atexit
 import functools
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ from advisor.revisions import list_current
 from advisor.types import DatasetFacts, DatasetRef
 from training.executors import Executor, executor
 from training.store import Job, Store
+from training.warm import Pool
 from ui import ids
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ TRAIN_PAGE = str(HERE / "pages_train.py")
 COMPARE_PAGE = str(HERE / "pages_compare.py")
 RUN_PAGE = str(HERE / "pages_run.py")
 PREDICT_PAGE = str(HERE / "pages_predict.py")
+PLAYGROUND_PAGE = str(HERE / "pages_playground.py")
+LEARN_PAGE = str(HERE / "pages_learn.py")
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 ACTIVE = ("queued", "running")
@@ -56,6 +60,14 @@ def _store(place: Path) -> Store:
 def _executor(place: Path) -> Executor:
     # One per process: it keeps the Popen objects of its workers, so that none becomes a zombie.
     return executor(place)
+
+
+@functools.cache
+def live_pool() -> Pool:
+    """The processes that answer the Playground and the lessons. They start when first asked or warmed up."""
+    pool = Pool()
+    atexit.register(pool.close)
+    return pool
 
 
 def store() -> Store:

@@ -58,7 +58,7 @@ def open_page(home: Path, executor: NoWorkers) -> Open:
     """open_page('advice', dataset=ID): that page, run once, with these query parameters."""
 
     def open_it(name: str, **params: str) -> AppTest:
-        at = AppTest.from_file(str(NAV_APP), default_timeout=20)
+        at = AppTest.from_file(str(NAV_APP), default_timeout=90)
         if name != "data":
             at.run()
             at.switch_page(f"../../ui/pages_{name}.py")

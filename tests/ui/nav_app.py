@@ -15,6 +15,8 @@ st.navigation(
         st.Page(state.COMPARE_PAGE, title="Compare"),
         st.Page(state.RUN_PAGE, title="Run"),
         st.Page(state.PREDICT_PAGE, title="Predict"),
+        st.Page(state.LEARN_PAGE, title="Learn"),
+        st.Page(state.PLAYGROUND_PAGE, title="Playground"),
     ],
     position="hidden",
 ).run()

@@ -1,0 +1,161 @@
+"""From a labelled source to an unlabelled target: does adaptation help, and would a few labels help more?
+
+    python -m benchmarks.domains OUT_FOLDER SOURCE:TARGET [SOURCE:TARGET ...] [--seeds 3] [--flags="--image-px 96"]
+
+SOURCE and TARGET are whatever `python -m training fit` takes: a folder, an archive, 'sample:digits_plain'. Of each pair
+five runs a seed: source only, aligned by MMD, aligned by DANN; class means of 5 labelled target images a class; and
+fine-tuning on every labelled target image (the ceiling). All are judged on the target's test images, whose labels, like
+all of the target's, the first three never see. One JSON line a run goes to OUT_FOLDER/domains.jsonl at once, so that a
+killed benchmark goes on; OUT_FOLDER/domains.md is rewritten after each. While the file given with --pause exists, no
+run is started.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import time
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from advisor.adaptation import check_domains
+from advisor.home import home as make_home
+from advisor.plans import ADAPTING, RunConfig, to_json
+from advisor.types import DatasetRef
+from benchmarks.command import append, read
+from benchmarks.machine import describe
+from training.__main__ import parser
+from training.commands import import_data, plan_of
+from training.runs import train
+from training.store import Store
+from training.worker import StoreContext
+
+WAYS = {
+    "source only": "--strategy source_only",
+    "MMD": "--strategy mmd",
+    "DANN": "--strategy dann",
+    "5 labels a class": "--strategy prototype --per-class 5",
+    "target supervised": "--strategy partial",
+}
+ADAPTED = ("MMD", "DANN")
+KEPT = ("judged", "val_accuracy", "test_accuracy", "target_accuracy", "epochs", "weights_sha256")
+GOAL = 0.05
+"""What an adapted run should gain over source-only."""
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("out", type=Path)
+    words.add_argument("pairs", nargs="+", metavar="SOURCE:TARGET")
+    words.add_argument("--seeds", type=int, default=3)
+    words.add_argument("--pause", type=Path, metavar="FILE")
+    words.add_argument("--flags", default="", help="further flags of `fit`, for every run")
+    options = words.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    log, home = options.out / "domains.jsonl", make_home(str(options.out / "home"))
+    pairs = [import_pair(*split_pair(pair), home) for pair in options.pairs]
+    for seed in range(options.seeds):
+        for source, target in pairs:
+            for way, flags in WAYS.items():
+                run = {"pair": f"{source.name} to {target.name}", "way": way, "seed": seed, "flags": options.flags}
+                if any(run.items() <= known.items() for known in read(log)):
+                    continue
+                while options.pause and options.pause.exists():
+                    time.sleep(5)
+                began = time.perf_counter()
+                result = train_here(home, plan_run(source, target, f"{flags} {options.flags}", seed))
+                two = "target_accuracy" in result
+                result["judged"] = result.get("target_accuracy" if two else "test_accuracy")
+                kept = {name: result.get(name) for name in KEPT}
+                append(log, {**run, "seconds": round(time.perf_counter() - began, 1), **kept})
+                (options.out / "domains.md").write_text(table(read(log)))
+                print(f"{run['pair']}, {way}, seed {seed}: {result['judged']}", flush=True)
+    print(table(read(log)))
+
+
+def import_pair(source: str, target: str, home: Path) -> tuple[DatasetRef, DatasetRef]:
+    """Both as datasets of their own: the target's labels judge, and two of the ways learn from them."""
+    found = import_data(source, home), import_data(target, home)
+    check_domains(*found)
+    return found
+
+
+def plan_run(source: DatasetRef, target: DatasetRef, flags: str, seed: int) -> RunConfig:
+    """What `python -m training fit` with these flags would run."""
+    args = parser().parse_args(["fit", "-", *shlex.split(flags), "--seed", str(seed)])
+    adapting = args.strategy in ADAPTING
+    ref = source if adapting else target
+    return RunConfig(
+        ref.id, plan_of(ref, None, args), seed=seed, target_id=target.id if adapting else "", per_class=args.per_class
+    )
+
+
+def train_here(home: Path, config: RunConfig) -> dict[str, Any]:
+    """One run in this process, as a worker would do it: forty-five workers would mostly load torch."""
+    store = Store(home)
+    store.create_job("train", config.dataset_id, to_json(config))
+    job = store.claim_next()
+    assert job is not None
+    context = StoreContext(store, job, home / "runs" / job.id)
+    try:
+        result, _ = train(job, context, store, home)
+    finally:
+        context.close()
+    store.finish(job.id, result)
+    return result
+
+
+def split_pair(text: str) -> tuple[str, str]:
+    """'a.zip:b.zip' and 'sample:x:sample:y' alike. Raises ValueError for anything else."""
+    marked = text.replace("sample:", "sample\0")
+    parts = [part.replace("\0", ":") for part in marked.split(":")]
+    if len(parts) != 2:
+        raise ValueError(f"'{text}' is not SOURCE:TARGET")
+    return parts[0], parts[1]
+
+
+def table(runs: list[dict[str, Any]]) -> str:
+    """Markdown: a row per pair and way, and what adaptation gained."""
+    lines = [
+        f"Measured on {describe()}, shared with other work: the seconds are no timing.",
+        f"Every run with `{runs[0].get('flags') or 'the plan as it is'}`.",
+        "Accuracy on the target's test images: each seed, mean, standard deviation; `gain`: over source only, points.",
+        "",
+        "| pair | way | seeds | target accuracy (each seed) | mean | sd | gain | seconds |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    verdicts = []
+    for pair in dict.fromkeys(run["pair"] for run in runs):
+        means: dict[str, float] = {}
+        for way in WAYS:
+            own = [run for run in runs if (run["pair"], run["way"]) == (pair, way)]
+            if not own:
+                continue
+            scores = [run["judged"] for run in own if run["judged"] is not None]
+            if len(scores) < len(own):
+                failed = next(run for run in own if run["judged"] is None)
+                why = failed.get("error")
+                lines.append(f"| {pair} | {way} | {len(scores)} of {len(own)} | failed: {why} | | | | |")
+                continue
+            means[way] = mean(scores)
+            gain = f"{100 * (means[way] - means['source only']):+.1f}" if "source only" in means else ""
+            spread = f"{stdev(scores):.3f}" if len(scores) > 1 else ""
+            each = ", ".join(f"{score:.3f}" for score in scores)
+            seconds = mean(run["seconds"] for run in own)
+            lines.append(
+                f"| {pair} | {way} | {len(scores)} | {each} | {means[way]:.3f} | {spread} | {gain} | {seconds:.0f} |"
+            )
+        if "source only" in means and any(way in means for way in ADAPTED):
+            best = max((way for way in ADAPTED if way in means), key=lambda way: means[way])
+            gained = means[best] - means["source only"]
+            verdicts.append((pair, best, gained))
+    reached = sum(gained >= GOAL for _, _, gained in verdicts)
+    goal = f"Goal: MMD or DANN gains {100 * GOAL:.0f} points on at least two of three pairs. Reached on {reached}."
+    lines += ["", goal]
+    lines += [f"- {pair}: {best} {100 * gained:+.1f} points." for pair, best, gained in verdicts]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""A new class for a finished prototype model: its mean feature becomes one more row of the head. Nothing is trained."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from advisor.datasets import load_dataset
+from advisor.errors import PlanError
+from advisor.ingest import take_in
+from advisor.plans import run_config_from_json
+from advisor.targets import OfClasses
+from training import caches, devices, frozen
+from training.backbones import build
+from training.checkpoint import read_weights, write_weights, write_whole
+from training.images import ImageData
+from training.prefix import PrefixCache
+from training.shots import with_class
+from training.store import Store
+
+WEIGHTS, RECORD = "extended.safetensors", "extended.json"
+
+
+def extend(home: Path, run_id: str, name: str, folder: Path) -> dict[str, Any]:
+    """Add class `name`, shown by the images in `folder`, to run `run_id`; a second call adds to what the first made.
+
+    {'classes', 'added', 'images', 'weights', 'before', 'after'}: the last two are the accuracy on the run's own test
+    images, some of which may now be taken for the new class. Raises PlanError, DataError, NotFound.
+    """
+    store = Store(home)
+    job = store.job(run_id)
+    config = run_config_from_json(job.config)
+    if config.strategy.kind != "prototype" or not (job.result or {}).get("weights"):
+        raise PlanError(
+            f"Run '{run_id}' is no finished prototype model. Only there is a class one row of the head; train one with "
+            "--strategy prototype, or import the new class with the others and train again."
+        )
+    ref, place = load_dataset(home, config.dataset_id), home / "runs" / run_id
+    made = json.loads((place / RECORD).read_text(encoding="utf-8")) if (place / RECORD).exists() else {"added": {}}
+    known = [*ref.classes, *made["added"]]
+    if not name.strip() or name in known:
+        raise PlanError(f"'{name}' is a class of this model already, or no name: give the new class another one.")
+    images = take_in(folder, home, OfClasses((name,)), name=name)
+    weights = read_weights(place / (WEIGHTS if made["added"] else "best.safetensors"))
+    device = devices.pick()
+    backbone = build(
+        config.strategy.backbone, len(ref.classes), pretrained=config.strategy.pretrained, seed=config.seed,
+        image_px=config.strategy.image_px, home=home,
+    ).to(device)  # fmt: skip
+    body = {key: value for key, value in weights.items() if not key.startswith("head.")}
+    backbone.load_state_dict({**backbone.state_dict(), **body})
+    assert backbone.preprocessing is not None
+
+    def features(which: Any, rows_of: str) -> tuple[torch.Tensor, torch.Tensor]:
+        data = ImageData(
+            which, caches.folder_of(home, which.images_id), backbone.preprocessing, config.split_seed,  # type: ignore[arg-type]
+            image_px=config.strategy.image_px, device=device, split_rules=config.split_rules,
+        )  # fmt: skip
+        rows = np.arange(len(data.labels)) if rows_of == "all" else data.rows["test"]
+        example = data.batch(np.resize(rows, frozen.pass_batch(device)), 0)
+        precision = frozen.choose(backbone, device, example, home)
+        prefix = PrefixCache(backbone, data, device, precision, caches.folder_of(home, which.images_id))
+        prefix.fill([backbone.head_index], rows, 0)
+        return prefix.read(backbone.head_index, rows, 0).cpu(), data.labels[torch.from_numpy(rows)]
+
+    new, _ = features(images, "all")
+    test, truth = features(ref, "test")
+
+    def accuracy(head: torch.Tensor, bias: torch.Tensor) -> float | None:
+        if not len(truth):
+            return None
+        return float(((test @ head.T + bias).argmax(1) == truth).float().mean())
+
+    head, bias = weights["head.weight"], weights["head.bias"]
+    longer, biases = with_class(head, new), torch.cat([bias, bias.new_zeros(1)])
+    write_weights(place / WEIGHTS, {**weights, "head.weight": longer, "head.bias": biases})
+    added = {**made["added"], name: {"images": images.images, "dataset": images.id}}
+    document = {
+        "classes": [*known, name], "added": added, "images": images.images,
+        "weights": str((place / WEIGHTS).relative_to(home)), "before": accuracy(head, bias),
+        "after": accuracy(longer, biases),
+    }  # fmt: skip
+    write_whole(place / RECORD, json.dumps(document, ensure_ascii=False).encode())
+    return document

@@ -1,0 +1,49 @@
+"""How far apart two domains are for a backbone as it is, measured on a few hundred images of each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from advisor.datasets import load_dataset
+from advisor.targets import labels_in
+from training import caches, devices, frozen
+from training.adaptation import FOLDS, SHOWN, plane, told_apart
+from training.backbones import build
+from training.images import ImageData
+from training.prefix import PrefixCache
+
+
+def measure(home: Path, dataset_id: str, target_id: str, backbone_name: str) -> dict[str, Any]:
+    """{'told_apart': share of held-out images whose domain a linear classifier names, 0.5 = alike; 'source', 'target':
+    points [x, y, class or None] on the plane of the two largest principal components; 'shown': its share of the
+    variance; 'images': of each domain}. Training images only: neither side's test images are looked at."""
+    source, target = load_dataset(home, dataset_id), load_dataset(home, target_id)
+    device = devices.pick()
+    backbone = build(backbone_name, len(source.classes), home=home).to(device)
+    assert backbone.preprocessing is not None
+    features, points = [], []
+    for ref in (source, target):
+        cache = caches.folder_of(home, ref.images_id)
+        data = ImageData(ref, cache, backbone.preprocessing, device=device)
+        rows = data.rows["train"]
+        rows = np.sort(np.random.default_rng(0).permutation(rows)[:SHOWN])
+        example = data.batch(np.resize(rows, frozen.pass_batch(device)), 0)
+        prefix = PrefixCache(backbone, data, device, frozen.choose(backbone, device, example, home), cache)
+        prefix.fill([backbone.head_index], rows, 0)
+        features.append(prefix.read(backbone.head_index, rows, 0).cpu())
+        labels = labels_in(ref, source)[rows]
+        points.append([None if label < 0 else int(label) for label in labels])
+    on_source, on_target, share = plane(features[0], features[1])
+
+    def with_labels(xy: torch.Tensor, labels: list[int | None]) -> list[list[Any]]:
+        return [[round(x, 4), round(y, 4), label] for (x, y), label in zip(xy.tolist(), labels, strict=True)]
+
+    return {
+        "told_apart": told_apart(features[0], features[1]) if min(map(len, features)) >= FOLDS else None,
+        "source": with_labels(on_source, points[0]), "target": with_labels(on_target, points[1]),
+        "shown": share, "classes": list(source.classes), "images": [len(x) for x in features],
+    }  # fmt: skip

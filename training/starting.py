@@ -1,0 +1,62 @@
+"""Starting a run from an earlier run's weights: what the worker does before it trains a further stage."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from advisor.datasets import load_dataset
+from advisor.errors import PlanError, ThawError
+from advisor.plans import RunConfig
+from training import lineage
+from training.backbones import Backbone
+from training.checkpoint import read_weights, write_weights, write_whole
+
+if TYPE_CHECKING:
+    from training.store import Job, Store
+
+START = "start.safetensors"
+
+
+def begin(config: RunConfig, run_id: str, backbone: Backbone, store: Store, home: Path) -> list[dict[str, Any]]:
+    """Put the earlier run's weights into `backbone`, keep them and the chain in this run's folder; the chain's links.
+
+    The head is taken over where the classes are the same. Raises PlanError, NotFound, WeightsError.
+    """
+    folder = home / "runs" / run_id
+    if not (folder / lineage.LINEAGE).exists():
+        parent = store.job(config.from_run)
+        earlier = lineage.check(parent, config.strategy.backbone)
+        taken = read_weights(home / (parent.result or {})["weights"])
+        if not same_classes(parent, config, home):
+            taken = {name: tensor for name, tensor in taken.items() if not name.startswith("head.")}
+        write_weights(folder / START, taken)
+        first = "ImageNet" if earlier.strategy.pretrained else "random weights"
+        chain = lineage.stages_of(home, parent.id) or [lineage.Stage("", first)]
+        links = [asdict(stage) for stage in [*chain, lineage.origin(parent, earlier, home)]]
+        write_whole(folder / lineage.LINEAGE, json.dumps(links, ensure_ascii=False).encode())
+    weights = read_weights(folder / START)
+    own = backbone.state_dict()
+    names = [name for name in own if name in weights or not name.startswith("head.")]
+    wrong = [name for name in names if name not in weights or weights[name].shape != own[name].shape]
+    if wrong:
+        raise PlanError(
+            f"The weights of run '{config.from_run}' do not fit {config.strategy.backbone}: '{wrong[0]}' differs. "
+            "Choose another run to start from."
+        )
+    backbone.load_state_dict({**own, **{name: weights[name] for name in names}})
+    digest = hashlib.sha256((folder / START).read_bytes()).hexdigest()[:12]
+    backbone.weights_id = f"run-{digest}"  # caches of frozen stages belong to these weights
+    links = json.loads((folder / lineage.LINEAGE).read_text(encoding="utf-8"))
+    return list(links)
+
+
+def same_classes(parent: Job, config: RunConfig, home: Path) -> bool:
+    """Whether the earlier run answered the same classes in the same order."""
+    try:
+        return load_dataset(home, parent.dataset_id).classes == load_dataset(home, config.dataset_id).classes
+    except ThawError:
+        return False

@@ -1,0 +1,221 @@
+"""Two domains on the pages: the target of a dataset, the gap between the two, the runs that adapt, and what came of it.
+
+Decides nothing: the plans are `advisor.adaptation`'s, the verdict is `training.domains`'.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from advisor import targets
+from advisor.adaptation import plan_adaptation
+from advisor.cards import BackboneCard
+from advisor.plans import ADAPTING, RunConfig, to_json
+from advisor.samples import PAIRS, import_sample
+from advisor.strategies import plan
+from advisor.types import Budget, DatasetFacts, DatasetRef
+from advisor.words import counted
+from training import domains, lineage
+from training.store import Job
+from ui import charts, charts_domains, frame, parts_jobs, parts_target, pictures, state
+from ui.show import show
+from ui.words import percent
+
+FEW = 5
+"""Labels a class that adaptation is compared with."""
+ALIKE, APART = 0.6, 0.9
+"""Below the first the domains are called alike, from the second on far apart: shares told apart, 0.5 is chance."""
+
+
+def section(ref: DatasetRef, facts: DatasetFacts, card: BackboneCard, budget: Budget) -> None:
+    """The fold on the Advice page."""
+    target = targets.target_of(state.home(), ref)
+    opened = bool(st.session_state.get("open_domains")) or target is not None
+    with st.expander("A second domain: the same classes in another style", expanded=opened, key="domains"):
+        if target is None:
+            _attach(ref)
+            return
+        labelled = target.images - target.unlabelled
+        st.markdown(
+            f"**{frame.plain(ref.name)}** (labelled) to **{frame.plain(target.name)}** "
+            f"({counted(target.images, 'image')}, {labelled:,} with a label that only judges)."
+        )
+        left, right = st.columns([2, 3], gap="large")
+        with left:
+            _gap(ref, target, card)
+        with right:
+            _runs(ref, target, facts, card, budget)
+
+
+def _attach(ref: DatasetRef) -> None:
+    st.markdown(
+        "Have you images of the same classes that look different, and no labels for them (sketches for photos, another "
+        "camera, another year)? Then the labels here can teach a model for the images there. Without such a second "
+        "set there is nothing to adapt to, and Thaw does not suggest it."
+    )
+    if st.button("Attach a second domain", key="to_target"):
+        st.session_state["view"] = parts_target.TAB
+        st.switch_page(state.DATA_PAGE)
+    pair = PAIRS[PAIRS["digits_plain"].pair]
+    if ref.source == "sample: digits_plain":
+        if st.button(f"Attach the sample: {pair.title}", key="attach_sample"):
+            with st.spinner("Drawing the sample"):
+                targets.link(state.home(), ref, import_sample(pair.key, state.home()))
+            st.rerun()
+    elif st.button("Or try the worked example: digits, and digits over photographs", key="try_pair"):
+        with st.spinner("Drawing the two samples"):
+            source = import_sample("digits_plain", state.home())
+            targets.link(state.home(), source, import_sample("digits_coloured", state.home()))
+        state.choose_dataset(source.id)
+        st.rerun()
+
+
+def _gap(ref: DatasetRef, target: DatasetRef, card: BackboneCard) -> None:
+    """How well the two can be told apart, measured when asked for, and the map."""
+    place = state.home() / "targets" / f"gap-{ref.id}-{target.id}-{card.name}.json"
+    st.markdown("##### The gap")
+    if not place.exists():
+        st.caption("Not measured yet. It takes one pass over at most 300 images of each.")
+        if st.button("Measure the gap", key="measure_gap"):
+            with frame.calm("The gap could not be measured"), st.spinner("Running the backbone over both"):
+                asked = {
+                    "home": str(state.home()), "dataset": ref.id, "target": target.id, "backbone": card.name,
+                }  # fmt: skip
+                found = state.live_pool().ask("gap", asked).result()
+                part = place.with_suffix(".part")
+                part.write_text(json.dumps(found), encoding="utf-8")
+                part.replace(place)
+                st.rerun()
+        return
+    found = json.loads(place.read_text(encoding="utf-8"))
+    tone, text = gap_words(found["told_apart"])
+    show(pictures.notice(tone, f"Told apart: {percent(found['told_apart'])}", text))
+    charts.show(charts_domains.domain_map(found, by_class=False), key="gap_map", label="Both domains' features")
+
+
+def gap_words(share: float | None) -> tuple[str, str]:
+    """(tone, sentence) for how well a linear classifier names the domain of held-out images."""
+    if share is None:
+        return "info", "There are too few images to measure a gap."
+    if share < ALIKE:
+        return "good", (
+            "To this backbone the two look alike (50% is chance): a model of the first will do on the second, "
+            "and there "
+            "is little for adaptation to mend."
+        )
+    if share < APART:
+        return "info", "The two differ to this backbone (50% is chance). Adaptation may bring something: try it."
+    return "caution", (
+        "The two are far apart to this backbone (50% is chance, 100% never confused). Adaptation has much to mend, and "
+        "can also move classes onto each other: believe only what is measured."
+    )
+
+
+def _runs(ref: DatasetRef, target: DatasetRef, facts: DatasetFacts, card: BackboneCard, budget: Budget) -> None:
+    """Queue the three, and a few labels instead; what came of them."""
+    st.markdown("##### Does adapting help?")
+    store = state.store()
+    jobs = domains.runs_on(store, ref.id, target.id)
+    few = domains.few_labels(store, target.id)
+    verdict = domains.judge(store, jobs, few)
+    if verdict:
+        show(pictures.notice(verdict.tone, verdict.headline, verdict.text))
+        rows = [pictures.AxisRow(row.title, row.kind, row.target, f"run {row.run_id}") for row in verdict.rows]
+        show(pictures.accuracy_axis(rows))
+    else:
+        st.caption(
+            "Measured, not promised: three runs that differ only in the alignment. On published pairs it gained "
+            "between "
+            "3 and 8 points and sometimes lost (arXiv 1505.07818 and TLlib's tables); a few labels often gain more."
+        )
+    active = [job for job in [*jobs, *([few] if few else [])] if job.active]
+    if active:
+        names = ", ".join(f"{job.config['strategy']['kind']} ({job.state})" for job in active)
+        st.caption(f"On their way: {frame.plain(names)}. Reload to see what came of them.")
+    with st.container(horizontal=True, gap="small"):
+        if st.button("Train all three", type="primary", key="train_domains"):
+            group = [start(ref, target, kind, facts, card, budget) for kind in ADAPTING]
+            frame.open_run(group[0].id)
+        whole = target.unlabelled == 0 and all(target.per_class)
+        if st.button(
+            f"{FEW} labels a class instead", key="train_few", disabled=not whole,
+            help=None if whole else "Needs labels on the target: folders named like the classes.",
+        ):  # fmt: skip
+            frame.open_run(start_few(target, card).id)
+
+
+def start(
+    ref: DatasetRef, target: DatasetRef, kind: Any, facts: DatasetFacts, card: BackboneCard, budget: Budget
+) -> Job:
+    """Queue one of the three, planned for a third of the time."""
+    minutes = budget.minutes / len(ADAPTING)
+    strategy = plan_adaptation(
+        kind, card, train_images=facts.train_images, classes=len(ref.classes), minutes=minutes, costs=facts.costs,
+        test_images=facts.test_images,
+    )  # fmt: skip
+    config = RunConfig(ref.id, strategy, seed=parts_jobs.SEED, minutes=minutes, target_id=target.id)
+    return _submit(ref, config)
+
+
+def start_few(target: DatasetRef, card: BackboneCard) -> Job:
+    """Queue class means of a few labelled images a class of the target itself."""
+    strategy = plan(
+        "prototype", card, train_images=max(2, FEW * len(target.classes)), classes=len(target.classes), minutes=None
+    )
+    return _submit(target, RunConfig(target.id, strategy, seed=parts_jobs.SEED, per_class=FEW))
+
+
+def _submit(ref: DatasetRef, config: RunConfig) -> Job:
+    job = state.store().create_job("train", ref.id, to_json(config))
+    return state.jobs_executor().submit(job.id)
+
+
+# -- on the Train page ------------------------------------------------------------------------------------------
+
+
+def of_run(job: Job) -> None:
+    """What a run kept besides its curves: lineage, the two domains before and after, the few-shot curve."""
+    folder = state.home() / "runs" / job.id
+    stages = lineage.stages_of(state.home(), job.id)
+    if stages:
+        st.caption(f"Lineage: {frame.plain(lineage.in_words(stages, 'this run'))}.")
+    _maps([("Before", _note(folder / "map_before.json")), ("After", _note(folder / "map_after.json"))])
+    shots = _note(folder / "few_shot.json")
+    if shots and shots["shots"]:
+        st.markdown("##### With fewer images a class")
+        charts.show(
+            charts_domains.few_shot(shots["shots"]), key="few_shot", label="Validation accuracy by images a class"
+        )
+        st.caption(
+            f"Class means of so many images, {shots['shots'][0]['draws']} random draws each; the band holds 95% "
+            "of them: "
+            "with one image a class, which one it is decides."
+        )
+
+
+def _maps(notes: Sequence[tuple[str, dict[str, Any] | None]]) -> None:
+    known = [(title, note) for title, note in notes if note]
+    if not known:
+        return
+    st.markdown("##### Where the two domains lie")
+    by_class = st.toggle("Colour by class", key="map_by_class")
+    for column, (title, note) in zip(st.columns(2, gap="large"), known, strict=False):
+        with column:
+            st.markdown(f"**{title}**: told apart in {percent(note['told_apart'])} of cases")
+            charts.show(
+                charts_domains.domain_map(note, by_class=by_class), key=f"map_{title}",
+                label=f"Features of source and target, {title.lower()}",
+            )  # fmt: skip
+    st.caption("Validation images on the two largest principal components of their features; 50% would be chance.")
+
+
+def _note(path: Any) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found

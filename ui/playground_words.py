@@ -9,6 +9,8 @@ from advisor.playground import Arm, ArmResult, Gain, Settings, gain
 from advisor.words import listing
 from ui.theme import strategy_style
 
+NO_INTERVAL = 2.0
+"""Width of the interval of a single seed: all there is."""
 UNRELATED = 0.75
 """From this shift on the page calls the tasks unrelated."""
 
@@ -57,6 +59,8 @@ def verdict(results: Mapping[Arm, ArmResult], settings: Settings) -> tuple[str, 
     hurt = [one for one in gains if one.verdict == "hurts"]
     seeds = len(scratch.finals)
     how = f"Held-out accuracy on the target, {seeds} seeds, paired; 95% interval of the mean in brackets."
+    if seeds == 1:
+        how = "One seed shows nothing yet: choose more of them under More settings."
     if hurt and not helped:
         return (
             "bad", "Transfer is negative here",
@@ -126,5 +130,7 @@ def _list(gains: list[Gain], settings: Settings) -> str:
 
 
 def _points(one: Gain) -> str:
+    if one.high - one.low >= NO_INTERVAL:
+        return f"{100 * one.value:+.1f} points"
     each = "" if not one.every else ", on every seed"
     return f"{100 * one.value:+.1f} points, {100 * one.low:+.1f} to {100 * one.high:+.1f}{each}"

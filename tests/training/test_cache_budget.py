@@ -16,11 +16,13 @@ import torch
 
 from advisor.errors import NotFound, PlanError, StateError
 from tests.training.toys import task
-from training import caches, prefix
+from training import caches, prefix, views
 from training.__main__ import main
 from training.backbones import build
 from training.prefix import PrefixCache
 from training.store import Store
+
+FEATURES = f"prefix-w-fp32-v{views.VERSION}"
 
 CPU = torch.device("cpu")
 ROWS = np.arange(300)
@@ -46,7 +48,7 @@ def filled(root: Path, dataset: str = "data", weights: str = "w", view: int = 0)
 
 
 def stored(root: Path) -> set[str]:
-    """'data/prefix-w-fp32/boundary1-view0', ... of everything that is there."""
+    """'data/<FEATURES>/boundary1-view0', ... of everything that is there."""
     return {str(path.relative_to(root)).removesuffix(".done.npy") for path in root.glob(caches.PARTS)}
 
 
@@ -68,23 +70,23 @@ def test_the_oldest_unused_goes_first(root: Path, monkeypatch: pytest.MonkeyPatc
         filled(root, dataset)
     one = pair(root)
     for age, dataset in ((200, "old"), (300, "older"), (100, "newest")):
-        used_at(root, f"{dataset}/prefix-w-fp32/boundary1-view0", time.time() - age)
+        used_at(root, f"{dataset}/{FEATURES}/boundary1-view0", time.time() - age)
     limit(monkeypatch, 2.5 * one)
     filled(root, "older", view=1)
     # 'older' was opened again just now for its new view, but its old one was not
-    assert stored(root) == {"newest/prefix-w-fp32/boundary1-view0", "older/prefix-w-fp32/boundary1-view1"}
+    assert stored(root) == {f"newest/{FEATURES}/boundary1-view0", f"older/{FEATURES}/boundary1-view1"}
 
 
 def test_opening_counts_as_use(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for age, dataset in ((300, "a"), (200, "b")):
         filled(root, dataset)
-        used_at(root, f"{dataset}/prefix-w-fp32/boundary1-view0", time.time() - age)
+        used_at(root, f"{dataset}/{FEATURES}/boundary1-view0", time.time() - age)
     again = cache(root, "a")
     again.read(1, ROWS, 0)
     again.close()
     limit(monkeypatch, 1.5 * pair(root))
     caches.make_room(root, 0)
-    assert stored(root) == {"a/prefix-w-fp32/boundary1-view0"}
+    assert stored(root) == {f"a/{FEATURES}/boundary1-view0"}
 
 
 def test_what_is_open_stays_though_it_is_the_oldest(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,10 +94,10 @@ def test_what_is_open_stays_though_it_is_the_oldest(root: Path, monkeypatch: pyt
     reader = cache(root, "open")
     before = reader.read(1, ROWS, 0)
     filled(root, "closed")
-    used_at(root, "open/prefix-w-fp32/boundary1-view0", 1.0)
+    used_at(root, f"open/{FEATURES}/boundary1-view0", 1.0)
     limit(monkeypatch, 0)
     assert caches.make_room(root, 0) > 0
-    assert stored(root) == {"open/prefix-w-fp32/boundary1-view0"}
+    assert stored(root) == {f"open/{FEATURES}/boundary1-view0"}
     assert torch.equal(reader.read(1, ROWS, 0), before)
     reader.close()
     caches.make_room(root, 0)
@@ -116,7 +118,7 @@ sys.stdin.read()
 def other_process(root: Path) -> Iterator[subprocess.Popen[str]]:
     """Another process that has 'held' open."""
     filled(root, "held")
-    marks = root / "held/prefix-w-fp32/boundary1-view0.done.npy"
+    marks = root / f"held/{FEATURES}/boundary1-view0.done.npy"
     process = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(marks)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

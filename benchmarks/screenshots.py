@@ -21,7 +21,7 @@ from typing import Literal
 
 from playwright.sync_api import Browser, sync_playwright
 
-PAGES = ("data", "advice", "train", "compare", "run")
+PAGES = ("data", "advice", "train", "compare", "run", "predict", "playground", "learn")
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 WIDTHS = (1440, 800)
 SETTLE_MS = 2500

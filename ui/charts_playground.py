@@ -72,13 +72,14 @@ def finals(results: Mapping[Arm, ArmResult], settings: Settings) -> Figure:
             text=f"<b>{100 * result.mean:.1f}%</b> ± {100 * result.spread:.1f}", font={"size": 13},
         )  # fmt: skip
     dress(figure, height=44 * len(order) + 60)
-    figure.update_layout(margin={"r": 104})
+    figure.update_layout(margin={"r": 122})
     low = min(min(result.finals) for result in order)
     figure.update_xaxes(
         tickformat=".0%", gridcolor=GRID, range=[max(-0.01, low - 0.04), 1.01],
-        title_text="final held-out accuracy: mean, spread (sd), each seed",
+        title_text="final held-out accuracy", nticks=4, tickangle=0,
     )  # fmt: skip
     figure.update_yaxes(
+        automargin=True,
         tickvals=list(range(len(order))), ticktext=[title(result.arm, settings) for result in order],
         range=[len(order) - 0.5, -0.5], gridcolor=GRID, ticklabelstandoff=8,
     )  # fmt: skip
@@ -99,8 +100,9 @@ def speeds(results: Mapping[Arm, ArmResult], settings: Settings) -> Figure:
         )  # fmt: skip
     dress(figure, height=44 * len(order) + 60)
     figure.update_layout(margin={"r": 40})
-    figure.update_xaxes(title_text="epochs to 90% of its final accuracy", gridcolor=GRID, rangemode="tozero")
+    figure.update_xaxes(title_text="epochs to 90% of it", gridcolor=GRID, rangemode="tozero", nticks=4)
     figure.update_yaxes(
+        automargin=True,
         tickvals=list(range(len(order))), ticktext=[title(result.arm, settings) for result in order],
         range=[len(order) - 0.5, -0.5], showgrid=False, ticklabelstandoff=8,
     )  # fmt: skip

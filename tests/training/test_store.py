@@ -274,9 +274,10 @@ def test_events_are_read_after_an_id(store: Store) -> None:
 
 def test_facts_survive_the_way_through_the_store(store: Store) -> None:
     facts = DatasetFacts(
-        "d", "efficientnet_lite0", ("a", "b"), 10, 2, (5, 5), (1, 2, 3), None, Estimate(0.9, 0.8, 0.95, "cv"),
-        0.5, (StageCost(0, 0.0, 0.1, 0.05),), 0.01, 90.0, None, HardwareFacts("cpu", "CPU", 2, 10**9),
-            MemoryFacts(3 * 10**8, 10**6, 10**7), 3.0,
+        "d", "efficientnet_lite0", ("a", "b"), 10, 2, (5, 5), (1, 2, 3), None,
+        ready_made=Estimate(0.9, 0.8, 0.95, "cv"), chance=0.5, costs=(StageCost(0, 0.0, 0.1, 0.05),), decode_s=0.01,
+        forward_images_per_s=90.0, hardware=HardwareFacts("cpu", "CPU", 2, 10**9),
+        memory=MemoryFacts(3 * 10**8, 10**6, 10**7), seconds=3.0,
     )  # fmt: skip
     assert store.facts("d", "efficientnet_lite0") is None
     store.save_facts(facts)

@@ -1,7 +1,7 @@
 """Public image sets that can be fetched by name: what they are, how large, under which licence. Data only.
 
-A worker fetches them through `torchvision.datasets` (`training.public`). Numbers are the publishers'; a licence is
-quoted only where they state one, and choosing a set is the reader's decision.
+A worker fetches them through `torchvision.datasets` (`training.public`). Numbers and licences were written
+down without a network and have not been held against the publishers' pages: pages and terminal say so.
 """
 
 from __future__ import annotations

@@ -37,4 +37,8 @@ def _table() -> list[str]:
     for one in PUBLIC_SETS.values():
         size = f"{one.download_bytes / 1e6:,.0f} MB"
         lines.append(f"{one.name:18}{one.images:>8,}{one.classes:>9}{size:>12}  {one.licence[:30]:32}{one.detail}")
-    return [*lines, "Fetch one with: python -m training public NAME"]
+    return [
+        *lines,
+        "Fetch one with: python -m training public NAME",
+        "Size and licence are as we know them: the publisher's page decides.",
+    ]

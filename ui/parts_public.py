@@ -26,7 +26,10 @@ def fold() -> None:
         st.caption(f"{frame.plain(facts_line(card))}  \n{frame.plain(card.detail)}")
         if jobs:
             _failure(jobs[0], card)
-        st.caption("It comes from its publisher's server; nothing is sent. This machine needs the network for it.")
+        st.caption(
+            "It comes from its publisher's server; nothing is sent. This machine needs the network for it. "
+            "Size and licence are as we know them: the publisher's page decides."
+        )
         if st.button(f"Fetch {card.title} ({size(card.download_bytes)})", key="fetch_public"):
             parts_jobs.start_public(name)
             st.rerun()

@@ -74,6 +74,10 @@ def test_colours_are_the_agreed_ramp() -> None:
         "#C2609F",
         "#EE7A3B",
         "#7A828C",
+        # for a second domain: source only, MMD, DANN
+        "#8C7B5E",
+        "#1F9E9E",
+        "#A8457E",
     ]
 
 

@@ -57,6 +57,7 @@ def most_bytes() -> int:
 def routes(place: Callable[[], Path]) -> list[Route]:
     """place: the home, asked for with the first request."""
     received: dict[str, list[int]] = {}
+    given_up: set[str] = set()
     lock = threading.Lock()
 
     def count(upload: str, files: int, size: int) -> None:
@@ -92,11 +93,15 @@ def routes(place: Callable[[], Path]) -> list[Route]:
         except (Refused, ThawError):
             await body.drain()
             raise
+        finally:
+            if upload in given_up:  # while this file was being written: what it left goes too
+                await run_in_threadpool(uploads.drop, place(), upload)
         return JSONResponse({"files": len(sizes)})
 
     async def give_up(request: Request) -> Response:
         upload = request.path_params["upload"]
         received.pop(upload, None)
+        given_up.add(upload)
         await run_in_threadpool(uploads.drop, place(), upload)
         return Response(status_code=204)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.testclient import TestClient
 from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
 
@@ -99,3 +100,18 @@ def test_more_than_the_cap_is_refused_before_it_is_taken(
 def test_an_upload_that_is_not_known_is_said(client: TestClient) -> None:
     answer = client.put("/thaw/uploads/0123456789abcdef", content=framed(("1.png", b"1")))
     assert answer.status_code == 404 and "Choose the files again" in answer.json()["error"]
+
+
+def test_what_is_given_up_while_it_arrives_leaves_nothing(
+    client: TestClient, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The word that it is given up may overtake the file, which is written after the folder was removed."""
+    upload = begun(client)
+
+    async def overtaken(*_: object) -> None:
+        assert (await run_in_threadpool(client.delete, f"/thaw/uploads/{upload}")).status_code == 204
+        (home / "uploads" / upload / "files").mkdir(parents=True)
+
+    monkeypatch.setattr(upload_routes, "_save", overtaken)
+    client.put(f"/thaw/uploads/{upload}", content=framed(("a/1.png", b"one")))
+    assert list((home / "uploads").iterdir()) == []

@@ -31,6 +31,8 @@ KEPT = "What it saved is safe: resume the run to go on from there."
 
 # Children of this whole process (pages make an executor on each rerun): polled, so that none stays a zombie.
 _children: dict[int, subprocess.Popen[bytes]] = {}
+_exits: dict[int, int] = {}
+"""Exit codes of the children that have ended."""
 _children_lock = threading.Lock()
 
 
@@ -72,10 +74,10 @@ class LocalExecutor:
 
     def check(self) -> list[Job]:
         """Declare dead workers lost, start nothing. Returns the jobs that were lost."""
-        exits = _reap()
+        _reap()
         lost = []
         for job in self.store.jobs(states=("running",)):
-            why = self._death(job, exits)
+            why = self._death(job)
             if why is None:
                 continue
             try:
@@ -124,7 +126,7 @@ class LocalExecutor:
         _keep(child)
         return child.pid, processes.started(child.pid)
 
-    def _death(self, job: Job, exits: dict[int, int]) -> str | None:
+    def _death(self, job: Job) -> str | None:
         """Why a running job has no worker any more; None while it has one."""
         if job.pid is None:
             waited = time.time() - (job.heartbeat or 0.0)
@@ -135,7 +137,7 @@ class LocalExecutor:
             )
         if processes.alive(job.pid, job.pid_started):
             return None
-        code = exits.get(job.pid)
+        code = _exit_code(job.pid)
         last = "" if code is not None and code < 0 else _last_line(self.log_path(job.id))
         said = f" The last line of its log: {last}" if last else ""
         return f"The worker ended without finishing{_how(code)}. {KEPT}{said}"
@@ -145,16 +147,22 @@ def _keep(child: subprocess.Popen[bytes]) -> None:
     """Poll it from now on."""
     with _children_lock:
         _children[child.pid] = child
+        _exits.pop(child.pid, None)
 
 
-def _reap() -> dict[int, int]:
-    """Collect this process's ended children: pid -> exit code."""
+def _exit_code(pid: int) -> int | None:
+    """Of a child of this process that has ended, whoever noticed it first; else None."""
+    _reap()
+    return _exits.get(pid)
+
+
+def _reap() -> None:
+    """Collect this process's ended children, so that none becomes a zombie."""
     with _children_lock:
-        exits = {pid: child.poll() for pid, child in _children.items()}
-        ended = {pid: code for pid, code in exits.items() if code is not None}
-        for pid in ended:
-            del _children[pid]
-    return ended
+        for pid, child in list(_children.items()):
+            if (code := child.poll()) is not None:
+                _exits[pid] = code
+                del _children[pid]
 
 
 def _how(code: int | None) -> str:

@@ -12,25 +12,21 @@ from __future__ import annotations
 import argparse
 import csv
 import os
-import shutil
-import socket
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from advisor.catalog import DEFAULT_BACKBONE, backbone
 from advisor.ingest import import_path
 from advisor.options import Options
 from advisor.plans import Kind, RunConfig, to_json
 from advisor.strategies import plan
+from benchmarks.browser import chromium, served
 from benchmarks.machine import describe
 from training.store import Store
 
@@ -124,37 +120,15 @@ def fill(home: Path, folder: Path, runs: int, epochs: int, images: int) -> str:
 
 def openings(home: Path, dataset: str, times: int) -> list[dict[str, float]]:
     """Seconds of each opening, the first right after the server's start."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    server = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.headless", "true"],
-        env={**os.environ, "THAW_HOME": str(home), "THAW_SPARE": "0"}, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        for _ in range(600):
-            try:
-                urllib.request.urlopen(url, timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.1)
-        with sync_playwright() as playwright:
-            path = shutil.which("chromium") or shutil.which("google-chrome")
-            browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-            found = []
-            context = browser.new_context(viewport={"width": 1440, "height": 1000})
-            for _ in range(times + 1):
-                page = context.new_page()
-                found.append(opening(page, f"{url}/compare?dataset={dataset}"))
-                page.close()
-            context.close()
-            browser.close()
-            return found
-    finally:
-        server.terminate()
-        server.wait()
+    found = []
+    with served(home, THAW_SPARE="0") as (url, _), chromium() as browser:
+        context = browser.new_context(viewport={"width": 1440, "height": 1000})
+        for _ in range(times + 1):
+            page = context.new_page()
+            found.append(opening(page, f"{url}/compare?dataset={dataset}"))
+            page.close()
+        context.close()
+    return found
 
 
 def opening(page: Page, address: str) -> dict[str, float]:

@@ -12,23 +12,21 @@ import argparse
 import io
 import os
 import shutil
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from advisor.catalog import DEFAULT_BACKBONE
 from advisor.ingest import import_path, list_datasets
 from advisor.types import DatasetFacts, DatasetRef
+from benchmarks.browser import chromium, rss, served
 from benchmarks.machine import describe
 from training import maps
 from training.store import Store
@@ -57,27 +55,12 @@ def main() -> None:
     options = parser.parse_args()
     home = (options.home or Path(tempfile.mkdtemp(prefix="thaw-data-page-"))).absolute()
     ref, importing = dataset(home, options.images)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.headless", "true"],
-        env={**os.environ, "THAW_HOME": str(home)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        url = f"http://127.0.0.1:{port}"
-        wait(url)
-        with sync_playwright() as playwright:
-            path = shutil.which("chromium") or shutil.which("google-chrome")
-            browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+    with served(home) as (url, pid):
+        with chromium() as browser:
             page = browser.new_context(viewport={"width": 1440, "height": 1000}).new_page()
             page.set_default_timeout(120_000)
-            lines = measure(page, f"{url}/?dataset={ref.id}", options.repeat, server.pid)
-            browser.close()
-        lines.append(("server's memory after all of it", f"{resident_mb(server.pid):.0f} MB", "", ""))
-    finally:
-        server.terminate()
-        server.wait()
+            lines = measure(page, f"{url}/?dataset={ref.id}", options.repeat, pid)
+        lines.append(("server's memory after all of it", f"{rss(pid) / 1e6:.0f} MB", "", ""))
     if options.maps:
         lines += drawing(ref)
     if importing:
@@ -200,11 +183,6 @@ def mapped(page: Page) -> float:
     return time.perf_counter() - started
 
 
-def resident_mb(pid: int) -> float:
-    """Resident memory of a process, from Linux' own account of it."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
-
 
 def cpu_seconds(pid: int) -> float:
     """What a process has computed so far, from Linux' own account of it."""
@@ -249,16 +227,6 @@ def picture(number: int, source: np.random.Generator) -> bytes:
     Image.fromarray(blocks).resize(PX, Image.Resampling.BICUBIC).save(out, "JPEG", quality=80)
     return out.getvalue()
 
-
-def wait(url: str) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(url, timeout=1):
-                return
-        except OSError:
-            time.sleep(0.05)
-    raise SystemExit(f"The app did not answer at {url} within 60 s.")
 
 
 if __name__ == "__main__":

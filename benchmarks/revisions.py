@@ -10,10 +10,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
@@ -25,6 +22,7 @@ from advisor.cleaned import items
 from advisor.datasets import Row, commit, content_id, counts_of, staging
 from advisor.revisions import Edit, history, revise
 from advisor.types import IMAGES, DatasetRef
+from benchmarks.browser import rss, served
 from benchmarks.machine import describe
 from training.splits import sides
 
@@ -60,28 +58,15 @@ def _edits(home: Path, images: int) -> None:
 
 def _taking_away(home: Path, megabytes: int) -> None:
     ref = _dataset(home, megabytes // FILE_MB, FILE_MB)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.headless", "true"],
-        env={**os.environ, "THAW_HOME": str(home), "THAW_SPARE": "0"},
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        url = f"http://127.0.0.1:{port}"
-        _wait(url)
+    with served(home, THAW_SPARE="0") as (url, pid):
         urllib.request.urlopen(f"{url}/thaw/cleaned/{ref.id}.csv").read()  # what is imported once, is imported now
-        before = most = _rss(server.pid)
+        before = most = rss(pid)
         received, started = 0, time.perf_counter()
         with urllib.request.urlopen(f"{url}/thaw/cleaned/{ref.id}.zip") as answer:
             while piece := answer.read(2**20):
                 received += len(piece)
-                most = max(most, _rss(server.pid))
+                most = max(most, rss(pid))
         seconds = time.perf_counter() - started
-    finally:
-        server.terminate()
-        server.wait()
     print(f"| zip of {received / 1e6:,.0f} MB taken from the server | {seconds:.1f} s |")
     print(f"| the server's memory before, and at most meanwhile | {before / 1e6:.0f} MB, {most / 1e6:.0f} MB |")
 
@@ -117,20 +102,6 @@ def _s(seconds: list[tuple[float, float]]) -> str:
     return f"{wall:.2f} s, {worked:.2f} s of it on a core"
 
 
-def _rss(pid: int) -> int:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS"))
-
-
-def _wait(url: str) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(url, timeout=1):
-                return
-        except OSError:
-            time.sleep(0.1)
-    raise SystemExit(f"The app did not answer at {url} within 60 s.")
 
 
 if __name__ == "__main__":

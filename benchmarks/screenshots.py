@@ -9,17 +9,12 @@ with --unfold every fold of a page is opened first.
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from pathlib import Path
 from typing import Literal
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
+
+from benchmarks.browser import chromium, served
 
 PAGES = ("data", "advice", "train", "compare", "run", "predict", "playground", "learn")
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -37,37 +32,10 @@ def main() -> None:
     parser.add_argument("--pages", nargs="+", default=list(PAGES), choices=PAGES)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.headless", "true"],
-        env={**os.environ, "THAW_HOME": str(options.home)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        url = f"http://127.0.0.1:{port}"
-        _wait(url)
-        with sync_playwright() as playwright:
-            path = shutil.which("chromium") or shutil.which("google-chrome")
-            browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-            for theme in THEMES:
-                for width in WIDTHS:
-                    _shoot(browser, url, theme, width, options)
-            browser.close()
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def _wait(url: str) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(url, timeout=1):
-                return
-        except OSError:
-            time.sleep(0.1)
-    raise SystemExit(f"The app did not answer at {url} within 60 s.")
+    with served(options.home) as (url, _), chromium() as browser:
+        for theme in THEMES:
+            for width in WIDTHS:
+                _shoot(browser, url, theme, width, options)
 
 
 def _shoot(

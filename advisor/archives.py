@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, cast
 
-from advisor.datasets import need_space
+from advisor.disk import need_space
 from advisor.errors import DataError, UnsafeArchive
 from advisor.names import Clashes, is_litter, printable, safe_relative
 from advisor.zip_directory import count_members

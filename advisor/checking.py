@@ -18,14 +18,16 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-from advisor.datasets import Row, commit, content_id, counts_of, need_space
+from advisor.datasets import Row, content_id, counts_of
 from advisor.decoders import Decoders
 from advisor.decoding import Decoded
+from advisor.disk import need_space
 from advisor.errors import DataError, TooFewImages
 from advisor.layout import EXPECTED, OUTERMOST, ClassFrom, Layout, Placed
 from advisor.names import IMAGE_SUFFIXES, is_archive_name, printable
 from advisor.tables import lay_out
 from advisor.types import IMAGES, DatasetRef
+from advisor.writing import commit
 
 Progress = Callable[[int, int], None]
 """Called with (files checked, files in all). What it raises cancels the import."""

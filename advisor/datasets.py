@@ -2,33 +2,28 @@
 
 A revision (`revisions`) has a manifest and a record only, and shares the rest with its import.
 
-A dataset is built in a staging folder and appears under its id by one rename: it is whole or it is not there.
-Reading needs no decoding of images and no heavy import until a manifest is asked for.
+Here they are read, which needs no decoding of images and no heavy import until a manifest is asked for. How they come
+to be there, whole or not at all, is in `writing`.
 """
 
 from __future__ import annotations
 
 import csv
-import ctypes
-import errno
 import hashlib
 import itertools
 import json
 import os
 import re
 import secrets
-import shutil
-import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from advisor import looks
-from advisor.errors import DataError, NotFound
-from advisor.plans import to_json
+from advisor.errors import NotFound
 from advisor.types import EXCLUDED, SPLITS, DatasetRef
 
 if TYPE_CHECKING:
@@ -39,13 +34,6 @@ MANIFEST = "manifest.csv"
 RECORD = "dataset.json"
 THUMBNAILS = "thumbnails.npy"
 ALIKE = "alike.npy"
-
-RULES = 2
-"""Raise it when the same archive would now give another dataset (layout, formats, limits)."""
-
-_STAGING = re.compile(r"\.staging-(\d+)-[0-9a-f]+")
-_mine: set[str] = set()
-"""Staging folders that this process is filling now. (A dead process may have had the pid this one has.)"""
 
 
 class Row(NamedTuple):
@@ -108,7 +96,7 @@ def list_datasets(home: Path) -> list[DatasetRef]:
 def everything(home: Path) -> list[DatasetRef]:
     """All imports and all their revisions, newest first."""
     found = []
-    for folder in _folders(Path(home) / "datasets"):
+    for folder in folders(Path(home) / "datasets"):
         try:
             found.append(load_dataset(home, folder.name))
         except NotFound:
@@ -190,128 +178,6 @@ def alike_pairs(thumbnails: NDArray[Any], digests: Sequence[str]) -> NDArray[Any
     return looks.alike(thumbnails, np.sort(first))
 
 
-@contextmanager
-def staging(home: Path) -> Iterator[Path]:
-    """A new empty folder beside the datasets; removed at the end unless `commit` renamed it.
-
-    Folders that killed imports left behind are removed first.
-    """
-    datasets = Path(home) / "datasets"
-    with disk_errors(datasets):
-        datasets.mkdir(parents=True, exist_ok=True)
-        _sweep(datasets)
-        folder = datasets / f".staging-{os.getpid()}-{secrets.token_hex(4)}"
-        _mine.add(folder.name)
-        try:
-            folder.mkdir()
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-            _mine.discard(folder.name)
-
-
-def commit(stage: Path, ref: DatasetRef, rows: Sequence[Row], thumbnails: Sequence[bytes] | None) -> DatasetRef:
-    """Write the manifest, the record and the thumbnails (in the rows' order; a revision has none of its own) into
-    `stage`, flush all of it, and give it its final name.
-
-    When the dataset is there already (and whole), that one is returned and `stage` is left to be removed.
-    """
-    import numpy as np
-
-    root = Path(ref.root)
-    if existing := _whole(root, rows):
-        return existing  # before flushing: files that reached the disk are much slower to remove
-    with open(stage / MANIFEST, "w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(Row._fields)
-        writer.writerows(rows)
-    (stage / RECORD).write_text(json.dumps(to_json(ref), ensure_ascii=False, indent=1), encoding="utf-8")
-    if thumbnails is not None:
-        _save_thumbnails(stage / THUMBNAILS, thumbnails)
-        small = np.load(stage / THUMBNAILS, mmap_mode="r", allow_pickle=False)
-        np.save(stage / ALIKE, alike_pairs(small, [row.digest for row in rows]))
-    _flush(stage)
-    for _ in range(3):
-        try:
-            os.rename(stage, root)
-        except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                raise
-            if existing := _whole(root, rows):
-                return existing
-            # Someone damaged the first one: the same content replaces it, and runs that name it work again.
-            old = root.with_name(f".staging-{os.getpid()}-{secrets.token_hex(4)}")
-            os.rename(root, old)
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            _flush_folder(root.parent)
-            return ref
-    raise DataError(f"'{root}' is changing while it is being imported. Import it again.")
-
-
-def _save_thumbnails(path: Path, thumbnails: Sequence[bytes]) -> None:
-    """As `np.save` would, one after the other: together they are 1 GB for a million images."""
-    import numpy as np
-
-    shape = (len(thumbnails), looks.SIDE, looks.SIDE)
-    with open(path, "wb") as file:
-        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(file, header)
-        file.writelines(thumbnails)
-
-
-def archive_key(archive: Path) -> str:
-    """What an archive is remembered by: a digest of its bytes, and of the rules by which it was read."""
-    with open(archive, "rb") as file:
-        return f"{hashlib.file_digest(file, 'sha256').hexdigest()[:32]}-{RULES}"
-
-
-def remember(home: Path, key: str, ref: DatasetRef) -> None:
-    """Note which dataset an archive gave, so that giving the same bytes again needs no unpacking."""
-    folder = Path(home) / "sources"
-    folder.mkdir(exist_ok=True)
-    new = folder / f".{key}-{secrets.token_hex(4)}"
-    new.write_text(ref.id, encoding="ascii")
-    os.replace(new, folder / key)
-
-
-def recall(home: Path, key: str) -> DatasetRef | None:
-    """The dataset that an archive gave before, if it is still whole."""
-    try:
-        ref = load_dataset(home, (Path(home) / "sources" / key).read_text(encoding="ascii"))
-        with open(Path(ref.root) / MANIFEST, encoding="utf-8", newline="") as file:
-            paths = [row["path"] for row in csv.DictReader(file)]
-    except (OSError, ValueError, KeyError, NotFound):
-        return None
-    whole = len(paths) == ref.images and all((ref.images_root / path).is_file() for path in paths)
-    return ref if whole else None
-
-
-def need_space(folder: Path, size: int) -> None:
-    """Raise DataError when `size` more bytes would not fit on the disk that holds `folder`."""
-    free = shutil.disk_usage(folder).free
-    if size > free:
-        raise DataError(
-            f"The images need {_megabytes(size)}, but the disk of '{folder.parent}' has {_megabytes(free)} "
-            "free. Free some space, or choose another home with THAW_HOME."
-        )
-
-
-@contextmanager
-def disk_errors(folder: Path) -> Iterator[None]:
-    """Turn what a full or read-only disk raises into a sentence."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DataError(
-                f"The disk of '{folder}' is full. Free some space, or choose another home with THAW_HOME."
-            ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise DataError(f"Thaw may not write in '{folder}': {error.strerror}.") from error
-        raise
-
-
 def _ref(data: dict[str, Any], root: Path) -> DatasetRef:
     known = {one.name for one in fields(DatasetRef)}
     plain = {key: value for key, value in data.items() if key in known}
@@ -336,68 +202,6 @@ def _no_list(ref: DatasetRef) -> NotFound:
     return NotFound(f"The list of images of '{ref.name}' is missing. Import its images again.")
 
 
-def _whole(root: Path, rows: Sequence[Row]) -> DatasetRef | None:
-    """The dataset at `root` when its record and manifest are there and, for an import, every image."""
-    try:
-        ref = load_dataset(root.parent.parent, root.name)
-    except NotFound:
-        return None
-    complete = (root / MANIFEST).is_file()
-    if not ref.base:
-        complete = complete and all((ref.images_root / row.path).is_file() for row in rows)
-    return ref if complete else None
-
-
-def _sweep(datasets: Path) -> None:
-    for folder in _folders(datasets):
-        match = _STAGING.fullmatch(folder.name)
-        if match and folder.name not in _mine and not _alive(int(match[1])):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _alive(pid: int) -> bool:
-    """Whether another process with this id runs. This process knows its own staging folders by name."""
-    if pid == os.getpid():
-        return False
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _folders(datasets: Path) -> list[Path]:
+def folders(datasets: Path) -> list[Path]:
+    """What lies beside each other there: datasets, revisions, and staging folders of imports under way."""
     return [entry for entry in datasets.iterdir() if entry.is_dir()] if datasets.is_dir() else []
-
-
-def _flush(folder: Path) -> None:
-    """Put everything under `folder` on the disk: one call on Linux, else file by file."""
-    if sys.platform == "linux":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            if ctypes.CDLL(None).syncfs(handle) == 0:
-                return
-        except AttributeError:
-            pass  # a C library without syncfs: the general way below
-        finally:
-            os.close(handle)
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            _flush_folder(Path(parent) / name)
-        _flush_folder(Path(parent))
-
-
-def _flush_folder(path: Path) -> None:
-    if os.name == "nt":
-        return  # Windows cannot flush what is opened for reading
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 1024**3:.1f} GB" if size >= 1024**3 else f"{size / 1024**2:.1f} MB"

@@ -15,15 +15,7 @@ from pathlib import Path
 
 from advisor.archives import unpack
 from advisor.checking import Found, FromFolders, Labels, Progress, finish
-from advisor.datasets import (
-    archive_key,
-    list_datasets,
-    load_dataset,
-    read_manifest,
-    recall,
-    remember,
-    staging,
-)
+from advisor.datasets import list_datasets, load_dataset, read_manifest
 from advisor.errors import DataError
 from advisor.layout import OUTERMOST, ClassFrom
 from advisor.names import (
@@ -35,6 +27,7 @@ from advisor.names import (
 )
 from advisor.tables import is_table_name
 from advisor.types import DatasetRef
+from advisor.writing import archive_key, recall, remember, staging
 
 __all__ = [
     "import_made",

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from advisor.checking import Labels, Progress
-from advisor.datasets import disk_errors
+from advisor.disk import disk_errors
 from advisor.errors import DataError, NotFound
 from advisor.ingest import import_upload_folder
 from advisor.names import safe_relative

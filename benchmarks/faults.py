@@ -23,10 +23,11 @@ from advisor import label_check
 from advisor.audit import audit
 from advisor.catalog import DEFAULT_BACKBONE
 from advisor.datasets import read_manifest
+from advisor.edits import Edit
 from advisor.findings import MAX_SHOWN
 from advisor.home import home as make_home
 from advisor.ingest import import_path
-from advisor.revisions import Edit, revise
+from advisor.revisions import revise
 from advisor.types import DatasetFacts, DatasetRef
 from benchmarks import planting
 from training.probes import profile

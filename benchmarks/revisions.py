@@ -19,9 +19,11 @@ from functools import partial
 from pathlib import Path
 
 from advisor.cleaned import items
-from advisor.datasets import Row, commit, content_id, counts_of, staging
-from advisor.revisions import Edit, history, revise
+from advisor.datasets import Row, content_id, counts_of
+from advisor.edits import Edit
+from advisor.revisions import history, revise
 from advisor.types import IMAGES, DatasetRef
+from advisor.writing import commit, staging
 from benchmarks.browser import rss, served
 from benchmarks.machine import describe
 from training.splits import sides

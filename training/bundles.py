@@ -22,23 +22,14 @@ from pathlib import Path
 from typing import Any
 
 from advisor.archives import unpack
-from advisor.datasets import (
-    MANIFEST,
-    RECORD,
-    Row,
-    commit,
-    content_id,
-    counts_of,
-    load_dataset,
-    read_rows,
-    staging,
-)
+from advisor.datasets import MANIFEST, RECORD, Row, content_id, counts_of, load_dataset, read_rows
 from advisor.decoders import Decoders
 from advisor.decoding import Decoded
 from advisor.errors import DataError, NotFound, PlanError
 from advisor.names import safe_relative
 from advisor.plans import run_config_from_json, to_json
 from advisor.types import DatasetRef
+from advisor.writing import commit, staging
 from training import metrics_files, report
 from training.exports import exportable
 from training.splits import sides

@@ -111,7 +111,7 @@ def _revise(args: Namespace, place: Place, ref: DatasetRef) -> Answer:
 
 
 def _edit(kind: str, values: Sequence[str], known: Sequence[str]) -> Any:
-    from advisor.revisions import Edit
+    from advisor.edits import Edit
 
     if kind == "merge":
         return Edit("merge", to=values[0], classes=tuple(values[1:]))

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from advisor.datasets import need_space
+from advisor.disk import need_space
 from advisor.errors import DataError
 from advisor.ingest import import_made
 from advisor.public_sets import PublicSet, public_set

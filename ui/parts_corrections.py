@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from advisor.datasets import load_dataset
+from advisor.edits import Edit
 from advisor.errors import NotFound, ThawError
-from advisor.revisions import Edit, current, make_current, revise
+from advisor.revisions import current, make_current, revise
 from advisor.types import EXCLUDED, DatasetRef
 from training.before_after import group_of
 from training.store import Job

@@ -10,8 +10,8 @@ from typing import Literal
 import streamlit as st
 
 from advisor.catalog import DEFAULT_BACKBONE
+from advisor.edits import Edit
 from advisor.findings import Finding, Remedy
-from advisor.revisions import Edit
 from advisor.types import DatasetRef
 from ui import finding_card, frame, parts_edits, parts_gallery, parts_jobs, state
 from ui.show import show

@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from advisor.cleaned import half_split
+from advisor.edits import Edit
 from advisor.errors import ThawError
-from advisor.revisions import Edit, history
+from advisor.revisions import history
 from advisor.types import SPLITS, DatasetRef
 from advisor.words import counted
 from training.store import Job

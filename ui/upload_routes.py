@@ -25,7 +25,7 @@ from starlette.routing import Route
 
 from advisor import uploads
 from advisor.archives import MAX_MEMBERS
-from advisor.datasets import need_space
+from advisor.disk import need_space
 from advisor.errors import DataError, NotFound, ThawError
 
 MOST_BYTES = 50 * 1024**3

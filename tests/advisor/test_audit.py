@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 
 from advisor.audit import AuditReport, audit
+from advisor.edits import Edit
 from advisor.ingest import import_path
-from advisor.revisions import Edit, revise
+from advisor.revisions import revise
 
 
 @pytest.fixture

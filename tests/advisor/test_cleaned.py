@@ -14,9 +14,10 @@ import pytest
 
 from advisor.cleaned import LABELS, PIECE, half_split, items, write_table, zip_pieces
 from advisor.datasets import live, read_manifest
+from advisor.edits import Edit
 from advisor.errors import DataError, NotFound
 from advisor.ingest import import_path
-from advisor.revisions import Edit, revise
+from advisor.revisions import revise
 from advisor.types import DatasetRef
 
 Make = Callable[..., DatasetRef]

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from advisor.datasets import Row, list_datasets, load_dataset, read_manifest, read_rows, read_thumbnails
+from advisor.edits import Edit, edited
 from advisor.errors import DataError, NotFound, TooFewImages
 from advisor.ingest import import_path
-from advisor.revisions import Edit, current, edited, history, list_current, make_current, revise
+from advisor.revisions import current, history, list_current, make_current, revise
 from advisor.types import DatasetRef
 
 CLASSES = ("ant", "bee", "fly")

@@ -11,11 +11,12 @@ import pytest
 
 from advisor import catalog
 from advisor.datasets import load_dataset
+from advisor.edits import Edit
 from advisor.errors import DataError, NotFound, UnsafeArchive
 from advisor.ingest import import_path
 from advisor.options import Options
 from advisor.plans import RunConfig, to_json
-from advisor.revisions import Edit, revise
+from advisor.revisions import revise
 from advisor.strategies import plan
 from advisor.types import DatasetRef
 from tests.conftest import write_images

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from advisor.edits import Edit
 from advisor.errors import CompareError
 from advisor.ingest import import_path
 from advisor.plans import Phase, RunConfig, Strategy, to_json
-from advisor.revisions import Edit, revise
+from advisor.revisions import revise
 from advisor.types import DatasetRef
 from training.answers import Answers
 from training.before_after import before_after, group_of, run_before

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 
+from advisor.edits import Edit
 from advisor.errors import CompareError, StateError
 from advisor.ingest import import_path
 from advisor.plans import Phase, RunConfig, Strategy, to_json
-from advisor.revisions import Edit, revise
+from advisor.revisions import revise
 from advisor.types import DatasetRef
 from training import caches, frozen, pixels, probes
 from training.backbones import Preprocessing, build

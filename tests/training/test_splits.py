@@ -11,10 +11,11 @@ from PIL import Image
 
 from advisor.catalog import backbone
 from advisor.datasets import read_alike
+from advisor.edits import Edit
 from advisor.errors import DataError
 from advisor.ingest import import_path, read_manifest
 from advisor.plans import RunConfig, run_config_from_json, to_json
-from advisor.revisions import Edit, revise
+from advisor.revisions import revise
 from advisor.strategies import plan
 from training.splits import make_split, revised_split, sides
 

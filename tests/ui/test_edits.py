@@ -14,8 +14,9 @@ from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
 from advisor.datasets import load_dataset, read_manifest
+from advisor.edits import Edit
 from advisor.ingest import import_path
-from advisor.revisions import Edit, current, history, revise
+from advisor.revisions import current, history, revise
 from advisor.types import DatasetFacts, DatasetRef
 from training.store import Store
 from ui import route_cleaned
@@ -90,7 +91,7 @@ def test_what_waits_to_measure_an_edited_revision_makes_room(
 
 
 def _exclude(ref, path):  # runs as a script of its own, which knows no names from here
-    from advisor.revisions import Edit
+    from advisor.edits import Edit
     from ui import parts_edits
 
     parts_edits.apply(ref, [Edit("exclude", (path,))])

@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 from test_live import Client
 
+from advisor.edits import Edit
 from advisor.ingest import import_path
-from advisor.revisions import Edit, revise
+from advisor.revisions import revise
 from advisor.types import DatasetRef
 from training import maps
 from ui import route_pictures

@@ -1,7 +1,7 @@
 """What is wrong with a dataset, in plain sentences with a remedy each.
 
-From the manifest, the pairs that look alike, and what a profile's features say: nothing is decoded. Copies are in
-`copies`, doubts that need features in `doubts`; what a finding is, in `findings`.
+From the manifest, the pairs that look alike, and what a profile's features say: nothing is decoded. The sizes of the
+classes are in `balance`, copies in `copies`, doubts that need features in `doubts`; what a finding is, in `findings`.
 
 Each check is a small function from the manifest to findings; the thresholds are constants with their reason.
 """
@@ -12,23 +12,18 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from advisor.balance import FEW_PER_CLASS, class_mix, class_sizes, missing
 from advisor.copies import duplicates, leaks, near_duplicates, two_labels
 from advisor.datasets import live, read_manifest
 from advisor.decoding import TRAITS
 from advisor.doubts import mislabelled, shift
-from advisor.findings import AuditReport, Finding, Remedy, are, classes_of, images, listed, pictures, some
+from advisor.findings import AuditReport, Finding, Remedy, are, images, listed, pictures
 from advisor.label_check import FeatureCheck
 from advisor.types import DatasetRef
 
 if TYPE_CHECKING:
     import pandas as pd
 
-IMBALANCE_CAUTION = 3.0
-"""Largest class / smallest class. From here on plain accuracy flatters a model that favours the large one."""
-IMBALANCE_BAD = 10.0
-"""At 10 : 1 in two classes, guessing the larger one is right 91 % of the time."""
-FEW_PER_CLASS = 10
-"""Training images in a class below which its share for validation (a fifth) is one image or none."""
 TINY_PX = 32
 """Shorter side. Enlarged to a backbone's 224 px, less shows almost nothing it knows from its pre-training."""
 LONG_ASPECT = 4.0
@@ -99,61 +94,6 @@ def _given_away(ref: DatasetRef, manifest: pd.DataFrame) -> Iterator[Finding]:
             )
 
 
-def _class_sizes(ref: DatasetRef, manifest: pd.DataFrame) -> Iterator[Finding]:
-    learned = Counter(manifest.loc[manifest["split"] != "test", "label"])
-    taught = Counter(manifest.loc[manifest["split"].isin(["", "train"]), "label"])
-    untaught = [name for label, name in enumerate(ref.classes) if not taught[label]]
-    if untaught:
-        yield Finding(
-            "untaught_class",
-            "bad",
-            f"{classes_of(len(untaught))} without training images",
-            f"{some(untaught)}: in the test or validation folder only. A model can never answer with "
-            f"{'it' if len(untaught) == 1 else 'them'}, so each of these images counts as an error.",
-            "Add training images, or remove the class from the other folders, and import again.",
-        )
-    small = [label for label in range(len(ref.classes)) if 0 < learned[label] < FEW_PER_CLASS]
-    if small:
-        need = 2 if "test" in ref.counts else 3
-        hopeless = [label for label in small if learned[label] < need]
-        listed = some([f"{ref.classes[label]} ({learned[label]})" for label in small])
-        cannot = " Some cannot give an image to each of training, validation and test." if hopeless else ""
-        yield Finding(
-            "tiny_class",
-            "bad" if hopeless else "caution",
-            f"{classes_of(len(small))} with fewer than {FEW_PER_CLASS} images",
-            f"{listed}. What is measured on so few images is mostly chance.{cannot}",
-            "Add images to these classes, or merge or remove them, and import again.",
-        )
-    counts = {label: learned[label] for label in range(len(ref.classes)) if learned[label]}
-    most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
-    ratio = counts[most] / counts[least]
-    if ratio >= IMBALANCE_CAUTION:
-        share = counts[most] / sum(counts.values())
-        yield Finding(
-            "imbalance",
-            "bad" if ratio >= IMBALANCE_BAD else "caution",
-            f"Classes differ {ratio:.1f} : 1 in size",
-            f"'{ref.classes[most]}' has {counts[most]:,} images, '{ref.classes[least]}' {counts[least]:,}. "
-            f"Always answering '{ref.classes[most]}' would already be right {share:.0%} of the time.",
-            "Judge by balanced accuracy and look at each class; more images of the small classes help most.",
-        )
-
-
-def _missing(ref: DatasetRef, manifest: pd.DataFrame) -> Iterator[Finding]:
-    for split, name in (("test", "test"), ("val", "validation")):
-        absent = [ref.classes[label] for label, count in enumerate(ref.counts.get(split, ())) if not count]
-        if absent:
-            yield Finding(
-                "missing_in_split",
-                "caution",
-                f"{classes_of(len(absent))} without {name} images",
-                f"{some(absent)}: the {name} folder has none, so the result says nothing about "
-                f"{'it' if len(absent) == 1 else 'them'}.",
-                f"Add images to the {name} folder, or give none: then Thaw holds out a share of every class.",
-            )
-
-
 def _set_aside(ref: DatasetRef, manifest: pd.DataFrame) -> Iterator[Finding]:
     if ref.set_aside:
         reasons = Counter(reason.split(":")[0] for _, reason in ref.set_aside)
@@ -220,8 +160,9 @@ _CHECKS: Sequence[Callable[[DatasetRef, pd.DataFrame], Iterator[Finding]]] = (
     two_labels,
     duplicates,
     near_duplicates,
-    _class_sizes,
-    _missing,
+    class_sizes,
+    missing,
+    class_mix,
     _given_away,
     _set_aside,
     _sizes,

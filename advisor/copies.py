@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from advisor.datasets import read_alike
+from advisor.datasets import read_alike, read_thumbnails
 from advisor.findings import Finding, Remedy, are, images, listed, pairs_of, pictures, some
 from advisor.looks import joined
 from advisor.types import DatasetRef
@@ -24,6 +24,14 @@ HOW_ALIKE = (
     "give the candidates; the small pictures, laid over each other as they are and as a crop of 3 % would lie, decide. "
     "Resized, re-encoded and slightly cropped pictures are found; mirrored or strongly cropped ones are not, and "
     "pictures that differ in colour alone count as alike."
+)
+NOT_COMPARED = Finding(
+    "not_compared",
+    "caution",
+    "Pictures were not compared by their looks",
+    "An older version of Thaw imported them and kept no small ones to compare. Copies byte for byte were looked for, "
+    "the same picture resized or saved again was not.",
+    "Import the same images again: that adds what is missing, and revisions, runs and measurements stay.",
 )
 HOW_SAME = "Files are the same when their bytes are: each is known by its SHA-256 digest."
 
@@ -100,6 +108,9 @@ def near_duplicates(ref: DatasetRef, manifest: pd.DataFrame) -> Iterator[Finding
     """Pictures that look the same but are not the same file: across the test split, with two labels, or neither."""
     import numpy as np
 
+    if read_thumbnails(ref) is None:
+        yield NOT_COMPARED
+        return
     pairs = read_alike(ref)
     pairs = pairs[np.isin(pairs, manifest.index.to_numpy()).all(axis=1)]
     if not len(pairs):

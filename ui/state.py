@@ -18,6 +18,7 @@ from advisor import label_check
 from advisor.audit import AuditReport, audit
 from advisor.browse import ImageTable, read_table
 from advisor.catalog import DEFAULT_BACKBONE
+from advisor.datasets import THUMBNAILS
 from advisor.errors import NotFound
 from advisor.home import home as find_home
 from advisor.ingest import load_dataset, read_manifest
@@ -134,7 +135,7 @@ def _images(place: Path, dataset_id: str) -> ImageTable:
 
 
 @functools.lru_cache(maxsize=8)
-def _audit(place: Path, dataset_id: str, checked: Path | None, written: float) -> AuditReport:
+def _audit(place: Path, dataset_id: str, checked: Path | None, written: float, compared: bool) -> AuditReport:
     return audit(load_dataset(place, dataset_id), label_check.load(checked))
 
 
@@ -203,9 +204,9 @@ _audited: set[str] = set()
 
 
 def audited(ref: DatasetRef) -> AuditReport:
-    """What the checks found. Cached until a profile has judged the labels anew."""
-    checked = labels_checked(ref)
-    report = _audit(home(), ref.id, checked, checked.stat().st_mtime if checked else 0.0)
+    """What the checks found. Cached until a profile has judged the labels anew, or small pictures were added."""
+    checked, compared = labels_checked(ref), ref.images_root.with_name(THUMBNAILS).exists()
+    report = _audit(home(), ref.id, checked, checked.stat().st_mtime if checked else 0.0, compared)
     _audited.add(ref.id)
     return report
 

@@ -505,3 +505,22 @@ def test_the_same_archive_read_in_two_ways_is_two_datasets(home, image_folder, t
     assert import_path(archive, home).classes == ("pets", "zoo")
     assert import_path(archive, home, classes_from=2).classes == ("ape", "bear", "cat", "dog")
     assert import_path(archive, home).classes == ("pets", "zoo")
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+def test_importing_again_adds_the_small_pictures_that_an_older_version_did_not_keep(home, image_folder, tmp_path, kind):
+    from advisor.audit import audit
+    from advisor.datasets import ALIKE, THUMBNAILS, read_thumbnails
+
+    source = image_folder(tmp_path / "photos", per_class=12)
+    shutil.copy(source / "ants/000.png", source / "ants/copy.png")
+    if kind == "zip":
+        source = shutil.make_archive(str(source), "zip", source)
+    ref = import_path(source, home)
+    for name in (THUMBNAILS, ALIKE):
+        (home / "datasets" / ref.id / name).unlink()
+    old = [one for one in audit(ref).findings if one.kind == "not_compared"]
+    assert len(old) == 1 and "Import the same images again" in old[0].remedy
+    assert import_path(source, home) == ref
+    assert read_thumbnails(ref) is not None
+    assert [one.kind for one in audit(ref).findings] == ["duplicate"]

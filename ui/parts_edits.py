@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Sequence
 import streamlit as st
 
 from advisor.catalog import DEFAULT_BACKBONE
+from advisor.edits import SIDES, Edit
 from advisor.errors import ThawError, WeightsError
-from advisor.revisions import SIDES, Edit, history, make_current, revise
+from advisor.revisions import history, make_current, revise
 from advisor.types import EXCLUDED, SPLITS, DatasetRef
 from advisor.words import counted
 from ui import frame, parts_jobs, pictures, state
@@ -37,8 +38,8 @@ def apply(ref: DatasetRef, edits: Iterable[Edit]) -> bool:
     if new.id == ref.id:
         st.session_state[SAID] = ("info", "Nothing changed", "It is so already.")
         return True
-    known = f"As in an earlier revision: {new.edit}" if new.edit else "All is as imported again."
-    st.session_state[SAID] = ("good", "", new.edit if new.parent == ref.id else known)
+    made = "Edited" if new.parent == ref.id else "As in an earlier revision" if new.base else "As imported again"
+    st.session_state[SAID] = ("good", "", f"{made}. The top of the page says what changed, and leads back.")
     _cancel_measuring(ref)
     open_revision(new)
     return True
@@ -89,8 +90,8 @@ def tools(ref: DatasetRef, rows: Sequence[int], done: Callable[[], None] | None 
 
 
 def say() -> None:
-    """What became of the last edit, once: a toast if it was made, as its button may be far from the heading; else a
-    box."""
+    """What became of the last edit, once: a toast if it was made, as its button may be far from the heading, where
+    `line` says what it was; else a box."""
     tone, title, sentence = st.session_state.pop(SAID, ("", "", ""))
     if tone == "good":
         st.toast(frame.plain(sentence), icon=":material/check:")

@@ -165,10 +165,15 @@ def _ask(name: str, value: str | None) -> None:
 
 def _finding(ref: DatasetRef) -> Any:
     """The rows of the finding that was chosen; None without one. Checking takes time: a large dataset is not checked
-    only to offer the choice."""
-    asked = "finding" in st.query_params
-    if not (asked or ref.images <= CHECKED_AT_ONCE or state.was_audited(ref)):
-        return None
+    only to offer the choice, but when it is asked for."""
+    if not ("finding" in st.query_params or ref.images <= CHECKED_AT_ONCE or state.was_audited(ref)):
+        place = st.empty()
+        takes = f"Checks all {count(ref.images)} images first, which takes some seconds."
+        if not place.button("Filter by finding", key="check_now", icon=":material/fact_check:", help=takes):
+            return None
+        with place, st.spinner("Checking the images"):
+            state.audited(ref)
+        place.empty()
     found = state.findings_with_images(ref)
     kinds = {kind: words for kind, words in FINDINGS.items() if kind in found}
     kind = _kept_choice("finding", "Finding", kinds, width=200) if kinds else None

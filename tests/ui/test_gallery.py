@@ -217,3 +217,17 @@ def test_the_images_of_a_finding_can_be_looked_at(
     at = open_page("data", dataset=ref.id, view="check")
     button(at, "Show in the gallery").click().run()
     assert len(browser.rows()) == 2 and param(at, "finding") == "two_labels" and "view" not in at.query_params
+
+
+def test_a_large_set_is_checked_for_the_filter_only_when_it_is_asked_for(
+    open_page: Open, home: Path, tmp_path: Path, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = picture_folder(tmp_path / "some", {"a": 5, "b": 4}, size=64)
+    (folder / "b" / "copy.png").write_bytes((folder / "a" / "001.png").read_bytes())
+    monkeypatch.setattr(parts_gallery, "CHECKED_AT_ONCE", 5)
+    at = open_page("data", dataset=import_path(folder, home).id)
+    assert not [one for one in at.selectbox if one.key == "images_finding"]
+    button(at, "Filter by finding").click().run()
+    at.selectbox(key="images_finding").select("two_labels").run()
+    assert len(browser.rows()) == 2
+    assert not [one for one in at.button if one.label == "Filter by finding"]

@@ -12,14 +12,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from advisor import catalog
+from advisor.datasets import read_manifest
 from advisor.ingest import import_path
 from advisor.options import Options
 from advisor.plans import RunConfig, Strategy, to_json
 from advisor.strategies import plan
 from advisor.types import DatasetRef
+from training import maps
 from training.executors import executor
 from training.store import Job, Store
 
@@ -137,6 +140,22 @@ def test_a_profile_measures_and_saves_facts(home: Path, data: DatasetRef) -> Non
     assert [cost.boundary for cost in facts.costs] == [0, 1, 2]
     assert all(cost.train_s > 0 and cost.eval_s > 0 for cost in facts.costs)
     assert facts.forward_images_per_s and facts.hardware is not None
+
+
+def test_a_map_is_drawn_though_nothing_was_measured_before(home: Path, data: DatasetRef) -> None:
+    """Colour and shape tell the classes apart, so that an image's nearest neighbour on the map is mostly of its own."""
+    job = Store(home).create_job("map", data.id, {"backbone": "mlp", "name": "tsne"})
+    done = wait(home, executor(home).submit(job.id), ended)
+    assert done.state == "finished", done.error
+    about = maps.about(home, data.id, "mlp")
+    assert about["tsne"] == [1000, 1000] and about["sample"] == 60 and 0 < about["variance"] <= 1
+    assert maps.load(home, data.id, "mlp", "pca") is not None
+    points = maps.load(home, data.id, "mlp", "tsne")
+    assert points is not None and points[:, 0].tolist() == list(range(60)) and np.isfinite(points).all()
+    apart = np.square(points[:, None, 1:] - points[None, :, 1:]).sum(axis=2)
+    np.fill_diagonal(apart, np.inf)
+    labels = read_manifest(data)["label"].to_numpy()
+    assert (labels[apart.argmin(axis=1)] == labels).mean() > 0.6
 
 
 def test_what_goes_wrong_is_said_in_words(home: Path, data: DatasetRef) -> None:

@@ -45,26 +45,18 @@ def judge(
     belong together, as copies do: these share a fold, or a copy would answer for its twin. The regularisation is the
     one with the lowest mean out-of-fold loss.
     """
-    from sklearn.model_selection import StratifiedKFold  # only here: training workers do without scikit-learn
-
     fit = np.arange(len(labels)) if fit is None else fit
     keep = fit[stratified(labels[fit], MOST_PROBED, seed, least=2)]
-    units, member = np.unique(keep if groups is None else groups[keep], return_inverse=True)
-    first = np.full(len(units), len(keep))
-    np.minimum.at(first, member, np.arange(len(keep)))
     x, y = features[torch.from_numpy(keep)], labels[keep]
-    unit_label = y[first]
-    smallest = int(np.bincount(unit_label, minlength=classes)[np.unique(y)].min())
-    if smallest < 2 or len(np.unique(y)) < classes:
+    held_out = folds(y, classes, None if groups is None else groups[keep], seed)
+    if not held_out:
         return None
-    folds = StratifiedKFold(min(FOLDS, smallest), shuffle=True, random_state=seed)
     path = _Path(len(keep), x.device)
     truth = torch.from_numpy(y).to(x.device)
-    for _, held_units in folds.split(np.zeros(len(units)), unit_label):
-        held = torch.from_numpy(np.isin(member, held_units))
+    for held in map(torch.from_numpy, held_out):
         path.judge((x[~held], truth[~held]), (x[held], truth[held]), held, classes)
     best = path.best()
-    how = f"{folds.get_n_splits()}-fold cross-validated linear probe, {len(keep):,} images"
+    how = f"{len(held_out)}-fold cross-validated linear probe, {len(keep):,} images"
     result = Opinions(
         np.full(len(labels), np.nan, np.float32), np.full(len(labels), -1), np.full(len(labels), np.nan, np.float32),
         how, best,
@@ -75,6 +67,22 @@ def judge(
     if len(rest):
         _judge_rest(result, features, labels, classes, keep, rest, best)
     return result
+
+
+def folds(labels: Ints, classes: int, groups: Ints | None = None, seed: int = 0) -> list[NDArray[np.bool_]]:
+    """For each fold which images it holds out, bool [N]; images of one group share a fold. Empty when a class has fewer
+    than two images that count."""
+    from sklearn.model_selection import StratifiedKFold  # only here: training workers do without scikit-learn
+
+    units, member = np.unique(np.arange(len(labels)) if groups is None else groups, return_inverse=True)
+    first = np.full(len(units), len(labels))
+    np.minimum.at(first, member, np.arange(len(labels)))
+    unit_label = labels[first]
+    smallest = int(np.bincount(unit_label, minlength=classes)[np.unique(labels)].min())
+    if smallest < 2 or len(np.unique(labels)) < classes:
+        return []
+    split = StratifiedKFold(min(FOLDS, smallest), shuffle=True, random_state=seed)
+    return [np.isin(member, held) for _, held in split.split(np.zeros(len(units)), unit_label)]
 
 
 class _Path:
@@ -112,13 +120,19 @@ def _judge_rest(
 ) -> None:
     """Those that were not cross-validated: judged by one probe on all that were."""
     train = features[torch.from_numpy(keep)], torch.from_numpy(labels[keep]).to(features.device)
-    chosen: list[head_solver.ProbeStep] = []
-
-    def publish(step: head_solver.ProbeStep) -> None:
-        if step.step == best + 1:
-            chosen.append(step)
-
-    head_solver.solve(train, train, classes, PATH_STEPS, publish)
-    own, likeliest = opinions(features[torch.from_numpy(rest)], torch.from_numpy(labels[rest]), chosen[0])
+    probe = probe_at(train, classes, best)
+    own, likeliest = opinions(features[torch.from_numpy(rest)], torch.from_numpy(labels[rest]), probe)
     result.own[rest] = own.numpy()
     result.favoured_p[rest], result.favoured[rest] = likeliest[0].numpy(), likeliest[1].numpy()
+
+
+def probe_at(train: tuple[Tensor, Tensor], classes: int, step: int) -> head_solver.ProbeStep:
+    """The probe at one step of the regularisation path (`Opinions.step`)."""
+    chosen: list[head_solver.ProbeStep] = []
+
+    def publish(one: head_solver.ProbeStep) -> None:
+        if one.step == step + 1:
+            chosen.append(one)
+
+    head_solver.solve(train, train, classes, PATH_STEPS, publish)
+    return chosen[0]

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from advisor import catalog
-from advisor.datasets import read_alike, read_manifest
+from advisor.datasets import read_manifest
 from advisor.label_check import FeatureCheck, Shift
 from advisor.types import DatasetRef
 from training import out_of_fold
-from training.splits import same_pictures
+from training.out_of_fold import Opinions
 from training.stats import sign_test, wilson
 
 MOST_SHIFT, LEAST_SHIFT = 1000, 40
@@ -24,24 +24,21 @@ Ints = NDArray[np.int64]
 
 
 def feature_check(
-    ref: DatasetRef, backbone: str, features: Tensor, rows: Ints, split: NDArray[np.str_]
+    ref: DatasetRef, backbone: str, judged: Opinions | None, features: Tensor, rows: Ints, groups: Ints
 ) -> FeatureCheck:
-    """Judge every label, and compare the given test images with the others.
+    """What was judged of every label, and the given test images compared with the others.
 
-    features: float32 [len(rows), width]. rows: of the manifest, ascending, all that count. split: [N], 'train', 'val',
-    'test' or 'excluded' for every row, as training sees them. Labels stay unjudged when a class has a single image.
+    judged: of `rows`, those of the manifest, ascending, that count; None when a class has a single image: the labels
+    stay unjudged. features: float32 [len(rows), width]. groups: [len(rows)], as `splits.same_pictures` numbers them.
     """
     manifest = read_manifest(ref)
     labels, given = manifest["label"].to_numpy()[rows], manifest["split"].to_numpy(dtype=str)[rows]
-    groups = same_pictures(manifest, read_alike(ref))[rows]
-    fit = np.flatnonzero(np.isin(split[rows], ("train", "val")))
-    judged = out_of_fold.judge(features, labels, len(ref.classes), fit=fit, groups=groups)
     shift = data_shift(features, labels, given == "test", groups)
     whole = {name: np.full(len(manifest), -1) for name in ("labels", "favoured")}
     parts = {name: np.full(len(manifest), np.nan, np.float32) for name in ("own", "favoured_p")}
     how = ""
     if judged is not None:
-        how = f"{judged.how}, on {catalog.backbone(backbone).title}'s features"
+        how = f"{judged.judged.how}, on {catalog.backbone(backbone).title}'s features"
         whole["labels"][rows], whole["favoured"][rows] = labels, judged.favoured
         parts["own"][rows], parts["favoured_p"][rows] = judged.own, judged.favoured_p
     return FeatureCheck(ref.id, backbone, how=how, shift=shift, **whole, **parts)
@@ -69,6 +66,6 @@ def data_shift(features: Tensor, labels: Ints, test: NDArray[np.bool_], groups: 
     if judged is None:
         return None
     right = int((judged.favoured == sides).sum())
-    accuracy = replace(wilson(right, len(rows)), how=judged.how)
+    accuracy = replace(wilson(right, len(rows)), how=judged.judged.how)
     p = sign_test(right, len(rows) - right) / 2 if 2 * right > len(rows) else 1.0
     return Shift(accuracy, p, len(rows) // 2)

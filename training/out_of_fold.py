@@ -7,17 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from training import head_solver
-from training.cross_validation import FOLDS, PATH_STEPS, stratified
+from training.cross_validation import PATH_STEPS, Floats, Ints, Judged, cross_validate, opinions, stratified
 
 MOST_PROBED = 4000
 """Cross-validated are no more images than this; what lies beyond is judged by one probe on all of these."""
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -30,10 +26,8 @@ class Opinions:
     """[N], the likeliest class."""
     favoured_p: Floats
     """[N], its probability."""
-    how: str
-    """'5-fold cross-validated linear probe, 1,439 images'."""
-    step: int
-    """Of the regularisation path: the one with the lowest loss."""
+    judged: Judged
+    """The answers that were cross-validated: of `stratified(..., MOST_PROBED)` of the images that may be fitted on."""
 
 
 def judge(
@@ -47,72 +41,21 @@ def judge(
     """
     fit = np.arange(len(labels)) if fit is None else fit
     keep = fit[stratified(labels[fit], MOST_PROBED, seed, least=2)]
-    x, y = features[torch.from_numpy(keep)], labels[keep]
-    held_out = folds(y, classes, None if groups is None else groups[keep], seed)
-    if not held_out:
+    y = torch.from_numpy(labels[keep])
+    judged = cross_validate(
+        features[torch.from_numpy(keep)], y, classes, seed, groups=None if groups is None else groups[keep]
+    )
+    if judged is None:
         return None
-    path = _Path(len(keep), x.device)
-    truth = torch.from_numpy(y).to(x.device)
-    for held in map(torch.from_numpy, held_out):
-        path.judge((x[~held], truth[~held]), (x[held], truth[held]), held, classes)
-    best = path.best()
-    how = f"{len(held_out)}-fold cross-validated linear probe, {len(keep):,} images"
     result = Opinions(
         np.full(len(labels), np.nan, np.float32), np.full(len(labels), -1), np.full(len(labels), np.nan, np.float32),
-        how, best,
+        judged,
     )  # fmt: skip
-    result.own[keep], result.favoured[keep] = path.own[best].numpy(), path.favoured[best].numpy()
-    result.favoured_p[keep] = path.favoured_p[best].numpy()
+    result.own[keep], result.favoured[keep], result.favoured_p[keep] = judged.own, judged.favoured, judged.favoured_p
     rest = np.setdiff1d(np.arange(len(labels)), keep)
     if len(rest):
-        _judge_rest(result, features, labels, classes, keep, rest, best)
+        _judge_rest(result, features, labels, classes, keep, rest, judged.step)
     return result
-
-
-def folds(labels: Ints, classes: int, groups: Ints | None = None, seed: int = 0) -> list[NDArray[np.bool_]]:
-    """For each fold which images it holds out, bool [N]; images of one group share a fold. Empty when a class has fewer
-    than two images that count."""
-    from sklearn.model_selection import StratifiedKFold  # only here: training workers do without scikit-learn
-
-    units, member = np.unique(np.arange(len(labels)) if groups is None else groups, return_inverse=True)
-    first = np.full(len(units), len(labels))
-    np.minimum.at(first, member, np.arange(len(labels)))
-    unit_label = labels[first]
-    smallest = int(np.bincount(unit_label, minlength=classes)[np.unique(labels)].min())
-    if smallest < 2 or len(np.unique(labels)) < classes:
-        return []
-    split = StratifiedKFold(min(FOLDS, smallest), shuffle=True, random_state=seed)
-    return [np.isin(member, held) for _, held in split.split(np.zeros(len(units)), unit_label)]
-
-
-class _Path:
-    """Every step of the regularisation path over all folds: the opinions, and the loss that picks the step."""
-
-    def __init__(self, images: int, device: torch.device) -> None:
-        self.loss = np.zeros(PATH_STEPS)
-        self.own = torch.zeros(PATH_STEPS, images)
-        self.favoured = torch.zeros(PATH_STEPS, images, dtype=torch.int64)
-        self.favoured_p = torch.zeros(PATH_STEPS, images)
-
-    def judge(self, train: tuple[Tensor, Tensor], held: tuple[Tensor, Tensor], where: Tensor, classes: int) -> None:
-        def publish(step: head_solver.ProbeStep) -> None:
-            at = step.step - 1
-            self.loss[at] += step.val_loss * len(held[1])
-            own, likeliest = opinions(held[0], held[1], step)
-            self.own[at, where] = own
-            self.favoured_p[at, where], self.favoured[at, where] = likeliest
-
-        head_solver.solve(train, held, classes, PATH_STEPS, publish)
-
-    def best(self) -> int:
-        return int(self.loss.argmin())
-
-
-def opinions(features: Tensor, labels: Tensor, step: head_solver.ProbeStep) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-    """(probability of the own label, (probability of the likeliest class, which it is)), on the CPU."""
-    probabilities = (features @ step.weight.T + step.bias).softmax(1).cpu()
-    top = probabilities.max(1)
-    return probabilities.gather(1, labels.cpu()[:, None])[:, 0], (top.values, top.indices)
 
 
 def _judge_rest(
@@ -127,7 +70,7 @@ def _judge_rest(
 
 
 def probe_at(train: tuple[Tensor, Tensor], classes: int, step: int) -> head_solver.ProbeStep:
-    """The probe at one step of the regularisation path (`Opinions.step`)."""
+    """The probe at one step of the regularisation path (`Judged.step`)."""
     chosen: list[head_solver.ProbeStep] = []
 
     def publish(one: head_solver.ProbeStep) -> None:

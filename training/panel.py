@@ -17,13 +17,12 @@ from advisor.panel import CurvePoint, DomainGap
 from advisor.types import Estimate
 from training.arithmetic import Arithmetic
 from training.backbones import Backbone
-from training.cross_validation import Judged, cross_validate, difference, stratified
+from training.cross_validation import Ints, Judged, cross_validate, difference, stratified
 from training.data import Data, Rows
 from training.moments import Moments, distances
+from training.out_of_fold import MOST_PROBED
 from training.scores import logme
 
-MOST_PROBED = 4000
-"""Cross-validation looks at no more images than this: the interval is narrow enough by then."""
 MOST_DEEP = 1000
 """Images of the probes that are only compared with each other: depth gap and data curve."""
 GAP_IMAGES, GAP_BATCH = 64, 32
@@ -51,22 +50,27 @@ def measure(
     seed: int = 0,
     *,
     curve: bool = True,
+    groups: Ints | None = None,
+    judged: Judged | None = None,
 ) -> Panel:
     """features: [N, width] at the head. labels: int64 [N]. stages: pooled outputs of every stage for the images at
-    `deep_rows`, [images, channels] each; None leaves the depth gap out."""
-    keep = stratified(labels.numpy(), MOST_PROBED, seed, least=2)
-    judged = cross_validate(features[keep], labels[keep], classes, seed)
+    `deep_rows`, [images, channels] each; None leaves the depth gap out. groups: [N], see `cross_validate`.
+
+    judged: the probe of these images, where `out_of_fold.judge` has it from the same seed and groups already.
+    """
+    if judged is None:
+        keep = stratified(labels.numpy(), MOST_PROBED, seed, least=2)
+        own = None if groups is None else groups[keep]
+        judged = cross_validate(features[keep], labels[keep], classes, seed, groups=own)
     if judged is None:
         return Panel(None, None, None, (), None)
     few = deep_rows(labels, seed)
-    same = judged if len(few) == len(keep) else cross_validate(features[few], labels[few], classes, seed)
-    depth = None
-    if stages is not None and same is not None:
-        depth = _depth_gap(stages, features[few], labels[few], classes, seed, same)
-    value, low, high = judged.balanced(seed)
-    ready = Estimate(value, low, high, f"{judged.folds}-fold cross-validated linear probe, {len(keep):,} images")
-    points = _curve(features[few], labels[few], classes, seed, same) if same and curve else ()
-    return Panel(ready, judged.plain(), depth, points, logme(features[few], labels[few], classes))
+    part = _Part(features[few], labels[few], classes, seed, None if groups is None else groups[few])
+    same = judged if len(few) == len(judged.truth) else part.judge()
+    depth = _depth_gap(stages, part, same) if stages is not None and same is not None else None
+    ready = Estimate(*judged.balanced(seed), judged.how)
+    points = _curve(part, same) if same and curve else ()
+    return Panel(ready, judged.plain(), depth, points, logme(part.features, part.labels, classes))
 
 
 def deep_rows(labels: Tensor, seed: int = 0) -> Rows:
@@ -74,26 +78,40 @@ def deep_rows(labels: Tensor, seed: int = 0) -> Rows:
     return stratified(labels.numpy(), MOST_DEEP, seed, least=2)
 
 
-def _depth_gap(
-    stages: Sequence[Tensor], features: Tensor, labels: Tensor, classes: int, seed: int, last: Judged
-) -> Estimate | None:
+@dataclass(frozen=True)
+class _Part:
+    """The images that probes are only compared on with each other."""
+
+    features: Tensor
+    labels: Tensor
+    classes: int
+    seed: int
+    groups: Ints | None
+
+    def judge(self, features: Tensor | None = None, share: float = 1.0) -> Judged | None:
+        x = self.features if features is None else features
+        return cross_validate(x, self.labels, self.classes, self.seed, share, self.groups)
+
+
+def _depth_gap(stages: Sequence[Tensor], part: _Part, last: Judged) -> Estimate | None:
     """All stages' pooled features beside the last one's. Each is standardised by the solver, so none is drowned."""
-    parts = [stage for stage in stages[:-1] if stage.dim() == 2]
-    everything = cross_validate(torch.cat([*parts, features], dim=1), labels, classes, seed)
-    if everything is None or not parts:
+    below = [stage for stage in stages[:-1] if stage.dim() == 2]
+    everything = part.judge(torch.cat([*below, part.features], dim=1)) if below else None
+    if everything is None:
         return None
     value, low, high = difference(everything, last)
-    return Estimate(value, low, high, f"probes on all {len(stages)} stages and on the last, {len(labels):,} images")
+    how = f"probes on all {len(stages)} stages and on the last, {len(part.labels):,} images"
+    return Estimate(value, low, high, how)
 
 
-def _curve(features: Tensor, labels: Tensor, classes: int, seed: int, whole: Judged) -> tuple[CurvePoint, ...]:
+def _curve(part: _Part, whole: Judged) -> tuple[CurvePoint, ...]:
     points = {}
     for share in SHARES:
-        judged = cross_validate(features, labels, classes, seed, share)
-        if judged is not None and judged.trained_on >= 2 * classes:  # else shares differ in nothing but rounding
+        judged = part.judge(share=share)
+        if judged is not None and judged.trained_on >= 2 * part.classes:  # else shares differ in nothing but rounding
             points[judged.trained_on] = judged
     points[whole.trained_on] = whole
-    return tuple(CurvePoint(n, *points[n].balanced(seed)) for n in sorted(points))
+    return tuple(CurvePoint(n, *points[n].balanced(part.seed)) for n in sorted(points))
 
 
 # ---- domain gap ------------------------------------------------------------------------------------------------------

@@ -14,10 +14,10 @@ from torch.nn import functional as F
 
 from advisor import label_check
 from advisor.costs import PROFILED_STAGES
-from advisor.datasets import live, read_manifest
+from advisor.datasets import live, read_alike, read_manifest
 from advisor.plans import Phase
 from advisor.types import DatasetFacts, DatasetRef, MemoryFacts, StageCost
-from training import caches, devices, frozen, mapping, memory, moments, panel
+from training import caches, devices, frozen, mapping, memory, moments, out_of_fold, panel
 from training.arithmetic import Arithmetic, choose_training
 from training.backbones import Backbone, build
 from training.data import Rows
@@ -26,9 +26,13 @@ from training.images import ImageData
 from training.live_bytes import peak_of
 from training.pools import Pools
 from training.prefix import PrefixCache
+from training.splits import same_pictures
 
-COST_BATCH, ACCELERATED_COST_BATCH, SHORT_BATCH = 16, 32, 8
-"""Images of the steps that are timed, on the CPU and on an accelerator, and of those whose memory is weighed."""
+COST_BATCH, ACCELERATED_COST_BATCH, SHORT_BATCH = 8, 32, 8
+"""Images of the steps that are timed, on the CPU and on an accelerator, and of those whose memory is weighed. On the
+CPU they are as many: a kernel is prepared for every new size, which takes longer than eight images."""
+RUN_BATCH = 32
+"""Images over which a run spreads one update of the weights (`Strategy.batch_size`)."""
 
 Tell = Callable[[float, str, float | None], None]
 """(fraction done, what is being done, seconds left); may raise to stop."""
@@ -57,7 +61,7 @@ def profile(
     example = data.batch(np.resize(everything, frozen.pass_batch(device)), 0)
     precision = frozen.choose(backbone, device, example, home)
     prefix = PrefixCache(backbone, data, device, precision, cache)
-    fit_rows = np.concatenate([data.rows["train"], data.rows["val"]])
+    fit_rows = np.sort(np.concatenate([data.rows["train"], data.rows["val"]]))
     labels = data.labels[torch.from_numpy(fit_rows)]
     deep = fit_rows[panel.deep_rows(labels)]
     pools = Pools(backbone, data, device, precision, deep, prefix.folder)
@@ -72,15 +76,21 @@ def profile(
     tell(0.92, "Comparing with the pre-training", None)
     gap = panel.domain_gap(backbone, data, fit_rows, device, Arithmetic.named(precision))
     tell(0.94, "Cross-validating linear probes", None)
-    features = prefix.read(backbone.head_index, fit_rows, 0).cpu()
+    manifest = read_manifest(ref)
+    same = same_pictures(manifest, read_alike(ref))
+    every = prefix.read(backbone.head_index, everything, 0).cpu()
+    fit = np.isin(everything, fit_rows)
+    judged = out_of_fold.judge(
+        every, data.labels.numpy()[everything], len(ref.classes), fit=np.flatnonzero(fit), groups=same[everything]
+    )
+    label_check.save(home, feature_check(ref, backbone_name, judged, every, everything, same[everything]))
     stages = pools.read(deep)
     if gap is None:
         gap = panel.frechet_gap(stages, moments.load(home, backbone.weights_id), backbone.preprocessing.size)
-    found = panel.measure(features, stages, labels, len(ref.classes))
-    tell(0.97, "Judging the labels", None)
-    every = prefix.read(backbone.head_index, everything, 0).cpu()
-    label_check.save(home, feature_check(ref, backbone_name, every, everything, data.split))
-    manifest = live(read_manifest(ref))
+    found = panel.measure(
+        every[fit], stages, labels, len(ref.classes), groups=same[fit_rows], judged=judged.judged if judged else None
+    )
+    manifest = live(manifest)
     mapping.pca_of(prefix, backbone.head_index, ref, backbone_name, home, everything)
     counts = np.bincount(data.labels.numpy()[fit_rows], minlength=len(ref.classes))
     return DatasetFacts(
@@ -196,14 +206,19 @@ def _training_cost(
     parameters = [p for p in backbone.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=0.0, weight_decay=0.0)
 
-    def step(count: int = len(labels)) -> None:
+    def descend(count: int = len(labels)) -> None:
         optimizer.zero_grad(set_to_none=True)
         with how.autocast(device):
             logits = backbone.above(how.layout(batch(count, "cost")), boundary)
         F.cross_entropy(logits.float(), labels[:count]).backward()
+
+    def step(count: int) -> None:
+        descend(count)
         optimizer.step()
 
-    return _timed(step, device) / len(labels), _bytes_per_image(step)
+    weighed = _bytes_per_image(step)  # first: it warms what is timed
+    update_s = _timed(optimizer.step, device)
+    return _timed(descend, device, warm=len(labels) <= SHORT_BATCH) / len(labels) + update_s / RUN_BATCH, weighed
 
 
 def _judging_cost(
@@ -219,8 +234,8 @@ def _judging_cost(
     def judge(inputs: Tensor) -> None:
         backbone.head(stages(inputs)[0] if stages else inputs)
 
-    seconds = _timed(lambda: judge(ready), device) / images
-    return seconds, _bytes_per_image(lambda count: judge(batch(count, 0)))
+    weighed = _bytes_per_image(lambda count: judge(batch(count, 0)))  # first: it warms what is timed
+    return _timed(lambda: judge(ready), device, warm=images <= SHORT_BATCH) / images, weighed
 
 
 def _besides_steps(
@@ -238,12 +253,14 @@ def _besides_steps(
 def _bytes_per_image(work: Callable[[int], object]) -> int:
     """What each further image adds to the fullest moment of `work(images)`: weights and their copies cancel out."""
     few = SHORT_BATCH // 2
-    return max(0, peak_of(lambda: work(SHORT_BATCH)) - peak_of(lambda: work(few))) // (SHORT_BATCH - few)
+    less = peak_of(lambda: work(few))
+    return max(0, peak_of(lambda: work(SHORT_BATCH)) - less) // (SHORT_BATCH - few)
 
 
-def _timed(work: Callable[[], object], device: torch.device) -> float:
-    """Seconds of the second of two calls (the first warms caches and kernels)."""
-    work()
+def _timed(work: Callable[[], object], device: torch.device, warm: bool = False) -> float:
+    """Seconds of a call; unless the caches and kernels are `warm`, of the second of two."""
+    if not warm:
+        work()
     if device.type == "cuda":
         torch.cuda.synchronize()
     started = time.perf_counter()

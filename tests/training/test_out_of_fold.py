@@ -35,7 +35,7 @@ def test_flipped_labels_are_doubted_and_the_true_class_is_favoured():
     assert judged is not None
     assert set(np.argsort(judged.own)[:4]) == set(flipped)
     assert (judged.favoured[flipped] == truth[flipped]).all() and (judged.favoured_p[flipped] > 0.5).all()
-    assert judged.how == "5-fold cross-validated linear probe, 180 images"
+    assert judged.judged.how == "5-fold cross-validated linear probe, 180 images"
 
 
 def test_what_may_not_be_fitted_on_is_judged_all_the_same():
@@ -43,7 +43,7 @@ def test_what_may_not_be_fitted_on_is_judged_all_the_same():
     fit = np.flatnonzero(np.arange(180) % 3 > 0)
     judged = out_of_fold.judge(features, labels, 3, fit=fit)
     assert judged is not None and np.isfinite(judged.own).all()
-    assert judged.how.endswith("120 images")
+    assert judged.judged.how.endswith("120 images")
     assert (judged.favoured == labels).mean() > 0.95
 
 
@@ -51,7 +51,7 @@ def test_more_images_than_are_probed_are_judged_by_those_that_are(monkeypatch):
     monkeypatch.setattr(out_of_fold, "MOST_PROBED", 60)
     features, labels = blobs()
     judged = out_of_fold.judge(features, labels, 3)
-    assert judged is not None and judged.how.endswith("60 images")
+    assert judged is not None and judged.judged.how.endswith("60 images")
     assert np.isfinite(judged.own).all() and (judged.favoured == labels).mean() > 0.95
 
 

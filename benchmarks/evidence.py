@@ -49,6 +49,8 @@ COSTS = (
 Only their proportions matter here: a budget is given in epochs of the first line."""
 BUDGETS = {"short": 0.9, "medium": 3.0, "long": 12.0}
 """Affordable epochs. 'short' leaves nothing but what runs on cached features."""
+LARGE, LARGE_TEST = 1200, 800
+"""Images of a set in the rounds with 50 images per class and more."""
 TRANSFER: tuple[Kind, ...] = ("prototype", "linear_probe", "partial", "gradual", "lp_ft", "full")
 
 
@@ -62,6 +64,8 @@ class Round:
     """0 = all."""
     seeds: tuple[int, ...]
     kinds: tuple[Kind, ...] = TRANSFER
+    most_train: int = MOST_TRAIN
+    most_test: int = MOST_TEST
 
 
 GRID = (
@@ -77,6 +81,11 @@ GRID = (
     Round(128, "long", (0,), (0,)),
     Round(128, "long", (20, 5, 0), (1,)),
     Round(128, "long", (20,), (0,), ("scratch",)),
+    Round(224, "short", (50, 100, 300), (0, 1), most_train=LARGE, most_test=LARGE_TEST),
+    Round(128, "medium", (50, 100, 300), (0,), most_train=LARGE, most_test=LARGE_TEST),
+    Round(128, "short", (50, 100, 300), (0, 1), most_train=LARGE, most_test=LARGE_TEST),
+    Round(128, "medium", (50, 100, 300), (1,), most_train=LARGE, most_test=LARGE_TEST),
+    Round(128, "long", (50, 100), (0,), most_train=LARGE, most_test=LARGE_TEST),
     Round(224, "short", (5, 20, 100, 0), (0, 1, 2)),
     Round(224, "medium", (5, 20, 100, 0), (0, 1, 2)),
     Round(224, "long", (5, 20, 100, 0), (0, 1, 2)),
@@ -198,8 +207,8 @@ class Bench:
 
 
 @lru_cache(maxsize=6)
-def open_bench(data: str, home: Path, image_px: int, backbone: str) -> Bench:
-    return Bench(data, home, image_px, backbone)
+def open_bench(data: str, home: Path, image_px: int, backbone: str, most_train: int, most_test: int) -> Bench:
+    return Bench(data, home, image_px, backbone, most_train, most_test)
 
 
 def main() -> None:
@@ -229,7 +238,7 @@ def _round_of_set(part: Round, data: str, home: Path, log: Path, backbone: str) 
                     for kind in part.kinds}  # fmt: skip
             if all(key in done for key in keys.values()):
                 continue
-            bench = bench or open_bench(data, home, part.image_px, backbone)
+            bench = bench or open_bench(data, home, part.image_px, backbone, part.most_train, part.most_test)
             if per_class * len(bench.pool.classes) >= len(bench.pool.natural):
                 continue  # more than there is: the level 'all' covers it
             task = draw(bench.pool, per_class, seed)

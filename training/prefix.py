@@ -10,6 +10,7 @@ How much disk all of them may take, and which goes first, is in `caches`.
 from __future__ import annotations
 
 import contextlib
+import mmap
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -215,6 +216,7 @@ def _marking(
         nonlocal last
         for values, done in files:
             _flush(values)
+            _let_go(values)
             for rows in waiting:
                 done[rows] = 1
             _flush(done)
@@ -235,6 +237,13 @@ def _marking(
 def _flush(array: NDArray) -> None:
     if isinstance(array, np.memmap):
         array.flush()
+
+
+def _let_go(array: NDArray) -> None:
+    """What was flushed need not count as this process's memory: 100,000 images would add gigabytes to it. The pages
+    stay in the system's own cache, from where they are read again."""
+    if isinstance(array.base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        array.base.madvise(mmap.MADV_DONTNEED)
 
 
 def _open(path: Path, dtype: type, shape: tuple[int, ...]) -> NDArray:

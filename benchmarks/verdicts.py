@@ -13,7 +13,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from itertools import combinations
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean, median, stdev
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from benchmarks.command import read
 from benchmarks.machine import describe
 from training.luck import FINE_TUNED, SCRATCH, SOLVED, measured
+from training.power import seeds_needed
 from training.stats import flips, holm, mcnemar, paired_p, seed_rho, seeds_test
 
 Right = NDArray[np.bool_]
@@ -39,7 +40,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--draws", type=int, default=400)
     options = parser.parse_args()
-    text = "\n".join([f"Measured on {describe()}.", "", *real(read(options.runs)), "", *planted(options.draws)]) + "\n"
+    parts = [*real(read(options.runs)), "", *planted(options.draws), "", *asked(options.draws)]
+    text = "\n".join([f"Measured on {describe()}.", "", *parts]) + "\n"
     if options.out:
         options.out.write_text(text)
     print(text)
@@ -131,6 +133,38 @@ def planted(draws: int) -> list[str]:
                     reversed_ += better.mean() < a.mean()
             lines.append(
                 f"| {name} | {spread:g} | {false / draws:.1%} | {found / draws:.0%} | {reversed_ / draws:.1%} |"
+            )
+    return lines
+
+
+def asked(draws: int) -> list[str]:
+    """The table of the seeds that Compare asks for, and of what is found with as many."""
+    lines = [
+        "## How many seeds Compare asks for, and what they then show",
+        "",
+        f"The same simulation. Compare looks at the runs at hand and says how many seeds of each would show "
+        f"{100 * PLANTED:g} points (`training/power.py`, made for 4 of 5); then as many are drawn anew.",
+        "",
+        "| seeds at hand | spread, points | asked for, median (range) | not with 10 | planted difference then found |",
+        "|---|---|---|---|---|",
+    ]
+    source = np.random.default_rng(1)
+    for there in (1, 2, 3):
+        for spread in (0.0, 0.5, 1.0, 2.0):
+            numbers, found = list[int](), 0
+            for _ in range(draws):
+                hard = source.normal(size=IMAGES)
+                pair = [simulated(source, hard, there, one, spread / 100) for one in (ACCURACY, ACCURACY + PLANTED)]
+                seeds = seeds_needed(pair[0], pair[1], 2 * FINE_TUNED)
+                if seeds is None:
+                    continue
+                numbers.append(seeds)
+                hard = source.normal(size=IMAGES)
+                a, b = (simulated(source, hard, seeds, one, spread / 100) for one in (ACCURACY, ACCURACY + PLANTED))
+                found += seeds_test(a, b, 2 * FINE_TUNED) < ALPHA and b.mean() > a.mean()
+            lines.append(
+                f"| {there} | {spread:g} | {median(numbers):g} ({min(numbers)} to {max(numbers)}) "
+                f"| {1 - len(numbers) / draws:.0%} | {found / max(1, len(numbers)):.0%} |"
             )
     return lines
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,11 @@ from numpy.typing import NDArray
 from advisor.errors import CompareError
 from training.stats import flips, holm, paired_p
 from training.store import Job
+
+Side = Literal["test", "target"]
+"""Which test images were answered: those of the run's own dataset, or those of the target that it was adapted to."""
+_FILE: dict[Side, str] = {"test": "predictions", "target": "target_predictions"}
+"""Where a result names the file of answers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,14 +80,19 @@ def _read(path: Path, mtime: int, size: int) -> Answers:
         return NONE
 
 
-def answers_of(home: Path, job: Job) -> Answers:
+def answered(job: Job, side: Side = "test") -> int:
+    """How many test images a run has answered for; 0 where it has no such result."""
+    return int((job.result or {}).get(f"{side}_total") or 0)
+
+
+def answers_of(home: Path, job: Job, side: Side = "test") -> Answers:
     """The answers of a tested run; empty for any other."""
-    result = job.result or {}
-    found = read_answers(home / str(result.get("predictions", ""))) if result.get("test_total") else NONE
-    return found if len(found) == result.get("test_total") else NONE
+    total = answered(job, side)
+    found = read_answers(home / str((job.result or {}).get(_FILE[side], ""))) if total else NONE
+    return found if len(found) == total else NONE
 
 
-def shared_answers(home: Path, jobs: Sequence[Job]) -> tuple[dict[str, Answers], list[str]]:
+def shared_answers(home: Path, jobs: Sequence[Job], side: Side = "test") -> tuple[dict[str, Answers], list[str]]:
     """Answers per tested run, and the ids of tested runs whose answers cannot be read (or not all of them).
 
     Raises CompareError when two runs did not answer for the same images with the same labels.
@@ -89,9 +100,9 @@ def shared_answers(home: Path, jobs: Sequence[Job]) -> tuple[dict[str, Answers],
     answers: dict[str, Answers] = {}
     missing: list[str] = []
     for job in jobs:
-        if not (job.result or {}).get("test_total"):
+        if not answered(job, side):
             continue
-        found = answers_of(home, job)
+        found = answers_of(home, job, side)
         if len(found):
             answers[job.id] = found
         else:

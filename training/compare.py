@@ -17,7 +17,7 @@ from advisor.plans import KINDS, Kind, RunConfig, run_config_from_json
 from advisor.types import Estimate
 from training import compare_words as words
 from training import contests as who
-from training.answers import Answers, shared_answers
+from training.answers import Answers, Side, answered, shared_answers
 from training.contests import ALPHA, Group, Pair, Verdict
 from training.evaluate import Scores, scores
 from training.stats import wilson
@@ -43,7 +43,7 @@ class Row:
     label: str
     """The strategy's title, with the seed, backbone or run id where that is needed to tell rows apart."""
     test_accuracy: Estimate | None
-    """With its 95% Wilson interval."""
+    """With its 95% Wilson interval; on the target's test images where `Comparison.target` names one."""
     val_accuracy: float | None
     """Of the kept weights (the best on validation)."""
     seconds: float
@@ -61,6 +61,8 @@ class Row:
     peak_memory_bytes: int | None = None
     scores: Scores | None = None
     """On the test images; None where their answers cannot be read."""
+    source_accuracy: Estimate | None = None
+    """On its own dataset's test images, where `test_accuracy` is the target's; else None."""
     group: int = 0
     """Which of `Comparison.groups` it belongs to."""
 
@@ -85,6 +87,16 @@ class Comparison:
     """Setting -> run id -> value, for the settings in which the runs differ."""
     images: int
     """Shared test images that the pairs were tested on; 0 where none were."""
+    settles: str = ""
+    """Where no difference was shown to the best: how many seeds of each would show one. Else ""."""
+    target: str = ""
+    """The dataset whose test images every accuracy here is about, where that is the target that all these runs were
+    adapted to; "" = their own dataset's."""
+
+    @property
+    def side(self) -> Side:
+        """Which of a run's answers are compared."""
+        return "target" if self.target else "test"
 
 
 def compare(store: Store, run_ids: Sequence[str]) -> Comparison:
@@ -96,16 +108,18 @@ def compare(store: Store, run_ids: Sequence[str]) -> Comparison:
     configs = _comparable(jobs, store.home)
     jobs.sort(key=lambda job: (KINDS.index(configs[job.id].strategy.kind), job.created))
     labels = words.labels(configs)
-    answers, missing = shared_answers(store.home, jobs)
+    target, why = _target(jobs, configs)
+    side: Side = "target" if target else "test"
+    answers, missing = shared_answers(store.home, jobs, side)
     members = who.same_but_seed(jobs, configs)
     rows = tuple(
-        _row(job, configs[job.id], labels[job.id], store.metrics(job.id), answers.get(job.id), number)
+        _row(job, configs[job.id], labels[job.id], store.metrics(job.id), answers.get(job.id), number, side)
         for number, group in enumerate(members)
         for job in group
     )
     accuracies = {row.run_id: row.test_accuracy for row in rows}
     groups = who.groups(members, configs, accuracies, answers, words.group_labels(configs, members))
-    lucks = who.lucks(store, configs, answers)
+    lucks = who.lucks(store, configs, answers, side)
     contests = who.contests(groups, answers, lucks)
     images = max(map(len, answers.values()), default=0)
     first = configs[jobs[0].id]
@@ -116,10 +130,12 @@ def compare(store: Store, run_ids: Sequence[str]) -> Comparison:
         groups=groups,
         pairs=who.pairs(accuracies, answers, lucks),
         contests=contests,
-        verdict=words.verdict(groups, contests, images),
-        notes=words.notes(jobs, rows, groups, missing, labels),
+        verdict=words.verdict(groups, contests, images, side),
+        notes=(*([why] if why else []), *words.notes(jobs, rows, groups, missing, labels)),
         differs=words.differing(configs, [row.run_id for row in rows]),
         images=images,
+        settles=words.settles(groups, contests, images, side),
+        target=target,
     )
 
 
@@ -148,6 +164,19 @@ def _comparable(jobs: Sequence[Job], home: Path) -> dict[str, RunConfig]:
     return configs
 
 
+def _target(jobs: Sequence[Job], configs: dict[str, RunConfig]) -> tuple[str, str]:
+    """(the target whose test images are compared on, or ""; a sentence about it, or "").
+
+    On the target only where every tested run answered for the same one: accuracies on different images never mix.
+    """
+    done = [job for job in jobs if answered(job)]
+    targets = {configs[job.id].target_id for job in done}
+    if not any(targets):
+        return "", ""
+    judged = all(answered(job, "target") for job in done)
+    return (targets.pop() if judged and len(targets) == 1 else ""), words.about_target(done, configs)
+
+
 def _revisions(home: Path, *ids: str) -> list[str]:
     """How to call two revisions of one import; empty for different imports."""
     try:
@@ -159,10 +188,11 @@ def _revisions(home: Path, *ids: str) -> list[str]:
     return [f"{ref.id}, '{ref.edit}'" if ref.edit else f"{ref.id}, as imported" for ref in refs]
 
 
-def _row(job: Job, config: RunConfig, label: str, metrics: Metrics, answers: Answers | None, group: int) -> Row:
+def _row(
+    job: Job, config: RunConfig, label: str, metrics: Metrics, answers: Answers | None, group: int, side: Side
+) -> Row:
     result = job.result or {}
     validated = [row for row in metrics if row["val_accuracy"] is not None]
-    tested = result.get("test_total")
     best = _best(validated, result.get("best_epoch"))
     epochs = result.get("epochs", validated[-1]["epoch"] if validated else None)
     near = _near_final(validated)
@@ -173,7 +203,7 @@ def _row(job: Job, config: RunConfig, label: str, metrics: Metrics, answers: Ans
         state=job.state,
         seed=config.seed,
         label=label,
-        test_accuracy=wilson(int(result["test_correct"]), int(tested)) if tested else None,
+        test_accuracy=_accuracy(job, side),
         val_accuracy=result.get("val_accuracy", best["val_accuracy"] if best else None),
         seconds=float(result.get("seconds") or job.seconds),
         trainable_params=result.get("trainable_params"),
@@ -184,8 +214,14 @@ def _row(job: Job, config: RunConfig, label: str, metrics: Metrics, answers: Ans
         minutes=config.minutes,
         peak_memory_bytes=result.get("peak_memory_bytes"),
         scores=scores(answers) if answers is not None else None,
+        source_accuracy=_accuracy(job, "test") if side == "target" else None,
         group=group,
     )
+
+
+def _accuracy(job: Job, side: Side) -> Estimate | None:
+    total = answered(job, side)
+    return wilson(int((job.result or {})[f"{side}_correct"]), total) if total else None
 
 
 def _best(validated: Metrics, epoch: float | None) -> dict[str, Any] | None:

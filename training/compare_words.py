@@ -8,33 +8,36 @@ from typing import TYPE_CHECKING
 from advisor.catalog import STRATEGIES
 from advisor.plans import RunConfig, to_json
 from advisor.words import counted, listing, minutes, percent
+from training.answers import answered
+from training.power import DIFFERENCE, MOST_SEEDS
 
 if TYPE_CHECKING:
+    from training.answers import Side
     from training.compare import Group, Pair, Row
     from training.store import Job
 
 
-def verdict(groups: Sequence[Group], contests: Sequence[Pair], images: int) -> str:
+def verdict(groups: Sequence[Group], contests: Sequence[Pair], images: int, side: Side = "test") -> str:
     """Who is better than whom, what stays open, and how it was tested."""
-    tested = [pair for pair in contests if pair.verdict != "not tested"]
-    if not tested:
+    on = _on(images, side)
+    judged = [pair for pair in contests if pair.verdict != "not tested"]
+    if not judged:
         seeds = max((len(group.runs) for group in groups), default=0)
         if seeds > 1 and images:
             return f"One strategy under {seeds} seeds: there is nothing to compare it with yet."
         return "Nothing is compared yet: fewer than two of these runs have test answers."
     accuracy = {group.label: group.accuracy for group in groups if group.accuracy is not None}
     wins: dict[str, list[str]] = {}
-    for pair in tested:
+    for pair in judged:
         if pair.verdict in ("better", "worse"):
             winner, loser = (pair.a, pair.b) if pair.verdict == "better" else (pair.b, pair.a)
             wins.setdefault(winner, []).append(loser)
-    compared = {label for pair in tested for label in (pair.a, pair.b)}
-    # Of equals the first in the catalogue's order: the least trained, so the cheapest.
-    top = max((g.label for g in groups if g.label in compared), key=lambda label: accuracy[label].value)
-    how = _how(groups, len(tested), images)
+    compared = {label for pair in judged for label in (pair.a, pair.b)}
+    top = _best(groups, compared)
+    how = _how(groups, len(judged), on)
     if not wins:
         what = "strategies" if any(len(group.runs) > 1 for group in groups) else "runs"
-        return f"No difference shown: {images:,} test images cannot tell these {what} apart ({how})."
+        return f"No difference shown: {on} cannot tell these {what} apart ({how})."
     sentences = [
         f"{winner} ({percent(accuracy[winner])}) is better than"
         f" {listing([f'{loser} ({percent(accuracy[loser])})' for loser in losers])}"
@@ -48,12 +51,62 @@ def verdict(groups: Sequence[Group], contests: Sequence[Pair], images: int) -> s
     return f"{'; '.join(sentences)} ({how})."
 
 
-def _how(groups: Sequence[Group], pairs: int, images: int) -> str:
+def settles(groups: Sequence[Group], contests: Sequence[Pair], images: int, side: Side = "test") -> str:
+    """What would show a difference between the best and those it could not be told from; '' where there are none."""
+    judged = [pair for pair in contests if pair.verdict != "not tested"]
+    top = _best(groups, {label for pair in judged for label in (pair.a, pair.b)}) if judged else ""
+    open_ = [pair for pair in judged if pair.verdict == "no difference shown" and top in (pair.a, pair.b)]
+    if not open_:
+        return ""
+    points = f"a difference of {100 * DIFFERENCE:g} points"
+    labels = {label for pair in open_ for label in (pair.a, pair.b)}
+    there = min(len(group.runs) for group in groups if group.label in labels)
+    needed = [pair.seeds for pair in open_ if pair.seeds is not None]
+    if len(needed) < len(open_):
+        return f"Too few images to show {points} here, even with {MOST_SEEDS} seeds of each: {_on(images, side)}."
+    if max(needed) <= there:
+        return f"{points.capitalize()} would most likely have shown."
+    return f"With {counted(max(needed), 'seed')} of each, {points} would most likely show."
+
+
+def _best(groups: Sequence[Group], compared: set[str]) -> str:
+    """Of equals the first in the catalogue's order: the least trained, so the cheapest."""
+    tested = [group for group in groups if group.label in compared and group.accuracy is not None]
+    return max(tested, key=lambda group: group.accuracy.value if group.accuracy else 0.0).label
+
+
+def _on(images: int, side: Side) -> str:
+    return counted(images, "test image") + (" of the target" if side == "target" else "")
+
+
+def _how(groups: Sequence[Group], pairs: int, on: str) -> str:
     if any(len(group.runs) > 1 for group in groups):
-        how = f"t-test over seeds and the same {images:,} test images"
+        how = f"t-test over seeds and the same {on}"
     else:
-        how = f"McNemar's test on the same {images:,} test images, with room for the luck of a seed"
+        how = f"McNemar's test on the same {on}, with room for the luck of a seed"
     return how + (f", Holm's correction for {pairs} pairs" if pairs > 1 else "")
+
+
+def about_target(jobs: Sequence[Job], configs: dict[str, RunConfig]) -> str:
+    """On whose test images tested runs are compared, where some of them were adapted to a target; why not on it."""
+    targets = sorted({configs[job.id].target_id for job in jobs} - {""})
+    names = labels({job.id: configs[job.id] for job in jobs})
+    without = [names[job.id] for job in jobs if not configs[job.id].target_id]
+    here = "Compared on the source's test images"
+    if without:
+        return (
+            f"{here}: {listing(without)} has no answers on a target. To compare on the target, choose only the runs "
+            "that were adapted to it."
+        )
+    if len(targets) > 1:
+        return f"{here}, because these runs were adapted to different targets ({listing(targets)})."
+    unjudged = [names[job.id] for job in jobs if not answered(job, "target")]
+    if unjudged:
+        return f"{here}, because the target of {listing(unjudged)} has no test image with a label to judge by."
+    return (
+        "Compared on the target's test images, whose labels trained nothing; the accuracy on the source's own test "
+        "images stands beside it in the table."
+    )
 
 
 def notes(
@@ -134,6 +187,9 @@ def _settings(config: RunConfig) -> dict[str, str]:
         if name not in ("boundary", "epochs"):  # said above
             settings[name.replace("_", " ")] = ", ".join(dict.fromkeys(str(phase[name]) for phase in phases))
     settings["seed"] = str(config.seed)
+    settings["target"] = config.target_id or "none"
+    settings["starts from"] = f"run {config.from_run}" if config.from_run else "the backbone's own weights"
+    settings["images a class"] = str(config.per_class or "all")
     settings["minutes"] = "no limit" if config.minutes is None else f"{config.minutes:g}"
     return settings
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from advisor.errors import PlanError
-from advisor.plans import Kind, RunConfig, Strategy, run_config_from_json
+from advisor.plans import Kind, RunConfig, run_config_from_json
 from advisor.types import Estimate
-from training.answers import Answers, answers_of, paired_tests
+from training.answers import Answers, Side, answers_of, paired_tests
 from training.luck import luck
+from training.power import seeds_needed
 from training.stats import holm, mean_over_seeds, seeds_test
 from training.store import Job, Store
 
@@ -53,6 +54,9 @@ class Pair:
     """The same after Holm's correction over all pairs of this comparison."""
     verdict: Verdict
     """What may be said of a against b."""
+    seeds: int | None = None
+    """Of two groups: seeds of each that would show a difference of `power.DIFFERENCE`; None = not known, or not with
+    `power.MOST_SEEDS`."""
 
 
 def verdict_of(p_adjusted: float, difference: float) -> Verdict:
@@ -62,13 +66,18 @@ def verdict_of(p_adjusted: float, difference: float) -> Verdict:
     return "better" if difference > 0 else "worse"
 
 
+def plan_of(config: RunConfig) -> RunConfig:
+    """The same for runs that differ in nothing but their seed."""
+    return replace(config, seed=0, group="", repeats="")
+
+
 def same_but_seed(jobs: Sequence[Job], configs: Mapping[str, RunConfig]) -> list[list[Job]]:
     """Jobs of one plan together, in the order of the first of each. A seed that came twice stays apart: two runs with
     the same seed are no two looks at what a seed does."""
-    members: list[tuple[Any, set[int], list[Job]]] = []
+    members: list[tuple[RunConfig, set[int], list[Job]]] = []
     for job in jobs:
         config = configs[job.id]
-        plan = (config.strategy, config.minutes)
+        plan = plan_of(config)
         for known, seeds, group in members:
             if known == plan and config.seed not in seeds:
                 seeds.add(config.seed)
@@ -100,24 +109,26 @@ def groups(
     return tuple(found)
 
 
-def lucks(store: Store, configs: Mapping[str, RunConfig], answers: Mapping[str, Answers]) -> dict[str, float]:
+def lucks(
+    store: Store, configs: Mapping[str, RunConfig], answers: Mapping[str, Answers], side: Side = "test"
+) -> dict[str, float]:
     """How much each run's seed may matter, also from runs of the same plan that were not chosen."""
     first = next(iter(configs.values()))
     everyone = store.jobs(kind="train", dataset_id=first.dataset_id, states=("finished",))
-    plans = {config.strategy for config in configs.values()}
-    repeats: dict[Strategy, dict[int, NDArray[np.bool_]]] = {}
+    plans = {run: replace(plan_of(config), minutes=None) for run, config in configs.items()}
+    wanted = set(plans.values())
+    repeats: dict[RunConfig, dict[int, NDArray[np.bool_]]] = {}
     for job in everyone:
         try:
             config = run_config_from_json(job.config)
         except PlanError:
             continue  # written by another version
-        if config.strategy in plans and config.split_seed == first.split_seed:
-            found = answers.get(job.id) or answers_of(store.home, job)
+        plan = replace(plan_of(config), minutes=None)
+        if plan in wanted:
+            found = answers.get(job.id) or answers_of(store.home, job, side)
             if len(found):
-                repeats.setdefault(config.strategy, {})[config.seed] = found.right
-    return {
-        run: luck(config.strategy, list(repeats.get(config.strategy, {}).values())) for run, config in configs.items()
-    }
+                repeats.setdefault(plan, {})[config.seed] = found.right
+    return {run: luck(configs[run].strategy, list(repeats.get(plan, {}).values())) for run, plan in plans.items()}
 
 
 def pairs(accuracies: Accuracies, answers: Mapping[str, Answers], lucks: Mapping[str, float]) -> tuple[Pair, ...]:
@@ -148,7 +159,8 @@ def contests(groups: Sequence[Group], answers: Mapping[str, Answers], lucks: Map
     tested = {}
     for (a, b), p, adjusted in zip(duels, p_values, holm(p_values), strict=True):
         difference = float(right[a].mean() - right[b].mean())
-        tested[a, b] = Pair(a, b, difference, p, adjusted, verdict_of(adjusted, difference))
+        needed = seeds_needed(right[a], right[b], room[a] + room[b], len(duels))
+        tested[a, b] = Pair(a, b, difference, p, adjusted, verdict_of(adjusted, difference), needed)
     return tuple(
         tested.get((a.label, b.label), Pair(a.label, b.label, None, None, None, "not tested"))
         for a, b in combinations(groups, 2)

@@ -98,7 +98,7 @@ def comparison_report(store: Store, run_ids: Sequence[str]) -> str:
         "trained parameters",
     )  # fmt: skip
     body = [
-        f'<p class="lead">{esc(comparison.verdict)}</p>', scoreboard(dots),
+        f'<p class="lead">{esc(comparison.verdict)} {esc(comparison.settles)}</p>', scoreboard(dots),
         *_notes("To keep in mind", list(comparison.notes)),
         "<h2>Curves</h2>", f'<div class="two">{pictures}</div>',
         "<h2>What it cost</h2>", f'<div class="two">{costs}</div>',

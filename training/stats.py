@@ -139,7 +139,7 @@ def seeds_test(right_a: NDArray[np.bool_], right_b: NDArray[np.bool_], rho: floa
     for side in (right_a, right_b):
         variance = float(side.mean(axis=1).var(ddof=1)) if len(side) > 1 else known[0]
         parts.append((variance / len(side), float(len(side) - 1 if len(side) > 1 else freedom[0])))
-    variance, degrees = _together(parts)
+    variance, degrees = together(parts)
     if variance == 0:
         return 1.0 if difference == 0 else 0.0
     from scipy.special import stdtr  # the whole of scipy.stats would cost a second
@@ -151,7 +151,7 @@ def _parts(right: NDArray[np.bool_]) -> tuple[float, float]:
     """(variance of the mean accuracy, degrees of freedom): images drawn, and seeds drawn."""
     seeds, images = right.shape
     per_image = right.mean(axis=0)
-    return _together(
+    return together(
         [
             (float(per_image.var(ddof=1)) / images, float(images - 1)),
             (float(right.mean(axis=1).var(ddof=1)) / seeds, float(seeds - 1)),
@@ -159,7 +159,7 @@ def _parts(right: NDArray[np.bool_]) -> tuple[float, float]:
     )
 
 
-def _together(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
+def together(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """Sum of independent variances, with the degrees of freedom of Welch and Satterthwaite."""
     total = sum(variance for variance, _ in parts)
     if total == 0:

@@ -130,7 +130,7 @@ def comparison_lines(comparison: Comparison) -> list[str]:
          _known(row.trainable_params, ","), _known(row.epochs_to_90, "g"), _known(row.generalisation_gap, "+.1%"))
         for row in comparison.rows
     ]  # fmt: skip
-    lines = [*table(heads, rows), "", comparison.verdict, *comparison.notes]
+    lines = [*table(heads, rows), "", comparison.verdict, *filter(None, [comparison.settles]), *comparison.notes]
     if comparison.differs:
         lines.append(f"They differ in {listing(list(comparison.differs))}.")
     return lines

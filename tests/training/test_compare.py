@@ -45,6 +45,21 @@ def run(store: Store, plan: RunConfig, correct: Sequence[int] | None = None, **r
     return job.id
 
 
+def adapted(store: Store, kind: Any, source: int, target: int, of: int = 200, **changes: Any) -> str:
+    """A finished run with a target: `source` and `target` right answers of `of` on either one's test images."""
+    align = "none" if kind == "source_only" else kind
+    strategy = Strategy(kind, "efficientnet_lite0", (Phase(0, 2, 1e-3),), align=align)
+    plan = RunConfig("d", strategy, **{"target_id": "t", **changes})
+    path = store.home / f"{kind}{changes.get('seed', 0)}.csv"
+    with path.open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["path", "label", "predicted", "confidence"])
+        table.writerows([f"t{i}.png", 1, int(i < target), 0.9] for i in range(of))
+    judged = {"target_accuracy": target / of, "target_correct": target, "target_total": of,
+              "target_predictions": str(path.relative_to(store.home))}  # fmt: skip
+    return run(store, plan, answers(source, of), **(judged if target >= 0 else {}))
+
+
 def answers(right: int, of: int, *, first: int = 0) -> list[int]:
     """`right` correct answers of `of`, beginning at image `first`."""
     return [1 if first <= i < first + right else 0 for i in range(of)]
@@ -331,3 +346,79 @@ def test_curves_come_per_run(store: Store) -> None:
     assert list(found) == [job.id, other]
     assert found[job.id][0]["train_loss"] == 0.5
     assert found[other] == []
+
+
+# -- two domains -----------------------------------------------------------------------------------------------------
+
+
+def test_runs_adapted_to_one_target_are_compared_on_the_target(store: Store) -> None:
+    """The one that is better on its own images is the worse one where it will be used."""
+    base = adapted(store, "source_only", 190, 120)
+    aligned = adapted(store, "mmd", 170, 160)
+    comparison = compare(store, [base, aligned])
+    assert comparison.target == "t" and comparison.side == "target"
+    accuracy = {row.kind: row.test_accuracy.value for row in comparison.rows if row.test_accuracy}
+    assert accuracy == {"source_only": 0.6, "mmd": 0.8}
+    source = {row.kind: row.source_accuracy.value for row in comparison.rows if row.source_accuracy}
+    assert source == {"source_only": 0.95, "mmd": 0.85}
+    assert all(row.scores is not None and row.scores.accuracy == row.test_accuracy for row in comparison.rows)
+    assert comparison.verdict.startswith("Aligned by MMD (80% (74-85)) is better than Source only (60% (53-67))")
+    assert "the same 200 test images of the target" in comparison.verdict
+    assert "whose labels trained nothing" in comparison.notes[0]
+
+
+def test_source_and_target_are_never_mixed(store: Store) -> None:
+    aligned = adapted(store, "mmd", 170, 160)
+    plain = run(store, config("partial"), answers(190, 200))
+    comparison = compare(store, [aligned, plain])
+    assert comparison.target == ""
+    assert [row.test_accuracy.value for row in comparison.rows if row.test_accuracy] == [0.95, 0.85]
+    assert "Compared on the source's test images: Partial fine-tuning has no answers on a target" in comparison.notes[0]
+
+
+def test_different_targets_and_targets_without_labels_are_named(store: Store) -> None:
+    one = adapted(store, "source_only", 190, 120)
+    other = adapted(store, "mmd", 170, 160, target_id="u")
+    said = compare(store, [one, other])
+    assert said.target == "" and "adapted to different targets (t and u)" in said.notes[0]
+    assert said.differs["target"] == {one: "t", other: "u"}
+    blind = adapted(store, "dann", 170, -1)
+    said = compare(store, [one, blind])
+    assert said.target == ""
+    assert "the target of Aligned by an adversary has no test image with a label" in said.notes[0]
+
+
+def test_the_same_strategy_on_other_targets_is_no_second_seed(store: Store) -> None:
+    runs = [adapted(store, "mmd", 170, 160, seed=seed, target_id=target) for seed, target in ((0, "t"), (1, "u"))]
+    assert [len(group.runs) for group in compare(store, runs).groups] == [1, 1]
+
+
+# -- what would settle it ----------------------------------------------------------------------------------------------
+
+
+def test_no_difference_shown_says_how_many_seeds_would_show_one(store: Store) -> None:
+    a = run(store, config("partial"), answers(360, 400))
+    b = run(store, config("full"), answers(364, 400, first=10))
+    comparison = compare(store, [a, b])
+    assert comparison.settles == "With 2 seeds of each, a difference of 5 points would most likely show."
+
+
+def test_seeds_enough_say_that_a_difference_would_have_shown(store: Store) -> None:
+    runs = []
+    for kind, right in (("partial", (360, 361, 359)), ("full", (361, 360, 362))):
+        for seed, given in enumerate(spread_answers(right)):
+            runs.append(run(store, config(kind, seed=seed), given))
+    assert compare(store, runs).settles == "A difference of 5 points would most likely have shown."
+
+
+def test_too_few_images_are_not_blamed_on_seeds(store: Store) -> None:
+    a = run(store, config("partial"), answers(30, 40))
+    b = run(store, config("full"), answers(29, 40, first=3))
+    assert compare(store, [a, b]).settles == (
+        "Too few images to show a difference of 5 points here, even with 10 seeds of each: 40 test images."
+    )
+
+
+def test_a_shown_difference_needs_no_more_seeds(store: Store) -> None:
+    runs = [run(store, config("linear_probe"), answers(300, 400)), run(store, config("partial"), answers(380, 400))]
+    assert compare(store, runs).settles == ""

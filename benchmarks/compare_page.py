@@ -4,7 +4,8 @@
 
 Fills a home with finished runs (five strategies, four seeds each), starts the app, and opens /compare in headless
 Chromium: `verdict` is when the scoreboard's verdict stands there, `curves` when the chart of all runs is drawn, `whole`
-when the last table is there. The first opening after the server's start imports pandas and plotly; it is told apart.
+when scoreboard, curves, trade-offs, pictures side by side, tables and buttons all are. The first opening after the
+server's start imports pandas and scipy; it is told apart.
 """
 
 from __future__ import annotations
@@ -34,6 +35,13 @@ KINDS: tuple[tuple[Kind, float], ...] = (
     ("partial", 0.93), ("gradual", 0.92), ("lp_ft", 0.94), ("full", 0.91), ("scratch", 0.6),
 )  # fmt: skip
 CLASSES = 10
+AWAITED = {
+    "verdict": ["text=Holm's correction"],
+    "curves": [".thaw-live[data-drawn]"],
+    "whole": [".thaw-axis", ".thaw-findings", ".thaw-scatter >> nth=1", ".thaw-cases >> .thaw-case >> nth=11",
+              "[data-testid=stTable] >> nth=1", "text=Download the table (CSV)", "text=Report to print"],
+}  # fmt: skip
+"""What has to be visible."""
 
 
 def main() -> None:
@@ -135,12 +143,9 @@ def opening(page: Page, address: str) -> dict[str, float]:
     started = time.perf_counter()
     page.goto(address, wait_until="commit")
     found = {}
-    for name, what in (
-        ("verdict", "text=Holm's correction"),
-        ("curves", ".thaw-live[data-drawn]"),
-        ("whole", "text=Download the table (CSV)"),
-    ):
-        page.locator(what).first.wait_for(timeout=60_000)
+    for name, everything in AWAITED.items():
+        for what in everything:
+            page.locator(what).first.wait_for(timeout=60_000)
         found[name] = time.perf_counter() - started
     return found
 

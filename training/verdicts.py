@@ -11,7 +11,7 @@ from typing import Literal
 
 from advisor.types import Estimate
 from advisor.words import listing, percent
-from training.compare import Comparison, Group, Row
+from training.compare import Comparison, Group
 
 Tone = Literal["info", "good", "caution", "bad"]
 Topic = Literal["negative transfer", "forgetting", "overfitting", "advice"]
@@ -59,16 +59,15 @@ def negative_transfer(comparison: Comparison) -> Finding:
 
 
 def overfitting(comparison: Comparison) -> Finding | None:
-    """The risk of overfitting per run, from the gap between training and validation; None where no gap is known."""
-    known = [row for row in comparison.rows if row.generalisation_gap is not None]
+    """The risk of overfitting per strategy, from training minus validation accuracy; None where no gap is known."""
+    known = _gaps(comparison)
     if not known:
         return None
     parts = []
     for name, low, high in (("high", LARGE_GAP, 2.0), ("some", SOME_GAP, LARGE_GAP), ("low", -2.0, SOME_GAP)):
-        rows = [row for row in known if low <= (row.generalisation_gap or 0.0) < high]
-        if rows:
-            rows.sort(key=lambda row: -(row.generalisation_gap or 0.0))
-            parts.append((name, listing([_gap(row) for row in rows])))
+        found = sorted((one for one in known if low <= one[1] < high), key=lambda one: -one[1])
+        if found:
+            parts.append((name, listing([f"{label} ({100 * gap:+.0f})" for label, gap in found])))
     worst = parts[0][0]
     tone: Tone = {"high": "caution", "some": "info"}.get(worst, "good")  # type: ignore[assignment]
     bound = "" if len(known) == 1 or worst == "low" else "up to "
@@ -114,8 +113,15 @@ def _scored(group: Group) -> str:
     return f"{group.label} {percent(group.accuracy)}"
 
 
-def _gap(row: Row) -> str:
-    return f"{row.label} ({100 * (row.generalisation_gap or 0.0):+.0f})"
+def _gaps(comparison: Comparison) -> list[tuple[str, float]]:
+    """Each strategy with its gap, the mean over its seeds; those whose gap is not known are left out."""
+    found = []
+    for group in comparison.groups:
+        gaps = [row.generalisation_gap for row in comparison.rows if row.run_id in group.runs]
+        known = [gap for gap in gaps if gap is not None]
+        if known:
+            found.append((group.label, sum(known) / len(known)))
+    return found
 
 
 def findings(comparison: Comparison, agreement: Mapping[str, Estimate | None]) -> Sequence[Finding]:

@@ -60,6 +60,8 @@ class AxisRow:
     kind: Kind
     estimate: Estimate | None
     note: str = ""
+    others: tuple[float, ...] = ()
+    """Single values behind the estimate, drawn as small ticks."""
 
 
 def axis_scale(estimates: Iterable[Estimate | None]) -> Scale:
@@ -76,21 +78,23 @@ def axis_scale(estimates: Iterable[Estimate | None]) -> Scale:
     return Scale(round(low, 3), round(max(high, low + 0.1), 3))
 
 
-def accuracy_axis(rows: Sequence[AxisRow], scale: Scale | None = None) -> str:
-    """The scoreboard: one line per row, dot and interval on one axis, value in words at the end."""
+def accuracy_axis(rows: Sequence[AxisRow], scale: Scale | None = None, caption: str = "") -> str:
+    """The scoreboard: one line per row, dot and interval on one axis, value in words at the end; `caption` below."""
     scale = scale or axis_scale(row.estimate for row in rows)
     parts = []
     for row in rows:
         note = f"<small>{esc(row.note)}</small>" if row.note else ""
         parts.append(
             f'<div class="thaw-who">{mark(row.kind)}<span>{esc(row.label)}{note}</span></div>'
-            f"{_line(row.estimate, row.kind, scale, 36, row.label)}"
+            f"{_line(row.estimate, row.kind, scale, 36, row.label, row.others)}"
             f'<div class="thaw-value">{esc(interval(row.estimate))}</div>'
         )
     ticks = "".join(
         f'<text x="{scale.x(t):.2f}%" y="13" text-anchor="middle">{100 * t:.0f}%</text>' for t in scale.ticks
     )
     parts.append(f'<div></div><svg class="thaw-line thaw-ticks" aria-hidden="true">{ticks}</svg><div></div>')
+    if caption:
+        parts.append(f"<div></div><small>{esc(caption)}</small><div></div>")
     return f'<div class="thaw-axis">{"".join(parts)}</div>'
 
 
@@ -186,7 +190,9 @@ def thumb_url(dataset_id: str, row: int) -> str:
     return f"/thaw/thumb/{dataset_id}/{row}.jpg"
 
 
-def _line(estimate: Estimate | None, kind: Kind, scale: Scale, height: int, name: str) -> str:
+def _line(
+    estimate: Estimate | None, kind: Kind, scale: Scale, height: int, name: str, others: Sequence[float] = ()
+) -> str:
     """Rail, interval and dot; positions in percent, so that it stretches."""
     middle = height / 2
     grid = "".join(
@@ -201,10 +207,15 @@ def _line(estimate: Estimate | None, kind: Kind, scale: Scale, height: int, name
     low, high, dot = scale.x(estimate.low), scale.x(estimate.high), scale.x(estimate.value)
     said = f"{name}: {interval(estimate)}, axis from {100 * scale.low:.0f}% to {100 * scale.high:.0f}%"
     said += f". {estimate.how}" if estimate.how else ""
+    single = "".join(
+        f'<line x1="{scale.x(one):.2f}%" x2="{scale.x(one):.2f}%" y1="{middle - 8}" y2="{middle + 8}" '
+        f'stroke="{colour}" stroke-width="2"><title>one seed: {100 * one:.1f}%</title></line>'
+        for one in others
+    )
     return (
         f'{start} aria-label="{esc(said)}"><title>{esc(said)}</title>{grid}{rail}'
         f'<line x1="{low:.2f}%" x2="{high:.2f}%" y1="{middle}" y2="{middle}" '
-        f'stroke="{colour}" stroke-width="5" stroke-linecap="round" opacity="0.45"/>'
+        f'stroke="{colour}" stroke-width="5" stroke-linecap="round" opacity="0.45"/>{single}'
         f'<svg x="{dot:.2f}%" y="{middle}" overflow="visible">{mark_shape(kind, 7)}</svg></svg>'
     )
 

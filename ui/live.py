@@ -14,21 +14,35 @@ from typing import Any, Literal
 import streamlit as st
 
 from ui.cards import thumb_url
-from ui.routes import plotly_version, routes
+from ui.routes import plotly_url, routes
 
-__all__ = ["live_chart", "routes", "thumb_url"]
+__all__ = ["live_chart", "load_ahead", "routes", "thumb_url"]
 
 Axis = Literal["epochs", "seconds", "images"]
-SCRIPTS = ("live_plot.js", "live_coach.js", "live_chart.js")
+LOADER = "live_load.js"
+SCRIPTS = (LOADER, "live_plot.js", "live_coach.js", "live_chart.js")
 """One module in the browser, in this order."""
 
 
 @functools.cache
-def _component() -> Any:
+def _script(*names: str) -> str:
     here = Path(__file__).parent
-    script = "\n".join((here / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    return "\n".join((here / name).read_text(encoding="utf-8") for name in names)
+
+
+@functools.cache
+def _component() -> Any:
+    script = _script(*SCRIPTS)
     # Not isolated: it shares the pictures' style sheet, and plotly puts its own styles into the document's head.
     return st.components.v2.component("thaw_live_chart", js=script, isolate_styles=False)
+
+
+def load_ahead() -> None:
+    """Let the browser load plotly while the page is still being put together: call it where a live chart will follow.
+
+    Streamlit shows a component half a second after the text around it; by then the script is there.
+    """
+    st.html(f"<script>{_script(LOADER)}\nthawLoadPlotly('{plotly_url()}');</script>", unsafe_allow_javascript=True)
 
 
 def live_chart(
@@ -55,7 +69,7 @@ def live_chart(
         "freeze": freeze and len(run_ids) == 1,
         "axis": axis,
         "wake": wake,
-        "plotly": f"/thaw/plotly.min.js?v={plotly_version()}",
+        "plotly": plotly_url(),
     }
     result = _component()(key=key, data=data, on_finished_change=lambda: None)
     return bool(result.finished)

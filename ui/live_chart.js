@@ -32,18 +32,6 @@ function moment(about, epoch) {
   return { solved: false, count: epoch - passes, of: about.epochs };
 }
 
-function loadPlotly(url) {
-  // Kept under its own name: Streamlit bundles another plotly, which must not be disturbed.
-  window.__thawPlotly ??= new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = url;
-    script.onload = () => resolve(window.Plotly);
-    script.onerror = () => { window.__thawPlotly = undefined; script.remove(); reject(new Error("plotly.js did not load")); };
-    document.head.append(script);
-  });
-  return window.__thawPlotly;
-}
-
 class LiveChart {
   constructor(parent, data) {
     this.data = data;
@@ -60,7 +48,7 @@ class LiveChart {
     this.find = (name) => this.root.querySelector(".l-" + name);
     this.bind();
     this.poll();
-    loadPlotly(data.plotly).then((plotly) => { this.plotly = plotly; this.draw(); }).catch(() => this.offline(true));
+    thawLoadPlotly(data.plotly).then((plotly) => { this.plotly = plotly; this.draw(); }).catch(() => this.offline(true));
   }
 
   frame() {
@@ -172,6 +160,13 @@ class LiveChart {
 
   heads() {
     if (!this.single) {
+      // Full bars say nothing once all has ended: then this is only the legend.
+      const over = this.runs.every((run) => OVER.includes(run.info.state));
+      this.find("runs").classList.toggle("is-legend", over);
+      if (over) {
+        this.find("runs").innerHTML = this.runs.map((run) => `<span class="l-name">${run.about.mark}<span>${text(run.label)}</span><small>${this.brief(run)}</small></span>`).join("");
+        return;
+      }
       this.find("runs").innerHTML = this.runs.map((run) => {
         const { info } = run, share = OVER.includes(info.state) && info.state !== "failed" && info.state !== "lost" ? 1 : info.progress;
         return `<span class="l-name">${run.about.mark}<span>${text(run.label)}</span></span><div class="l-bar"><div style="width:${100 * share}%;background:${run.about.colour}"></div></div><span>${this.brief(run)}</span>`;
@@ -213,7 +208,10 @@ class LiveChart {
 
   brief(run) {
     const { info, rows } = run, result = info.result;
-    if (result && result.test_accuracy !== null && result.test_accuracy !== undefined) return `<b>${pct(result.test_accuracy)}</b> test, ${span(result.seconds ?? info.seconds)}`;
+    if (result && result.test_accuracy !== null && result.test_accuracy !== undefined) {
+      const target = result.target_accuracy ?? null, own = `${pct(result.test_accuracy)}${target === null ? "</b> test" : " on the source"}`;
+      return `<b>${target === null ? own : pct(target) + "</b> on the target, " + own}, ${span(result.seconds ?? info.seconds)}`;
+    }
     if (info.state === "queued") return "○ queued";
     if (info.state === "failed" || info.state === "lost") return STATE[info.state];
     const scored = rows.filter((row) => row.val_accuracy !== null), last = scored[scored.length - 1];

@@ -40,7 +40,10 @@ DRAWN = (
     "domain_accuracy",
     "target_accuracy",
 )
-"""The columns a chart draws; `step` stays home."""
+"""The columns that a chart draws; `step` stays home."""
+
+ONE_ALONE = ("lrs", "boundary", "align_loss", "domain_accuracy")
+"""Columns that only the chart of a single run draws: half of what twenty long runs would send."""
 
 Cursor = tuple[str, int, int, str]
 """(run id, last row the chart has, last event it has, its mark '<attempt>.<cuts>' or '')."""
@@ -52,7 +55,8 @@ def live_answer(store: Store, cursors: Sequence[Cursor]) -> dict[str, Any]:
     {'now', 'runs': [{'id', 'mark', 'attempt', 'state', 'reset', 'rows', 'events', 'progress', 'doing', 'eta_s', ...,
     'about' (only with a fresh cursor)}]}. `reset` tells the chart to forget its rows (taken back, or a new start).
     """
-    return {"now": time.time(), "runs": [_run(store, *cursor) for cursor in cursors]}
+    columns = DRAWN if len(cursors) == 1 else tuple(name for name in DRAWN if name not in ONE_ALONE)
+    return {"now": time.time(), "runs": [_run(store, columns, *cursor) for cursor in cursors]}
 
 
 def mark_of(job: Job) -> str:
@@ -60,7 +64,7 @@ def mark_of(job: Job) -> str:
     return f"{job.attempt}.{job.cuts}"
 
 
-def _run(store: Store, run_id: str, after: int, seen: int, mark: str) -> dict[str, Any]:
+def _run(store: Store, columns: Sequence[str], run_id: str, after: int, seen: int, mark: str) -> dict[str, Any]:
     job = store.job(run_id)
     # A queued run that starts has a new attempt too, but then there is nothing to forget.
     reset = mark != mark_of(job)
@@ -79,14 +83,14 @@ def _run(store: Store, run_id: str, after: int, seen: int, mark: str) -> dict[st
         "seconds": job.seconds,
         "error": job.error,
         "result": _headline(job),
-        "rows": [[row[name] for name in DRAWN] for row in rows],
+        "rows": [[row[name] for name in columns] for row in rows],
         # A title makes an event the coach's own; others are only listed.
         "events": [
             {**event, "title": TITLES.get(event["kind"], "")} for event in store.events(run_id, 0 if reset else seen)
         ],
     }
     if mark == "":
-        answer["columns"] = DRAWN
+        answer["columns"] = columns
         answer["about"] = about(job, store.home)
     if job.state == "queued":
         waiting = [queued.id for queued in store.queue()]

@@ -12,8 +12,7 @@ from training import tally
 from training.compare import Comparison, compare
 from training.store import Job
 from ui import (
-    charts,
-    charts_compare,
+    compare_pictures,
     frame,
     ids,
     parts_revisions,
@@ -25,7 +24,7 @@ from ui import (
     state,
 )
 from ui.downloads import MOST_RUNS, report_url
-from ui.live import live_chart
+from ui.live import live_chart, load_ahead
 from ui.show import show
 from ui.words import ago, duration
 
@@ -46,6 +45,7 @@ def main() -> None:
         "Compare", "Runs to compare come from images: a zip of class folders, or a sample."
     )
     st.title("Compare")
+    load_ahead()
     runs = state.store().jobs(kind="train", dataset_id=ref.id)
     if not runs:
         frame.empty("No runs of these images yet", "Advice can queue all strategies under one time budget.")
@@ -143,26 +143,42 @@ def results(picked: Sequence[Job], ref: DatasetRef) -> None:
         frame.show_error(error, "These runs cannot be compared")
         return
     tested = any(row.test_accuracy for row in comparison.rows)
+    board, curves, costs, cases, numbers, foot = (st.container() for _ in range(6))
+    with foot:
+        if tested and len(begun) <= MOST_RUNS:
+            st.link_button(
+                "Report to print", report_url(begun), help="One page with the verdict, the plots and the table"
+            )
+    with curves:
+        # Sent first though it stands second: the browser loads its script and rows while the rest is put together.
+        st.subheader("Curves")
+        wake = " ".join(f"{job.state} {job.attempt}" for job in picked)
+        live_chart(begun, key="compare_live", height=CHART_PX, wake=wake)
+    with numbers:
+        st.subheader("In numbers")
+        parts_table.table(comparison, ref.classes)
+    if tested:
+        with cases:
+            parts_side_by_side.side_by_side(comparison, ref)
+        with costs:
+            trade_offs(comparison)
+    with board:
+        scoreboard(picked, comparison)
+
+
+def scoreboard(picked: Sequence[Job], comparison: Comparison) -> None:
+    """Who is better, as a picture and in words; what to keep in mind; what it says beyond accuracy."""
+    tested = any(row.test_accuracy for row in comparison.rows)
     if tested:
         st.markdown(f"#### {frame.plain(comparison.verdict)}")
-        charts.show(
-            charts_compare.scoreboard(comparison), key="scoreboard", label=f"Test accuracy. {comparison.verdict}"
-        )
+        if comparison.settles:
+            st.markdown(frame.plain(comparison.settles))
+        show(compare_pictures.scoreboard(comparison))
     advice_held(picked, comparison)
     for note in comparison.notes:
         st.caption(frame.plain(note))
     if tested:
         parts_verdicts.verdicts(comparison)
-    st.subheader("Curves")
-    wake = " ".join(f"{job.state} {job.attempt}" for job in picked)
-    live_chart(begun, key="compare_live", height=CHART_PX, wake=wake)
-    if tested:
-        trade_offs(comparison)
-        parts_side_by_side.side_by_side(comparison, ref)
-    st.subheader("In numbers")
-    parts_table.table(comparison, ref.classes)
-    if tested and len(begun) <= MOST_RUNS:
-        st.link_button("Report to print", report_url(begun), help="One page with the verdict, the plots and the table")
 
 
 def advice_held(picked: Sequence[Job], comparison: Comparison) -> None:
@@ -180,19 +196,12 @@ def advice_held(picked: Sequence[Job], comparison: Comparison) -> None:
 
 def trade_offs(comparison: Comparison) -> None:
     """What the accuracy cost in time and in trained parameters, with the Pareto fronts."""
+    drawn = [compare_pictures.trade_off(comparison, cost) for cost in ("seconds", "params")]
+    if not any(drawn):
+        return
     st.subheader("What it cost")
-    left, right = st.columns(2, gap="large")
-    with left:
-        charts.show(
-            charts_compare.accuracy_vs_time(comparison), key="accuracy_vs_time",
-            label=f"Test accuracy against training time. {charts_compare.pareto_in_words(comparison, 'seconds')}",
-        )  # fmt: skip
-    with right:
-        charts.show(
-            charts_compare.accuracy_vs_params(comparison), key="accuracy_vs_params",
-            label=f"Test accuracy against trained parameters. {charts_compare.pareto_in_words(comparison, 'params')}",
-        )  # fmt: skip
-    said = charts_compare.pareto_in_words(comparison, "seconds")
+    show(f'<div class="thaw-scatters">{"".join(drawn)}</div>')
+    said = compare_pictures.pareto_in_words(comparison, "seconds")
     if said:
         st.caption(frame.plain(said))
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
+from advisor.errors import NotFound
 from advisor.types import DatasetRef
 from training.answers import Answers, answers_of, class_name
 from training.compare import Comparison, Row
@@ -31,7 +32,7 @@ def side_by_side(comparison: Comparison, ref: DatasetRef) -> None:
     """Filter, pictures, and a way to see more."""
     rows = [row for row in comparison.rows if row.scores is not None]
     store = state.store()
-    answers = {row.run_id: answers_of(store.home, store.job(row.run_id)) for row in rows}
+    answers = {row.run_id: answers_of(store.home, store.job(row.run_id), comparison.side) for row in rows}
     if not rows or not all(len(given) for given in answers.values()):
         return
     st.subheader("The same images, each run's answer")
@@ -47,7 +48,8 @@ def side_by_side(comparison: Comparison, ref: DatasetRef) -> None:
         st.caption(EMPTY[which or filters[0]])
         return
     shown = min(len(found), int(st.session_state.get(f"shown {which}", PAGE)))
-    cards = [case(int(place), rows, answers, ref, state.row_numbers(ref)) for place in found[:shown]]
+    of, numbers = pictures_of(comparison, ref)
+    cards = [case(int(place), rows, answers, ref.classes, of, numbers) for place in found[:shown]]
     show(f'<div class="thaw-cases">{"".join(cards)}</div>')
     if shown < len(found):
         left, right = st.columns([1, 3], vertical_alignment="center")
@@ -58,28 +60,44 @@ def side_by_side(comparison: Comparison, ref: DatasetRef) -> None:
         right.caption(f"{shown:,} of {counted(len(found), 'image')}")
 
 
+def pictures_of(comparison: Comparison, ref: DatasetRef) -> tuple[str, Mapping[str, int]]:
+    """The dataset whose test images are shown, and the row of each of its paths: the target's, where all runs have
+    answered for it."""
+    if not comparison.target:
+        return ref.id, state.row_numbers(ref)
+    try:
+        return comparison.target, state.row_numbers(state.dataset(comparison.target))
+    except NotFound:
+        return comparison.target, {}
+
+
 def case(
-    place: int, rows: Sequence[Row], answers: Mapping[str, Answers], ref: DatasetRef, numbers: Mapping[str, int]
+    place: int,
+    rows: Sequence[Row],
+    answers: Mapping[str, Answers],
+    classes: Sequence[str],
+    pictures: str,
+    numbers: Mapping[str, int],
 ) -> str:
-    """One image with its label and what each run said."""
+    """One image with its label and what each run said. pictures: the dataset that it belongs to."""
     first = answers[rows[0].run_id]
-    path, truth = first.paths[place], class_name(ref.classes, str(first.truth[place]))
+    path, truth = first.paths[place], class_name(classes, str(first.truth[place]))
     label = str(first.truth[place])
     said = [(row, str(answers[row.run_id].predicted[place])) for row in rows]
     lines = []
     if len(rows) <= LISTED_RUNS:
         for row, answer in said:
-            sure, name = percent(float(answers[row.run_id].confidence[place])), class_name(ref.classes, answer)
+            sure, name = percent(float(answers[row.run_id].confidence[place])), class_name(classes, answer)
             lines.append(_line([row], name, answer == label, sure, f"{row.label}: {name}, {sure} sure"))
     else:
         given = dict.fromkeys(answer for _, answer in sorted(said, key=lambda one: one[1] != label))
         for answer in given:
-            alike, name = [row for row, own in said if own == answer], class_name(ref.classes, answer)
+            alike, name = [row for row, own in said if own == answer], class_name(classes, answer)
             title = f"{name}: {', '.join(row.label for row in alike)}"
             lines.append(_line(alike, name, answer == label, f"{len(alike)} of {len(rows)}", title))
     number = numbers.get(path)
     picture = (
-        f'<img src="{esc(thumb_url(ref.id, number))}" alt="{esc(truth)}" title="{esc(path)}" loading="lazy"/>'
+        f'<img src="{esc(thumb_url(pictures, number))}" alt="{esc(truth)}" title="{esc(path)}" loading="lazy"/>'
         if number is not None
         else '<div class="thaw-gone">not in this revision</div>'
     )

@@ -22,7 +22,7 @@ MOST_CLASSES, MOST_PAIRS = 40, 60
 def table(comparison: Comparison, classes: Sequence[str] = ()) -> None:
     """How good, then what it cost, one row a run, in words with units; below it the same as exact numbers."""
     rows = comparison.rows
-    st.table(pd.DataFrame([quality(row) for row in rows]), hide_index=True)
+    st.table(pd.DataFrame([quality(row, on_target=bool(comparison.target)) for row in rows]), hide_index=True)
     st.caption(
         "With 95% intervals: of proportions Wilson's and Jeffreys', else from a bootstrap over test images. Balanced "
         "accuracy: mean recall of the classes. Calibration error: how far confidence is from accuracy; noise alone "
@@ -39,6 +39,7 @@ def table(comparison: Comparison, classes: Sequence[str] = ()) -> None:
         on_click="ignore",
     )
     understand(comparison)
+    # What a closed fold holds is neither put together nor sent: of twenty runs it would be half of the page.
     recalls(comparison, classes)
     tested_pairs(comparison)
     differences(comparison)
@@ -63,7 +64,9 @@ def recalls(comparison: Comparison, classes: Sequence[str]) -> None:
     per_run = [(row, row.scores.recall) for row in rows if row.scores is not None]
     values = {label: [recall[label].value for _, recall in per_run] for label in per_run[0][1]}
     order = sorted(values, key=lambda label: (min(values[label]) - max(values[label]), min(values[label])))
-    with st.expander(f"Recall of each class ({len(order)})"):
+    with (fold := st.expander(f"Recall of each class ({len(order)})", key="recalls", on_change="rerun")):
+        if not fold.open:
+            return
         shown = [
             {
                 "Class": frame.plain(class_name(classes, label)),
@@ -83,7 +86,9 @@ def tested_pairs(comparison: Comparison) -> None:
     pairs = [pair for pair in comparison.contests if pair.verdict != "not tested"]
     if not pairs:
         return
-    with st.expander(f"Every pair and its test ({len(pairs)})"):
+    with (fold := st.expander(f"Every pair and its test ({len(pairs)})", key="pairs", on_change="rerun")):
+        if not fold.open:
+            return
         shown = [
             {
                 "This": frame.plain(pair.a),
@@ -106,7 +111,9 @@ def differences(comparison: Comparison) -> None:
     """Only the settings in which the runs differ."""
     if not comparison.differs:
         return
-    with st.expander(f"Settings that differ ({len(comparison.differs)})"):
+    with (fold := st.expander(f"Settings that differ ({len(comparison.differs)})", key="differs", on_change="rerun")):
+        if not fold.open:
+            return
         labels = {row.run_id: row.label for row in comparison.rows}
         rows = [
             {
@@ -118,11 +125,13 @@ def differences(comparison: Comparison) -> None:
         st.table(pd.DataFrame(rows), hide_index=True)
 
 
-def quality(row: Row) -> dict[str, str]:
+def quality(row: Row, *, on_target: bool = False) -> dict[str, str]:
+    """How good one run is. on_target: whether all but the gap is about the target's images."""
     scores = row.scores
     return {
         "Run": frame.plain(row.label),
-        "Test accuracy": words(row.test_accuracy),
+        "Target accuracy" if on_target else "Test accuracy": words(row.test_accuracy),
+        **({"Source accuracy": words(row.source_accuracy)} if on_target else {}),
         "Balanced accuracy": words(scores.balanced_accuracy if scores else None),
         "Macro-F1": words(scores.macro_f1 if scores else None),
         "Calibration error": words(scores.calibration_error if scores else None),
@@ -172,6 +181,8 @@ def as_csv(comparison: Comparison) -> str:
                 for name in ("balanced_accuracy", "macro_f1", "calibration_error")
                 for end, part in (("", "value"), ("_low_95", "low"), ("_high_95", "high"))
             },
+            "answered_for": f"target {comparison.target}" if comparison.target else "test images",
+            "source_accuracy": row.source_accuracy.value if row.source_accuracy else None,
             "val_accuracy": row.val_accuracy,
             "seconds": row.seconds,
             "trainable_params": row.trainable_params,

@@ -9,7 +9,6 @@ a run must be in the store, a dataset in the home, a picture in its manifest. `a
 from __future__ import annotations
 
 import functools
-import importlib.util
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,22 +92,17 @@ def _live(request: Request, store: Store) -> Response:
     return JSONResponse(answer, headers={"Cache-Control": "no-store"})
 
 
-@functools.cache
-def _plotly_path() -> Path:
-    # Found without importing plotly, which costs memory and half a second.
-    spec = importlib.util.find_spec("plotly")
-    if spec is None or not spec.submodule_search_locations:
-        raise FileNotFoundError("plotly is not installed: run `pip install -r requirements.txt`.")
-    return Path(next(iter(spec.submodule_search_locations))) / "package_data" / "plotly.min.js"
+PLOTLY = Path(__file__).parents[1] / "assets" / "plotly-basic.min.js"
+"""plotly.js without its maps, 3D and finance: a quarter of the script that the plotly package holds, and the live
+charts need no more (npm: plotly.js-basic-dist-min, MIT)."""
 
 
-def plotly_version() -> str:
-    """Changes when plotly is upgraded: the script is cached by the browser under this version."""
-    return str(int(_plotly_path().stat().st_mtime))
+def plotly_url() -> str:
+    """Where the script is; it changes when plotly is upgraded, because browsers keep what is at a URL for good."""
+    return f"/thaw/plotly.min.js?v={int(PLOTLY.stat().st_mtime)}"
 
 
 def plotly_script(request: Request) -> Response:
-    """plotly.js as it lies in the plotly package, cached by the browser for good (its URL carries the version)."""
     return FileResponse(
-        _plotly_path(), media_type="text/javascript", headers={"Cache-Control": "public, max-age=31536000, immutable"}
+        PLOTLY, media_type="text/javascript", headers={"Cache-Control": "public, max-age=31536000, immutable"}
     )

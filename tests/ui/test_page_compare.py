@@ -30,7 +30,8 @@ def test_finished_runs_are_chosen_and_judged(open_page: Open, dataset: DatasetRe
     text = words(at)
     assert "Partial fine-tuning (98% " in text and "is better than Linear probe" in text
     assert "McNemar" in text
-    assert len(at.get("plotly_chart")) >= 3
+    pictures = " ".join(one.value for one in at.markdown)
+    assert pictures.count("thaw-scatter\"") == 2 and 'class="thaw-axis"' in pictures
     quality, price = at.table[0].value, at.table[1].value
     assert list(quality["Test accuracy"]) == ["50.0% (35.2–64.8)", "97.5% (87.1–99.6)"]
     assert list(quality["Generalisation gap"]) == ["+8.0 points", "+8.0 points"]
@@ -143,3 +144,20 @@ def test_transfer_that_beats_scratch_is_said(open_page: Open, dataset: DatasetRe
     finished_run(store, dataset, "scratch", 18)
     text = words(open_page("compare", dataset=dataset.id))
     assert "Transfer helps" in text and "from random weights: what was learned before is of use here" in text
+
+
+def test_a_fold_holds_its_table_once_it_is_open(open_page: Open, dataset: DatasetRef, store: Store) -> None:
+    finished_run(store, dataset, "linear_probe", 20)
+    finished_run(store, dataset, "partial", 39)
+    at = open_page("compare", dataset=dataset.id)
+    assert len(at.table) == 2
+    at.session_state["pairs"] = True
+    at.run()
+    assert list(at.table[2].value["is"]) == ["worse"]
+
+
+def test_what_would_settle_it_is_said(open_page: Open, dataset: DatasetRef, store: Store) -> None:
+    finished_run(store, dataset, "linear_probe", 35)
+    finished_run(store, dataset, "partial", 36)
+    said = "Too few images to show a difference of 5 points here, even with 10 seeds of each: 40 test images."
+    assert said in words(open_page("compare", dataset=dataset.id))

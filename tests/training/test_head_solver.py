@@ -35,7 +35,8 @@ def test_each_strength_ends_where_scikit_learn_ends(index: int) -> None:
     x, y = features(400, 1)
     seen: list[head_solver.ProbeStep] = []
     head_solver.solve((x, y), features(200, 2), 5, 400, seen.append)
-    scaled = (x - x.mean(0)) / x.std(0, unbiased=False)
+    mean, scale = head_solver.standardisation(x)
+    scaled = (x - mean) / scale
     last = [step for step in seen if step.strength == head_solver.STRENGTHS[index]][-1]
     reference = LogisticRegression(C=1 / (last.strength * len(x)), max_iter=5000, tol=1e-8).fit(scaled, y)
     theirs = torch.tensor(reference.predict_proba(scaled))
@@ -54,6 +55,19 @@ def test_the_published_head_works_on_raw_features() -> None:
 @pytest.mark.parametrize("steps", [1, 2, 5, 29])
 def test_few_steps_are_honoured(steps: int) -> None:
     assert len(walk(steps)) == steps
+
+
+def test_a_feature_that_hardly_moved_over_a_few_images_does_not_drown_the_others() -> None:
+    """Eight images on which a hundred features are almost still; on the next ones these move as the others do."""
+    torch.manual_seed(0)
+    y = torch.arange(8) % 2
+    x = torch.cat([2.0 * y[:, None] + 0.5 * torch.randn(8, 4), 1e-3 * torch.randn(8, 100)], dim=1)
+    truth = torch.arange(200) % 2
+    later = torch.cat([2.0 * truth[:, None] + 0.5 * torch.randn(200, 4), 0.5 * torch.randn(200, 100)], dim=1)
+    seen: list[head_solver.ProbeStep] = []
+    head_solver.solve((x, y), (x, y), 2, 30, seen.append)
+    best = min(seen, key=lambda step: step.val_loss)
+    assert float((F.linear(later, best.weight, best.bias).argmax(1) == truth).float().mean()) > 0.95
 
 
 def test_constant_features_do_no_harm() -> None:

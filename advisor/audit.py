@@ -14,15 +14,18 @@ from typing import TYPE_CHECKING
 
 from advisor.balance import FEW_PER_CLASS, class_mix, class_sizes, missing
 from advisor.copies import duplicates, leaks, near_duplicates, two_labels
-from advisor.datasets import live, read_manifest
+from advisor.datasets import live, read_manifest, read_thumbnails
 from advisor.decoding import TRAITS
 from advisor.doubts import mislabelled, shift
 from advisor.findings import AuditReport, Finding, Remedy, are, images, listed, pictures
 from advisor.label_check import FeatureCheck
+from advisor.looks import BLACK, BLANK, empty
 from advisor.types import DatasetRef
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    Check = Callable[[DatasetRef, pd.DataFrame], Iterator[Finding]]
 
 TINY_PX = 32
 """Shorter side. Enlarged to a backbone's 224 px, less shows almost nothing it knows from its pre-training."""
@@ -40,9 +43,10 @@ def audit(ref: DatasetRef, features: FeatureCheck | None = None) -> AuditReport:
     features: what a profile of it found (`label_check`); without, labels and shift are not judged.
     """
     manifest = live(read_manifest(ref))
-    findings = [finding for check in _CHECKS for finding in check(ref, manifest)]
+    findings = [finding for check in _COPIES for finding in check(ref, manifest)]
     if features is not None:
         findings += [finding for doubt in (mislabelled, shift) for finding in doubt(ref, manifest, features)]
+    findings += [finding for check in _OTHERS for finding in check(ref, manifest)]
     if not findings:
         text = (
             f"{ref.images:,} images in {len(ref.classes)} classes: all readable, no copies, of similar size."
@@ -148,6 +152,27 @@ def _sizes(ref: DatasetRef, manifest: pd.DataFrame) -> Iterator[Finding]:
         )
 
 
+def _blank(ref: DatasetRef, manifest: pd.DataFrame) -> Iterator[Finding]:
+    thumbnails = read_thumbnails(ref)
+    if thumbnails is None:
+        return
+    blank = manifest[empty(thumbnails)[manifest.index]]
+    if len(blank):
+        yield Finding(
+            "blank",
+            "caution",
+            f"{images(len(blank))} show{'s' if len(blank) == 1 else ''} next to nothing",
+            "One colour all over, or almost black. A model learns nothing from such pictures, or that an empty picture "
+            "means a class.",
+            "Look at them, and set aside what shows nothing to you either.",
+            listed(blank["path"]),
+            pictures(manifest, ref.classes, ([row] for row in blank.index)),
+            _without(manifest, blank),
+            f"A small grey picture of each has a standard deviation below {BLANK:.0f} of 255, or is all darker than "
+            f"{BLACK}.",
+        )
+
+
 def _without(manifest: pd.DataFrame, rows: pd.DataFrame) -> tuple[Remedy, ...]:
     """The button that sets these aside; none when little would be left."""
     if 2 * len(rows) > len(manifest):
@@ -155,16 +180,14 @@ def _without(manifest: pd.DataFrame, rows: pd.DataFrame) -> tuple[Remedy, ...]:
     return (Remedy(f"Set {'it' if len(rows) == 1 else f'these {len(rows):,}'} aside", "exclude", tuple(rows["path"])),)
 
 
-_CHECKS: Sequence[Callable[[DatasetRef, pd.DataFrame], Iterator[Finding]]] = (
-    leaks,
-    two_labels,
-    duplicates,
-    near_duplicates,
+_COPIES: Sequence[Check] = (leaks, two_labels, duplicates, near_duplicates)
+_OTHERS: Sequence[Check] = (
     class_sizes,
     missing,
     class_mix,
     _given_away,
     _set_aside,
+    _blank,
     _sizes,
     _handled,
 )

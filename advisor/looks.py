@@ -33,6 +33,9 @@ BLUR = 0.25
 """Share of a pixel that is taken from either neighbour before comparing: a line half a pixel away still counts."""
 PLAIN = 2.0
 """Standard deviation of the greys, of 255, up to which a picture is plain."""
+BLANK, BLACK = 1.0, 18
+"""A picture shows next to nothing when its greys, of 255, have a smaller standard deviation, or all are darker. Plain
+sky cut from a photograph has 1.5, and a dark ground 28, so what is only faint is not told."""
 MOST_EACH = 32
 """Candidates of one picture within a tile; more look like it only by being plain."""
 TILE, CHUNK = 2048, 2048
@@ -61,6 +64,17 @@ def thumbnail(image: Any, orientation: int = 1) -> bytes:
     if orientation in _TURNS:
         small = small.transpose(Image.Transpose(_TURNS[orientation]))
     return bytes(small.convert("L").tobytes())
+
+
+def empty(thumbnails: NDArray[Any]) -> NDArray[Any]:
+    """bool [N]: pictures that show next to nothing, one grey or nearly black. thumbnails: uint8 [N, SIDE, SIDE]."""
+    import numpy as np
+
+    found = [np.zeros(0, bool)]
+    for at in range(0, len(thumbnails), CHUNK):
+        some = thumbnails[at : at + CHUNK].reshape(-1, SIDE * SIDE)
+        found.append((some.std(axis=1, dtype=np.float32) < BLANK) | (some.max(axis=1) < BLACK))
+    return np.concatenate(found)
 
 
 def alike(thumbnails: NDArray[Any], rows: NDArray[Any] | None = None) -> NDArray[Any]:

@@ -185,3 +185,15 @@ def test_a_kind_of_file_that_gives_the_class_away(check, tmp_path):
     finding = only(check(), "given_away")
     assert finding.title == "Files of 'bees' differ in kind"
     assert finding.detail.startswith("100% of 'bees' are grey, without colours, but 0% of 'ants'.")
+
+
+def test_pictures_that_show_next_to_nothing_are_told(check, tmp_path):
+    scenes(tmp_path / "p")
+    blobs(600).point(lambda value: value // 16).save(tmp_path / "p/ants/night.png")
+    Image.new("RGB", (90, 90), "teal").save(tmp_path / "p/bees/blank.jpg")
+    blobs(601).point(lambda value: 200 + value // 16).save(tmp_path / "p/bees/only faint.png")
+    blobs(602).point(lambda value: value // 4).save(tmp_path / "p/bees/only dark.png")
+    finding = only(check(), "blank")
+    assert (finding.severity, finding.title) == ("caution", "2 images show next to nothing")
+    assert set(finding.paths) == {"ants/night.png", "bees/blank.jpg"}
+    assert finding.remedies[0].label == "Set these 2 aside" and len(finding.shown) == 2

@@ -90,6 +90,10 @@ def class_balance(ref: DatasetRef) -> Figure:
     return figure
 
 
+ROOM_FOR_ALL = 30
+"""Longest side / shortest from which the names of the lines at 3:4 and 4:3 would lie on their neighbours'."""
+
+
 def image_sizes(sizes: Sequence[tuple[float, float, int]]) -> Figure:
     """Width against height of the images as bubbles, an area per number of images; lines at common shapes.
 
@@ -106,10 +110,12 @@ def image_sizes(sizes: Sequence[tuple[float, float, int]]) -> Figure:
             x=[low, high], y=[low / shape, high / shape], mode="lines", hoverinfo="skip", showlegend=False,
             line={"color": GRID, "width": 1.5, "dash": "dot"},
         )  # fmt: skip
-        figure.add_annotation(
-            x=math.log10(high), y=math.log10(high / shape), text=name, showarrow=False, font={"size": 11},
-            xshift=-14 if shape >= 1 else 2, yshift=8 if shape > 1 else -4 if shape == 1 else -14,
-        )  # fmt: skip
+        wide = shape >= 1  # its line ends at the right edge, a tall one's at the upper
+        if shape in (0.5, 1, 2) or longest / shortest < ROOM_FOR_ALL:
+            figure.add_annotation(
+                x=math.log10(high), y=math.log10(high / shape), text=name, showarrow=False, font={"size": 11},
+                xanchor="left" if wide else "center", yanchor="middle" if wide else "bottom", xshift=4 if wide else 0,
+            )  # fmt: skip
     most = max(counts, default=1)
     figure.add_scattergl(
         x=widths,
@@ -125,6 +131,7 @@ def image_sizes(sizes: Sequence[tuple[float, float, int]]) -> Figure:
         showlegend=False,
     )
     dress(figure, height=380)
+    figure.update_layout(margin={"r": 34, "t": 22})
     ticks = [px for px in (8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384) if shortest <= px <= longest]
     axis = {
         "type": "log", "range": [math.log10(shortest), math.log10(longest)], "tickvals": ticks,

@@ -26,8 +26,8 @@ STRIP = 12
 FINDINGS = {
     "mislabelled": "suspected mislabelled", "two_labels": "in two classes", "near_labels": "alike, in two classes",
     "leak": "also in the test set", "near_leak": "alike in the test set", "duplicate": "copies",
-    "near_duplicate": "look alike", "shift": "unlike training images", "tiny_image": "tiny",
-    "extreme_aspect": "long and narrow",
+    "near_duplicate": "look alike", "shift": "unlike training images", "blank": "next to blank",
+    "tiny_image": "tiny", "extreme_aspect": "long and narrow",
 }  # fmt: skip
 """The audit's kinds of finding whose images can be looked at, and the words for them in the filter."""
 CHECKED_AT_ONCE = 5_000
@@ -82,12 +82,12 @@ def _filters(ref: DatasetRef, table: ImageTable) -> tuple[Query, Any]:
     """The row of filters; each one's first value is the URL's."""
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom", key="image_filters"):
         words = _kept_text("find", "Search", "part of a file's or a class's name")
-        label = _kept_choice("class", "Class", {name: name for name in ref.classes}, width=220)
+        label = _kept_choice("class", "Class", {name: name for name in ref.classes}, width=190)
         splits = {name: SPLIT_WORDS.get(name, name) for name in table.split_names}
-        split = _kept_choice("split", "Split", splits, width=150) if len(splits) > 1 else None
+        split = _kept_choice("split", "Split", splits, width=130) if len(splits) > 1 else None
         present = set(" ".join(set(table.traits)).split())
         kinds = {name: TRAITS[name] for name in TRAITS if name in present}
-        trait = _kept_choice("trait", "Read with a difference", kinds, width=220) if kinds else None
+        trait = _kept_choice("trait", "Read with a difference", kinds, width=180) if kinds else None
         among = _finding(ref)
         if label is None and not words and not trait and among is None:
             _arrange()
@@ -176,7 +176,7 @@ def _finding(ref: DatasetRef) -> Any:
         place.empty()
     found = state.findings_with_images(ref)
     kinds = {kind: words for kind, words in FINDINGS.items() if kind in found}
-    kind = _kept_choice("finding", "Finding", kinds, width=200) if kinds else None
+    kind = _kept_choice("finding", "Finding", kinds, width=180) if kinds else None
     return found[kind] if kind else None
 
 

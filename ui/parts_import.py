@@ -175,12 +175,13 @@ def _samples() -> str | None:
     asked: str | None = None
     st.subheader("Or start with a sample")
     for column, sample in zip(st.columns(len(SAMPLES)), SAMPLES.values(), strict=True):
-        with column.container(border=True, height="stretch"):
-            picture = sample_picture(sample.key)
-            if picture is not None:
-                st.image(picture, width="stretch", alt=f"Four pictures of the sample '{sample.title}'")
-            st.markdown(f"**{sample.title}**  \n:small[{sample.images:,} images, {sample.classes} classes]")
-            st.caption(sample.detail)
+        with column.container(border=True, height="stretch", vertical_alignment="distribute"):
+            with st.container():
+                picture = sample_picture(sample.key)
+                if picture is not None:
+                    st.image(picture, width="stretch", alt=f"Four pictures of the sample '{sample.title}'")
+                st.markdown(f"**{sample.title}**  \n:small[{sample.images:,} images, {sample.classes} classes]")
+                st.caption(sample.detail)
             if st.button(f"Try: {sample.title}", key=f"sample_{sample.key}", width="stretch"):
                 asked = sample.key
     return asked

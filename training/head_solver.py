@@ -1,8 +1,8 @@
 """The linear probe solved rather than trained: multinomial logistic regression on cached features.
 
-Features are standardised (nearly constant ones less, see FLOOR); the L2 strength is walked from strong to weak with warm
-starts and the step with the lowest validation loss is kept (SCIENCE: 'about 12 values of C on logspace(-7, 2), warm
-start'). The optimiser is torch's L-BFGS, so that every full pass over the features can be published as it happens.
+Features are standardised (nearly constant ones less, see FLOOR); the L2 strength is walked from strong to weak with
+warm starts and the step with the lowest validation loss is kept (SCIENCE: "about 12 values of C on logspace(-7, 2),
+warm start"). The optimiser is torch's L-BFGS, so that every full pass over the features can be published as it happens.
 """
 
 from __future__ import annotations

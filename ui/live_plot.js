@@ -8,13 +8,18 @@ const MANY = 2500; // points per curve; above it, every n-th is drawn
 function thawFigure({ runs, axis, width, height, showTrain, logLoss, look, view }) {
   const single = runs.length === 1;
   const strip = runs.some((run) => thawFlagged(run, single).length) ? FLAG_STRIP : 0;
-  const panels = thawPanels(single, width, height, strip);
+  const panels = thawPanels(single && !thawSolvedOnly(runs[0]), width, height, strip);
   const traces = [];
   runs.forEach((run, index) => traces.push(...(single ? thawSingle(run, axis) : thawOverlay(run, axis, showTrain, index))));
   if (single && panels.lr) traces.push(...thawRates(runs[0], axis));
   return { traces, layout: thawLayout({ runs, single, axis, panels, width, logLoss, look, view, strip }), total: panels.total };
 }
 
+// A head that is solved has no learning rate: its panel would be empty.
+function thawSolvedOnly(run) {
+  const phases = run.about.phases || [];
+  return phases.length > 0 && phases.every((phase) => phase.solved);
+}
 
 function thawCurve(run, axis, name, panel, style) {
   const keep = (row) => row[name] !== null && row[name] !== undefined;
@@ -106,9 +111,9 @@ function thawRates(run, axis) {
 
 // Where the panels lie: side by side when wide, stacked when narrow. Domains are shares of the plotting area; `strip`
 // is the room above loss and accuracy for the coach's flags, px.
-function thawPanels(single, width, height, strip) {
+function thawPanels(rated, width, height, strip) {
   if (width < 560) {
-    const parts = single ? [1, 1, 0.62] : [1, 1];
+    const parts = rated ? [1, 1, 0.62] : [1, 1];
     const gap = 72 + strip, sum = parts.reduce((a, b) => a + b, 0) * height + gap * (parts.length - 1);
     let top = 1;
     const at = parts.map((part) => {
@@ -118,7 +123,7 @@ function thawPanels(single, width, height, strip) {
     });
     return { loss: at[0], accuracy: at[1], lr: at[2], total: sum + 70 + strip };
   }
-  if (!single) return { loss: { x: [0, 0.465], y: [0, 1] }, accuracy: { x: [0.535, 1], y: [0, 1] }, total: height + 70 + strip };
+  if (!rated) return { loss: { x: [0, 0.465], y: [0, 1] }, accuracy: { x: [0.535, 1], y: [0, 1] }, total: height + 70 + strip };
   if (width >= 980)
     return { loss: { x: [0, 0.35], y: [0, 1] }, accuracy: { x: [0.405, 0.755], y: [0, 1] }, lr: { x: [0.82, 1], y: [0, 1] }, total: height + 70 + strip };
   const low = 110, gap = 76, sum = height + gap + low;
@@ -131,8 +136,7 @@ function thawPanels(single, width, height, strip) {
 function thawLayout({ runs, single, axis, panels, width, logLoss, look, view, strip }) {
   const shapes = [], annotations = [];
   const font = { family: look.font, size: 12, color: look.muted };
-  const unrated = single && (runs[0].about.phases || []).length > 0 && runs[0].about.phases.every((phase) => phase.solved);
-  const names = single ? ["loss", "accuracy", unrated ? "no learning rate: the head is solved" : "learning rate by stage"] : ["validation loss", "validation accuracy"];
+  const names = single ? ["loss", "accuracy", "learning rate by stage"] : ["validation loss", "validation accuracy"];
   const places = [panels.loss, panels.accuracy, panels.lr].filter(Boolean);
   const solved = runs.some((run) => (run.about.phases || []).some((phase) => phase.solved));
   const layout = {

@@ -48,7 +48,7 @@ def main() -> None:
         return
     if asked is None:
         ids.remember("run", job.id)
-    title, buttons = st.columns([1, 1], vertical_alignment="center")
+    title, buttons = st.columns([1, 4], vertical_alignment="center")
     title.title("Train")
     with buttons.container(horizontal=True, horizontal_alignment="right", gap="small"):
         controls(job)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -20,9 +20,12 @@ from advisor import catalog
 from advisor.cards import BackboneCard
 from advisor.errors import PlanError
 from advisor.plans import Phase, Strategy
-from training import bundled, pretrained, weights, zoo
+from training import bundled, weights, zoo
 from training.devices import derive_seed
 from training.zoo import WEIGHT_LAYERS
+
+if TYPE_CHECKING:
+    from training import pretrained
 
 BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d)
 
@@ -237,6 +240,8 @@ def preprocessing(cfg: dict[str, Any]) -> Preprocessing:
 def _from_timm(
     card: BackboneCard, classes: int, with_weights: bool, image_px: int | None, home: Path | None
 ) -> Backbone:
+    from training import pretrained  # timm takes a second to load, and the small MLP of the live experiments no timm
+
     prep = preprocessing(pretrained.config(card.timm))
     prep = prep.at(image_px or prep.size)
     loaded = _loaded(card, image_px, weights.find(card, home) if with_weights else None)
@@ -253,6 +258,8 @@ def _from_timm(
 
 
 def _loaded(card: BackboneCard, image_px: int | None, source: weights.Source | None) -> pretrained.Loaded:
+    from training import pretrained
+
     if source and source.kind != "bundled":
         return pretrained.load(card.timm, card.title, source.path, image_px=image_px)
     net = pretrained.create(card.timm, image_px=image_px, num_classes=0)

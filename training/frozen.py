@@ -86,6 +86,21 @@ def taps(
     return _cast(module, Arithmetic.named(arithmetic), device)
 
 
+def as_it_is(backbone: Backbone, start: int, device: torch.device) -> Taps:
+    """`taps` at the head in plain fp32 without a copy, which would take longer than a small network runs: training the
+    backbone later does change what the function computes. The backbone must be in eval mode."""
+    stages = backbone.stage_modules()[start : backbone.head_index]
+
+    def forward(x: Tensor) -> list[Tensor]:
+        with torch.inference_mode():
+            x = x.to(device)
+            for stage in stages:
+                x = stage(x)
+            return [x]
+
+    return forward
+
+
 def foldable(backbone: Backbone, start: int, device: torch.device, example: Tensor) -> bool:
     """Whether the stages from `start` to the head answer the same with BatchNorm folded: it depends on how they are
     built, not on their weights. `example` is a batch at `start`."""

@@ -18,6 +18,8 @@ from training.data import Data, Rows
 from training.prefix import PrefixCache
 
 EVAL_BATCH = 128
+SMALL, MANY = 1024, 2048
+"""Examples of at most so many numbers are judged so many at a time: the calls would take longer than the arithmetic."""
 
 Tick = Callable[[int, int, float | None], None]
 """Called with (images done, images in all, seconds left); may raise to stop."""
@@ -142,10 +144,11 @@ class Inputs:
         """
         cached = boundary in self.cached and not self._prefix.missing(boundary, rows, 0)
         first = boundary if cached else 0
-        fixed = EVAL_BATCH if self._device.type != "cpu" else 0  # one size there, as for `equal_batches`
+        size = MANY if self._data.batch(rows[:1], 0).numel() <= SMALL else EVAL_BATCH
+        fixed = size if self._device.type != "cpu" else 0  # one size there, as for `equal_batches`
         stages: frozen.Taps | None = None
-        for start in range(0, len(rows), EVAL_BATCH):
-            true = rows[start : start + EVAL_BATCH]
+        for start in range(0, len(rows), size):
+            true = rows[start : start + size]
             chunk = np.resize(true, fixed) if fixed else true
             inputs = self._prefix.read(first, chunk, 0) if cached else self._data.batch(chunk, 0)
             if first < self._backbone.head_index:
@@ -158,6 +161,8 @@ class Inputs:
         if first not in self._folds:
             self._folds[first] = frozen.foldable(self._backbone, first, self._device, example)
         head, precision, folds = self._backbone.head_index, self._prefix.precision, self._folds[first]
+        if not folds and Arithmetic.named(precision) == PLAIN:
+            return frozen.as_it_is(self._backbone, first, self._device)
         return frozen.taps(self._backbone, [head], precision, self._device, example, start=first, folds=folds)
 
     def _crowded(self, phase: Phase) -> str:

@@ -144,6 +144,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _given(home: Path) -> str | None:
     """Load what a worker needs, then wait for a job; its log is this process' output from then on."""
+    import training.pretrained
     import training.probes
     import training.runs  # noqa: F401
     from training.executors import spares

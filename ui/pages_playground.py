@@ -16,6 +16,7 @@ from ui import charts, charts_playground, frame, pictures, playground_words, sta
 from ui.kept import keep, start
 from ui.playground_run import ask_all, run
 from ui.show import show
+from ui.ticks import ticking
 from ui.words import esc
 
 SHIFTS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -86,10 +87,7 @@ def answer(settings: Settings, seeds: int) -> None:
     bar = st.empty()
     began = time.perf_counter()
 
-    def tick(done: int, wanted: int) -> None:
-        if done < wanted:
-            bar.progress(done / wanted, text=f"Training, {done} of {wanted} runs")
-
+    tick = ticking(lambda done, all_: bar.progress(done / all_, text=f"Training, {done} of {all_} runs"))
     pool = state.live_pool()
     results = run(pool, settings, ARMS, range(seeds), tick)
     seconds = time.perf_counter() - began
@@ -130,11 +128,12 @@ def swept(settings: Settings, seeds: int) -> None:
     place, said = st.empty(), st.empty()
     found: dict[float, dict[Arm, ArmResult]] = {}
 
-    def tick(done: int, wanted: int) -> None:
-        if done < wanted:
-            said.caption(f"Training along the slider: shift {shift:g}, {done} of {wanted} runs.")
-
     for shift in SHIFTS:
+        tick = ticking(
+            lambda done, all_, at=shift: said.caption(  # type: ignore[misc]
+                f"Training along the slider: shift {at:g}, {done} of {all_} runs."
+            )
+        )
         found[shift] = run(state.live_pool(), replace(settings, shift=shift), SWEPT, range(seeds), tick)
     with place.container():
         charts.show(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -82,6 +84,11 @@ def test_an_arm_is_the_same_whoever_learned_its_source() -> None:
     handed = EXPERIMENTS["arm"](settings=settings, arm="full", seed=0, weights=learned["weights"])
     assert handed == EXPERIMENTS["arm"](settings=settings, arm="full", seed=0)
     assert handed["source"][0] > 0.9
+
+
+def test_live_processes_do_not_wait_for_libraries_that_vectors_do_not_need() -> None:
+    loaded = "import training.experiments, sys; print(*{'timm', 'torchvision', 'pandas'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True).stdout == "\n"
 
 
 def test_settings_that_make_no_sense_are_refused_by_name() -> None:

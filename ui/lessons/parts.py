@@ -11,6 +11,7 @@ import streamlit as st
 from ui import charts, frame, state
 from ui.chart_parts import GRID, dress, graph_objects
 from ui.playground_run import ask_all
+from ui.ticks import ticking
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -48,11 +49,7 @@ class Bar:
 def ask(questions: Sequence[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
     """Answers from the live processes, with a bar while they come."""
     place = st.empty()
-
-    def tick(done: int, wanted: int) -> None:
-        if done < wanted:
-            place.progress(done / wanted, text=f"Training, {done} of {wanted} small runs")
-
+    tick = ticking(lambda done, all_: place.progress(done / all_, text=f"Training, {done} of {all_} small runs"))
     answers = ask_all(state.live_pool(), questions, tick)
     place.empty()
     return answers

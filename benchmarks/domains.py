@@ -1,12 +1,14 @@
 """From a labelled source to an unlabelled target: does adaptation help, and would a few labels help more?
 
     python -m benchmarks.domains OUT_FOLDER SOURCE:TARGET [SOURCE:TARGET ...] [--seeds 3] [--flags="--image-px 96"]
+        [--ways "source only" MMD] [--equal 80]
 
 SOURCE and TARGET are whatever `python -m training fit` takes: a folder, an archive, 'sample:digits_plain'. Of each pair
 five runs a seed: source only, aligned by MMD, aligned by DANN; class means of 5 labelled target images a class; and
 fine-tuning on every labelled target image (the ceiling). All are judged on the target's test images, whose labels, like
 all of the target's, the first three never see. One JSON line a run goes to OUT_FOLDER/domains.jsonl at once, so that a
-killed benchmark goes on; OUT_FOLDER/domains.md is rewritten after each. While the file given with --pause exists, no
+killed benchmark goes on; OUT_FOLDER/domains.md is rewritten after each. With --equal both sides keep so many images of
+each class, drawn once, so that the classes have the same shares in both. While the file given with --pause exists, no
 run is started.
 """
 
@@ -14,12 +16,17 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import shutil
+import tempfile
 import time
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+import numpy as np
+
 from advisor.adaptation import check_domains
+from advisor.datasets import read_rows
 from advisor.home import home as make_home
 from advisor.plans import ADAPTING, RunConfig, to_json
 from advisor.types import DatasetRef
@@ -50,14 +57,24 @@ def main() -> None:
     words.add_argument("pairs", nargs="+", metavar="SOURCE:TARGET")
     words.add_argument("--seeds", type=int, default=3)
     words.add_argument("--pause", type=Path, metavar="FILE")
+    words.add_argument("--ways", nargs="+", default=list(WAYS), choices=list(WAYS))
+    words.add_argument("--equal", type=int, default=0, metavar="IMAGES", help="of each class, in source and target")
     words.add_argument("--flags", default="", help="further flags of `fit`, for every run")
     options = words.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     log, home = options.out / "domains.jsonl", make_home(str(options.out / "home"))
     pairs = [import_pair(*split_pair(pair), home) for pair in options.pairs]
+    if options.equal:
+        pairs = [(equal(a, options.equal, home), equal(b, options.equal, home)) for a, b in pairs]
+    store = Store(home)
+    for left in store.jobs(states=("running",)):
+        store.lose(left.id, "The benchmark that ran it was killed.")
+    for left in store.jobs(states=("queued",)):
+        store.delete_job(left.id)
     for seed in range(options.seeds):
         for source, target in pairs:
-            for way, flags in WAYS.items():
+            for way in options.ways:
+                flags = WAYS[way]
                 run = {"pair": f"{source.name} to {target.name}", "way": way, "seed": seed, "flags": options.flags}
                 if any(run.items() <= known.items() for known in read(log)):
                     continue
@@ -79,6 +96,22 @@ def import_pair(source: str, target: str, home: Path) -> tuple[DatasetRef, Datas
     found = import_data(source, home), import_data(target, home)
     check_domains(*found)
     return found
+
+
+def equal(ref: DatasetRef, each: int, home: Path) -> DatasetRef:
+    """A dataset of `each` images of every class of `ref`. Raises ValueError where a class has fewer."""
+    rows = read_rows(ref)
+    rows = [rows[i] for i in np.random.default_rng(0).permutation(len(rows))]
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / f"{ref.name}, {each} a class"
+        for label, name in enumerate(ref.classes):
+            own = [row.path for row in rows if row.label == label][:each]
+            if len(own) < each:
+                raise ValueError(f"'{name}' of {ref.name} has {len(own)} images, not {each}")
+            (folder / name).mkdir(parents=True)
+            for number, path in enumerate(own):
+                shutil.copyfile(ref.images_root / path, folder / name / f"{number:04d}{Path(path).suffix}")
+        return import_data(str(folder), home)
 
 
 def plan_run(source: DatasetRef, target: DatasetRef, flags: str, seed: int) -> RunConfig:

@@ -12,6 +12,7 @@ from advisor.errors import ThawError
 from training import bundles
 from training.commands import Answer, open_place
 from training.follow import follow, to_stderr
+from training.repeating import again
 from training.taking_commands import Verb
 from training.terminal import run_document, run_lines
 
@@ -53,7 +54,7 @@ def reproduce(args: Namespace) -> Answer:
         if file.is_file()
         else place.store.job(args.source)
     )
-    job = bundles.again(place.store, run)
+    job = again(place.store, run)
     to_stderr(f"Run {job.id} repeats run {run.id}.")
     place.executor.submit(job.id)
     job = follow(place.store, place.executor, job.id)

@@ -17,7 +17,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,10 @@ from advisor.decoders import Decoders
 from advisor.decoding import Decoded
 from advisor.errors import DataError, NotFound, PlanError
 from advisor.names import safe_relative
-from advisor.plans import run_config_from_json, to_json
+from advisor.plans import run_config_from_json
 from advisor.types import DatasetRef
 from advisor.writing import commit, staging
-from training import metrics_files, report
+from training import lineage, metrics_files, report
 from training.exports import exportable
 from training.splits import sides
 from training.store import Job, Store
@@ -39,7 +39,10 @@ FORMAT = 1
 INDEX = "bundle.json"
 WITH_IMAGES_BYTES = 500 * 10**6
 """Up to this size the images come along unless they are left out by hand."""
-_FILES = {"best.safetensors": "weights", "test_predictions.csv": "predictions", "runtime.json": ""}
+_FILES = {
+    "best.safetensors": "weights", "test_predictions.csv": "predictions", "runtime.json": "",
+    lineage.LINEAGE: "", lineage.START: "",
+}  # fmt: skip
 """Of the run's folder; where a result names its path, under which key."""
 _RESULT_SIZE = 10 * 2**20
 READ_ME = """This is a run of Thaw. Nothing in it is executed when it is read.
@@ -50,6 +53,8 @@ metrics.csv            every measured row
 test_predictions.csv   the answer for each test image
 best.safetensors       the weights
 runtime.json           the arithmetic and threads it was trained in
+lineage.json           only of a run that started from another one: the chain that led to it
+start.safetensors      and the weights that it started from
 report.html            one page to read and print
 datasets/              list of images{images}
 
@@ -256,6 +261,11 @@ def _bring_run(place: Path, contents: Contents, store: Store, bundle: Path) -> J
     if not weights.is_file() or hashlib.sha256(weights.read_bytes()).hexdigest() != result.get("weights_sha256"):
         raise DataError(f"{bundle.name} is damaged: its weights are not those of the run.")
     try:
+        if (place / lineage.LINEAGE).is_file():
+            lineage.from_links(json.loads((place / lineage.LINEAGE).read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{bundle.name} is damaged: the chain of runs before this one cannot be read.") from error
+    try:
         there = store.job(wanted)
     except NotFound:
         there = None
@@ -284,18 +294,3 @@ def _files_in(place: Path, home: Path, new_id: str, result: dict[str, Any]) -> d
         elif key:
             result.pop(key, None)  # a path of the other home
     return result
-
-
-# -- training it again ------------------------------------------------------------------------------
-
-
-def again(store: Store, run: Job) -> Job:
-    """A new queued run with the same configuration, in the arithmetic and threads that the first one chose.
-
-    A first run that was not cut by its time budget gets none now: another one could end it early.
-    """
-    exportable(run)
-    config = run_config_from_json(run.config)
-    cut = bool((run.result or {}).get("stopped_early"))
-    config = replace(config, minutes=config.minutes if cut else None, group="", repeats=run.id)
-    return store.create_job("train", run.dataset_id, to_json(config))

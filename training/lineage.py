@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from advisor.errors import NotFound, PlanError
 from advisor.ingest import load_dataset
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from training.store import Job
 
 LINEAGE = "lineage.json"
+START = "start.safetensors"
+"""The weights that the run began with."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,30 @@ def check(parent: Job, backbone: str) -> RunConfig:
 def stages_of(home: Path, run_id: str) -> list[Stage]:
     """The chain that a run started from, oldest first, as it was written down; [] for one from a backbone's weights."""
     try:
-        return [Stage(**link) for link in json.loads((home / "runs" / run_id / LINEAGE).read_text(encoding="utf-8"))]
-    except (OSError, ValueError, TypeError):
+        return from_links(json.loads((home / "runs" / run_id / LINEAGE).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return []
+
+
+def from_links(links: Any) -> list[Stage]:
+    """A chain as it is written in files and results. Raises ValueError for anything else."""
+    try:
+        chain = [Stage(**link) for link in links]
+    except TypeError as error:
+        raise ValueError(f"no chain of runs: {error}") from error
+    for stage in chain:
+        texts = (stage.run_id, stage.dataset, stage.strategy, stage.weights_sha256)
+        known = stage.test_accuracy is None or isinstance(stage.test_accuracy, (int, float))
+        if not known or not all(isinstance(text, str) for text in texts):
+            raise ValueError("no chain of runs: a link holds something else than text and an accuracy")
+    return chain
+
+
+def of_result(result: dict[str, Any] | None) -> list[Stage]:
+    """The chain that a finished run's result tells; [] where there is none."""
+    try:
+        return from_links((result or {}).get("lineage") or [])
+    except ValueError:
         return []
 
 

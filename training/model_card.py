@@ -13,6 +13,7 @@ from advisor import catalog
 from advisor.plans import RunConfig
 from advisor.types import DatasetRef
 from advisor.words import counted, duration, percent
+from training import lineage
 from training.answers import answers_of
 from training.confusion import matrix
 from training.exports import CONTENTS, Facts, Quantised, at_most
@@ -82,6 +83,7 @@ def text(job: Job, config: RunConfig, ref: DatasetRef, facts: Facts, home: Path)
         "",
         f"- {about.title} (`{strategy.kind}`) of {card.title}, seed {config.seed}, {duration(result.get('seconds'))} "
         f"on {result.get('device', 'an unknown device')}.",
+        *_lineage(job),
         *[f"- {note}" for note in [result.get("note")] if note],
         "",
         "## Quality",
@@ -109,6 +111,13 @@ def text(job: Job, config: RunConfig, ref: DatasetRef, facts: Facts, home: Path)
         "",
     ]
     return "\n".join(lines)
+
+
+def _lineage(job: Job) -> list[str]:
+    chain = lineage.of_result(job.result)
+    if not chain:
+        return []
+    return [f"- Started from an earlier run's weights: {lineage.in_words(chain, 'this run')}."]
 
 
 def _there(name: str, facts: Facts) -> bool:

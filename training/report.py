@@ -18,6 +18,7 @@ from advisor.errors import NotFound
 from advisor.ingest import load_dataset
 from advisor.plans import RunConfig, Strategy, run_config_from_json
 from advisor.words import counted, duration, lr, minutes, percent, size
+from training import lineage
 from training.answers import answers_of
 from training.compare import Comparison, compare
 from training.confusion import matrix, most_confused
@@ -58,7 +59,7 @@ def run_report(store: Store, run_id: str) -> str:
     notes = [event["text"] for event in store.events(run_id) if event["level"] != "info"]
     notes += [str(job.result["note"])] if job.result and job.result.get("note") else []
     body = [
-        f'<p class="lead">{esc(_headline(job))}</p>', _tiles(job),
+        f'<p class="lead">{esc(_headline(job))}</p>', *_before(job), _tiles(job),
         "<h2>What was trained</h2>", phases,
         "<h2>How it went</h2>", f'<div class="two">{_run_curves(rows)}</div>',
         *_notes("What the coach said", list(dict.fromkeys(notes))),
@@ -137,7 +138,16 @@ def _headline(job: Job) -> str:
         return f"This run is {job.state} and has no test result."
     accuracy = wilson(int(result["test_correct"]), int(result["test_total"]))
     said = f"{percent(accuracy)} of the test images are named right ({accuracy.how}), looked at once, at the end."
+    if result.get("target_total"):
+        there = wilson(int(result["target_correct"]), int(result["target_total"]))
+        said += f" Of the target's, the other domain's: {percent(there)} ({there.how})."
     return said if job.state == "finished" else f"Stopped before its plan was done. {said}"
+
+
+def _before(job: Job) -> list[str]:
+    """What the run stands on: the stages before it."""
+    chain = lineage.of_result(job.result)
+    return [f"<p>Lineage: {esc(lineage.in_words(chain, 'this run'))}.</p>"] if chain else []
 
 
 def _tiles(job: Job) -> str:

@@ -18,8 +18,6 @@ from training.checkpoint import read_weights, write_weights, write_whole
 if TYPE_CHECKING:
     from training.store import Job, Store
 
-START = "start.safetensors"
-
 
 def begin(config: RunConfig, run_id: str, backbone: Backbone, store: Store, home: Path) -> list[dict[str, Any]]:
     """Put the earlier run's weights into `backbone`, keep them and the chain in this run's folder; the chain's links.
@@ -27,18 +25,20 @@ def begin(config: RunConfig, run_id: str, backbone: Backbone, store: Store, home
     The head is taken over where the classes are the same. Raises PlanError, NotFound, WeightsError.
     """
     folder = home / "runs" / run_id
+    if not (folder / lineage.LINEAGE).exists() and config.repeats:
+        _as_before(home / "runs" / config.repeats, folder)
     if not (folder / lineage.LINEAGE).exists():
         parent = store.job(config.from_run)
         earlier = lineage.check(parent, config.strategy.backbone)
         taken = read_weights(home / (parent.result or {})["weights"])
         if not same_classes(parent, config, home):
             taken = {name: tensor for name, tensor in taken.items() if not name.startswith("head.")}
-        write_weights(folder / START, taken)
+        write_weights(folder / lineage.START, taken)
         first = "ImageNet" if earlier.strategy.pretrained else "random weights"
         chain = lineage.stages_of(home, parent.id) or [lineage.Stage("", first)]
         links = [asdict(stage) for stage in [*chain, lineage.origin(parent, earlier, home)]]
         write_whole(folder / lineage.LINEAGE, json.dumps(links, ensure_ascii=False).encode())
-    weights = read_weights(folder / START)
+    weights = read_weights(folder / lineage.START)
     own = backbone.state_dict()
     names = [name for name in own if name in weights or not name.startswith("head.")]
     wrong = [name for name in names if name not in weights or weights[name].shape != own[name].shape]
@@ -48,10 +48,17 @@ def begin(config: RunConfig, run_id: str, backbone: Backbone, store: Store, home
             "Choose another run to start from."
         )
     backbone.load_state_dict({**own, **{name: weights[name] for name in names}})
-    digest = hashlib.sha256((folder / START).read_bytes()).hexdigest()[:12]
+    digest = hashlib.sha256((folder / lineage.START).read_bytes()).hexdigest()[:12]
     backbone.weights_id = f"run-{digest}"  # caches of frozen stages belong to these weights
     links = json.loads((folder / lineage.LINEAGE).read_text(encoding="utf-8"))
     return list(links)
+
+
+def _as_before(repeated: Path, folder: Path) -> None:
+    """A repetition starts where the run it repeats did, wherever the run before that is now."""
+    if all((repeated / name).is_file() for name in (lineage.START, lineage.LINEAGE)):
+        for name in (lineage.START, lineage.LINEAGE):
+            write_whole(folder / name, (repeated / name).read_bytes())
 
 
 def same_classes(parent: Job, config: RunConfig, home: Path) -> bool:

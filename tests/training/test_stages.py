@@ -14,20 +14,23 @@ import pytest
 
 from advisor import catalog
 from advisor.adaptation import plan_adaptation
-from advisor.errors import PlanError
+from advisor.errors import DataError, NotFound, PlanError
 from advisor.ingest import import_path
 from advisor.options import Options
 from advisor.plans import RunConfig, Strategy, to_json
 from advisor.strategies import plan
 from advisor.targets import attach
 from advisor.types import DatasetRef
+from tests.training.test_bundles import change
 from tests.training.test_worker import ended, epoch_rows, wait
-from training import lineage
+from training import bundles, lineage, report
+from training.__main__ import main
 from training.executors import executor
 from training.extending import extend
+from training.repeating import again
 from training.store import Job, Store
 
-EPOCHS = 500
+EPOCHS = 200
 """Seconds of work after the solved head, whose end is the first checkpoint."""
 CLASSES = ("round", "square", "pointed")
 RESULT = ("weights_sha256", "test_accuracy", "val_accuracy", "val_loss", "best_epoch")
@@ -90,6 +93,58 @@ def test_a_chain_of_three_runs_resumes_to_the_same_bits_and_keeps_its_lineage(ho
     assert [stage.run_id for stage in lineage.stages_of(home, third.id)] == ["", first.id, second.id]
     again = killed_and_resumed(home, replace(third_config, from_run=third.id))
     assert again.state == "finished" and len(again.result["lineage"]) == 4  # type: ignore[index]
+
+
+def test_a_chain_of_three_goes_to_another_home_and_on_from_there(
+    home: Path, data: DatasetRef, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Bundled without its parents: the chain is whole, the run repeats to the same bits, a stage stands on it."""
+    store = Store(home)
+    first = run(home, RunConfig(data.id, strategy("scratch", 30)))
+    second = run(home, RunConfig(data.id, strategy("partial", 20), seed=1, from_run=first.id))
+    third = run(home, RunConfig(data.id, strategy("full", 20), seed=2, from_run=second.id))
+    assert third.state == "finished", third.error
+    for gone in (first.id, second.id):
+        store.delete_job(gone)
+    file, elsewhere = tmp_path / "third.zip", tmp_path / "elsewhere"
+    assert main(["bundle", third.id, "--out", str(file), "--home", str(home)]) == 0
+    assert main(["reproduce", str(file), "--home", str(elsewhere), "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert answer["same_weights"] and answer["same_test_accuracy"]
+    chain = ["", first.id, second.id]
+    for one in (third.id, answer["run_id"]):
+        assert [stage.run_id for stage in lineage.stages_of(elsewhere, one)] == chain
+    there = Store(elsewhere).job(third.id)
+    words = lineage.in_words(lineage.of_result(there.result), "this run")
+    assert words.startswith("random weights, then shapes (scratch, ") and words.endswith(", then this run")
+    assert f"Lineage: {words}." in report.run_report(Store(elsewhere), third.id)
+    fourth = killed_and_resumed(elsewhere, RunConfig(data.id, strategy("lp_ft", 100), seed=3, from_run=third.id))
+    assert fourth.state == "finished", fourth.error
+    assert [stage.run_id for stage in lineage.stages_of(elsewhere, fourth.id)] == [*chain, third.id]
+
+    def numbered(name: str, content: bytes) -> bytes:
+        return content.replace(b'"dataset": "random weights"', b'"dataset": 7') if name == "lineage.json" else content
+
+    bad = change(file, tmp_path / "bad.zip", numbered)
+    with pytest.raises(DataError, match="damaged: the chain of runs before this one cannot be read"):
+        bundles.read(bad, Store(tmp_path / "third home"))
+
+
+def test_a_run_of_two_domains_says_what_its_repetition_elsewhere_lacks(
+    home: Path, data: DatasetRef, tmp_path: Path, image_folder: Callable[..., Path]
+) -> None:
+    target = attach(home, data, image_folder(tmp_path / "other", classes=CLASSES, per_class=10, seed=7))
+    what = plan_adaptation(
+        "mmd", catalog.backbone("mlp"), train_images=48, classes=3, options=Options(epochs=3, views=0)
+    )
+    done = run(home, RunConfig(data.id, what, target_id=target.id))
+    assert done.state == "finished", done.error
+    assert " Of the target's, the other domain's: " in report.run_report(Store(home), done.id)
+    file = tmp_path / "mmd.zip"
+    bundles.write(Store(home), done.id, file)
+    elsewhere = Store(tmp_path / "elsewhere")
+    with pytest.raises(NotFound, match=f"second domain, dataset {target.id}, which is not here and which a bundle"):
+        again(elsewhere, bundles.read(file, elsewhere))
 
 
 def test_a_run_cannot_start_from_one_that_has_no_fitting_weights(home: Path, data: DatasetRef) -> None:

@@ -1,0 +1,34 @@
+"""Training a run again exactly as it was, here or where its bundle was brought. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from advisor.datasets import load_dataset
+from advisor.errors import NotFound
+from advisor.plans import run_config_from_json, to_json
+from training.exports import exportable
+from training.store import Job, Store
+
+
+def again(store: Store, run: Job) -> Job:
+    """A new queued run with the same configuration, in the arithmetic and threads that the first one chose, and from
+    the weights that it started from.
+
+    A first run that was not cut by its time budget gets none now: another one could end it early. Raises StateError for
+    a run without weights, NotFound when the second domain that it adapted to is not here.
+    """
+    exportable(run)
+    config = run_config_from_json(run.config)
+    if config.target_id:
+        try:
+            load_dataset(store.home, config.target_id)
+        except NotFound as error:
+            raise NotFound(
+                f"Run '{run.id}' adapted to a second domain, dataset {config.target_id}, which is not here and which a "
+                "bundle does not carry. Import the same images, or attach them as its target "
+                f"(python -m training target {run.dataset_id} PATH), and repeat it then."
+            ) from error
+    cut = bool((run.result or {}).get("stopped_early"))
+    config = replace(config, minutes=config.minutes if cut else None, group="", repeats=run.id)
+    return store.create_job("train", run.dataset_id, to_json(config))

@@ -6,7 +6,6 @@ No torch, no streamlit.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import MISSING, fields
@@ -20,7 +19,7 @@ from advisor.plans import RunConfig, Strategy, run_config_from_json
 from advisor.words import counted, duration, lr, minutes, percent, size
 from training import lineage
 from training.answers import answers_of
-from training.compare import Comparison, compare
+from training.compare import compare
 from training.confusion import matrix, most_confused
 from training.report_figures import (
     FROZEN,
@@ -34,6 +33,7 @@ from training.report_figures import (
     scoreboard,
 )
 from training.report_figures import confusion as confusion_picture
+from training.report_tables import as_share, as_table, in_numbers, pair_by_pair, settings_that_differ
 from training.stats import wilson
 from training.store import Job, Store
 
@@ -103,8 +103,8 @@ def comparison_report(store: Store, run_ids: Sequence[str]) -> str:
         *_notes("To keep in mind", list(comparison.notes)),
         "<h2>Curves</h2>", f'<div class="two">{pictures}</div>',
         "<h2>What it cost</h2>", f'<div class="two">{costs}</div>',
-        "<h2>In numbers</h2>", _comparison_table(comparison),
-        *_differs(comparison), *_pairs(comparison),
+        "<h2>In numbers</h2>", in_numbers(comparison),
+        *settings_that_differ(comparison), *pair_by_pair(comparison),
     ]  # fmt: skip
     return _page(
         f"{counted(len(comparison.rows), 'run')} on {name}",
@@ -154,9 +154,9 @@ def _tiles(job: Job) -> str:
     result = job.result or {}
     share = result["trainable_params"] / result["total_params"] if result.get("total_params") else None
     items = [
-        ("Validation accuracy", _percent(result.get("val_accuracy")), _best(result)),
+        ("Validation accuracy", as_share(result.get("val_accuracy")), _best(result)),
         ("Training time", duration(result.get("seconds") or job.seconds), str(result.get("device", ""))),
-        ("Trained parameters", f"{result.get('trainable_params', 0):,}", f"{_percent(share)} of the network"),
+        ("Trained parameters", f"{result.get('trainable_params', 0):,}", f"{as_share(share)} of the network"),
         ("Peak memory", size(result.get("peak_memory_bytes")), ""),
     ]
     cells = "".join(
@@ -168,10 +168,6 @@ def _tiles(job: Job) -> str:
 def _best(result: dict[str, Any]) -> str:
     epoch = result.get("best_epoch")
     return f"best at epoch {epoch:g}" if isinstance(epoch, (int, float)) else ""
-
-
-def _percent(value: object) -> str:
-    return f"{100 * value:.1f}%" if isinstance(value, (int, float)) else "unknown"
 
 
 def _phase(phase: Any, strategy: Strategy) -> str:
@@ -214,14 +210,14 @@ def _answers(job: Job, labels: Sequence[str], home: Path) -> str:
         for i in order[:MOST_CLASSES]
     ]
     worst = f", the {MOST_CLASSES} lowest" if len(labels) > MOST_CLASSES else ""
-    table = _table([("class", f"recall{worst}", "test images")], rows)
+    table = as_table([("class", f"recall{worst}", "test images")], rows)
     if len(labels) <= MOST_CLASSES:
         picture = confusion_picture(counts.tolist(), labels)
     else:
         mistakes = [
             (labels[one.truth], labels[one.predicted], str(one.count)) for one in most_confused(counts, MOST_LISTED)
         ]
-        picture = _table([("is", "answered as", "images")], mistakes)
+        picture = as_table([("is", "answered as", "images")], mistakes)
     return f'<h2>Class by class</h2><div class="two">{picture}<div>{table}</div></div>'
 
 
@@ -247,63 +243,10 @@ def _versions(job: Job) -> str:
     return f"<p><small>{esc(', '.join(f'{name} {version}' for name, version in known.items()))}</small></p>"
 
 
-def _comparison_table(comparison: Comparison) -> str:
-    rows = [
-        (
-            row.label, percent(row.test_accuracy), _percent(row.val_accuracy), duration(row.seconds),
-            "unknown" if row.trainable_params is None else f"{row.trainable_params:,}",
-            "unknown" if row.epochs_to_90 is None else f"{row.epochs_to_90:g}", row.run_id,
-        )
-        for row in comparison.rows
-    ]  # fmt: skip
-    heads = ("strategy", "test accuracy", "validation", "time", "trained parameters", "epochs to 90%", "run")
-    return _table([heads], rows)
-
-
-def _differs(comparison: Comparison) -> list[str]:
-    if not comparison.differs:
-        return []
-    labels = [row.label for row in comparison.rows]
-    rows = [
-        (name, *(_short(values.get(row.run_id, "")) for row in comparison.rows))
-        for name, values in comparison.differs.items()
-    ]
-    return ["<h2>Settings that differ</h2>", _table([("setting", *labels)], rows)]
-
-
-def _short(value: str) -> str:
-    """Numbers with many digits cut to three that count."""
-    return re.sub(r"\d+\.\d{5,}(e-\d+)?", lambda found: f"{float(found[0]):.3g}", value)
-
-
-def _pairs(comparison: Comparison) -> list[str]:
-    names = {row.run_id: row.label for row in comparison.rows}
-    tested = [pair for pair in comparison.contests if pair.p is not None and pair.p_adjusted is not None]
-    if not tested:
-        return []
-    rows = [
-        (
-            names.get(pair.a, pair.a),
-            pair.verdict,
-            names.get(pair.b, pair.b),
-            f"{100 * (pair.difference or 0):+.1f} points",
-            f"{pair.p_adjusted:.3f}",
-        )
-        for pair in tested[:45]
-    ]
-    return ["<h2>Pair by pair</h2>", _table([("run", "is", "than / to", "difference", "p, corrected")], rows)]
-
-
 def _notes(title: str, notes: Sequence[str]) -> list[str]:
     if not notes:
         return []
     return [f"<h2>{esc(title)}</h2>", f'<ul class="notes">{"".join(f"<li>{esc(note)}</li>" for note in notes)}</ul>']
-
-
-def _table(heads: Sequence[Sequence[str]], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join("<tr>" + "".join(f"<th>{esc(one)}</th>" for one in line) + "</tr>" for line in heads)
-    body = "".join("<tr>" + "".join(f"<td><bdi>{esc(one)}</bdi></td>" for one in row) + "</tr>" for row in rows)
-    return f"<table><thead>{head}</thead><tbody>{body}</tbody></table>"
 
 
 def _day(unix: float) -> str:

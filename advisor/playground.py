@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
+from advisor.cards import BackboneCard, StageCard
+from advisor.catalog import backbone
 from advisor.errors import PlanError
 from advisor.plans import Phase, Strategy
 
@@ -78,6 +80,14 @@ class Settings:
     def about_source(self) -> dict[str, Any]:
         """What the source task depends on: settings that differ in nothing else share one pre-trained network."""
         return {name: getattr(self, name) for name in ("noise", "features", "classes", "source")}
+
+    @property
+    def card(self) -> BackboneCard:
+        """The small MLP as it is on vectors of so many features: the catalogue's reads thumbnails."""
+        card = backbone("mlp")
+        first, *rest = card.stages
+        width = rest[0].params // (card.feature_width) - 1
+        return replace(card, stages=(StageCard(first.name, (self.features + 1) * width, first.layers), *rest))
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

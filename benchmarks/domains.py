@@ -1,7 +1,7 @@
 """From a labelled source to an unlabelled target: does adaptation help, and would a few labels help more?
 
     python -m benchmarks.domains OUT_FOLDER SOURCE:TARGET [SOURCE:TARGET ...] [--seeds 3] [--flags="--image-px 96"]
-        [--ways "source only" MMD] [--equal 80]
+        [--ways "source only" MMD] [--equal 60]
 
 SOURCE and TARGET are whatever `python -m training fit` takes: a folder, an archive, 'sample:digits_plain'. Of each pair
 five runs a seed: source only, aligned by MMD, aligned by DANN; class means of 5 labelled target images a class; and

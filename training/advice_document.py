@@ -23,8 +23,10 @@ def advice_document(
     set_by_hand: str | None = None,
     others: Sequence[DatasetFacts] = (),
     record: Sequence[Kept] = (),
+    second_domain: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """others: facts of this dataset with every backbone measured. record: finished runs with their forecasts."""
+    """others: facts of this dataset with every backbone measured. record: finished runs with their forecasts.
+    second_domain: of `second_domain.about`."""
     card, gap = backbone(facts.backbone), gap_percent(facts, learned)
     return {
         "dataset_id": facts.dataset_id,
@@ -51,6 +53,7 @@ def advice_document(
             "no_transfer": other_advice.no_transfer(facts, card),
             "pitfalls": other_advice.pitfalls(facts, advice),
         },
+        "second_domain": second_domain,
         "evidence": None
         if learned is None
         else {"runs": learned.runs, "sets": len(learned.sets), "own_runs": learned.local_runs},

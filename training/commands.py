@@ -28,7 +28,7 @@ from advisor.plans import ADAPTING, KINDS, Kind, RunConfig, Strategy, to_json
 from advisor.strategies import PLANNED, plan
 from advisor.types import Budget, DatasetFacts, DatasetRef
 from advisor.words import counted
-from training import executors, foreseen, lineage, memory, weights
+from training import executors, foreseen, lineage, memory, second_domain, weights
 from training.compare import compare as compare_runs
 from training.executors import Executor
 from training.flags import options_of
@@ -112,11 +112,13 @@ def advise(args: Namespace) -> Answer:
         facts, args.similarity, budget, follow="measured", free_bytes=memory.available_bytes(), learned=known
     )
     measured_with = [place.store.facts(ref.id, name) for name in catalog.BACKBONES]
+    second = second_domain.about(place.store, ref, card.name)
     document = advice_document(
         facts, advice, known, minutes=args.minutes, set_by_hand=args.similarity,
         others=[one for one in measured_with if one], record=foreseen.kept(place.home, place.store.jobs(kind="train")),
+        second_domain=second,
     )  # fmt: skip
-    return Answer(document, advice_lines(advice))
+    return Answer(document, [*advice_lines(advice), *second_domain.lines(ref, second)])
 
 
 def fit(args: Namespace) -> Answer:

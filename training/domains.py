@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from advisor.catalog import STRATEGIES
@@ -42,6 +43,11 @@ class DomainVerdict:
     text: str
     rows: tuple[Adapted, ...]
     """Source-only first, then what was aligned, then a few labels, each the newest of its kind."""
+
+
+def gap_file(home: Path, dataset_id: str, target_id: str, backbone: str) -> Path:
+    """Where a gap is kept once it has been measured (`training.gap`)."""
+    return home / "targets" / f"gap-{dataset_id}-{target_id}-{backbone}.json"
 
 
 def runs_on(store: Store, dataset_id: str, target_id: str) -> list[Job]:

@@ -8,7 +8,6 @@ from typing import Any
 
 import streamlit as st
 
-from advisor.catalog import backbone
 from advisor.errors import ThawError
 from advisor.playground import ARMS, HEAD, NOTEBOOK, Arm, ArmResult, Settings, strategy
 from advisor.strategies import stage_lrs, state_at
@@ -145,7 +144,7 @@ def swept(settings: Settings, seeds: int) -> None:
 
 def arms(settings: Settings, results: dict[Arm, ArmResult]) -> str:
     """What each strategy froze and trained, as freeze maps beside its name."""
-    card = backbone("mlp")
+    card = settings.card
     rows = []
     for arm in results:
         plan = strategy(arm, settings)

@@ -12,7 +12,7 @@ from typing import Any
 import streamlit as st
 
 from advisor import targets
-from advisor.adaptation import plan_adaptation
+from advisor.adaptation import gap_words, likely_to_hurt, plan_adaptation, shares_apart
 from advisor.cards import BackboneCard
 from advisor.plans import ADAPTING, RunConfig, to_json
 from advisor.samples import PAIRS, import_sample
@@ -22,13 +22,12 @@ from advisor.words import counted
 from training import domains, lineage
 from training.store import Job
 from ui import charts, charts_domains, frame, parts_jobs, parts_target, pictures, state
+from ui.lineage_picture import chain
 from ui.show import show
 from ui.words import percent
 
 FEW = 5
 """Labels a class that adaptation is compared with."""
-ALIKE, APART = 0.6, 0.9
-"""Below the first the domains are called alike, from the second on far apart: shares told apart, 0.5 is chance."""
 
 
 def section(ref: DatasetRef, facts: DatasetFacts, card: BackboneCard, budget: Budget) -> None:
@@ -76,7 +75,7 @@ def _attach(ref: DatasetRef) -> None:
 
 def _gap(ref: DatasetRef, target: DatasetRef, card: BackboneCard) -> None:
     """How well the two can be told apart, measured when asked for, and the map."""
-    place = state.home() / "targets" / f"gap-{ref.id}-{target.id}-{card.name}.json"
+    place = domains.gap_file(state.home(), ref.id, target.id, card.name)
     st.markdown("##### The gap")
     if not place.exists():
         st.caption("Not measured yet. It takes one pass over at most 300 images of each.")
@@ -97,24 +96,6 @@ def _gap(ref: DatasetRef, target: DatasetRef, card: BackboneCard) -> None:
     charts.show(charts_domains.domain_map(found, by_class=False), key="gap_map", label="Both domains' features")
 
 
-def gap_words(share: float | None) -> tuple[str, str]:
-    """(tone, sentence) for how well a linear classifier names the domain of held-out images."""
-    if share is None:
-        return "info", "There are too few images to measure a gap."
-    if share < ALIKE:
-        return "good", (
-            "To this backbone the two look alike (50% is chance): a model of the first will do on the second, "
-            "and there "
-            "is little for adaptation to mend."
-        )
-    if share < APART:
-        return "info", "The two differ to this backbone (50% is chance). Adaptation may bring something: try it."
-    return "caution", (
-        "The two are far apart to this backbone (50% is chance, 100% never confused). Adaptation has much to mend, and "
-        "can also move classes onto each other: believe only what is measured."
-    )
-
-
 def _runs(ref: DatasetRef, target: DatasetRef, facts: DatasetFacts, card: BackboneCard, budget: Budget) -> None:
     """Queue the three, and a few labels instead; what came of them."""
     st.markdown("##### Does adapting help?")
@@ -127,10 +108,12 @@ def _runs(ref: DatasetRef, target: DatasetRef, facts: DatasetFacts, card: Backbo
         rows = [pictures.AxisRow(row.title, row.kind, row.target, f"run {row.run_id}") for row in verdict.rows]
         show(pictures.accuracy_axis(rows))
     else:
+        if why := likely_to_hurt(shares_apart(ref, target)):
+            show(pictures.notice("caution", "Aligning is likely to hurt here", why, f"Try {FEW} labels a class first."))
         st.caption(
             "Measured, not promised: three runs that differ only in the alignment. On published pairs it gained "
-            "between "
-            "3 and 8 points and sometimes lost (arXiv 1505.07818 and TLlib's tables); a few labels often gain more."
+            "between 3 and 8 points and sometimes lost (arXiv 1505.07818 and TLlib's tables); a few labels often gain "
+            "more. Both ways of aligning take it that the classes have about the same shares in the two sets."
         )
     active = [job for job in [*jobs, *([few] if few else [])] if job.active]
     if active:
@@ -182,7 +165,8 @@ def of_run(job: Job) -> None:
     folder = state.home() / "runs" / job.id
     stages = lineage.stages_of(state.home(), job.id)
     if stages:
-        st.caption(f"Lineage: {frame.plain(lineage.in_words(stages, 'this run'))}.")
+        st.markdown("##### The stages before it")
+        show(chain(stages, "this run", str((job.config.get("strategy") or {}).get("kind"))))
     _maps([("Before", _note(folder / "map_before.json")), ("After", _note(folder / "map_after.json"))])
     shots = _note(folder / "few_shot.json")
     if shots and shots["shots"]:

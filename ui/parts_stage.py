@@ -9,6 +9,7 @@ from advisor.plans import Strategy
 from training import lineage
 from training.store import Job
 from ui import frame, ids, pictures, state
+from ui.lineage_picture import chain
 from ui.show import show
 
 
@@ -42,8 +43,9 @@ def banner(backbone: str) -> None:
         show(pictures.notice("caution", f"Run {job.id} cannot be started from", str(error)))
     else:
         stages = [*lineage.stages_of(state.home(), job.id), lineage.origin(job, config, state.home())]
-        text = f"Stages so far: {lineage.in_words(stages)}. Whether they help shows only beside a run without them."
+        text = "Whether the stages before help shows only beside a run without them: train that too, and compare."
         show(pictures.notice("info", f"Runs from here start from the weights of run {job.id}", text))
+        show(chain(stages, "the next run"))
     if st.button("Start from the backbone's own weights instead", key="forget_start"):
         ids.remember("start", None)
         st.rerun()

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from advisor.adaptation import plan_adaptation
+from advisor.adaptation import likely_to_hurt, plan_adaptation, shares_apart
 from advisor.catalog import STRATEGIES, backbone
 from advisor.errors import PlanError
 from advisor.options import Options
 from advisor.plans import ADAPTING, KINDS, RunConfig, run_config_from_json, to_json
 from advisor.strategies import PLANNED
+from advisor.types import DatasetRef
 
 CARD = backbone("efficientnet_lite0")
 
@@ -51,3 +52,18 @@ def test_the_kinds_of_two_domains_have_a_look_of_their_own_and_are_planned_apart
     assert not set(ADAPTING) & set(PLANNED) and set(ADAPTING) | set(PLANNED) == set(KINDS)
     looks = [(STRATEGIES[kind].colour, STRATEGIES[kind].marker) for kind in KINDS]
     assert len(set(looks)) == len({marker for _, marker in looks}) == len(KINDS)
+
+
+def test_other_shares_of_the_classes_are_told_before_anything_is_aligned() -> None:
+    def ref(
+        name: str, counts: tuple[int, ...], classes: tuple[str, ...] = ("dog", "house"), bare: int = 0
+    ) -> DatasetRef:
+        return DatasetRef("a" * 16, name, "/", classes, {"": counts}, source="x", created=0.0, unlabelled=bare)
+
+    photos = ref("photos", (50, 50))
+    assert shares_apart(photos, ref("sketches", (30, 30))) == 0
+    apart = shares_apart(photos, ref("sketches", (5, 45), ("house", "dog")))  # by name, whatever the order
+    assert apart == pytest.approx(0.4)
+    assert "40% of the images would have to be of another class" in (likely_to_hurt(apart) or "")
+    assert likely_to_hurt(0.1) is None
+    assert shares_apart(photos, ref("sketches", (5, 45), bare=3)) is None and likely_to_hurt(None) is None

@@ -10,15 +10,15 @@ import pytest
 from conftest import Open
 from seeding import NoWorkers, button, claim, finished_run, picture_folder, result_of, words
 
-from advisor.adaptation import plan_adaptation
+from advisor.adaptation import gap_words, plan_adaptation
 from advisor.catalog import backbone
 from advisor.errors import PlanError
 from advisor.plans import ADAPTING, Kind, RunConfig, run_config_from_json, to_json
 from advisor.targets import attach
 from advisor.types import DatasetFacts, DatasetRef
+from training import second_domain
 from training.domains import judge
 from training.store import Job, Store
-from ui.parts_domains import gap_words
 
 
 @pytest.fixture
@@ -97,6 +97,25 @@ def test_the_gap_is_said_in_words() -> None:
     assert "too few images" in gap_words(None)[1]
 
 
+def test_other_shares_of_the_classes_are_a_warning_before_anything_is_trained(
+    open_page: Open, dataset: DatasetRef, facts: DatasetFacts, home: Path, tmp_path: Path, store: Store
+) -> None:
+    shares = {name: 20 if number == 0 else 2 for number, name in enumerate(dataset.classes)}
+    drawn = attach(home, dataset, picture_folder(tmp_path / "drawn", shares), name="drawn")
+    text = words(open_page("advice", dataset=dataset.id))
+    assert "Aligning is likely to hurt here" in text and "Try 5 labels a class first" in text
+    found = second_domain.about(store, dataset, "efficientnet_lite0")
+    assert found is not None and found["dataset_id"] == drawn.id and found["measured"] is None
+    said = "\n".join(second_domain.lines(dataset, found))
+    assert "Second domain: drawn, 24 images, 24 with a label, which only judges." in said
+    assert "! Aligning is likely to hurt here. The classes have other shares" in said
+    assert f"fit {dataset.id} --target {drawn.id} --strategy dann" in said
+    for kind, right in (("source_only", 30), ("mmd", 12)):
+        adapted(store, dataset, drawn, kind, right)  # type: ignore[arg-type]
+    said = "\n".join(second_domain.lines(dataset, second_domain.about(store, dataset, "efficientnet_lite0")))
+    assert "Adaptation hurts. Source only reaches" in said and "--strategy" not in said
+
+
 def test_a_run_with_two_domains_shows_its_maps_and_its_target_accuracy(
     open_page: Open, dataset: DatasetRef, target: DatasetRef, store: Store
 ) -> None:
@@ -126,7 +145,7 @@ def test_a_run_is_started_from_another_and_its_stages_are_shown(
     assert at.title[0].value == "Bring in labelled images"
     at = open_page("advice", dataset=dataset.id, start=first.id)
     assert f"Runs from here start from the weights of run {first.id}" in words(at)
-    assert "ImageNet" in words(at) or "flowers (full" in words(at)
+    assert "ImageNet" in words(at) and "90.0% of its own test images" in words(at) and "the next run" in words(at)
     button(at, "Train this").click().run()
     assert run_config_from_json(store.job(executor.submitted[-1]).config).from_run == first.id
     at = open_page("advice", dataset=dataset.id, start=first.id)

@@ -12,6 +12,7 @@ import torch
 
 from advisor.errors import PlanError
 from advisor.playground import ARMS, NOTEBOOK, NOTEBOOK_CODE, UNRELATED, Arm, ArmResult, Settings, gain, strategy
+from training.backbones import build
 from training.playground import Tasks, run_arm
 from training.warm import Pool
 
@@ -42,6 +43,13 @@ def test_the_preset_is_the_notebooks_setting() -> None:
     assert [rates["discriminative"].stage_lr(stage, 2) for stage in range(3)] == [0.0125, 0.025, 0.05]
     assert rates["scratch"].lr_head == rates["frozen"].lr_head == 0.1 and rates["full"].lr_head == 0.01
     assert all(strategy(arm, NOTEBOOK).batch_size == 16 for arm in ARMS)
+
+
+def test_freeze_maps_count_the_networks_own_parameters() -> None:
+    for features in (10, 2):
+        settings = replace(NOTEBOOK, features=features)
+        stages = build("mlp", 5, inputs=features).stage_modules()
+        assert list(settings.card.params(5)) == [sum(p.numel() for p in stage.parameters()) for stage in stages]
 
 
 def test_without_shift_the_target_is_the_source_again_and_the_source_never_depends_on_it() -> None:

@@ -38,8 +38,8 @@ def apply(ref: DatasetRef, edits: Iterable[Edit]) -> bool:
     if new.id == ref.id:
         st.session_state[SAID] = ("info", "Nothing changed", "It is so already.")
         return True
-    made = "Edited" if new.parent == ref.id else "As in an earlier revision" if new.base else "As imported again"
-    st.session_state[SAID] = ("good", "", f"{made}. The top of the page says what changed, and leads back.")
+    known = f"As in an earlier revision: {new.edit}" if new.edit else "All is as imported again."
+    st.session_state[SAID] = ("good", "", new.edit if new.parent == ref.id else known)
     _cancel_measuring(ref)
     open_revision(new)
     return True
@@ -90,8 +90,8 @@ def tools(ref: DatasetRef, rows: Sequence[int], done: Callable[[], None] | None 
 
 
 def say() -> None:
-    """What became of the last edit, once: a toast if it was made, as its button may be far from the heading, where
-    `line` says what it was; else a box."""
+    """What became of the last edit, once: a toast if it was made, as its button may be far from the heading; else a
+    box."""
     tone, title, sentence = st.session_state.pop(SAID, ("", "", ""))
     if tone == "good":
         st.toast(frame.plain(sentence), icon=":material/check:")

@@ -42,7 +42,9 @@ def _actions(ref: DatasetRef, chosen: set[int], shown: Any) -> None:
 
 def _done() -> None:
     picking.clear()
-    st.session_state["just_edited"] = ids.current("dataset")
+    edited = st.session_state["just_edited"] = ids.current("dataset")
+    if edited and state.dataset(edited).parent:
+        st.session_state.pop(parts_edits.SAID, None)  # `_just_edited` says it: no toast besides
 
 
 def _just_edited(ref: DatasetRef) -> None:

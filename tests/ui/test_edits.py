@@ -61,6 +61,7 @@ def test_classes_are_merged_and_the_new_revision_is_measured(
     new = load_dataset(home, shown(at))
     assert new.base == dataset.id and len(new.classes) == 2
     assert "Edited. Merged" in words(at) and new.counts == {"": (14, 5)}
+    assert at.toast[0].value.startswith("Merged"), "the button may be far from the heading"
     (job,) = store.jobs(kind="profile", dataset_id=new.id)
     assert job.state == "queued"
     at.run()

@@ -180,6 +180,7 @@ def test_selected_images_are_excluded_and_brought_back_where_the_click_was(
     button(at, "Exclude").click().run()
     assert param(at, "dataset") != dataset.id and "18 images" in words(at)
     assert "image selected" not in words(at)
+    assert at.button(key="undo_here") and not at.toast, "said once, where the click was"
     assert row not in browser.rows() and len(browser.rows()) == 7, "the class stays chosen"
     assert browser.told["base"] == dataset.id and browser.told["picked"] == []
     at.selectbox(key="images_split").select("excluded").run()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from advisor.errors import ThawError
-from training import bundles
+from training import bundles, unbundling
 from training.commands import Answer, open_place
 from training.follow import follow, to_stderr
 from training.repeating import again
@@ -42,7 +42,7 @@ def bundle(args: Namespace) -> Answer:
 
 def unbundle(args: Namespace) -> Answer:
     place = open_place(args)
-    job = bundles.read(args.bundle, place.store, data=args.data, tick=_say_checked())
+    job = unbundling.read(args.bundle, place.store, data=args.data, tick=_say_checked())
     return Answer({"id": job.id, **run_document(place.home, job)}, run_lines(place.home, job))
 
 
@@ -50,7 +50,7 @@ def reproduce(args: Namespace) -> Answer:
     place = open_place(args)
     file = Path(args.source)
     run = (
-        bundles.read(file, place.store, data=args.data, tick=_say_checked())
+        unbundling.read(file, place.store, data=args.data, tick=_say_checked())
         if file.is_file()
         else place.store.job(args.source)
     )

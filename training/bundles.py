@@ -1,35 +1,24 @@
 """A run as one zip: its split, settings, versions, metrics, report, weights and images, and how to repeat it.
 
-Written from the store and the run's files; read back into another home, where the run is shown as if it had been made
-there and can be trained again. A bundle comes from outside: it holds JSON, CSV, safetensors and images, nothing that
-runs; every name, digest and id in it is checked before anything is kept. No torch.
+Written from the store and the run's files; `unbundling` reads it back into another home, where the run is shown as if
+it had been made there and can be trained again. No torch.
 """
 
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import os
-import shutil
-import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from advisor.archives import unpack
-from advisor.datasets import MANIFEST, RECORD, Row, content_id, counts_of, load_dataset, read_rows
-from advisor.decoders import Decoders
-from advisor.decoding import Decoded
-from advisor.errors import DataError, NotFound, PlanError
-from advisor.names import safe_relative
+from advisor.datasets import MANIFEST, RECORD, Row, load_dataset, read_rows
+from advisor.errors import NotFound
 from advisor.plans import run_config_from_json
 from advisor.types import DatasetRef
-from advisor.writing import commit, staging
 from training import lineage, metrics_files, report
 from training.exports import exportable
 from training.splits import sides
@@ -39,12 +28,13 @@ FORMAT = 1
 INDEX = "bundle.json"
 WITH_IMAGES_BYTES = 500 * 10**6
 """Up to this size the images come along unless they are left out by hand."""
-_FILES = {
+FILES = {
     "best.safetensors": "weights", "test_predictions.csv": "predictions", "runtime.json": "",
-    lineage.LINEAGE: "", lineage.START: "",
+    "target_predictions.csv": "target_predictions", lineage.LINEAGE: "", lineage.START: "",
 }  # fmt: skip
 """Of the run's folder; where a result names its path, under which key."""
-_RESULT_SIZE = 10 * 2**20
+KEPT = ("id", "state", "config", "result", "created", "started", "finished", "seconds", "group", "dataset_id")
+"""Of a job: what a bundle holds of it."""
 READ_ME = """This is a run of Thaw. Nothing in it is executed when it is read.
 
 bundle.json            the run: settings, result, versions, events, machine
@@ -62,21 +52,6 @@ Show it in another Thaw:      python -m training unbundle {name}
 Train it again and compare:   python -m training reproduce {name}
 """
 
-Tick = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Contents:
-    """What a bundle says of itself."""
-
-    run: dict[str, Any]
-    """Of the job: id, state, config, result, created, started, finished, seconds, group."""
-    events: list[dict[str, Any]]
-    datasets: list[str]
-    """Ids: the import, then the revision if the run saw one."""
-    with_images: bool
-
-
 def write(store: Store, run_id: str, target: Path, *, images: bool | None = None) -> bool:
     """Write the bundle of a run; returns whether its images are in it (default: up to WITH_IMAGES_BYTES).
 
@@ -93,7 +68,7 @@ def write(store: Store, run_id: str, target: Path, *, images: bool | None = None
     index = {
         "format": FORMAT, "made": time.time(), "with_images": images, "datasets": [one.id for one in family],
         "dataset": ref.name, "reproduce": f"python -m training reproduce {target.name}",
-        "run": {name: getattr(run, name) for name in _KEPT}, "events": store.events(run_id),
+        "run": {name: getattr(run, name) for name in KEPT}, "events": store.events(run_id),
     }  # fmt: skip
     metrics = metrics_files.csv_text(metrics_files.table(store, [run_id]))
     part = target.with_name(f"{target.name}.{os.getpid()}.part")
@@ -107,7 +82,7 @@ def write(store: Store, run_id: str, target: Path, *, images: bool | None = None
             archive.writestr("metrics.csv", metrics)
             archive.writestr("rows.json", json.dumps(store.metrics(run_id)))
             archive.writestr("report.html", report.run_report(store, run_id))
-            for name in _FILES:
+            for name in FILES:
                 if (path := store.home / "runs" / run.id / name).is_file():
                     archive.write(path, name, zipfile.ZIP_STORED if name.endswith("safetensors") else None)
             for one in family:
@@ -123,9 +98,6 @@ def write(store: Store, run_id: str, target: Path, *, images: bool | None = None
     return images
 
 
-_KEPT = ("id", "state", "config", "result", "created", "started", "finished", "seconds", "group", "dataset_id")
-
-
 def _split_table(ref: DatasetRef, rows: Sequence[Row], run: Job) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -134,163 +106,3 @@ def _split_table(ref: DatasetRef, rows: Sequence[Row], run: Job) -> str:
     for row, side in zip(rows, sides(ref, config.split_seed, config.split_rules), strict=True):
         writer.writerow([row.path, row.digest, ref.classes[row.label] if row.label >= 0 else "", side])
     return text.getvalue()
-
-
-# -- reading ----------------------------------------------------------------------------------------
-
-
-def read(bundle: Path, store: Store, *, data: Path | None = None, tick: Tick | None = None) -> Job:
-    """Make the run of a bundle part of this home; returns it. One that is here already is returned as it is.
-
-    data: a folder or archive with the images, for a bundle that holds none. tick: (images checked, images in all).
-    Raises DataError (not a bundle, damaged, not the same images), UnsafeArchive, NotFound.
-    """
-    if not bundle.is_file():
-        raise DataError(f"There is no bundle '{bundle}'. Check the path and try again.")
-    (store.home / "downloads").mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=store.home / "downloads", prefix=".bundle-") as folder:
-        place = Path(folder)
-        unpack(bundle, place, wanted=lambda name: True)
-        contents = _contents(place, bundle)
-        for dataset_id in contents.datasets:
-            _bring_dataset(place, contents, dataset_id, store.home, data, tick)
-        return _bring_run(place, contents, store, bundle)
-
-
-def _contents(place: Path, bundle: Path) -> Contents:
-    """Raises DataError for what is no bundle of this format."""
-    try:
-        index = json.loads((place / INDEX).read_text(encoding="utf-8"))
-        if index["format"] != FORMAT:
-            raise DataError(
-                f"{bundle.name} was written by another version of Thaw (format {index['format']}): update it."
-            )
-        run = {name: index["run"][name] for name in _KEPT}
-        run_config_from_json(run["config"])
-        if not isinstance(run["result"], dict) or run["state"] not in ("finished", "stopped"):
-            raise KeyError("result")
-        wanted = [str(one) for one in index["datasets"]]
-        if not wanted or wanted[-1] != run["dataset_id"] or run["config"]["dataset_id"] != wanted[-1]:
-            raise KeyError("dataset")
-        return Contents(run, list(index["events"]), wanted, bool(index["with_images"]))
-    except PlanError as error:
-        raise DataError(f"{bundle.name} holds a run that this version of Thaw cannot read: {error}") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{bundle.name} is no run bundle of Thaw, or it is damaged.") from error
-
-
-def _bring_dataset(
-    place: Path, contents: Contents, dataset_id: str, home: Path, data: Path | None, tick: Tick | None
-) -> None:
-    try:
-        load_dataset(home, dataset_id)
-        return
-    except NotFound:
-        pass
-    ref, rows = _listed(place, dataset_id, home)
-    if ref.base:
-        with staging(home) as stage:
-            commit(stage, ref, rows, None)
-    elif contents.with_images:
-        _commit_images(place, ref, rows, home, tick)
-    elif data is not None:
-        _import_given(data, ref, home)
-    else:
-        raise DataError(
-            f"This bundle holds no images, and those of '{ref.name}' are not here: give the folder or archive "
-            f"that they came from (--data PATH; it was {ref.source})."
-        )
-
-
-def _listed(place: Path, dataset_id: str, home: Path) -> tuple[DatasetRef, list[Row]]:
-    """A dataset's record and rows as the bundle has them, held to their id. Raises DataError."""
-    folder = place / "datasets" / dataset_id
-    try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        root = home / "datasets" / dataset_id
-        plain = {**record, "classes": tuple(record["classes"]), "root": str(root), "id": dataset_id}
-        plain["set_aside"] = tuple((str(path), str(why)) for path, why in record["set_aside"])
-        plain["notes"] = tuple(map(str, record["notes"]))
-        rows = read_rows(DatasetRef(**{**plain, "root": str(folder)}))
-        ref = DatasetRef(**{**plain, "counts": counts_of(rows, len(plain["classes"]))})
-        if content_id(rows, ref.classes, ref.base) != dataset_id or any(safe_relative(r.path) != r.path for r in rows):
-            raise ValueError("the rows are not those that the id stands for")
-    except (OSError, ValueError, KeyError, TypeError, IndexError, NotFound) as error:
-        raise DataError("The list of images in this bundle is damaged: it does not match the run.") from error
-    return ref, rows
-
-
-def _commit_images(place: Path, ref: DatasetRef, rows: Sequence[Row], home: Path, tick: Tick | None) -> None:
-    """The bundle's images as an import: each is decoded in a safe process and held to its digest. Raises DataError."""
-    thumbnails = []
-    with staging(home) as stage, Decoders(1) as decoders:
-        for start in range(0, len(rows), 32):
-            chunk = rows[start : start + 32]
-            paths = [place / "images" / row.path for row in chunk]
-            absent = [row.path for row, path in zip(chunk, paths, strict=True) if not path.is_file()]
-            if absent:
-                raise DataError(f"The bundle is damaged: {absent[0]} is missing.")
-            for row, path, seen in zip(chunk, paths, decoders.decode(paths), strict=True):
-                if not isinstance(seen, Decoded) or seen.digest != row.digest:
-                    raise DataError(f"The bundle is damaged: {row.path} is not the image that the run saw.")
-                thumbnails.append(seen.thumbnail)
-                target = stage / "images" / row.path
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.move(path, target)
-            if tick:
-                tick(start + len(chunk), len(rows))
-        commit(stage, ref, rows, thumbnails)
-
-
-def _import_given(data: Path, ref: DatasetRef, home: Path) -> None:
-    from advisor.ingest import import_path
-
-    found = import_path(data, home, name=ref.name)
-    if found.id != ref.id:
-        raise DataError(
-            f"'{data}' holds other images (or other labels) than the run saw: {found.images:,} images, id {found.id}; "
-            f"the run saw {ref.images:,}, id {ref.id}."
-        )
-
-
-def _bring_run(place: Path, contents: Contents, store: Store, bundle: Path) -> Job:
-    run = contents.run
-    wanted = str(run["id"])
-    result = dict(run["result"])
-    weights = place / "best.safetensors"
-    if not weights.is_file() or hashlib.sha256(weights.read_bytes()).hexdigest() != result.get("weights_sha256"):
-        raise DataError(f"{bundle.name} is damaged: its weights are not those of the run.")
-    try:
-        if (place / lineage.LINEAGE).is_file():
-            lineage.from_links(json.loads((place / lineage.LINEAGE).read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{bundle.name} is damaged: the chain of runs before this one cannot be read.") from error
-    try:
-        there = store.job(wanted)
-    except NotFound:
-        there = None
-    if there is not None and (there.result or {}).get("weights_sha256") == result["weights_sha256"]:
-        return there
-    try:
-        rows = json.loads((place / "rows.json").read_text(encoding="utf-8"))
-        job = store.adopt(
-            {**run, "result": result, "id": None if there else wanted}, rows, contents.events,
-            place=lambda new_id: _files_in(place, store.home, new_id, result),
-        )  # fmt: skip
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{bundle.name} is damaged: its run cannot be read ({error}).") from error
-    return job
-
-
-def _files_in(place: Path, home: Path, new_id: str, result: dict[str, Any]) -> dict[str, Any]:
-    """Put the run's files where they belong; returns the result with their paths here."""
-    folder = home / "runs" / new_id
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, key in _FILES.items():
-        if (place / name).is_file():
-            shutil.copyfile(place / name, folder / name)
-            if key:
-                result[key] = str((folder / name).relative_to(home))
-        elif key:
-            result.pop(key, None)  # a path of the other home
-    return result

@@ -32,6 +32,8 @@ CONTENTS: dict[str, str] = {
     FACTS: "what was verified and measured when this was written",
 }
 """The files of an export, as people look for them."""
+DEAR = 0.01
+"""Validation accuracy that 8 bits may cost before a page, a model card and the terminal warn of it."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,26 @@ def find(home: Path, run: Job) -> Facts | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return facts if facts.weights_sha256 == (run.result or {}).get("weights_sha256") else None
+
+
+def costly(facts: Facts) -> str:
+    """A warning where 8 bits cost more than DEAR on the validation images; else ''."""
+    lost = facts.accuracy - facts.int8.accuracy if facts.int8 else 0.0
+    if lost <= DEAR:
+        return ""
+    return f"8 bits cost {100 * lost:.1f} points here: prefer the full model unless size decides."
+
+
+def left_out(home: Path, run: Job) -> str:
+    """What an export does not hold of a run that learned more classes later (`extending`); else ''."""
+    try:
+        added = list(json.loads((home / "runs" / run.id / "extended.json").read_text(encoding="utf-8"))["added"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    return (
+        f"Exports and the Predict page know the run as it was trained, without what was added to it later "
+        f"({', '.join(added)}): to use that there, import it with the other classes and train again."
+    )
 
 
 def facts_to_json(facts: Facts) -> dict[str, Any]:

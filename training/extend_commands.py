@@ -5,7 +5,9 @@ from __future__ import annotations
 from argparse import Namespace
 
 from advisor.words import counted, percent
+from training import exports
 from training.commands import Answer, open_place
+from training.store import Store
 from training.warm import Pool
 
 
@@ -23,5 +25,6 @@ def extend(args: Namespace) -> Answer:
         f"{counted(document['images'], 'image')}, nothing was trained.",
         f"On the old classes' test images: {percent(document['before'])} before, {percent(document['after'])} now.",
         f"Weights: {home / document['weights']}",
+        exports.left_out(home, Store(home).job(args.run_id)),
     ]
     return Answer({"run_id": args.run_id, **document}, lines)

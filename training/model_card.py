@@ -16,7 +16,7 @@ from advisor.words import counted, duration, percent
 from training import lineage
 from training.answers import answers_of
 from training.confusion import matrix
-from training.exports import CONTENTS, Facts, Quantised, at_most
+from training.exports import CONTENTS, Facts, Quantised, at_most, costly
 from training.records import Job
 from training.stats import wilson
 
@@ -155,7 +155,7 @@ def _int8(facts: Facts, small: Quantised) -> str:
     return (
         f"- In 8-bit integers: {percent(small.accuracy)} of the same validation images right (full: "
         f"{percent(facts.accuracy)}), the same answer on {percent(small.agreement)}; {small.ms:.0f} ms an image "
-        f"(full: {facts.ms:.0f}), {small.bytes / 1e6:.1f} MB."
+        f"(full: {facts.ms:.0f}), {small.bytes / 1e6:.1f} MB. {costly(facts)}".rstrip()
     )
 
 

@@ -24,9 +24,10 @@ class _Squares(CalibrationDataReader):
 
 
 def quantise(source: Path, target: Path, batches: Sequence[NDArray[np.uint8]]) -> None:
-    """Write `target`: convolutions and products of `source` in 8 bits, everything else (metadata too) as it was.
+    """Write `target`: the convolutions of `source` in 8 bits, everything else (metadata too) as it was.
 
-    batches: squares uint8 [B, side, side, 3] whose activations give the ranges.
+    The head stays as it is: in 8 bits a solved one lost 14 points on hand signs, and it is 1 % of the file
+    (benchmarks/results/export_check.md). batches: squares uint8 [B, side, side, 3] whose activations give the ranges.
     """
     ready = target.with_suffix(".prepared.onnx")
     logging.getLogger().setLevel(logging.ERROR)  # it warns of choices that are made on purpose here
@@ -36,7 +37,7 @@ def quantise(source: Path, target: Path, batches: Sequence[NDArray[np.uint8]]) -
             quantize_static(
                 ready, target, _Squares(batches), quant_format=QuantFormat.QDQ, per_channel=True,
                 activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
-                op_types_to_quantize=["Conv", "Gemm", "Add", "Mul", "Clip", "Relu", "GlobalAveragePool"],
+                op_types_to_quantize=["Conv", "Add", "Mul", "Clip", "Relu", "GlobalAveragePool"],
             )  # fmt: skip
     finally:
         ready.unlink(missing_ok=True)

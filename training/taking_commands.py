@@ -55,6 +55,7 @@ def export(args: Namespace) -> Answer:
             f"In 8-bit integers: {percent(facts.int8.accuracy)} right on validation (full: {percent(facts.accuracy)}), "
             f"{facts.int8.ms:.0f} ms an image, {facts.int8.bytes / 1e6:.1f} MB."
         )
+    lines += filter(None, [exports.costly(facts), exports.left_out(place.home, run)])
     document = {"run_id": run.id, "out": str(args.out), "files": [str(path) for path in written]}
     return Answer({**document, **exports.facts_to_json(facts)}, lines)
 

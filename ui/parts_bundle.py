@@ -41,11 +41,11 @@ def fold() -> None:
 
 def read(data: bytes, tick: Callable[[int, int], None]) -> Job:
     """Raises DataError, UnsafeArchive."""
-    from training import bundles
+    from training import unbundling
 
     folder = state.home() / "downloads"
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".upload-") as place:
         file = Path(place) / "bundle.zip"
         file.write_bytes(data)
-        return bundles.read(file, state.store(), tick=tick)
+        return unbundling.read(file, state.store(), tick=tick)

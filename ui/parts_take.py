@@ -71,6 +71,8 @@ def panel(run: Job, facts: exports.Facts) -> None:
     differ = exports.at_most(facts.largest_difference)
     checked = f"Same answers as torch on {facts.verified_on} images; probabilities differ by {differ}."
     show(pictures.notice("good", "Verified", checked))
+    if left_out := exports.left_out(state.home(), run):
+        show(pictures.notice("caution", "Some classes are not in it", left_out))
     st.link_button("Download all (zip)", download_url(run.id, "all.zip"), type="primary", width="stretch")
     with st.container(horizontal=True, gap="small"):
         st.link_button("ONNX", download_url(run.id, exports.MODEL))
@@ -94,6 +96,8 @@ def eight_bits(run: Job, facts: exports.Facts) -> None:
             f"{percent(small.accuracy, 1)} of {facts.calibrated_on:,} validation images right (full model "
             f"{percent(facts.accuracy, 1)}), {small.ms:.0f} ms an image (full {facts.ms:.0f}), {size(small.bytes)}."
         )
+        if exports.costly(facts):
+            show(pictures.notice("caution", exports.costly(facts)))
         st.link_button("ONNX, 8 bits", download_url(run.id, exports.INT8))
         return
     job = latest(run)

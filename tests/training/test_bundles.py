@@ -21,7 +21,7 @@ from advisor.strategies import plan
 from advisor.types import DatasetRef
 from tests.conftest import write_images
 from tests.training.test_export import run_to_end
-from training import bundles
+from training import bundles, unbundling
 from training.__main__ import main
 from training.bundle_commands import _differing
 from training.store import Job, Store
@@ -82,7 +82,7 @@ def test_a_bundle_is_read_trained_again_and_ends_in_the_same_bits(
     assert again.config["repeats"] == run.id and again.config["minutes"] is None
     assert (again.result or {})["weights_sha256"] == (run.result or {})["weights_sha256"]
     # Reading it once more changes nothing.
-    assert bundles.read(file, store).id == run.id and len(store.jobs(kind="train")) == 2
+    assert unbundling.read(file, store).id == run.id and len(store.jobs(kind="train")) == 2
 
 
 def test_a_bundle_without_images_asks_for_them_and_checks_them(made: Made, tmp_path: Path) -> None:
@@ -91,13 +91,13 @@ def test_a_bundle_without_images_asks_for_them_and_checks_them(made: Made, tmp_p
     assert bundles.write(Store(home), run.id, file, images=False) is False
     store = Store(tmp_path / "elsewhere")
     with pytest.raises(DataError, match=r"holds no images, and those of 'shapes' are not here: give .* \(--data PATH"):
-        bundles.read(file, store)
+        unbundling.read(file, store)
     other = write_images(tmp_path / "other", classes=("round", "square"), per_class=15, seed=1)
     with pytest.raises(DataError, match="holds other images .* than the run saw: 30 images, id .*; the run saw 30"):
-        bundles.read(file, store, data=other)
+        unbundling.read(file, store, data=other)
     assert store.jobs() == []
     shapes = Path(load_dataset(home, made[1].base).source)
-    assert bundles.read(file, store, data=shapes).id == run.id
+    assert unbundling.read(file, store, data=shapes).id == run.id
 
 
 def test_a_damaged_or_hostile_bundle_leaves_nothing_behind(made: Made, tmp_path: Path) -> None:
@@ -130,12 +130,12 @@ def test_a_damaged_or_hostile_bundle_leaves_nothing_behind(made: Made, tmp_path:
     ):
         store = Store(tmp_path / said.replace("/", " ")[:20])
         with pytest.raises(DataError, match=said):
-            bundles.read(change(file, tmp_path / "bad.zip", edit), store)
+            unbundling.read(change(file, tmp_path / "bad.zip", edit), store)
         assert store.jobs() == []
     with zipfile.ZipFile(tmp_path / "slip.zip", "w") as archive:
         archive.writestr("../outside.txt", "x")
     with pytest.raises(UnsafeArchive):
-        bundles.read(tmp_path / "slip.zip", Store(tmp_path / "new"))
+        unbundling.read(tmp_path / "slip.zip", Store(tmp_path / "new"))
     assert not (tmp_path / "outside.txt").exists() and not (tmp_path / "up.png").exists()
 
 
@@ -145,10 +145,10 @@ def test_a_run_of_another_id_keeps_both(made: Made, tmp_path: Path) -> None:
     file = tmp_path / "run.zip"
     bundles.write(Store(home), run.id, file)
     store = Store(tmp_path / "elsewhere")
-    first = bundles.read(file, store)
+    first = unbundling.read(file, store)
     with store._write() as db:
         db.execute("UPDATE jobs SET result = '{}' WHERE id = ?", (first.id,))
-    second = bundles.read(file, store)
+    second = unbundling.read(file, store)
     assert second.id != first.id and len(store.jobs(kind="train")) == 2
     assert (store.home / (second.result or {})["weights"]).is_file()
 
@@ -157,7 +157,7 @@ def test_what_is_not_there_is_said(made: Made, tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="There is no run 'zzzz'"):
         bundles.write(Store(made[0]), "zzzz", tmp_path / "x.zip")
     with pytest.raises(DataError, match="There is no bundle"):
-        bundles.read(tmp_path / "nothing.zip", Store(made[0]))
+        unbundling.read(tmp_path / "nothing.zip", Store(made[0]))
 
 
 def test_a_repetition_elsewhere_says_what_was_different() -> None:

@@ -163,6 +163,16 @@ def test_limits_keep_the_right_answers_and_flag_what_is_unlike() -> None:
     assert (nothing.threshold, nothing.right_kept) == (0.0, None)
 
 
+def test_8_bits_that_cost_more_than_a_point_are_warned_of(exported: Exported) -> None:
+    facts = exported[3]
+    small = exports.Quantised(accuracy=facts.accuracy - 0.15, agreement=0.8, ms=1.0, bytes=1)
+    assert exports.costly(replace(facts, int8=small)) == (
+        "8 bits cost 15.0 points here: prefer the full model unless size decides."
+    )
+    assert exports.costly(replace(facts, int8=replace(small, accuracy=facts.accuracy - 0.009))) == ""
+    assert exports.costly(replace(facts, int8=None)) == ""
+
+
 # -- the job --------------------------------------------------------------------------------------------------------
 
 

@@ -23,7 +23,7 @@ from advisor.targets import attach
 from advisor.types import DatasetRef
 from tests.training.test_bundles import change
 from tests.training.test_worker import ended, epoch_rows, wait
-from training import bundles, lineage, report
+from training import bundles, exports, lineage, report, unbundling
 from training.__main__ import main
 from training.executors import executor
 from training.extending import extend
@@ -127,7 +127,7 @@ def test_a_chain_of_three_goes_to_another_home_and_on_from_there(
 
     bad = change(file, tmp_path / "bad.zip", numbered)
     with pytest.raises(DataError, match="damaged: the chain of runs before this one cannot be read"):
-        bundles.read(bad, Store(tmp_path / "third home"))
+        unbundling.read(bad, Store(tmp_path / "third home"))
 
 
 def test_a_run_of_two_domains_says_what_its_repetition_elsewhere_lacks(
@@ -144,7 +144,7 @@ def test_a_run_of_two_domains_says_what_its_repetition_elsewhere_lacks(
     bundles.write(Store(home), done.id, file)
     elsewhere = Store(tmp_path / "elsewhere")
     with pytest.raises(NotFound, match=f"second domain, dataset {target.id}, which is not here and which a bundle"):
-        again(elsewhere, bundles.read(file, elsewhere))
+        again(elsewhere, unbundling.read(file, elsewhere))
 
 
 def test_a_run_cannot_start_from_one_that_has_no_fitting_weights(home: Path, data: DatasetRef) -> None:
@@ -195,7 +195,9 @@ def test_few_shots_are_drawn_and_a_class_is_added_without_training(
     assert [shot["images"] for shot in shots] == [1, 2, 5, 10, 12]
     assert all(shot["low"] <= shot["mean"] <= shot["high"] for shot in shots)
     new = image_folder(tmp_path / "new", classes=("", ), per_class=6, seed=3)
+    assert exports.left_out(home, done) == ""
     made = extend(home, done.id, "stars", new)
+    assert "without what was added to it later (stars)" in exports.left_out(home, done)
     assert made["classes"] == ["pointed", "round", "square", "stars"] and made["images"] == 6
     assert made["before"] == pytest.approx(done.result["test_accuracy"])  # type: ignore[index]
     assert made["after"] <= made["before"]

@@ -1,7 +1,10 @@
 """What a profile's features say about the data itself: labels that look wrong, and a test set unlike the training set.
 
-The worker measures (`training.data_check`); here the result is kept, read and ranked. One file a dataset and backbone,
-`home/checks/<dataset>-<backbone>.npz`, numbers and plain text only. It may be removed: the next profile writes it anew.
+The worker measures (`training.data_check`); here the result is kept, read and ranked. cleanlab would give the same
+order, and its rules no better choice of labels to name on sets with good probes (`benchmarks.audit_peers`).
+
+One file a dataset and backbone, `home/checks/<dataset>-<backbone>.npz`, numbers and plain text only. It may be removed:
+the next profile writes it anew.
 """
 
 from __future__ import annotations
@@ -60,7 +63,9 @@ class FeatureCheck:
         """float32 [N], -1 to 1: the likeliest other class's probability minus the own label's (the negative
         normalised margin of Northcutt et al. 2021). -inf where nothing was judged or the label was changed since.
 
-        labels: int64 [N], as the manifest has them now.
+        labels: int64 [N], as the manifest has them now. Where labels are mistaken for the class most alike, this order
+        puts them first better than the own label's probability alone does, which is better where they are flipped at
+        random (`python -m benchmarks.audit_peers`).
         """
         import numpy as np
 

@@ -3,7 +3,8 @@
 As in a perceptual hash (pHash, as in the packages imagehash and imagededup) the low frequencies of the cosine transform
 find candidates, but kept as numbers instead of one bit each: all are compared with all by a matrix product. The
 thumbnails then decide, laid into each other as a crop would lie, because drawings on a plain ground share their low
-frequencies without being alike (`python -m benchmarks.faults` prints what is found and missed). Pure but for Pillow and
+frequencies without being alike (`python -m benchmarks.faults` prints what is found and missed). Those packages, beside
+which `benchmarks.audit_peers` sets this, name false pairs at the threshold that finds as many. Pure but for Pillow and
 numpy; nothing is read from disk.
 """
 

@@ -13,6 +13,7 @@ import argparse
 import random
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -194,15 +195,19 @@ def labels(archive: Path, seeds: int, home: Path) -> None:
         )
 
 
-def flip(ref: DatasetRef, home: Path, seed: int) -> tuple[DatasetRef, set[int]]:
-    """A revision in which FLIPPED of the training labels are another class's, each other class as likely; the rows."""
+def flip(
+    ref: DatasetRef, home: Path, seed: int, taken_for: Mapping[str, str] | None = None
+) -> tuple[DatasetRef, set[int]]:
+    """A revision in which FLIPPED of the training labels are another class's; the rows. taken_for: class -> the one it
+    becomes; None = each other class as likely."""
     source, manifest = random.Random(seed), read_manifest(ref)
     train = np.flatnonzero(manifest["split"] == "train").tolist()
     rows = source.sample(train, round(FLIPPED * len(train)))
     wrong: dict[str, list[str]] = {}
     for row in rows:
         own, path = ref.classes[int(manifest.at[row, "label"])], str(manifest.at[row, "path"])
-        wrong.setdefault(source.choice([name for name in ref.classes if name != own]), []).append(path)
+        other = taken_for[own] if taken_for else source.choice([name for name in ref.classes if name != own])
+        wrong.setdefault(other, []).append(path)
     return revise(home, ref, [Edit("relabel", tuple(paths), to) for to, paths in wrong.items()]), set(rows)
 
 

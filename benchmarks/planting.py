@@ -10,13 +10,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageFilter
 
 EXACT, NEAR, LEAKS, NEAR_LEAKS, TORN = 50, 50, 30, 30, 20
 """Copies in the same class; near-duplicates; copies in the test folder; near ones there; copies in another class."""
 CHANGES = ("re-encoded", "resized", "cropped")
 CUT = 0.03
 """Share of width and height that a crop loses, at a random side."""
+SPOILT_EACH = 20
+SPOILT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "blank": (("blank",), ("low_information",)),
+    "dark": (("blank",), ("dark",)),
+    "light": ((), ("light",)),
+    "blurred": ((), ("blurry",)),
+    "long": (("extreme_aspect",), ("odd_aspect_ratio",)),
+    "tiny": (("tiny_image",), ("odd_size",)),
+    "grey": (("handled", "given_away"), ("grayscale",)),
+}
+"""Fault of a single picture -> (kinds of finding of Thaw, checks of cleanvision) that are about it."""
 
 
 @dataclass
@@ -96,3 +107,37 @@ def changed(origin: Path, change: str, source: random.Random) -> bytes:
     out = io.BytesIO()
     picture.save(out, "JPEG", quality=quality)
     return out.getvalue()
+
+
+def spoil(folder: Path, seed: int) -> dict[str, str]:
+    """Spoil SPOILT_EACH training images with each of the faults of SPOILT, in place: path -> fault."""
+    source = random.Random(seed)
+    train = sorted(path for path in (folder / "train").rglob("*") if path.is_file())
+    drawn = iter(source.sample(train, len(SPOILT) * SPOILT_EACH))
+    made = {}
+    for fault in SPOILT:
+        for _ in range(SPOILT_EACH):
+            path = next(drawn)
+            with Image.open(path) as image:
+                picture = image.convert("RGB")
+            spoilt(picture, fault, source).save(path, quality=90)
+            made[path.relative_to(folder).as_posix()] = fault
+    return made
+
+
+def spoilt(picture: Image.Image, fault: str, source: random.Random) -> Image.Image:
+    width, height = picture.size
+    if fault == "blank":
+        grey = source.randint(0, 255)
+        return Image.new("RGB", picture.size, (grey, grey, grey))
+    if fault == "dark":
+        return picture.point(lambda value: round(0.06 * value))
+    if fault == "light":
+        return picture.point(lambda value: round(255 - 0.06 * (255 - value)))
+    if fault == "blurred":
+        return picture.filter(ImageFilter.GaussianBlur(0.06 * max(width, height)))
+    if fault == "long":
+        return picture.resize((6 * height, height)) if width >= height else picture.resize((width, 6 * width))
+    if fault == "tiny":
+        return picture.resize((20, 20))
+    return picture.convert("L")

@@ -46,18 +46,23 @@ def feature_check(
 
 def data_shift(features: Tensor, labels: Ints, test: NDArray[np.bool_], groups: Ints, seed: int = 0) -> Shift | None:
     """A classifier two-sample test (Lopez-Paz & Oquab 2017): can a linear probe tell the given test images from the
-    others? Every class has as many images on both sides, so that other shares of the classes are not the answer.
+    others? Every class has as many images on both sides, so that other shares of the classes are not the answer; of
+    images that belong together (groups: int [N], as `same_pictures`) one counts a side, as their answers are one.
 
-    None when no test images were given (test: bool [N]) or fewer than LEAST_SHIFT can be paired.
+    None when no test images were given (test: bool [N]) or fewer than LEAST_SHIFT can be paired. How often it cries
+    where there is nothing, `python -m benchmarks.shift_alarms` prints.
     """
     source = np.random.default_rng(seed)
     chosen: list[Ints] = []
-    most = {label: min(int((test & (labels == label)).sum()), int((~test & (labels == label)).sum()))
+    counts = np.zeros(len(test), bool)
+    counts[np.unique(2 * groups + test, return_index=True)[1]] = True
+    most = {label: min(int((counts & test & (labels == label)).sum()), int((counts & ~test & (labels == label)).sum()))
             for label in np.unique(labels)}  # fmt: skip
     share = min(1.0, MOST_SHIFT / max(1, sum(most.values())))
     for label, count in most.items():
         for side in (test, ~test):
-            chosen.append(source.permutation(np.flatnonzero(side & (labels == label)))[: round(share * count)])
+            own = np.flatnonzero(counts & side & (labels == label))
+            chosen.append(source.permutation(own)[: round(share * count)])
     rows = np.sort(np.concatenate(chosen)) if chosen else np.zeros(0, np.int64)
     if len(rows) < 2 * LEAST_SHIFT:
         return None

@@ -83,3 +83,14 @@ def test_a_test_set_of_another_kind_is_told_and_other_shares_of_the_classes_are_
     assert same.p > 0.01 and abs(same.accuracy.value - 0.5) < 0.12
     assert other.p < 1e-6 and other.accuracy.value > 0.8
     assert data_shift(features, labels, np.zeros(360, bool), np.arange(360)) is None
+
+
+def test_copies_count_once_on_each_side_and_prove_no_shift():
+    """Noise, in which each test image is there four times: their answers are one answer, not four."""
+    rng = np.random.default_rng(1)
+    once = torch.from_numpy(rng.normal(size=(160, 6)).astype(np.float32))
+    at = np.concatenate([np.arange(100), np.repeat(np.arange(100, 160), 4)])
+    test = at >= 100
+    shift = data_shift(once[torch.from_numpy(at)], np.zeros(len(at), np.int64), test, at)
+    assert shift is not None and shift.images == 60
+    assert shift.p > 0.01

@@ -25,8 +25,9 @@ def main() -> None:
             captions=[lesson.one_line for lesson in LESSONS.values()],
         )  # fmt: skip
         keep("lesson", chosen, FIRST)
-        st.divider()
-        st.caption("Every live part is computed now, on this machine, by the engine that trains your images.")
+        with st.container(key="lesson_note"):
+            st.divider()
+            st.caption("Every live part is computed now, on this machine, by the engine that trains your images.")
         if st.button("Open the Playground", key="to_playground", width="stretch"):
             st.switch_page(state.PLAYGROUND_PAGE)
     with right:

@@ -108,6 +108,12 @@ def answer(settings: Settings, seeds: int) -> None:
         )
     )
     show(arms(settings, results))
+    st.subheader("What the notebook claims, and what holds here")
+    st.caption(
+        "The notebook that this experiment comes from closes with five observations, printed whatever its numbers are. "
+        "Here they are held against the runs above; move a slider and look again."
+    )
+    show(playground_words.claims(results))
     where, picture = st.columns([3, 2], gap="large")
     with picture:
         st.subheader("The two tasks")

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from advisor.claims import check
 from advisor.playground import Arm, ArmResult, Gain, Settings, gain
 from advisor.words import listing
+from ui.cards import SIGNS
 from ui.theme import strategy_style
+from ui.words import esc
 
 NO_INTERVAL = 2.0
 """Width of the interval of a single seed: all there is."""
@@ -85,6 +88,18 @@ def verdict(results: Mapping[Arm, ArmResult], settings: Settings) -> tuple[str, 
         f"No strategy can be told from training from scratch ({100 * scratch.mean:.1f}%); the best, "
         f"{title(best.arm, settings)}, is {_points(best)}. {how}",
     )  # fmt: skip
+
+
+def claims(results: Mapping[Arm, ArmResult]) -> str:
+    """The notebook's observations with what was measured here, as rows."""
+    rows = []
+    for claim in check(results):
+        tone, said = ("good", "holds here") if claim.holds else ("bad", "does not hold here")
+        rows.append(
+            f'<li class="is-{tone}"><b>{SIGNS[tone]} {said}</b><span>{esc(claim.says)}'
+            f"<small>{esc(claim.measured)}</small></span></li>"
+        )
+    return f'<ul class="thaw-claims">{"".join(rows)}</ul>'
 
 
 def speed(results: Mapping[Arm, ArmResult], settings: Settings) -> str:

@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import Callable
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -139,7 +140,7 @@ def test_a_run_of_two_domains_says_what_its_repetition_elsewhere_lacks(
     )
     done = run(home, RunConfig(data.id, what, target_id=target.id))
     assert done.state == "finished", done.error
-    assert " Of the target's, the other domain's: " in report.run_report(Store(home), done.id)
+    assert " Of the target's, the other domain's: " in unescape(report.run_report(Store(home), done.id))
     file = tmp_path / "mmd.zip"
     bundles.write(Store(home), done.id, file)
     elsewhere = Store(tmp_path / "elsewhere")

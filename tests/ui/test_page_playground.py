@@ -55,6 +55,9 @@ def test_the_preset_runs_every_strategy_and_says_what_it_means(open_page: Open, 
     text = words(at)
     for said in ("Playground", "Each class centre has turned by 9 degrees", "Where transfer turns negative"):
         assert said in text
+    assert "What the notebook claims, and what holds here" in text
+    assert text.count("holds here") + text.count("does not hold here") >= 6  # the heading and five claims
+    assert "5 are shown above scratch" in text
     assert any(said in text for said in ("Transfer pays here", "No difference shown", "negative", "both ways"))
     arms = {args["arm"] for name, args in pool.asked if name == "arm"}
     assert arms == {"scratch", "frozen", "full", "discriminative", "gradual", "l2_sp"}

@@ -11,6 +11,8 @@ from ui.playground_words import LOOKS
 from ui.theme import FROZEN
 
 SEEDS = range(3)
+NOISE, SHIFT = 2.0, 0.5
+"""Classes that overlap and a task half way off: what is overwritten shows."""
 FACTORS = (1.0, 3.0, 10.0)
 ALPHAS = (0.01, 0.1, 0.3, 1.0)
 LAMBDAS = (0.01, 0.1, 1.0, 3.0)
@@ -39,14 +41,14 @@ def draw() -> None:
     st.subheader("Live: what is left of the old task")
     left, middle, right = st.columns(3, gap="large")
     factor = left.select_slider(
-        "Learning rate", FACTORS, 3.0, format_func=lambda f: f"{0.01 * f:g}", key="lesson_forget_rate"
+        "Learning rate", FACTORS, 10.0, format_func=lambda f: f"{0.01 * f:g}", key="lesson_forget_rate"
     )
-    alpha = middle.select_slider("L2-SP α", ALPHAS, 0.3, format_func=lambda a: f"{a:g}", key="lesson_forget_alpha")
-    weight = right.select_slider("EWC λ", LAMBDAS, 1.0, format_func=lambda a: f"{a:g}", key="lesson_forget_lambda")
-    settings = Settings(shift=0.5, noise=1.0, lr=factor, l2_sp=alpha, ewc=weight)
+    alpha = middle.select_slider("L2-SP α", ALPHAS, 0.1, format_func=lambda a: f"{a:g}", key="lesson_forget_alpha")
+    weight = right.select_slider("EWC λ", LAMBDAS, 0.1, format_func=lambda a: f"{a:g}", key="lesson_forget_lambda")
+    settings = Settings(shift=SHIFT, noise=NOISE, lr=factor, l2_sp=alpha, ewc=weight)
     asked = [(arm, seed) for arm in HELD for seed in SEEDS]
     # What an arm does not depend on stays as it is, so that a moved slider asks only for what it changes.
-    plain = Settings(shift=0.5, noise=1.0)
+    plain = Settings(shift=SHIFT, noise=NOISE)
     answers = ask(
         [
             ("arm", {"settings": (plain if arm == "frozen" else settings).as_json(), "arm": arm, "seed": seed})
@@ -64,9 +66,12 @@ def draw() -> None:
     )  # fmt: skip
     lost = old[0].mean - old[1].mean
     kept = max(old[2:4], key=lambda bar: bar.mean)
+    held = 100 * (kept.mean - old[1].mean)
+    price = 100 * (max(new, key=lambda bar: bar.mean).mean - new[old.index(kept) - 1].mean)
     st.markdown(
-        f"Training everything costs **{100 * lost:.0f} points** of the old task. Of the two ways to hold it, "
-        f"**{kept.label.removeprefix('held by ')}** keeps more here: {100 * kept.mean:.0f}%."
+        f"Training everything costs **{100 * lost:.1f} points** of the old task. "
+        f"**{kept.label.removeprefix('held by ')}** keeps {held:.1f} of them; on the new task it ends {price:.1f} "
+        "points behind the best."
     )
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import streamlit as st
 
+from advisor.catalog import DEFAULT_BACKBONE, backbone
 from advisor.playground import Settings
-from ui import state
+from ui import pictures, state
 from ui.lessons.parts import Bar, Lesson, ask, bars, source
 from ui.playground_words import LOOKS
+from ui.show import show
 from ui.theme import FROZEN, TRAINED
+from ui.words import params
 
 SEEDS = range(3)
+CLASSES = 5
 KEPT = {0: "nothing kept: from scratch", 1: "hidden 1 kept, frozen", 2: "both kept, frozen"}
 
 
@@ -20,6 +24,17 @@ def draw() -> None:
         "parts, "
         "the last ones into the very classes it was trained on. What the first stages do is useful for almost any "
         "picture, so it need not be learned again: that is all of transfer learning."
+    )
+    card = backbone(DEFAULT_BACKBONE)
+    states = [False] * card.head + [True]
+    show(pictures.freeze_map(card, states, None, CLASSES))
+    show(
+        '<div class="thaw-scale"><span>edges, colours</span><span>textures</span><span>parts</span>'
+        "<span>whole things</span><span>your classes</span></div>"
+    )
+    st.caption(
+        f"{card.title}, {params(card.body_params)} parameters kept as they came, a new head of "
+        f"{params(card.params(CLASSES)[-1])} for {CLASSES} classes. General on the left, specific on the right."
     )
     st.latex(r"f(x) = g_\theta\bigl(\,\phi_\text{kept}(x)\,\bigr)")
     st.markdown(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from advisor.playground import Arm, Settings
+from advisor.words import listing
 from ui import state
 from ui.lessons.parts import Bar, Lesson, ask, bars, source
 from ui.playground_words import LOOKS
@@ -20,7 +23,7 @@ def draw() -> None:
         "and it stops mattering when the target has data enough to learn everything itself. When what was learned "
         "stands in the way, transfer is **negative**: worse than starting from nothing."
     )
-    st.latex(r"\text{negative transfer:}\quad \text{acc}(\text{transfer}) < \text{acc}(\text{from scratch})")
+    st.latex(r"\text{acc}(\text{transfer}) < \text{acc}(\text{scratch})")
     st.markdown(
         "On real images pre-trained weights are hard to beat. Over 19 tasks with 1,000 images each, fine-tuning "
         "averaged "
@@ -47,11 +50,20 @@ def draw() -> None:
         for size in SIZES
     ]
     bars(groups, axis="held-out accuracy on the target", key="lesson_not_chart", label="Accuracy by target samples")
-    lost = [title for title, (scratch, *others) in groups if max(bar.mean for bar in others) < scratch.mean]
-    if lost:
-        st.markdown(f"**Scratch is ahead of both** at {', '.join(lost)}.")
-    else:
-        st.markdown("At each size one of the transfer strategies is at least level with scratch.")
+    st.markdown(_said(groups))
+
+
+def _said(groups: Sequence[tuple[str, Sequence[Bar]]]) -> str:
+    """Which strategy lies behind scratch on every seed, and where."""
+    behind: dict[str, list[str]] = {}
+    for size, (scratch, *others) in groups:
+        for bar in others:
+            if all(mine < theirs for mine, theirs in zip(bar.values, scratch.values, strict=True)):
+                behind.setdefault(bar.label, []).append(size.removesuffix(" target samples"))
+    if not behind:
+        return "**No negative transfer here**: at no size does a strategy lie behind scratch on every seed."
+    said = "; ".join(f"**{label}** at {listing(sizes)}" for label, sizes in behind.items())
+    return f"**Negative transfer**: behind scratch on every seed lies {said} target samples."
 
 
 LESSON = Lesson(

@@ -35,7 +35,7 @@ class Shift:
     accuracy: Estimate
     """Balanced, cross-validated; 0.5 = no difference seen."""
     p: float
-    """One-sided binomial p-value of an accuracy above 0.5."""
+    """One-sided p-value of an accuracy above 0.5, with room for folds that vary together."""
     images: int
     """On each side, with the same number of every class on both."""
 

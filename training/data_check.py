@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +16,7 @@ from advisor.label_check import FeatureCheck, Shift
 from advisor.types import DatasetRef
 from training import out_of_fold
 from training.out_of_fold import Opinions
-from training.stats import sign_test, wilson
+from training.stats import wilson
 
 MOST_SHIFT, LEAST_SHIFT = 1000, 40
 """Images on each side of the two-sample test: no more are needed, and fewer say nothing."""
@@ -70,7 +71,18 @@ def data_shift(features: Tensor, labels: Ints, test: NDArray[np.bool_], groups: 
     judged = out_of_fold.judge(features[torch.from_numpy(rows)], sides, 2, groups=groups[rows], seed=seed)
     if judged is None:
         return None
-    right = int((judged.favoured == sides).sum())
-    accuracy = replace(wilson(right, len(rows)), how=judged.judged.how)
-    p = sign_test(right, len(rows) - right) / 2 if 2 * right > len(rows) else 1.0
-    return Shift(accuracy, p, len(rows) // 2)
+    right, total = int((judged.favoured == sides).sum()), len(rows)
+    alike = 1 + judged.judged.folds / (judged.judged.folds - 1)
+    interval = wilson(round(right / alike), round(total / alike))
+    accuracy = replace(interval, value=right / total, how=judged.judged.how)
+    return Shift(accuracy, _chance(right, total, alike), total // 2)
+
+
+def _chance(right: int, total: int, alike: float) -> float:
+    """One-sided p-value of so many right answers where a coin would do as well.
+
+    alike: how many times larger the variance is than that of `total` coins. Probes of several folds share most of what
+    they were fitted on, so their answers vary together: 1 + folds / (folds - 1), by Nadeau & Bengio (2003).
+    """
+    spread = 0.5 * (alike / total) ** 0.5
+    return 0.5 * math.erfc((right / total - 0.5) / spread / 2**0.5)

@@ -100,6 +100,7 @@ def in_browser() -> dict[str, float]:
             act()
             page.wait_for_function(FRESH, arg=[CAPTIONS, before], timeout=SLOW_MS, polling=20)
             found[f"Browser: {name}"] = time.perf_counter() - began
+            print(f"{name}: {time.perf_counter() - began:.2f} s", flush=True)
             page.wait_for_timeout(2000)  # the sentence under the sweep is still the last one's
             page.wait_for_function(SWEPT, arg=CAPTIONS, timeout=SLOW_MS)
 

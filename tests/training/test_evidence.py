@@ -14,7 +14,8 @@ from advisor.costs import Sizes, price
 from advisor.plans import Kind
 from benchmarks import evidence, regret, rulebook
 from benchmarks.evidence_data import MOST_TEST, draw
-from tests.advisor.evidence_rows import lines
+from benchmarks.evidence_merge import merged
+from tests.advisor.evidence_rows import line, lines
 
 
 @pytest.fixture
@@ -106,3 +107,12 @@ def test_the_committed_regret_is_what_the_command_prints() -> None:
     lines = table.read()
     text = (Path(__file__).parents[2] / "benchmarks" / "results" / "regret.md").read_text(encoding="utf-8")
     assert regret.table(table.tasks(lines), len(lines)) in text
+
+
+def test_tables_are_merged_by_whole_tasks() -> None:
+    """The task that a grid was at is left out; of one that stands in two tables the first counts."""
+    first = [line("a", 5, "short", "prototype", 0, 0.5), line("a", 5, "short", "partial", 0, 0.6),
+             line("a", 20, "short", "prototype", 0, 0.7)]  # fmt: skip
+    second = [line("a", 5, "short", "prototype", 0, 0.1), line("b", 5, "short", "prototype", 0, 0.2)]
+    assert [one["test_accuracy"] for one in merged([first, second])] == ["0.5", "0.6"]
+    assert [one["test_accuracy"] for one in merged([first, second], ended=True)] == ["0.5", "0.6", "0.7", "0.2"]

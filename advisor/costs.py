@@ -36,9 +36,10 @@ class Sizes:
         test = round(train_images * TEST_SHARE) if test_images is None else test_images
         return cls(fit=train_images - val, val=val, test=test, classes=classes)
 
-START_S = 4.0
-"""Seconds a worker takes besides training: starting Python, importing torch, loading weights, judging on the test
-images. Measured: linear probes on cached features took 4.0 and 4.7 s in all (benchmarks/results/strategies.md)."""
+START_S = 0.5
+"""Seconds a run takes besides its steps: building the backbone, judging on the test images. The worker is loaded
+already, as one waits while images are read and advice is looked at; where none waits it takes 3 to 4 s more. Measured:
+prototypes and probes on cached features took 0.5 to 1.0 s (benchmarks/results/forecasts.md)."""
 PROFILED_STAGES = (0, 2)
 """A profile stores the plain activations at these many stages below the head: what a linear probe and the
 default partial fine-tune read."""
@@ -99,19 +100,23 @@ def price(
     made = {head - stages for stages in PROFILED_STAGES} if area == 1 else set()
     cached = {b: cost.below_s for b, cost in priced.items() if b > 0}
     descended = {p.boundary for p in strategy.phases if not p.solved and p.boundary > 0}
-    plain = max((s for b, s in cached.items() if b not in made), default=0.0)
-    augmented = max((cached[b] for b in descended), default=0.0)
-    # Every epoch shows each image in another of its views, the plain one among them: a short run needs fewer.
+    # Every epoch shows each image in another of its views, the plain one among them: a short run needs fewer. A solver
+    # needs the plain one of all.
     epochs = max((p.epochs for p in strategy.phases if p.boundary in descended), default=0)
-    views = strategy.views * min(1.0, epochs / (1 + strategy.views))
-    filling = plain * (sizes.fit + sizes.val + sizes.test) + augmented * sizes.fit * views
+    shown = min(1.0, epochs / (1 + strategy.views))
+    plain = {b: s for b, s in cached.items() if b not in made}
+    whole = max((plain.get(p.boundary, 0.0) for p in strategy.phases if p.solved), default=0.0)
+    lowest = max(plain.values(), default=0.0)
+    augmented = max((cached[b] for b in descended), default=0.0)
+    filling = max(whole, shown * lowest) * sizes.fit + lowest * (sizes.val + sizes.test)
+    filling += augmented * sizes.fit * strategy.views * shown
     return solving + area * (filling + training), area * filling
 
 
 def estimate_seconds(
     strategy: Strategy, facts: DatasetFacts, card: BackboneCard
 ) -> tuple[float, float] | None:
-    """(total, cached) seconds of a run on the machine that was profiled, the worker's start included; None where
+    """(total, cached) seconds of a run on the machine that was profiled, its worker loaded; None where
     it was not measured."""
     if strategy.backbone != facts.backbone or card.name != facts.backbone or not facts.costs:
         return None

@@ -48,9 +48,9 @@ def profile(
     """
     started = time.perf_counter()
     device = devices.pick()
-    process = memory.process_bytes() if device.type == "cpu" else 0
     cache = caches.folder_of(home, ref.images_id)
     backbone = build(backbone_name, len(ref.classes), home=home).to(device)
+    process = _besides_weights(backbone) if device.type == "cpu" else 0
     assert backbone.preprocessing is not None
     data = ImageData(
         ref, cache, backbone.preprocessing, device=device,
@@ -236,6 +236,13 @@ def _judging_cost(
 
     weighed = _bytes_per_image(lambda count: judge(batch(count, 0)))  # first: it warms what is timed
     return _timed(lambda: judge(ready), device, warm=images <= SHORT_BATCH) / images, weighed
+
+
+def _besides_weights(backbone: Backbone) -> int | None:
+    """Bytes of this process before it has read an image, what it loaded to build the backbone included."""
+    taken = memory.process_bytes()
+    weights = sum(tensor.numel() * tensor.element_size() for tensor in backbone.state_dict().values())
+    return None if taken is None else max(0, taken - weights)
 
 
 def _besides_steps(

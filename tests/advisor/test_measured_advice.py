@@ -93,14 +93,16 @@ def test_what_would_change_it_is_true() -> None:
 
 
 def test_with_counts_alone_it_answers_as_far_as_it_can() -> None:
-    """The committed rulebook: few images per class need nothing else, more need the domain gap."""
-    committed = measured.learned()
+    """The committed rulebook asks for counts only; one that asks for the probe leaves the lead to the course tree."""
+    committed, asking = measured.learned(), measured.learn(lines(sets=12))
     assert committed is not None
     bare: dict[str, Any] = {"ready_made": None, "probe_accuracy": None, "domain_gap": None, "depth_gap": None}
     few = recommend(facts(images=25, **bare), None, Budget(10), follow="measured", learned=committed)
     many = recommend(facts(images=500, **bare), None, Budget(10), follow="measured", learned=committed)
-    assert few.answers[0].rulebook == "measured" and few.best.strategy.kind == "prototype"
-    assert many.answers[0].rulebook == "course"
+    unanswered = recommend(facts(images=500, **bare), None, Budget(10), follow="measured", learned=asking)
+    assert few.answers[0].rulebook == "measured" and few.best.strategy.kind == "linear_probe"
+    assert many.answers[0].rulebook == "measured" and many.answers[0].kind == "partial"
+    assert unanswered.answers[0].rulebook == "course"
 
 
 def test_facts_survive_the_store() -> None:

@@ -236,6 +236,8 @@ def _judging_cost(
 
 def _besides_weights(backbone: Backbone) -> int | None:
     """Bytes of this process before it has read an image, what it loaded to build the backbone included."""
+    import training.pretrained  # noqa: F401  # a worker that loaded ahead has it, whatever it trains
+
     taken = memory.process_bytes()
     weights = sum(tensor.numel() * tensor.element_size() for tensor in backbone.state_dict().values())
     return None if taken is None else max(0, taken - weights)

@@ -28,7 +28,7 @@ def main() -> None:
         with st.container(key="lesson_note"):
             st.divider()
             st.caption("Every live part is computed now, on this machine, by the engine that trains your images.")
-        if st.button("Open the Playground", key="to_playground", width="stretch"):
+        if st.button("Playground", key="to_playground", width="stretch"):
             st.switch_page(state.PLAYGROUND_PAGE)
     with right:
         lesson = LESSONS[chosen]

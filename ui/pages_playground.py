@@ -56,7 +56,7 @@ def controls() -> tuple[Settings, int]:
     n = NOTEBOOK
     shift = _slider("Shift between the tasks", "shift", [i / 20 for i in range(21)], n.shift,
                     "0: the same task again. 1: unrelated classes, features mixed by a random map.")  # fmt: skip
-    redrawn = _toggle("Draw the target's classes anew", "redrawn",
+    redrawn = _toggle("New target classes", "redrawn",
                       "What the notebook's code does, though its text calls the tasks related.")  # fmt: skip
     target = _slider("Target samples", "target", list(SIZES), n.target)
     noise = _slider("Noise", "noise", [0.25, 0.5, 1.0, 1.5, 2.0, 3.0], n.noise,

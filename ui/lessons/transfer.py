@@ -65,7 +65,7 @@ def draw() -> None:
     colours = {0: LOOKS["scratch"].colour, 1: TRAINED, 2: FROZEN}
     bars(
         [("", [Bar(KEPT[kept], tuple(values), colours[kept]) for kept, values in by_kept.items()])],
-        axis="held-out accuracy on the new task, 40 samples to learn from", key="lesson_transfer_chart",
+        axis="held-out accuracy, 40 samples to learn from", key="lesson_transfer_chart",
         label="Accuracy by stages kept",
     )  # fmt: skip
     best = max(by_kept, key=lambda kept: sum(by_kept[kept]))

@@ -17,6 +17,7 @@ from advisor.types import Estimate
 RIDGE = 0.3
 """Penalty on the coefficients, in examples: it matters where a strategy was run on few tasks only."""
 Z = 1.96
+"""Of the 95 % Wilson interval that accuracies are drawn to the centre of."""
 COVERAGE = 0.8
 """Of the intervals."""
 LEAST_TASKS, LEAST_FAMILIES = 20, 5
@@ -25,7 +26,7 @@ LEAST_TASKS, LEAST_FAMILIES = 20, 5
 
 @dataclass(frozen=True)
 class Correction:
-    """Of one strategy: accuracy = probe accuracy + sum of coefficients * features."""
+    """Of one strategy: accuracy = `settled` probe accuracy + sum of coefficients * features."""
 
     coefficients: tuple[float, ...]
     width: float
@@ -37,7 +38,7 @@ class Correction:
 
 def settled(facts: Facts) -> float | None:
     """The probe's accuracy drawn towards one half as far as its sampling error says: the centre of its 95 % Wilson
-    interval. Ten right out of ten is no certainty. Over the evidence it lowers the error on kinds left out."""
+    interval. Ten right out of ten is no certainty."""
     if facts.probe_accuracy is None:
         return None
     images = facts.images_per_class * facts.classes
@@ -47,8 +48,8 @@ def settled(facts: Facts) -> float | None:
 def features(facts: Facts) -> tuple[float, ...] | None:
     """What corrections are linear in; None where the probe was not measured.
 
-    Each vanishes where a probe is right always or never: there is nothing to correct, so nothing is added. Domain gap
-    and depth gap were tried beside these: errors on kinds of images left out rose, so they are not used.
+    Each is small where a probe is right nearly always or never: there is little to correct, so little is added. The
+    domain gap and the depth gap are left out: they changed the error on kinds of images left out by little.
     """
     p = settled(facts)
     if p is None:

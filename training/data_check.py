@@ -14,7 +14,7 @@ from advisor import catalog
 from advisor.datasets import read_manifest
 from advisor.label_check import FeatureCheck, Shift
 from advisor.types import DatasetRef
-from training import out_of_fold
+from training.cross_validation import cross_validate
 from training.out_of_fold import Opinions
 from training.stats import wilson
 
@@ -68,13 +68,15 @@ def data_shift(features: Tensor, labels: Ints, test: NDArray[np.bool_], groups: 
     if len(rows) < 2 * LEAST_SHIFT:
         return None
     sides = test[rows].astype(np.int64)
-    judged = out_of_fold.judge(features[torch.from_numpy(rows)], sides, 2, groups=groups[rows], seed=seed)
+    judged = cross_validate(
+        features[torch.from_numpy(rows)], torch.from_numpy(sides), 2, seed, groups=groups[rows]
+    )
     if judged is None:
         return None
-    right, total = int((judged.favoured == sides).sum()), len(rows)
-    alike = 1 + judged.judged.folds / (judged.judged.folds - 1)
+    right, total = int(judged.right.sum()), len(rows)
+    alike = 1 + judged.folds / (judged.folds - 1)
     interval = wilson(round(right / alike), round(total / alike))
-    accuracy = replace(interval, value=right / total, how=judged.judged.how)
+    accuracy = replace(interval, value=right / total, how=judged.how)
     return Shift(accuracy, _chance(right, total, alike), total // 2)
 
 

@@ -48,7 +48,7 @@ def main() -> None:
 
 def controls() -> tuple[Settings, int]:
     """Every number of the experiment; what is not the preset is in the address."""
-    if st.button("Reset to the notebook's setting", key="reset", width="stretch"):
+    if st.button("Reset", key="reset", help="Back to the notebook's setting", width="stretch"):
         for name in INPUTS:
             st.session_state.pop(f"pg_{name}", None)
             st.query_params.pop(f"pg_{name}", None)
@@ -56,7 +56,7 @@ def controls() -> tuple[Settings, int]:
     n = NOTEBOOK
     shift = _slider("Shift between the tasks", "shift", [i / 20 for i in range(21)], n.shift,
                     "0: the same task again. 1: unrelated classes, features mixed by a random map.")  # fmt: skip
-    redrawn = _toggle("New target classes", "redrawn",
+    redrawn = _toggle("New classes", "redrawn",
                       "What the notebook's code does, though its text calls the tasks related.")  # fmt: skip
     target = _slider("Target samples", "target", list(SIZES), n.target)
     noise = _slider("Noise", "noise", [0.25, 0.5, 1.0, 1.5, 2.0, 3.0], n.noise,
@@ -94,7 +94,7 @@ def answer(settings: Settings, seeds: int) -> None:
     tone, headline, text = playground_words.verdict(results, settings)
     show(pictures.notice(tone, headline, text))
     charts.show(charts_playground.curves(results, settings), key="pg_curves", label="Loss and accuracy by epoch")
-    one, two = st.columns([3, 2], gap="large")
+    one, two = st.container(key="pg_pair_finals").columns([3, 2], gap="large")
     with one:
         charts.show(charts_playground.finals(results, settings), key="pg_finals", label=f"Final accuracy. {text}")
     with two:
@@ -114,7 +114,7 @@ def answer(settings: Settings, seeds: int) -> None:
         "Here they are held against the runs above; move a slider and look again."
     )
     show(playground_words.claims(results))
-    where, picture = st.columns([3, 2], gap="large")
+    where, picture = st.container(key="pg_pair_where").columns([3, 2], gap="large")
     with picture:
         st.subheader("The two tasks")
         [seen] = ask_all(pool, [("tasks", {"settings": settings.as_json(), "seed": 0})], lambda done, wanted: None)

@@ -35,3 +35,10 @@ def test_what_was_hardly_run_is_not_forecast() -> None:
     assert "scratch" not in known
     assert forecast.forecast("scratch", FACTS, known) is None
     assert forecast.learn(tasks(lines(sets=2))) == {}
+
+
+def test_all_of_a_few_right_is_no_certainty() -> None:
+    few = forecast.settled(Facts(5, 2, 3.0, probe_accuracy=1.0))
+    many = forecast.settled(Facts(500, 2, 3.0, probe_accuracy=1.0))
+    assert few == pytest.approx((10 + 1.92) / (10 + 3.84), abs=0.001) and many == pytest.approx(0.998, abs=0.001)
+    assert forecast.settled(Facts(5, 2, 3.0)) is None

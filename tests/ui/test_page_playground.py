@@ -78,7 +78,7 @@ def test_a_slider_moved_back_answers_from_memory(open_page: Open, pool: Here) ->
 def test_settings_come_from_the_address_and_reset_forgets_them(open_page: Open, pool: Here) -> None:
     at = open_page("playground", pg_shift="1.0", pg_seeds="1")
     assert "unrelated tasks" in words(at)
-    button(at, "Reset to the notebook's setting").click().run()
+    button(at, "Reset").click().run()
     assert at.select_slider(key="pg_shift").value == 0.1
     assert "pg_shift" not in at.query_params
 

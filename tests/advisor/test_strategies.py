@@ -7,7 +7,7 @@ from advisor import costs, strategies
 from advisor.catalog import BACKBONES, DEFAULT_BACKBONE, BackboneCard
 from advisor.errors import PlanError
 from advisor.options import Options
-from advisor.plans import Kind, Strategy, strategy_from_json, to_json
+from advisor.plans import Kind, Phase, Strategy, strategy_from_json, to_json
 from advisor.strategies import (
     PLANNED,
     RECIPES,
@@ -387,8 +387,8 @@ def test_what_gives_way_first() -> None:
 
 
 @pytest.mark.start_up
-def test_an_estimate_includes_the_workers_start() -> None:
-    """A probe whose features a profile has stored still takes the seconds that starting a worker takes."""
+def test_an_estimate_includes_what_a_run_takes_besides_its_steps() -> None:
+    """A probe whose features a profile has stored still builds its backbone and judges the test images."""
     estimate = estimate_seconds(make("linear_probe"), facts(), LITE)
     assert estimate is not None
     assert costs.START_S < estimate[0] < costs.START_S + 1
@@ -423,3 +423,18 @@ def test_judging_after_an_epoch_takes_a_small_share_of_it(
     costs = (StageCost(0, 0.0, 0.02, 0.005), StageCost(8, 0.005, 1e-5, 1e-6))
     assert make("full", images, minutes=minutes, costs=costs).judged == judged
     assert make("full", images, minutes=minutes).judged is None  # unknown costs: all of them
+
+
+def test_a_short_run_fills_fewer_views_of_the_training_images() -> None:
+    """One epoch shows each image once, in one of four views: a quarter of the plain ones, of the others as many."""
+    stages = tuple(costs.StageCost(boundary, 0.001 * boundary, 0.01, 0.001) for boundary in range(9))
+    sizes = costs.Sizes(fit=100, val=0, test=0, classes=2)
+
+    def filled(epochs: int) -> float:
+        phase = Phase(7, epochs, 1e-3)
+        priced = costs.price(Strategy("partial", DEFAULT_BACKBONE, (phase,), views=3), sizes, stages, 224)
+        assert priced is not None
+        return priced[1]
+
+    assert filled(1) == pytest.approx(100 * 0.007)  # 25 plain and 75 augmented passes up to stage 7
+    assert filled(4) == filled(9) == pytest.approx(400 * 0.007)

@@ -1,4 +1,4 @@
-"""The README is held to the code: its commands, its table of rulebooks, its map of rooms, its pictures."""
+"""README and docs are held to the code: commands, the table of rulebooks, the map of rooms, pictures and links."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from advisor.strategies import PLANNED
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+TERMINAL = (ROOT / "docs" / "terminal.md").read_text(encoding="utf-8")
+ADVICE = (ROOT / "docs" / "advice.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def test_the_test_command_is_the_one_that_ci_runs() -> None:
@@ -35,8 +38,8 @@ def test_every_terminal_command_is_documented_and_exists() -> None:
     commands = re.findall(r"^    ([a-z]+)  ", shown, flags=re.MULTILINE)
     assert len(commands) >= 7
     for name in commands:
-        assert f"python -m training {name}" in README, f"the README does not show `{name}`"
-    for name in re.findall(r"python -m training ([a-z]+)", README):
+        assert f"python -m training {name}" in TERMINAL, f"docs/terminal.md does not show `{name}`"
+    for name in re.findall(r"python -m training ([a-z]+)", README + TERMINAL + ADVICE):
         assert name in commands
 
 
@@ -44,7 +47,7 @@ def test_every_terminal_command_is_documented_and_exists() -> None:
 @pytest.mark.parametrize("similarity", ["high", "low"])
 def test_the_rulebook_table_says_what_the_rulebooks_say(images: int, row: str, similarity: str) -> None:
     """Each cell of 'What the textbooks say', for a budget of two hours and accuracy first."""
-    line = next(text for text in README.splitlines() if text.startswith(f"| {row} | {similarity} |"))
+    line = next(text for text in ADVICE.splitlines() if text.startswith(f"| {row} | {similarity} |"))
     cells = [cell.strip() for cell in line.split("|")[3:-1]]
     situation = Situation(images, similarity, 120, "accuracy")  # type: ignore[arg-type]
     assert cells == [STRATEGIES[answer(book, situation).kind].title for book in RULEBOOKS.values()]
@@ -55,9 +58,14 @@ def test_every_strategy_is_described() -> None:
         assert f"`{kind}`" in README
 
 
-def test_files_that_the_readme_names_exist() -> None:
-    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
-        assert (ROOT / target).exists(), f"README points to {target}, which is not there"
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_that_the_documents_name_exist(page: Path) -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), f"{page.name} points to {target}, which is not there"
+
+
+def test_the_readme_is_short_and_its_map_is_true() -> None:
+    assert len(README.splitlines()) <= 160
     for line in README.splitlines():
         match = re.match(r"^ {4}(\w[\w/]*(?:\.py|/)) {2,}\S", line)
         if match:

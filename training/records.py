@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from advisor.errors import NotFound
-from training.schema import TRANSITIONS, State
+from training.schema import TRANSITIONS, Lane, State
 
 METRICS: tuple[str, ...] = (
     "phase", "epoch", "step", "seconds", "images", "train_loss", "train_accuracy", "val_loss", "val_accuracy",
@@ -62,7 +62,9 @@ class Job:
     error: str | None
     group: str
     position: float
-    """Order in the queue: smaller is earlier (profile jobs always go first)."""
+    """Order in the queue of its lane: smaller is earlier (profile jobs always go before runs)."""
+    lane: Lane
+    """Which queue it waits in; lanes never wait for each other."""
     cuts: int
     """How often metrics rows were taken back; a reader who sees it change reads them again from the start."""
 

@@ -20,6 +20,11 @@ from advisor.errors import ThawError
 
 JobKind = Literal["profile", "train", "backbone", "map", "explain", "public", "export"]
 JOB_KINDS: tuple[JobKind, ...] = get_args(JobKind)
+Lane = Literal["train", "side", "import", "fetch"]
+LANES: tuple[Lane, ...] = get_args(Lane)
+"""Queues that never wait for each other. 'train': what needs the whole machine (training, profiles); 'side': what
+computes beside it (maps, explanations, exports, the gap of two domains, added classes); 'import': bringing images in;
+'fetch': downloads."""
 State = Literal["queued", "running", "finished", "failed", "stopped", "lost"]
 STATES: tuple[State, ...] = get_args(State)
 
@@ -86,6 +91,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE metrics ADD COLUMN align_loss REAL",
         "ALTER TABLE metrics ADD COLUMN domain_accuracy REAL",
         "ALTER TABLE metrics ADD COLUMN target_accuracy REAL",
+    ),
+    (
+        "ALTER TABLE jobs ADD COLUMN lane TEXT NOT NULL DEFAULT 'train'",
+        """UPDATE jobs SET lane = CASE WHEN kind IN ('map', 'explain', 'export') THEN 'side'
+            WHEN kind IN ('backbone', 'public') THEN 'fetch' ELSE 'train' END""",
     ),
 )
 

@@ -21,9 +21,9 @@ from advisor.errors import StateError
 from training import schema
 from training.measurements import Measurements, insert_history
 from training.records import METRICS, Job, dump, find_job, finite, to_job
-from training.schema import JOB_KINDS, STATES, State
+from training.schema import JOB_KINDS, LANES, STATES, Lane, State
 
-__all__ = ["JOB_KINDS", "METRICS", "STATES", "Job", "Store"]
+__all__ = ["JOB_KINDS", "LANES", "METRICS", "STATES", "Job", "Lane", "Store"]
 
 ALPHABET = string.ascii_lowercase + string.digits
 
@@ -65,39 +65,47 @@ class Store(Measurements):
             ).fetchall()
         return [to_job(row) for row in rows]
 
-    def queue(self) -> list[Job]:
-        """What runs, then what waits, in the order in which it will start."""
+    def queue(self, lane: Lane | None = None) -> list[Job]:
+        """What runs, then what waits, in the order in which it will start; of one lane, or of all."""
         with self._read() as db:
             rows = db.execute(
-                "SELECT * FROM jobs WHERE state IN ('running', 'queued')"
-                " ORDER BY state = 'running' DESC, kind <> 'train' DESC, position"
+                "SELECT * FROM jobs WHERE state IN ('running', 'queued') AND lane = COALESCE(?, lane)"
+                " ORDER BY state = 'running' DESC, kind <> 'train' DESC, position",
+                (lane,),
             ).fetchall()
         return [to_job(row) for row in rows]
 
     # -- jobs: state changes ------------------------------------------------------------------------
 
-    def create_job(self, kind: str, dataset_id: str, config: Mapping[str, Any], *, group: str = "") -> Job:
-        """A new job at the end of the queue."""
+    def create_job(
+        self, kind: str, dataset_id: str, config: Mapping[str, Any], *, group: str = "", lane: Lane = "train"
+    ) -> Job:
+        """A new job at the end of its lane's queue."""
         if kind not in JOB_KINDS:
             raise StateError(
                 f"There is no kind of job called '{kind}'; choose one of {', '.join(JOB_KINDS)}."
             )
+        if lane not in LANES:
+            raise StateError(f"There is no lane called '{lane}'; choose one of {', '.join(LANES)}.")
         with self._write() as db:
             job_id = _new_id(db)
             db.execute(
-                'INSERT INTO jobs (id, kind, dataset_id, config, state, created, "group", position)'
-                " VALUES (?, ?, ?, ?, 'queued', ?, ?, ?)",
-                (job_id, kind, dataset_id, dump(dict(config)), time.time(), group, _last_position(db)),
+                'INSERT INTO jobs (id, kind, dataset_id, config, state, created, "group", position, lane)'
+                " VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?)",
+                (job_id, kind, dataset_id, dump(dict(config)), time.time(), group, _last_position(db), lane),
             )
             return find_job(db, job_id)
 
-    def claim_next(self) -> Job | None:
-        """If nothing runs, the first queued job becomes 'running' (attempt + 1); else None."""
+    def claim_next(self, lane: Lane = "train", *, capacity: int = 1) -> Job | None:
+        """If fewer than `capacity` jobs of this lane run, its first queued one becomes 'running' (attempt + 1)."""
         with self._write() as db:
-            if db.execute("SELECT 1 FROM jobs WHERE state = 'running'").fetchone():
+            running = db.execute("SELECT COUNT(*) FROM jobs WHERE state = 'running' AND lane = ?", (lane,))
+            if running.fetchone()[0] >= capacity:
                 return None
             first = db.execute(
-                "SELECT id FROM jobs WHERE state = 'queued' ORDER BY kind <> 'train' DESC, position LIMIT 1"
+                "SELECT id FROM jobs WHERE state = 'queued' AND lane = ?"
+                " ORDER BY kind <> 'train' DESC, position LIMIT 1",
+                (lane,),
             ).fetchone()
             if first is None:
                 return None

@@ -93,7 +93,7 @@ def _run(store: Store, columns: Sequence[str], run_id: str, after: int, seen: in
         answer["columns"] = columns
         answer["about"] = about(job, store.home)
     if job.state == "queued":
-        waiting = [queued.id for queued in store.queue()]
+        waiting = [queued.id for queued in store.queue(job.lane)]
         answer["ahead"] = waiting.index(run_id) if run_id in waiting else 0
     return answer
 

@@ -107,7 +107,7 @@ def heading(job: Job) -> None:
     st.caption(frame.plain(f"{parts_runs.title(job)} · {parts_runs.facts_line(job)}"))
     result = job.result or {}
     if job.state == "queued":
-        place = parts_runs.waiting(job, state.store().queue())
+        place = parts_runs.waiting(job, state.store().queue(job.lane))
         st.caption(f"Waiting in the queue ({place}); it starts by itself, also when this page is closed.")
     elif job.state == "running" and job.stop_requested:
         show(pictures.notice("info", "Stopping", "It saves its best weights, tests them, and ends."))

@@ -78,7 +78,7 @@ def _progress(job_id: str) -> None:
     if not job.active:
         st.rerun()
     if job.state == "queued":
-        first = state.store().queue()[0].id == job_id
+        first = state.store().queue(job.lane)[0].id == job_id
         st.progress(0.0, text="Starting" if first else "Waiting for the run before it to end")
     else:
         left = f", about {duration(job.eta_s)} left" if job.eta_s else ""

@@ -38,7 +38,7 @@ def _progress(job_id: str, backbone: str) -> None:
         st.rerun()
     title = find_backbone(backbone).title
     if job.state == "queued":
-        first = state.store().queue()[0].id == job_id
+        first = state.store().queue(job.lane)[0].id == job_id
         when = "Starting" if first else "Waiting for the run before it to end"
         st.progress(0.0, text=f"{when}: measuring with {title}")
     else:

@@ -79,7 +79,7 @@ def queue_panel(shown: str | None) -> None:
                 left = f", about {duration(job.eta_s)} left" if job.eta_s else ""
                 st.markdown(f"**{name}** · {percent(job.progress)}{left}")
             else:
-                st.markdown(f"{name} · {waiting(job, queue)}")
+                st.markdown(f"{name} · {waiting(job, [one for one in queue if one.lane == job.lane])}")
             with st.container(horizontal=True, gap="small"):
                 if job.kind == "train" and job.id != shown and st.button("Open", key=f"open_{job.id}"):
                     frame.open_run(job.id)

@@ -55,7 +55,7 @@ def progress(job_id: str, seen: str) -> None:
     if job.state != seen:
         st.rerun()
     if job.state == "queued":
-        place = parts_runs.waiting(job, state.store().queue())
+        place = parts_runs.waiting(job, state.store().queue(job.lane))
         st.progress(0.0, text=f"Waiting for the worker ({place})")
     else:
         left = f", about {duration(job.eta_s)} left" if job.eta_s else ""

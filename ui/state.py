@@ -87,7 +87,7 @@ def pump() -> None:
 
 def prepare() -> None:
     """Have a worker load while the user still reads or waits: the next click on "Train" then starts at once."""
-    if not store().queue():
+    if not store().queue("train"):
         jobs_executor().prepare()
 
 

@@ -81,11 +81,10 @@ def test_a_submitted_job_is_worked_on_and_the_queue_drains_by_itself(run: LocalE
 def test_only_one_runs_at_a_time(run: LocalExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAKE_WORKER", "hang")
     first, second = train(run), train(run)
-    started = run.pump()
-    assert started is not None
+    (started,) = run.pump()
     assert started.id == first.id
     assert started.pid is not None
-    assert run.pump() is None
+    assert run.pump() == []
     assert run.submit(second.id).state == "queued"
     run.stop(second.id)  # else the first one's worker starts it
     run.stop(first.id)
@@ -93,6 +92,21 @@ def test_only_one_runs_at_a_time(run: LocalExecutor, monkeypatch: pytest.MonkeyP
     stopped = run.store.job(first.id)
     assert stopped.result is not None
     assert stopped.result["stopped_early"] is not None
+
+
+def test_a_job_of_another_lane_does_not_wait_for_training(
+    run: LocalExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_WORKER", "hang")
+    training = train(run)
+    run.submit(training.id)
+    monkeypatch.setenv("FAKE_WORKER", "work")
+    beside = [run.store.create_job("map", "d", {}, lane="side") for _ in range(2)]
+    assert [run.submit(job.id).state for job in beside] == ["running", "queued"]
+    wait(lambda: all(run.status(job.id).state == "finished" for job in beside))
+    assert run.status(training.id).state == "running"
+    run.stop(training.id)
+    wait(lambda: run.status(training.id).state == "stopped")
 
 
 def test_a_killed_worker_is_lost_and_can_be_resumed(

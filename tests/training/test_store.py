@@ -96,6 +96,37 @@ def test_one_runs_and_profiles_go_first(store: Store) -> None:
     assert [job.id for job in store.queue()] == [first.id, second.id]
 
 
+def test_each_lane_has_a_queue_of_its_own(store: Store) -> None:
+    run, waiting = train(store), train(store)
+    first, second = (store.create_job("map", "d", {}, lane="side") for _ in range(2))
+    assert [job.id for job in store.queue("side")] == [first.id, second.id]
+    claimed = [store.claim_next("train"), store.claim_next("train"), store.claim_next("side")]
+    assert [job and (job.id, job.lane) for job in claimed] == [(run.id, "train"), None, (first.id, "side")]
+    assert store.claim_next("fetch") is None
+    assert store.claim_next("side", capacity=2) == store.job(second.id)
+    assert [job.id for job in store.queue("train")] == [run.id, waiting.id]
+    with pytest.raises(StateError, match="no lane called 'fast'; choose one of train, side, import, fetch"):
+        store.create_job("train", "d", {}, lane="fast")  # type: ignore[arg-type]
+
+
+def test_jobs_of_an_older_home_get_their_lanes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds = ("train", "profile", "map", "explain", "export", "backbone", "public")
+    with monkeypatch.context() as older:
+        older.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:2])
+        with schema.connect(tmp_path / "thaw.db") as db:
+            for place, kind in enumerate(kinds):
+                db.execute(
+                    "INSERT INTO jobs (id, kind, dataset_id, config, state, created, position)"
+                    " VALUES (?, ?, 'd', '{}', 'finished', 0, ?)",
+                    (f"job{place}", kind, place),
+                )
+    lanes = {job.kind: job.lane for job in Store(tmp_path).jobs()}
+    assert lanes == {
+        "train": "train", "profile": "train", "map": "side", "explain": "side", "export": "side",
+        "backbone": "fetch", "public": "fetch",
+    }  # fmt: skip
+
+
 def test_jobs_are_listed_newest_first_and_narrowed(store: Store) -> None:
     a = store.create_job("train", "d1", {}, group="g")
     b = store.create_job("profile", "d2", {})

@@ -20,8 +20,8 @@ class Executor(Protocol):
     def submit(self, job_id: str) -> Job:
         """See to it that a queued job starts, now or when its turn comes."""
 
-    def pump(self) -> Job | None:
-        """Declare dead workers lost, then start the next job if nothing runs. Returns the job it started."""
+    def pump(self) -> list[Job]:
+        """Declare dead workers lost, then start the next job of each lane that is free. Returns what it started."""
 
     def prepare(self) -> None:
         """A job is likely to come soon: make its start quick, where that can be done."""

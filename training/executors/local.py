@@ -1,4 +1,4 @@
-"""Workers as processes of this machine, one at a time, each in its own session so that it outlives its page.
+"""Workers as processes of this machine, one a lane at a time, each in its own session so that it outlives its page.
 
 Any number of processes may pump one home at once: the store gives each job to exactly one of them.
 The worker's output goes to `home/logs/<job>.log`. No torch, no streamlit.
@@ -19,10 +19,12 @@ from typing import IO
 
 from advisor.errors import StateError
 from training.executors import processes, spares
-from training.store import Job, Store
+from training.store import LANES, Job, Lane, Store
 
 PROJECT = Path(__file__).resolve().parents[2]
 WORKER = (sys.executable, "-m", "training.worker")
+SPARED: Lane = "train"
+"""The lane whose next worker may be loaded ahead of its job."""
 START_SECONDS = 30.0
 """A claimed job without a process after this long was dropped by whoever claimed it."""
 ATTEMPT = "--- attempt"
@@ -37,7 +39,7 @@ _children_lock = threading.Lock()
 
 
 class LocalExecutor:
-    """Starts `command + (job id, '--home', home)` for one job of `home` at a time."""
+    """Starts `command + (job id, '--home', home)` for one job of each lane of `home` at a time."""
 
     def __init__(self, home: Path | str, command: Sequence[str] = WORKER) -> None:
         self.store = Store(home)
@@ -50,18 +52,14 @@ class LocalExecutor:
         self.pump()
         return self.store.job(job_id)
 
-    def pump(self) -> Job | None:
-        """Declare dead workers lost, then start the next job if nothing runs. Returns the job it started."""
+    def pump(self) -> list[Job]:
+        """Declare dead workers lost, then start the next job of each lane that is free. Returns what it started."""
         self.check()
-        if not self.store.jobs(states=("queued",)):
-            return None  # pages pump every second: do not take the write lock for nothing
-        job = self.store.claim_next()
-        if job is None:
-            return None
-        job = self._start(job)
-        if self.store.jobs(states=("queued",)):
+        waiting = {job.lane for job in self.store.jobs(states=("queued",))}
+        started = [job for lane in LANES if lane in waiting for job in self._next(lane)]
+        if any(job.lane == SPARED for job in started) and self._waits(SPARED):
             self.prepare()  # the next one loads while this one works
-        return job
+        return started
 
     def prepare(self) -> None:
         """Have a worker load ahead of the next job (`spares`)."""
@@ -99,13 +97,22 @@ class LocalExecutor:
     def log_path(self, job_id: str) -> Path:
         return self.home / "logs" / f"{job_id}.log"
 
+    def _waits(self, lane: Lane) -> bool:
+        return any(job.state == "queued" for job in self.store.queue(lane))
+
+    def _next(self, lane: Lane) -> list[Job]:
+        """Start what this lane has room for."""
+        claimed = self.store.claim_next(lane)
+        return [] if claimed is None else [self._start(claimed)]
+
     def _start(self, job: Job) -> Job:
         path = self.log_path(job.id)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("ab", buffering=0) as log:
                 log.write(f"{ATTEMPT} {job.attempt}\n".encode())
-                pid, started = spares.take(self.home, self.command, job.id) or self._spawn(job, log)
+                spare = spares.take(self.home, self.command, job.id) if job.lane == SPARED else None
+                pid, started = spare or self._spawn(job, log)
         except OSError as error:
             return self.store.fail(job.id, f"The worker could not be started: {error}.")
         with contextlib.suppress(StateError):  # a quick worker has already ended the job

@@ -1,22 +1,49 @@
-"""What the benchmarks share: the commands that a user types, and logs that a killed benchmark goes on from."""
+"""What the benchmarks share: checkouts to measure, the commands that a user types there, and logs that a killed
+benchmark goes on from.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 PROJECT = Path(__file__).resolve().parents[1]
 
 
-def thaw(home: Path, *words: str) -> tuple[float, dict[str, Any]]:
-    """(wall seconds, last JSON line) of one `python -m training` command; without one, its last word as the error."""
+def add_trees(parser: argparse.ArgumentParser) -> None:
+    """--tree PATH, as often as wanted; `trees` of the parsed options is empty without one."""
+    parser.add_argument(
+        "--tree", dest="trees", type=Path, action="append", default=[], metavar="PATH",
+        help="a checkout to measure, as often as wanted (this one)",
+    )  # fmt: skip
+
+
+def name_of(tree: Path) -> str:
+    """The commit that a checkout stands at, `-dirty` where it was edited; the folder's name where git knows none."""
+    said = subprocess.run(
+        ["git", "-C", str(tree), "describe", "--always", "--dirty", "--abbrev=7", "--exclude=*"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return said.stdout.strip() or tree.resolve().name
+
+
+def thaw(
+    home: Path, *words: str, tree: Path = PROJECT, environment: Mapping[str, str] | None = None
+) -> tuple[float, dict[str, Any]]:
+    """(wall seconds, last JSON line) of one `python -m training` command of a checkout, with these variables set
+    besides; without a line, its last word as the error."""
     started = time.perf_counter()
     command = [sys.executable, "-m", "training", *words, "--json", "--home", str(home.absolute())]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=tree, env={**os.environ, **(environment or {})}, capture_output=True, text=True, check=False
+    )
     seconds = time.perf_counter() - started
     lines = done.stdout.strip().splitlines()
     return seconds, json.loads(lines[-1]) if lines else {"state": "failed", "error": last_line(done.stderr)}

@@ -6,7 +6,7 @@ said. Reading the pixels is not counted: the profile that measured the costs has
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from advisor.catalog import BackboneCard
 from advisor.plans import Strategy
@@ -35,6 +35,13 @@ class Sizes:
         val = max(1, round(train_images * VAL_SHARE))
         test = round(train_images * TEST_SHARE) if test_images is None else test_images
         return cls(fit=train_images - val, val=val, test=test, classes=classes)
+
+    @classmethod
+    def measured(cls, facts: DatasetFacts, per_class: int = 0) -> Sizes:
+        """Of a run on profiled images; per_class: `RunConfig.per_class`, which leaves the others out of training."""
+        sizes = cls.of(facts.train_images, facts.test_images, len(facts.classes))
+        return replace(sizes, fit=min(sizes.fit, per_class * sizes.classes)) if per_class else sizes
+
 
 START_S = 0.5
 """Seconds a run takes besides its steps: building the backbone, judging on the test images. The worker is loaded

@@ -17,10 +17,12 @@ CGROUP = Path("/sys/fs/cgroup")
 SAMPLE_EVERY_S = 0.05
 
 
-def process_bytes() -> int | None:
-    """Anonymous memory of this process at this moment; None where the system does not tell (no /proc)."""
+def process_bytes(pid: int | None = None) -> int | None:
+    """Anonymous memory of a process (default: this one) at this moment; None where the system does not tell (no /proc)
+    or it has ended."""
+    status = STATUS if pid is None else STATUS.parents[1] / str(pid) / STATUS.name
     try:
-        return _kilobytes(STATUS.read_text(), ("RssAnon", "VmSwap"))
+        return _kilobytes(status.read_text(), ("RssAnon", "VmSwap"))
     except OSError:
         return None
 

@@ -1,0 +1,41 @@
+"""Every kind of background work, and the one way to ask for it: `submit`.
+
+A kind is written down once, as its dataclass; `KINDS` lists them, and what a kind is called, in which lane it waits and
+who does the work is read from there. Submitting refuses what could only fail and joins work that is on its way; who
+carries a job to a worker is the caller's affair (`training.executors`). No torch, no opinions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from advisor.errors import PlanError
+from training.requests_base import Request
+from training.requests_kinds import AddBackbone, DrawMap, Explain, Export, FetchPublic, Profile, exportable
+from training.requests_train import Forecast, Foreseen, NotForeseen, Train, room
+from training.store import Job, Store
+
+__all__ = [
+    "KINDS", "AddBackbone", "DrawMap", "Explain", "Export", "FetchPublic", "Forecast", "Foreseen", "NotForeseen",
+    "Profile", "Request", "Train", "exportable", "handler_of", "of", "room",
+]  # fmt: skip
+
+KINDS: dict[str, type[Request]] = {
+    one.kind: one for one in (Train, Profile, AddBackbone, DrawMap, Explain, FetchPublic, Export)
+}
+
+
+def of(store: Store, job: Job) -> Request:
+    """The request that became this job. Raises PlanError for one that this version cannot read."""
+    if job.kind not in KINDS:
+        raise PlanError(f"Job '{job.id}' is of kind '{job.kind}', which this version of Thaw does not know: update it.")
+    return KINDS[job.kind].read(job.dataset_id, job.config, store.home / "runs" / job.id)
+
+
+def handler_of(request: Request) -> Callable[..., Any]:
+    """The function that does the work. Loads its module, and torch with it: for workers only."""
+    module, _, name = request.handler.partition(":")
+    found: Callable[..., Any] = getattr(import_module(module), name)
+    return found

@@ -1,0 +1,165 @@
+"""The kinds of job besides training: measuring, maps, looking into runs, exporting them, downloads. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Self, get_args
+
+from advisor import catalog
+from advisor.datasets import load_dataset
+from advisor.errors import PlanError, StateError, WeightsError
+from advisor.public_sets import public_set
+from training import weights
+from training.requests_base import Request
+from training.store import Job, Store
+
+MapName = Literal["pca", "tsne"]
+MAPS: tuple[MapName, ...] = get_args(MapName)
+
+
+def weights_are_here(backbone: str, home: Path) -> None:
+    """Raises PlanError for a backbone that nobody knows, WeightsError with what to do where its weights are missing."""
+    card = catalog.backbone(backbone)
+    if card.pretrained:
+        weights.find(card, home)
+
+
+def exportable(run: Job) -> None:
+    """Raises StateError, with what to do, for a job that has no weights to export."""
+    if run.kind != "train":
+        raise StateError(f"Job '{run.id}' is no run: only a trained model can be exported.")
+    if not (run.result or {}).get("weights_sha256"):
+        what = "wait until it has ended" if run.active else "start a new run"
+        raise StateError(f"Run '{run.id}' is {run.state} and has no weights to export: {what}.")
+
+
+@dataclass(frozen=True)
+class Profile(Request):
+    """Measure a dataset with one backbone: ready-made accuracy, gaps, and what training costs on this machine."""
+
+    kind, noun, lane, handler = "profile", "Profile job", "train", "training.probes:profile"
+
+    backbone: str
+    seed: int = 0
+
+    @property
+    def title(self) -> str:
+        return "Measuring the dataset"
+
+    def check(self, store: Store) -> None:
+        super().check(store)
+        weights_are_here(self.backbone, store.home)
+
+
+@dataclass(frozen=True)
+class DrawMap(Request):
+    """Draw a map of a dataset from one backbone's features."""
+
+    kind, noun, lane, handler = "map", "Map", "side", "training.mapping:draw"
+
+    backbone: str
+    name: MapName
+
+    def __post_init__(self) -> None:
+        if self.name not in MAPS:
+            raise PlanError(f"There is no map called '{self.name}'; choose one of {', '.join(MAPS)}.")
+
+    @property
+    def title(self) -> str:
+        return "Drawing a map"
+
+    def check(self, store: Store) -> None:
+        super().check(store)
+        weights_are_here(self.backbone, store.home)
+
+
+@dataclass(frozen=True)
+class Explain(Request):
+    """Look into a run that has ended."""
+
+    kind, noun, lane, handler = "explain", "Explanation", "side", "training.explain:explain"
+
+    run: str
+    source: str = ""
+    """A dataset of ImageNet's classes, on which the original ability is measured as well; "" = none."""
+
+    @classmethod
+    def of(cls, run: Job, source: str = "") -> Self:
+        return cls(run.dataset_id, run.id, source)
+
+    @property
+    def title(self) -> str:
+        return f"Looking into run {self.run}"
+
+    def check(self, store: Store) -> None:
+        super().check(store)
+        exportable(store.job(self.run))
+        if self.source:
+            load_dataset(store.home, self.source)
+
+
+@dataclass(frozen=True)
+class Export(Request):
+    """Write a run as a model that runs without Thaw."""
+
+    kind, noun, lane, handler = "export", "Export", "side", "training.export:export"
+
+    run: str
+    int8: bool = False
+    """In 8-bit integers too."""
+
+    @classmethod
+    def of(cls, run: Job, *, int8: bool = False) -> Self:
+        return cls(run.dataset_id, run.id, int8)
+
+    @property
+    def title(self) -> str:
+        return f"Exporting run {self.run}"
+
+    def check(self, store: Store) -> None:
+        super().check(store)
+        exportable(store.job(self.run))
+
+    def joins(self, other: Request) -> bool:
+        return isinstance(other, Export) and other.run == self.run and other.int8 >= self.int8
+
+
+@dataclass(frozen=True)
+class AddBackbone(Request):
+    """Bring in a backbone's weights: from a file, else by download."""
+
+    kind, noun, lane, handler = "backbone", "Download", "fetch", "training.adding:add"
+
+    dataset_id: str = field(default="", init=False)
+    name: str
+    weights: str | None = None
+    """Absolute path of a file on this machine; None = download them."""
+
+    def __post_init__(self) -> None:
+        catalog.safe_name(self.name)
+
+    @property
+    def title(self) -> str:
+        return f"Adding {self.name}"
+
+    def check(self, store: Store) -> None:
+        if self.weights is not None and not Path(self.weights).is_file():
+            raise WeightsError(f"There is no file {self.weights}.")
+
+
+@dataclass(frozen=True)
+class FetchPublic(Request):
+    """Download a public image set and import it."""
+
+    kind, noun, lane, handler = "public", "Download", "fetch", "training.public:bring"
+
+    dataset_id: str = field(default="", init=False)
+    name: str
+
+    def __post_init__(self) -> None:
+        public_set(self.name)
+
+    @property
+    def title(self) -> str:
+        return f"Fetching {public_set(self.name).title}"

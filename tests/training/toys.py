@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -82,11 +83,12 @@ def fit(
     seed: int = 3,
     resume: dict[str, Any] | None = None,
     data: VectorData | None = None,
+    folder: Path | None = None,
     **options: Any,
 ) -> tuple[Fit, Fitted, Backbone]:
     data, device = data or task(), torch.device("cpu")
     backbone = build("mlp", 5, inputs=10, seed=1)
-    prefix = PrefixCache(backbone, data, device, "fp32", None)
+    prefix = PrefixCache(backbone, data, device, "fp32", folder)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # on vectors this small, threads would only wait for each other
     try:

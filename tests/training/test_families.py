@@ -1,0 +1,124 @@
+"""Networks of any family: what they train is kept, what is added can be taken along, and what cannot is refused by
+name before anything is trained. Smallest members, small images, random weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from advisor import catalog, reasons
+from advisor.errors import ThawError
+from advisor.plans import Phase, Strategy
+from advisor.strategies import plan
+from advisor.types import Budget
+from tests.training.toys import Recorder
+from training import adding, onnx_model
+from training.backbones import Backbone, Preprocessing, build
+from training.data import VectorData
+from training.engine import Fit
+from training.prefix import PrefixCache
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Small steps are quicker on one core than on several that wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def own_catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog, "BACKBONES", dict(catalog.BACKBONES))
+
+
+def added(name: str, px: int | None = None) -> Backbone:
+    """A backbone of timm that is not curated, as `backbone add` makes its card, with random weights."""
+    catalog.BACKBONES[name] = adding.new_card(name)
+    return build(name, 2, pretrained=False, image_px=px)
+
+
+def squares(backbone: Backbone, count: int) -> Tensor:
+    assert backbone.preprocessing is not None
+    side = backbone.preprocessing.size
+    return torch.randn(count, 3, side, side, generator=torch.Generator().manual_seed(0))
+
+
+def trained(backbone: Backbone, strategy: Strategy, resume: bool = False) -> Recorder:
+    """The strategy to its end on six images; with `resume` from a checkpoint after its first step."""
+    x = squares(backbone, 6)
+    rows = {"train": np.arange(4), "val": np.arange(4, 6), "test": np.arange(4, 6)}
+    data = VectorData(x, torch.tensor([0, 1, 0, 1, 0, 1]), ("a", "b"), rows)  # type: ignore[arg-type]
+
+    def fit(context: Recorder, state: dict[str, object] | None = None) -> None:
+        prefix = PrefixCache(backbone, data, CPU, "fp32", None)
+        Fit(strategy, backbone, data, context, seed=1, device=CPU, prefix=prefix, resume=state).run()
+
+    context = Recorder(stop_after=1 if resume else None)
+    fit(context)
+    if resume:
+        fit(Recorder(), context.saved)
+    return context
+
+
+@pytest.mark.xfail(strict=True, raises=RuntimeError, reason="buffers outside the state dict are kept as if trained")
+@pytest.mark.parametrize(
+    ("name", "px", "resume"),
+    [("test_coatnet", None, False), ("test_coatnet", None, True), ("tiny_vit_5m_224", 64, False)],
+)
+def test_a_network_with_buffers_outside_its_state_dict_is_trained_and_kept(
+    name: str, px: int | None, resume: bool
+) -> None:
+    backbone = added(name, px)
+    before = {key: value.clone() for key, value in backbone.state_dict().items()}
+    trained(backbone, Strategy("full", name, (Phase(0, 1, 1e-3, 1e-3),), batch_size=2), resume)
+    after = backbone.state_dict()
+    assert any(not torch.equal(after[key], value) for key, value in before.items())
+
+
+@pytest.mark.xfail(strict=True, raises=TypeError, reason="patches are taken for pairs of numbers, here they are one")
+@pytest.mark.parametrize("name", ["xcit_nano_12_p8_224", "efficientvit_m0"])
+def test_a_network_whose_patches_have_one_side_can_be_added(name: str) -> None:
+    assert adding.new_card(name).image_px == 224
+
+
+@pytest.mark.xfail(strict=True, raises=AttributeError, reason="forward_features that returns a list is not expected")
+def test_a_network_of_two_branches_is_exported(tmp_path: Path) -> None:
+    backbone = added("crossvit_tiny_240").eval()
+    assert backbone.preprocessing is not None
+    prep = replace(backbone.preprocessing, resize=backbone.preprocessing.size)
+    model = onnx_model.Portable(backbone, prep, prep.size, 1.0)
+    onnx_model.write(model, prep.size, tmp_path / "model.onnx", {"labels": '["a", "b"]', "side": f"{prep.size}"})
+    assert model.outputs == ["probabilities", "features"]
+
+
+class Halo(nn.Module):
+    """What halonet's attention looks at: windows that overlap, of a side that torch's exporter does not know."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[x > -9].reshape(len(x), 3, -1, 8).unfold(2, 5, 1).mean((2, 3)).flatten(1)
+
+
+@pytest.mark.xfail(strict=True, raises=torch.onnx.errors.OnnxExporterError, reason="torch's own error is no sentence")
+def test_a_network_that_onnx_cannot_say_is_refused_by_name(tmp_path: Path) -> None:
+    prep, halo = Preprocessing(8, 8, (0.5,) * 3, (0.5,) * 3), Halo()
+    backbone = Backbone("halonet_h1", halo, [halo], ("body",), 15, 2, prep, "random").eval()
+    with pytest.raises(ThawError, match="halonet_h1 cannot be written as ONNX"):
+        onnx_model.write(onnx_model.Portable(backbone, prep, 8, 1.0), 8, tmp_path / "model.onnx", {})
+
+
+@pytest.mark.xfail(strict=True, reason="a single stage is not told")
+def test_a_network_in_one_stage_says_that_partial_trains_all_of_it() -> None:
+    card = replace(catalog.backbone("resnet50"), name="whole", title="Whole", stages=(catalog.StageCard("body", 9, 3),))
+    strategy = plan("partial", card, train_images=100, classes=2)
+    said = reasons.limits(strategy, strategy, None, None, Budget(), card)
+    assert any("Whole is a single stage: 'partial' trains everything" in one for one in said)

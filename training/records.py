@@ -32,13 +32,11 @@ class Job:
     id: str
     """8 characters a-z, 0-9."""
     kind: str
-    """'profile', 'train', 'backbone', 'map', 'explain' or 'export'; a 'train' job is what pages call a run."""
+    """What the work is; a 'train' job is what pages call a run. Kinds are written down in `training.requests`."""
     dataset_id: str
-    """Empty for kind 'backbone'."""
+    """Empty for what is about no dataset yet."""
     config: dict[str, Any]
-    """Profile: {'backbone', 'seed'}; train: `to_json(RunConfig)`; backbone: {'name', 'weights': a path or None};
-    map: {'backbone', 'name': 'pca' or 'tsne'}; explain: {'run', 'source': a dataset's id or ''};
-    export: {'run', 'int8'}."""
+    """What was asked for, as `Request.config` writes it."""
     state: State
     created: float
     """Unix time, as are `started` (of the first attempt), `finished` and `heartbeat`."""
@@ -65,6 +63,8 @@ class Job:
     """Order in the queue of its lane: smaller is earlier (profile jobs always go before runs)."""
     lane: Lane
     """Which queue it waits in; lanes never wait for each other."""
+    noun: str
+    """How sentences call it: 'Run', 'Map'."""
     cuts: int
     """How often metrics rows were taken back; a reader who sees it change reads them again from the start."""
 
@@ -75,11 +75,6 @@ class Job:
     @property
     def resumable(self) -> bool:
         return "queued" in TRANSITIONS[self.state]
-
-    @property
-    def noun(self) -> str:
-        names = {"train": "Run", "profile": "Profile job", "map": "Map", "explain": "Explanation", "export": "Export"}
-        return names.get(self.kind, "Download")
 
 
 COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(Job))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from advisor.errors import PlanError
+from advisor.errors import PlanError, ThawError
 from training.requests_base import Request
 from training.requests_kinds import AddBackbone, DrawMap, Explain, Export, FetchPublic, Profile, exportable
 from training.requests_train import Forecast, Foreseen, NotForeseen, Train, room
@@ -19,12 +19,31 @@ from training.store import Job, Store
 
 __all__ = [
     "KINDS", "AddBackbone", "DrawMap", "Explain", "Export", "FetchPublic", "Forecast", "Foreseen", "NotForeseen",
-    "Profile", "Request", "Train", "exportable", "handler_of", "of", "room",
+    "Profile", "Request", "Train", "exportable", "handler_of", "of", "room", "submit",
 ]  # fmt: skip
 
 KINDS: dict[str, type[Request]] = {
     one.kind: one for one in (Train, Profile, AddBackbone, DrawMap, Explain, FetchPublic, Export)
 }
+
+
+def submit(store: Store, request: Request) -> Job:
+    """The job that does what is asked for: one that is on its way already, else a new one at the end of its lane.
+
+    Raises ThawError, with what to do, where the work could only fail.
+    """
+    request.check(store)
+
+    def does_it(job: Job) -> bool:
+        try:
+            return request.joins(of(store, job))
+        except ThawError:  # another version's
+            return False
+
+    return store.create_job(
+        request.kind, request.dataset_id, request.config(), group=request.group, lane=request.lane,
+        noun=request.noun, joins=does_it, prepare=request.prepare,
+    )  # fmt: skip
 
 
 def of(store: Store, job: Job) -> Request:

@@ -18,8 +18,6 @@ from typing import Literal, get_args
 
 from advisor.errors import ThawError
 
-JobKind = Literal["profile", "train", "backbone", "map", "explain", "public", "export"]
-JOB_KINDS: tuple[JobKind, ...] = get_args(JobKind)
 Lane = Literal["train", "side", "import", "fetch"]
 LANES: tuple[Lane, ...] = get_args(Lane)
 """Queues that never wait for each other. 'train': what needs the whole machine (training, profiles); 'side': what
@@ -96,6 +94,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE jobs ADD COLUMN lane TEXT NOT NULL DEFAULT 'train'",
         """UPDATE jobs SET lane = CASE WHEN kind IN ('map', 'explain', 'export') THEN 'side'
             WHEN kind IN ('backbone', 'public') THEN 'fetch' ELSE 'train' END""",
+    ),
+    (
+        "ALTER TABLE jobs ADD COLUMN noun TEXT NOT NULL DEFAULT 'Run'",
+        """UPDATE jobs SET noun = CASE kind WHEN 'train' THEN 'Run' WHEN 'profile' THEN 'Profile job'
+            WHEN 'map' THEN 'Map' WHEN 'explain' THEN 'Explanation' WHEN 'export' THEN 'Export' ELSE 'Download' END""",
     ),
 )
 

@@ -21,9 +21,9 @@ from advisor.errors import StateError
 from training import schema
 from training.measurements import Measurements, insert_history
 from training.records import METRICS, Job, dump, find_job, finite, to_job
-from training.schema import JOB_KINDS, LANES, STATES, Lane, State
+from training.schema import LANES, STATES, Lane, State
 
-__all__ = ["JOB_KINDS", "LANES", "METRICS", "STATES", "Job", "Lane", "Store"]
+__all__ = ["LANES", "METRICS", "STATES", "Job", "Lane", "Store"]
 
 ALPHABET = string.ascii_lowercase + string.digits
 
@@ -78,21 +78,32 @@ class Store(Measurements):
     # -- jobs: state changes ------------------------------------------------------------------------
 
     def create_job(
-        self, kind: str, dataset_id: str, config: Mapping[str, Any], *, group: str = "", lane: Lane = "train"
-    ) -> Job:
-        """A new job at the end of its lane's queue."""
-        if kind not in JOB_KINDS:
-            raise StateError(
-                f"There is no kind of job called '{kind}'; choose one of {', '.join(JOB_KINDS)}."
-            )
+        self, kind: str, dataset_id: str, config: Mapping[str, Any], *, group: str = "", lane: Lane = "train",
+        noun: str = "Run", joins: Callable[[Job], bool] | None = None, prepare: Callable[[Path], None] | None = None,
+    ) -> Job:  # fmt: skip
+        """A new job at the end of its lane's queue; or the one on its way for the same, where `joins` says so.
+
+        joins: asked about each waiting or running job of this kind on this dataset that nobody has stopped. prepare:
+        writes what has to lie in the new job's folder before a worker may take it.
+        """
         if lane not in LANES:
             raise StateError(f"There is no lane called '{lane}'; choose one of {', '.join(LANES)}.")
         with self._write() as db:
+            on_its_way = db.execute(
+                "SELECT * FROM jobs WHERE kind = ? AND dataset_id = ? AND state IN ('queued', 'running')"
+                " AND NOT stop_requested ORDER BY position",
+                (kind, dataset_id),
+            ).fetchall()
+            for job in map(to_job, on_its_way):
+                if joins and joins(job):
+                    return job
             job_id = _new_id(db)
+            if prepare:
+                prepare(self.home / "runs" / job_id)
             db.execute(
-                'INSERT INTO jobs (id, kind, dataset_id, config, state, created, "group", position, lane)'
-                " VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?)",
-                (job_id, kind, dataset_id, dump(dict(config)), time.time(), group, _last_position(db), lane),
+                'INSERT INTO jobs (id, kind, dataset_id, config, state, created, "group", position, lane, noun)'
+                " VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?)",
+                (job_id, kind, dataset_id, dump(dict(config)), time.time(), group, _last_position(db), lane, noun),
             )
             return find_job(db, job_id)
 

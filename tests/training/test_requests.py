@@ -61,11 +61,11 @@ def ref(store: Store, tmp_path: Path) -> DatasetRef:
 
 
 def queued(store: Store, request: Request) -> Job:
-    job = store.create_job(
-        request.kind, request.dataset_id, request.config(), group=request.group, lane=request.lane
-    )
-    request.prepare(store.home / "runs" / job.id)
-    return store.job(job.id)
+    """As `submit` queues it, unchecked: most of these name images that are not here."""
+    return store.create_job(
+        request.kind, request.dataset_id, request.config(), group=request.group, lane=request.lane,
+        noun=request.noun, prepare=request.prepare,
+    )  # fmt: skip
 
 
 def run_of(ref: DatasetRef, kind: str = "partial", **config: Any) -> Train:
@@ -89,7 +89,7 @@ def test_every_kind_says_its_noun_its_lane_and_who_does_the_work(kind: type[Requ
 def test_a_request_comes_back_from_its_job_as_it_was(store: Store, request_: Request) -> None:
     job = queued(store, request_)
     assert requests.of(store, job) == request_
-    assert (job.kind, job.lane, job.group) == (request_.kind, request_.lane, request_.group)
+    assert (job.kind, job.lane, job.noun, job.group) == (request_.kind, request_.lane, request_.noun, request_.group)
     assert request_.title
 
 
@@ -199,3 +199,58 @@ def test_what_the_run_before_it_holds_counts_as_there(
     assert requests.room(store) == 1500
     monkeypatch.setattr(requests_train, "available_bytes", lambda: None)
     assert requests.room(store) is None
+
+
+# -- submitting ----------------------------------------------------------------------------------------------------
+
+
+def test_what_is_on_its_way_is_joined(store: Store, ref: DatasetRef) -> None:
+    first = requests.submit(store, Profile(ref.id, LITE))
+    assert requests.submit(store, Profile(ref.id, LITE)).id == first.id
+    assert requests.submit(store, DrawMap(ref.id, LITE, "pca")).id != first.id
+    assert requests.submit(store, Profile(ref.id, LITE, seed=1)).id != first.id
+    store.claim_next()
+    assert requests.submit(store, Profile(ref.id, LITE)).id == first.id
+    store.stopped(first.id, None)
+    assert requests.submit(store, Profile(ref.id, LITE)).id != first.id
+
+
+def test_only_the_same_run_is_joined(store: Store, ref: DatasetRef) -> None:
+    first = requests.submit(store, run_of(ref))
+    assert requests.submit(store, replace(run_of(ref), foreseen=SAID)).id == first.id
+    others = [run_of(ref, seed=1), run_of(ref, group="set-1"), run_of(ref, "full"), run_of(ref, minutes=1.0)]
+    assert len({requests.submit(store, other).id for other in others} | {first.id}) == 5
+
+
+def test_an_export_with_8_bits_does_for_one_without(store: Store, ref: DatasetRef) -> None:
+    run = queued(store, run_of(ref))
+    store.claim_next()
+    store.finish(run.id, {"weights_sha256": "ab" * 32})
+    both = requests.submit(store, Export.of(run, int8=True))
+    assert requests.submit(store, Export.of(run)).id == both.id
+    store.request_stop(both.id)
+    plain = requests.submit(store, Export.of(run))
+    assert requests.submit(store, Export.of(run, int8=True)).id not in (plain.id, both.id)
+
+
+def test_a_refused_request_leaves_nothing_behind(store: Store, ref: DatasetRef) -> None:
+    with pytest.raises(WeightsError):
+        requests.submit(store, Profile(ref.id, "resnet50"))
+    assert store.jobs() == []
+    assert not (store.home / "runs").exists()
+
+
+def test_the_forecast_lies_beside_the_run_before_anyone_can_take_it(
+    store: Store, ref: DatasetRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+    prepare = Train.prepare
+
+    def watched(self: Train, folder: Path) -> None:
+        prepare(self, folder)
+        seen.append(Store(store.home).jobs() == [] and requests_train.forecast_in(folder) == SAID)
+
+    monkeypatch.setattr(Train, "prepare", watched)
+    job = requests.submit(store, replace(run_of(ref), foreseen=SAID))
+    assert seen == [True]
+    assert requests.of(store, job) == replace(run_of(ref), foreseen=SAID)

@@ -72,13 +72,11 @@ def test_a_new_job_is_queued_with_its_config(store: Store) -> None:
     assert (job.state, job.attempt, job.group, job.pid, job.progress) == ("queued", 0, "g", None, 0.0)
 
 
-def test_unknown_ids_and_kinds_are_refused(store: Store) -> None:
+def test_unknown_ids_are_refused(store: Store) -> None:
     with pytest.raises(NotFound, match="There is no run 'nope' in this home"):
         store.job("nope")
     with pytest.raises(NotFound, match="no run 'nope'"):
         store.add_metrics("nope", 0, {})
-    with pytest.raises(StateError, match="no kind of job called 'bake'; choose one of profile, train"):
-        store.create_job("bake", "d", {})
 
 
 def test_one_runs_and_profiles_go_first(store: Store) -> None:
@@ -109,7 +107,7 @@ def test_each_lane_has_a_queue_of_its_own(store: Store) -> None:
         store.create_job("train", "d", {}, lane="fast")  # type: ignore[arg-type]
 
 
-def test_jobs_of_an_older_home_get_their_lanes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jobs_of_an_older_home_get_their_lanes_and_nouns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kinds = ("train", "profile", "map", "explain", "export", "backbone", "public")
     with monkeypatch.context() as older:
         older.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:2])
@@ -120,11 +118,39 @@ def test_jobs_of_an_older_home_get_their_lanes(tmp_path: Path, monkeypatch: pyte
                     " VALUES (?, ?, 'd', '{}', 'finished', 0, ?)",
                     (f"job{place}", kind, place),
                 )
-    lanes = {job.kind: job.lane for job in Store(tmp_path).jobs()}
-    assert lanes == {
-        "train": "train", "profile": "train", "map": "side", "explain": "side", "export": "side",
-        "backbone": "fetch", "public": "fetch",
+    found = {job.kind: (job.lane, job.noun) for job in Store(tmp_path).jobs()}
+    assert found == {
+        "train": ("train", "Run"), "profile": ("train", "Profile job"), "map": ("side", "Map"),
+        "explain": ("side", "Explanation"), "export": ("side", "Export"), "backbone": ("fetch", "Download"),
+        "public": ("fetch", "Download"),
     }  # fmt: skip
+
+
+def test_a_job_on_its_way_is_joined_unless_it_was_stopped(store: Store) -> None:
+    first = store.create_job("map", "d", {"name": "pca"}, noun="Map")
+    store.create_job("map", "other", {"name": "pca"})
+
+    def same(job: Job) -> bool:
+        return job.config == {"name": "pca"}
+
+    assert store.create_job("map", "d", {"name": "pca"}, joins=same).id == first.id
+    claimed = store.claim_next()
+    assert claimed is not None and store.create_job("map", "d", {"name": "pca"}, joins=same).id == first.id
+    assert store.create_job("map", "d", {"name": "tsne"}, joins=lambda job: False).id != first.id
+    store.request_stop(first.id)
+    assert store.create_job("map", "d", {"name": "pca"}, joins=same).id != first.id
+    with pytest.raises(StateError, match=f"Map '{first.id}' is running and cannot be resumed"):
+        store.requeue(first.id)
+
+
+def test_what_a_job_needs_lies_in_its_folder_before_it_is_there(store: Store) -> None:
+    def prepare(folder: Path) -> None:
+        assert Store(store.home).jobs() == []  # another process sees no job yet
+        folder.mkdir(parents=True)
+        (folder / "note").touch()
+
+    job = store.create_job("train", "d", {}, prepare=prepare)
+    assert (store.home / "runs" / job.id / "note").exists()
 
 
 def test_jobs_are_listed_newest_first_and_narrowed(store: Store) -> None:

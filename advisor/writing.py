@@ -15,7 +15,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from advisor import looks
@@ -103,6 +103,15 @@ def commit(stage: Path, ref: DatasetRef, rows: Sequence[Row], thumbnails: Sequen
             flush_one(root.parent)
             return ref
     raise DataError(f"'{root}' is changing while it is being imported. Import it again.")
+
+
+def remove(home: Path, dataset_id: str) -> None:
+    """Take a dataset out of the home: it is gone by one rename, its files then. Nothing where it is gone already."""
+    root = Path(home) / "datasets" / dataset_id
+    gone = root.with_name(f".staging-{os.getpid()}-{secrets.token_hex(4)}")
+    with suppress(FileNotFoundError):
+        os.rename(root, gone)
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def _add_thumbnails(ref: DatasetRef, rows: Sequence[Row], thumbnails: Sequence[bytes] | None) -> None:

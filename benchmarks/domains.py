@@ -70,7 +70,8 @@ def main() -> None:
     for left in store.jobs(states=("running",)):
         store.lose(left.id, "The benchmark that ran it was killed.")
     for left in store.jobs(states=("queued",)):
-        store.delete_job(left.id)
+        store.request_stop(left.id)
+        store.delete((left.id,))
     for seed in range(options.seeds):
         for source, target in pairs:
             for way in options.ways:

@@ -40,6 +40,7 @@ from advisor.strategies import PLANNED, plan
 from advisor.types import DatasetRef
 from benchmarks.command import append, read
 from benchmarks.machine import describe
+from training import deleting
 from training.executors import Executor, executor
 from training.store import Job, Store
 
@@ -230,7 +231,7 @@ def end(bench: Bench, job: Job) -> None:
         bench.store.request_stop(job.id)
     while (job := bench.executor.status(job.id)).active:
         time.sleep(POLL_S)
-    bench.store.delete_job(job.id)
+    deleting.delete(bench.store, deleting.of_run(bench.store, job.id))
 
 
 # --- data and table ------------------------------------------------------------------------------------------

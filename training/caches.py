@@ -51,7 +51,7 @@ def sizes(home: Path, dataset_id: str | None = None) -> list[CacheSize]:
     found = []
     for folder in _folders(home, dataset_id):
         for kind, pattern in PATTERNS.items():
-            taken = sum(_on_disk(path) for cache in folder.glob(pattern) for path in _files(cache))
+            taken = sum(on_disk(path) for cache in folder.glob(pattern) for path in _files(cache))
             if taken:
                 found.append(CacheSize(folder.name, kind, taken))
     return found
@@ -73,7 +73,7 @@ def clear(home: Path, dataset_id: str | None = None) -> int:
     freed = 0
     with changing(home / "cache"):
         for folder in folders:
-            freed += sum(_on_disk(path) for path in _files(folder))
+            freed += sum(on_disk(path) for path in _files(folder))
             shutil.rmtree(folder, ignore_errors=True)
     return freed
 
@@ -166,7 +166,7 @@ def _in_use(marks: Path) -> bool:
 
 
 def _pair_bytes(marks: Path) -> int:
-    return _on_disk(marks) + _on_disk(values_of(marks))
+    return on_disk(marks) + on_disk(values_of(marks))
 
 
 def _folders(home: Path, dataset_id: str | None) -> list[Path]:
@@ -188,7 +188,7 @@ def _files(path: Path) -> Iterator[Path]:
     return (file for file in path.rglob("*") if file.is_file())
 
 
-def _on_disk(path: Path) -> int:
+def on_disk(path: Path) -> int:
     """What the file really takes: stored features are sparse files."""
     try:
         return path.stat().st_blocks * 512

@@ -8,7 +8,6 @@ It starts no process, loads no model and knows no screen. No torch, no streamlit
 from __future__ import annotations
 
 import secrets
-import shutil
 import sqlite3
 import string
 import time
@@ -235,17 +234,17 @@ class Store(Measurements):
             db.execute("UPDATE jobs SET result = ? WHERE id = ?", (dump(dict(place(job_id))), job_id))
             return find_job(db, job_id)
 
-    def delete_job(self, job_id: str) -> None:
-        """Forget a job that is not active, with its metrics, events, log and run folder."""
+    def delete(self, job_ids: Iterable[str], dataset_ids: Iterable[str] = ()) -> None:
+        """Forget these jobs, with their metrics and events, and what was measured of these datasets; all or nothing.
+        Their files are `deleting`'s. Raises NotFound, and StateError for a job that is active."""
         with self._write() as db:
-            job = find_job(db, job_id)
-            if job.active:
-                raise StateError(
-                    f"{job.noun} '{job.id}' is {job.state} and cannot be deleted: stop it first."
-                )
-            db.execute("DELETE FROM jobs WHERE id = ?", (job_id,))
-        shutil.rmtree(self.home / "runs" / job_id, ignore_errors=True)
-        (self.home / "logs" / f"{job_id}.log").unlink(missing_ok=True)
+            for job_id in job_ids:
+                job = find_job(db, job_id)
+                if job.active:
+                    raise StateError(f"{job.noun} '{job.id}' is {job.state} and cannot be deleted: stop it first.")
+                db.execute("DELETE FROM jobs WHERE id = ?", (job_id,))
+            for dataset_id in dataset_ids:
+                db.execute("DELETE FROM facts WHERE dataset_id = ?", (dataset_id,))
 
 
 def _running(db: sqlite3.Connection, job_id: str) -> Job:

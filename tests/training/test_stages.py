@@ -24,7 +24,7 @@ from advisor.targets import attach
 from advisor.types import DatasetRef
 from tests.training.test_bundles import change
 from tests.training.test_worker import ended, epoch_rows, wait
-from training import bundles, exports, lineage, report, unbundling
+from training import bundles, deleting, exports, lineage, report, unbundling
 from training.__main__ import main
 from training.executors import executor
 from training.extending import extend
@@ -90,7 +90,7 @@ def test_a_chain_of_three_runs_resumes_to_the_same_bits_and_keeps_its_lineage(ho
     assert links[0]["dataset"] == "random weights" and links[1]["strategy"] == "scratch"
     # The chain is written down with the run: it outlives the runs it names.
     for gone in (first.id, second.id):
-        store.delete_job(gone)
+        deleting.delete(store, deleting.of_run(store, gone))
     assert [stage.run_id for stage in lineage.stages_of(home, third.id)] == ["", first.id, second.id]
     again = killed_and_resumed(home, replace(third_config, from_run=third.id))
     assert again.state == "finished" and len(again.result["lineage"]) == 4  # type: ignore[index]
@@ -106,7 +106,7 @@ def test_a_chain_of_three_goes_to_another_home_and_on_from_there(
     third = run(home, RunConfig(data.id, strategy("full", 20), seed=2, from_run=second.id))
     assert third.state == "finished", third.error
     for gone in (first.id, second.id):
-        store.delete_job(gone)
+        deleting.delete(store, deleting.of_run(store, gone))
     file, elsewhere = tmp_path / "third.zip", tmp_path / "elsewhere"
     assert main(["bundle", third.id, "--out", str(file), "--home", str(home)]) == 0
     assert main(["reproduce", str(file), "--home", str(elsewhere), "--json"]) == 0

@@ -259,18 +259,16 @@ def test_beats_change_only_what_they_name(store: Store) -> None:
     assert (now.progress, now.doing, now.eta_s, now.seconds) == (1.0, "epoch 1", 9.0, 2.0)
 
 
-def test_only_inactive_jobs_are_deleted_with_all_they_left(store: Store) -> None:
-    job = in_state(store, "running")
+def test_only_inactive_jobs_are_deleted_with_their_rows_and_none_of_several_where_one_is_active(store: Store) -> None:
+    ended, job = in_state(store, "stopped"), in_state(store, "running")
     store.add_metrics(job.id, 0, {})
-    folder = store.home / "runs" / job.id
-    folder.mkdir(parents=True)
     with pytest.raises(StateError, match="is running and cannot be deleted: stop it first"):
-        store.delete_job(job.id)
+        store.delete((ended.id, job.id))
+    assert {one.id for one in store.jobs()} == {ended.id, job.id}
     store.fail(job.id, "no")
-    store.delete_job(job.id)
+    store.delete((ended.id, job.id))
     assert store.jobs() == []
     assert store.metrics(job.id) == []
-    assert not folder.exists()
 
 
 # -- metrics, events, facts ----------------------------------------------------

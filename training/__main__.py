@@ -31,6 +31,7 @@ from training import (
 )
 from training.bundle_commands import add_verbs as add_bundle_verbs
 from training.flags import add_flags
+from training.keeping_commands import add_verbs as add_keeping_verbs
 from training.taking_commands import add_verbs as add_taking_verbs
 
 
@@ -129,6 +130,7 @@ def parser() -> argparse.ArgumentParser:
     cache = verb("cache", "List what is cached and how much disk it takes; clear it.", cache_commands.cache)
     cache.add_argument("--clear", nargs="?", const=cache_commands.ALL, metavar="DATASET",
                        help="clear the caches of one dataset (its id), or of all")  # fmt: skip
+    add_keeping_verbs(verb)
     add_taking_verbs(verb)
     add_bundle_verbs(verb)
     return top

@@ -113,7 +113,8 @@ def _around(home: Path, ids: tuple[str, ...], images_id: str) -> Iterator[Path]:
     for one in ids:
         yield from (path for path in (caches.folder_of(home, one),) if path.exists())
         yield from (home / "targets").glob(f"gap-*{one}*.json")
-    yield from (path for path in (home / "current" / images_id, home / "targets" / f"{images_id}.json") if path.exists())
+    noted = (home / "current" / images_id, home / "targets" / f"{images_id}.json")
+    yield from (path for path in noted if path.exists())
     for path in (home / "advised").glob("*.json"):
         try:
             if json.loads(path.read_text(encoding="utf-8")).get("dataset_id") in ids:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from advisor.errors import NotFound
+from advisor.errors import NotFound, PlanError
 from training.schema import TRANSITIONS, Lane, State
 
 METRICS: tuple[str, ...] = (
@@ -23,6 +23,37 @@ METRICS: tuple[str, ...] = (
 )  # fmt: skip
 """What a metrics row may hold, besides its number; absent is NULL."""
 WHOLE_NUMBERS = frozenset({"phase", "step", "images", "boundary"})
+
+
+MOST_NAME, MOST_TAG, MOST_TAGS, MOST_NOTE = 60, 24, 8, 2000
+"""Characters of a name, a tag and a note; tags of one run."""
+
+
+@dataclass(frozen=True)
+class Label:
+    """What a person calls a run. Raises PlanError for a name or a tag that no list could show."""
+
+    name: str = ""
+    tags: tuple[str, ...] = ()
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        texts = [("A name", self.name, MOST_NAME), ("A note", self.note.replace("\n", " "), MOST_NOTE)]
+        for what, text, most in [*texts, *((f"The tag '{tag[:40]}'", tag, MOST_TAG) for tag in self.tags)]:
+            if len(text) > most:
+                raise PlanError(f"{what} may have {most:,} characters; this one has {len(text):,}. Shorten it.")
+            if text and not text.isprintable():
+                raise PlanError(f"{what} holds a character that cannot be shown, as a tab. Remove it.")
+        if len(self.tags) > MOST_TAGS:
+            raise PlanError(f"A run may have {MOST_TAGS} tags; these are {len(self.tags)}. Leave some out.")
+        if any(not tag or tag != tag.strip() or "," in tag for tag in self.tags):
+            raise PlanError("A tag is a word or a few, without a comma, and not empty.")
+
+    @classmethod
+    def of(cls, name: str, tags: str, note: str) -> Label:
+        """From what is typed: tags with commas between; blanks around and repeated tags are dropped."""
+        parts = [" ".join(tag.split()) for tag in tags.split(",")]
+        return cls(" ".join(name.split()), tuple(dict.fromkeys(tag for tag in parts if tag)), note.strip())
 
 
 @dataclass(frozen=True)
@@ -65,8 +96,16 @@ class Job:
     """Which queue it waits in; lanes never wait for each other."""
     noun: str
     """How sentences call it: 'Run', 'Map'."""
+    name: str
+    """What a person calls it, "" = nothing; so are `tags` and `note` (`Label`)."""
+    tags: tuple[str, ...]
+    note: str
     cuts: int
     """How often metrics rows were taken back; a reader who sees it change reads them again from the start."""
+
+    @property
+    def label(self) -> Label:
+        return Label(self.name, self.tags, self.note)
 
     @property
     def active(self) -> bool:
@@ -85,6 +124,7 @@ def to_job(row: sqlite3.Row) -> Job:
     values["config"] = json.loads(row["config"])
     values["result"] = None if row["result"] is None else json.loads(row["result"])
     values["stop_requested"] = bool(row["stop_requested"])
+    values["tags"] = tuple(json.loads(row["tags"]))
     return Job(**values)
 
 

@@ -100,6 +100,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """UPDATE jobs SET noun = CASE kind WHEN 'train' THEN 'Run' WHEN 'profile' THEN 'Profile job'
             WHEN 'map' THEN 'Map' WHEN 'explain' THEN 'Explanation' WHEN 'export' THEN 'Export' ELSE 'Download' END""",
     ),
+    (
+        "ALTER TABLE jobs ADD COLUMN name TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE jobs ADD COLUMN tags TEXT NOT NULL DEFAULT '[]'",
+        "ALTER TABLE jobs ADD COLUMN note TEXT NOT NULL DEFAULT ''",
+    ),
 )
 
 

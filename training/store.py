@@ -19,10 +19,10 @@ from advisor import catalog
 from advisor.errors import StateError
 from training import schema
 from training.measurements import Measurements, insert_history
-from training.records import METRICS, Job, dump, find_job, finite, to_job
+from training.records import METRICS, Job, Label, dump, find_job, finite, to_job
 from training.schema import LANES, STATES, Lane, State
 
-__all__ = ["LANES", "METRICS", "STATES", "Job", "Lane", "Store"]
+__all__ = ["LANES", "METRICS", "STATES", "Job", "Label", "Lane", "Store"]
 
 ALPHABET = string.ascii_lowercase + string.digits
 
@@ -202,6 +202,14 @@ class Store(Measurements):
             return _move(
                 db, job_id, "queued", stop_requested=0, error=None, finished=None, position=_last_position(db)
             )
+
+    def describe(self, job_id: str, label: Label) -> Job:
+        """Call a job so from now on, in every list. Raises NotFound."""
+        with self._write() as db:
+            find_job(db, job_id)
+            values = (label.name, dump(list(label.tags)), label.note, job_id)
+            db.execute("UPDATE jobs SET name = ?, tags = ?, note = ? WHERE id = ?", values)
+            return find_job(db, job_id)
 
     def adopt(
         self,

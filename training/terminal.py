@@ -42,6 +42,7 @@ def run_document(home: Path, job: Job) -> dict[str, Any]:
         "from_run": job.config.get("from_run") or None,
         "per_class": job.config.get("per_class") or None,
         "group": job.group,
+        "label": {"name": job.name, "tags": list(job.tags), "note": job.note},
         "created": job.created,
         "attempt": job.attempt,
         "progress": job.progress,
@@ -74,13 +75,18 @@ def runs_lines(documents: Sequence[dict[str, Any]], created: Sequence[str]) -> l
     """The table of `runs`; `created` holds one date per run, as text."""
     if not documents:
         return ["No runs yet. Start one: python -m training fit PATH --strategy linear_probe"]
-    heads = ("run", "state", "strategy", "backbone", "test", "time", "dataset", "created")
+    heads = ("run", "state", "strategy", "backbone", "test", "time", "dataset", "created", "name and tags")
     rows = [
         (d["id"], _state(d), d["strategy"], d["backbone"], percent(d["test_accuracy"]),
-         duration(d["seconds"]), d["dataset_id"], when)
+         duration(d["seconds"]), d["dataset_id"], when, _label(d["label"]))
         for d, when in zip(documents, created, strict=True)
     ]  # fmt: skip
-    return table(heads, rows)
+    named = any(row[-1] for row in rows)
+    return table(heads, rows) if named else table(heads[:-1], [row[:-1] for row in rows])
+
+
+def _label(label: dict[str, Any]) -> str:
+    return " ".join([label["name"], *(f"#{tag}" for tag in label["tags"])]).strip()
 
 
 def _state(document: dict[str, Any]) -> str:

@@ -390,3 +390,33 @@ def test_public_sets_are_listed_with_size_and_licence(thaw: Terminal) -> None:
     assert len(thaw("public", "--json").json) >= 8
     said = thaw("public", "imagenet")
     assert said.code == 2 and "There is no public set called 'imagenet'" in said.err
+
+
+# -- names, and deleting -------------------------------------------------------
+
+
+def test_a_run_is_given_a_name_tags_and_a_note_that_the_lists_show(thaw: Terminal, photos: Path) -> None:
+    run = thaw("fit", str(photos), "--strategy", "linear_probe", "--json").json
+    assert run["label"] == {"name": "", "tags": [], "note": ""}
+    thaw("label", run["run_id"], "--name", "Baseline", "--tags", "paper, final")
+    said = thaw("label", run["run_id"], "--note", "Seen by Ada.", "--json").json
+    assert said == {"run_id": run["run_id"], "name": "Baseline", "tags": ["paper", "final"], "note": "Seen by Ada."}
+    assert "Baseline #paper #final" in thaw("runs").out
+    assert thaw("runs", "--json").json[0]["label"]["tags"] == ["paper", "final"]
+    assert thaw("label", run["run_id"], "--name", "", "--tags", "", "--json").json["name"] == ""
+    assert "name and tags" not in thaw("runs").out
+
+
+def test_deleting_asks_back_once_and_says_what_it_freed(thaw: Terminal, photos: Path, home: Path) -> None:
+    run = thaw("fit", str(photos), "--strategy", "linear_probe", "--json").json
+    listed = thaw("datasets", "--json").json
+    assert [(one["id"], one["images"], one["runs"]) for one in listed] == [(run["dataset_id"], 20, 1)]
+    refused = thaw("delete", run["dataset_id"])  # nobody is there to answer
+    assert refused.code == 2
+    assert "Nothing was deleted. Dataset 'photos' with 1 run: " in refused.err and "Add --yes" in refused.err
+    assert thaw("delete", run["run_id"], "--yes", "--json").json["jobs"] == [run["run_id"]]
+    assert not (home / "runs" / run["run_id"]).exists()
+    gone = thaw("delete", run["dataset_id"], "--yes")
+    assert gone.code == 0 and gone.out.startswith("Dataset 'photos' is deleted: ")
+    assert thaw("datasets").out.startswith("No dataset yet")
+    assert thaw("delete", "nothing1", "--yes").code == 2

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from advisor.errors import NotFound, StateError, ThawError
+from advisor.errors import NotFound, PlanError, StateError, ThawError
 from advisor.types import DatasetFacts, Estimate, HardwareFacts, MemoryFacts, StageCost
 from training import schema
-from training.store import STATES, Job, Store
+from training.store import STATES, Job, Label, Store
 
 PROJECT = Path(__file__).resolve().parents[2]
 TORCH_FREE = (
@@ -269,6 +269,30 @@ def test_only_inactive_jobs_are_deleted_with_their_rows_and_none_of_several_wher
     store.delete((ended.id, job.id))
     assert store.jobs() == []
     assert store.metrics(job.id) == []
+
+
+def test_a_label_is_kept_with_its_run(store: Store) -> None:
+    job = store.create_job("train", "d", {})
+    assert (job.name, job.tags, job.note) == ("", (), "")
+    store.describe(job.id, Label.of("  The  baseline ", "paper, final ,paper,", "First line.\nSecond."))
+    now = store.job(job.id)
+    assert now.label == Label("The baseline", ("paper", "final"), "First line.\nSecond.")
+    assert store.describe(job.id, Label()).label == Label()
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        (("n" * 61, "", ""), "A name may have 60 characters; this one has 61. Shorten it."),
+        (("a\x07b", "", ""), "A name holds a character that cannot be shown"),
+        (("", "t" * 25, ""), "The tag 'ttttttttttttttttttttttttt' may have 24 characters"),
+        (("", "a,b,c,d,e,f,g,h,i", ""), "A run may have 8 tags; these are 9."),
+        (("", "", "n" * 2001), "A note may have 2,000 characters; this one has 2,001."),
+    ],
+)
+def test_labels_that_no_list_could_show_are_refused(typed: tuple[str, str, str], says: str) -> None:
+    with pytest.raises(PlanError, match=re.escape(says)):
+        Label.of(*typed)
 
 
 # -- metrics, events, facts ----------------------------------------------------

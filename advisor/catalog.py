@@ -7,13 +7,13 @@ have their card there, written by a worker. The strategies' colours live here an
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from advisor import files
 from advisor.cards import HEAD, BackboneCard, StageCard, card_from_json
-from advisor.errors import PlanError
+from advisor.errors import BrokenFile, PlanError
 from advisor.plans import Kind
 from advisor.zoo_cards import CURATED
 
@@ -58,8 +58,8 @@ def load_cards(home: Path) -> None:
     added = {}
     for path in sorted(folder.glob("*.json")):
         try:
-            card = card_from_json(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, PlanError):
+            card = card_from_json(files.read_json(path))
+        except (BrokenFile, PlanError):
             continue
         if card.name == path.stem and card.name not in _CURATED:
             added[card.name] = card

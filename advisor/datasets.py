@@ -12,9 +12,7 @@ import csv
 import hashlib
 import itertools
 import json
-import os
 import re
-import secrets
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -22,8 +20,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from advisor import looks
-from advisor.errors import NotFound
+from advisor import files, looks
+from advisor.errors import BrokenFile, NotFound
 from advisor.types import EXCLUDED, SPLITS, DatasetRef
 
 if TYPE_CHECKING:
@@ -78,9 +76,8 @@ def load_dataset(home: Path, dataset_id: str) -> DatasetRef:
     if not re.fullmatch(r"[0-9a-f]{16}", dataset_id):
         raise missing
     try:
-        data = json.loads((root / RECORD).read_text(encoding="utf-8"))
-        ref = _ref(data, root)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        ref = _ref(files.read_json(root / RECORD), root)
+    except (BrokenFile, AttributeError, KeyError, TypeError, ValueError) as error:
         raise missing from error
     if ref.base and not (root.with_name(ref.base) / RECORD).is_file():
         raise missing  # a revision without the import that holds its images
@@ -137,13 +134,8 @@ def read_manifest(ref: DatasetRef) -> pd.DataFrame:
 def read_thumbnails(ref: DatasetRef) -> NDArray[Any] | None:
     """uint8 [rows, side, side], in the manifest's order (`looks`), read from the disk as needed; None for what an older
     version imported."""
-    import numpy as np
-
-    try:
-        found: NDArray[Any] = np.load(ref.images_root.with_name(THUMBNAILS), mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError):
-        return None
-    return found if found.shape == (ref.images + ref.excluded, looks.SIDE, looks.SIDE) else None
+    found = files.find_array(ref.images_root.with_name(THUMBNAILS), mapped=True)
+    return found if found is not None and found.shape == (ref.images + ref.excluded, looks.SIDE, looks.SIDE) else None
 
 
 def read_alike(ref: DatasetRef) -> NDArray[Any]:
@@ -154,19 +146,16 @@ def read_alike(ref: DatasetRef) -> NDArray[Any]:
     import numpy as np
 
     path = ref.images_root.with_name(ALIKE)
-    try:
-        found: NDArray[Any] = np.load(path, allow_pickle=False)
+    found = files.find_array(path)
+    if found is not None:
         return found
-    except (OSError, ValueError):
-        thumbnails = read_thumbnails(ref)
+    thumbnails = read_thumbnails(ref)
     if thumbnails is None:
         return np.zeros((0, 2), np.int64)
     pairs = alike_pairs(thumbnails, list(read_manifest(ref)["digest"]))
-    with suppress(OSError):  # a home that may not be written: found again next time
-        part = path.with_name(f".{ALIKE}-{secrets.token_hex(4)}")
-        with open(part, "wb") as file:
-            np.save(file, pairs)
-        os.replace(part, path)
+    # A home that may not be written: found again next time.
+    with suppress(OSError), files.written_whole(path) as file:
+        np.save(file, pairs)
     return pairs
 
 

@@ -7,12 +7,15 @@
     ├── PlanError                a strategy, phase, budget or backbone that contradicts itself
     ├── WeightsError             pre-trained weights that are missing, unreadable or do not fit
     ├── NotFound                 an id (run, dataset) that this home does not hold
+    ├── BrokenFile               a file of a home that is missing, cut off or not what Thaw wrote; names it
     ├── TrainingError            a run that cannot go on (loss never finite, no memory for one image)
     ├── StateError               a change of state that is not legal (resume a finished run, ...)
     └── CompareError             runs that must not be compared; names the field that differs
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 
 class ThawError(Exception):
@@ -49,6 +52,15 @@ class TrainingError(ThawError):
 
 class NotFound(ThawError):
     """No such run or dataset in this home."""
+
+
+class BrokenFile(ThawError):
+    """A file that Thaw wrote itself is missing, cut off or holds something else; `path` names it."""
+
+    def __init__(self, path: Path, why: str, do: str = "Remove it, or bring it back from a copy.") -> None:
+        """why: what is wrong, after the file's name: 'is empty'. do: what to do next, a sentence."""
+        super().__init__(f"The file {path} {why}. {do}")
+        self.path = path
 
 
 class StateError(ThawError):

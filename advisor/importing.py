@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import re
 import secrets
@@ -22,6 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from advisor import files
 from advisor.datasets import load_dataset
 from advisor.errors import DataError, NotFound, ThawError
 from advisor.layout import ClassFrom
@@ -94,7 +94,7 @@ def start(home: Path, order: Order) -> str:
     command = [sys.executable, "-m", "advisor.importing", str(folder), "--home", str(home)]
     with open(folder / LOG, "ab") as log, open(folder / LOCK, "ab") as lock:
         kept = (lock.fileno(),) if _lock(lock.fileno()) else ()
-        _write(folder / ORDER, {**asdict(order), "started": time.time()})
+        files.write_json(folder / ORDER, {**asdict(order), "started": time.time()})
         try:
             child = subprocess.Popen(
                 command, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=kept,
@@ -114,13 +114,13 @@ def look(home: Path, import_id: str) -> Import:
         if child.poll() is not None:
             _children.remove(child)
     ended = not _locked(folder / LOCK)  # before its result is read: one that ends in between has written it
-    order = _read(folder / ORDER)
+    order = files.find_json(folder / ORDER)
     if not _ID.fullmatch(import_id) or order is None:
         raise NotFound("This import is not known any more.")
     started = order.pop("started")
     known = Import(import_id, Order(**order), "running", started=started)
-    progress = _read(folder / PROGRESS) or {"done": 0, "total": 0}
-    result = _read(folder / RESULT)
+    progress = files.find_json(folder / PROGRESS) or {"done": 0, "total": 0}
+    result = files.find_json(folder / RESULT)
     if result is None and ended:
         result = {"state": "lost", "error": LOST}
     if result is not None:
@@ -140,7 +140,7 @@ def all_imports(home: Path) -> list[Import]:
 
 def cancel(home: Path, import_id: str) -> None:
     """Ask an import to end; it removes what it had done. One that has ended is left as it is."""
-    progress = _read(Path(home) / "imports" / import_id / PROGRESS)
+    progress = files.find_json(Path(home) / "imports" / import_id / PROGRESS)
     with contextlib.suppress(NotFound, ProcessLookupError):
         if progress and look(home, import_id).state == "running":
             os.kill(progress["pid"], signal.SIGTERM)
@@ -191,7 +191,8 @@ def main(argv: list[str] | None = None) -> int:
         nonlocal told
         if time.monotonic() - told > TELL_EVERY_S:
             told = time.monotonic()
-            _write(folder / PROGRESS, {"pid": os.getpid(), "done": done, "total": total})
+            said = {"pid": os.getpid(), "done": done, "total": total}
+            files.write_json(folder / PROGRESS, said, lasting=False)
 
     def on_signal(*_: object) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once: what follows is the clearing up
@@ -200,7 +201,7 @@ def main(argv: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, on_signal)
     try:
         tell(0, 0)
-        order = _read(folder / ORDER) or {}
+        order = files.read_json(folder / ORDER)
         order.pop("started", None)
         ref = carry_out(Order(**order), options.home, tell)
         result: dict[str, Any] = {"state": "finished", "dataset": ref.id}
@@ -215,25 +216,11 @@ def main(argv: list[str] | None = None) -> int:
 
         traceback.print_exc()
         result = {"state": "failed", "error": f"The import met a fault in Thaw, {type(error).__name__}: {error}."}
-    _write(folder / RESULT, result)
+    files.write_json(folder / RESULT, result)
     return 0
 
 
 # --- files -----------------------------------------------------------------------------------------------------
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    new = path.with_name(f"{path.name}.new")
-    new.write_text(json.dumps(content), encoding="utf-8")
-    os.replace(new, path)
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return content
 
 
 def _lock(handle: int) -> bool:

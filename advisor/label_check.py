@@ -9,12 +9,11 @@ the next profile writes it anew.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
+from advisor import files
 from advisor.errors import NotFound
 from advisor.types import DatasetRef, Estimate
 
@@ -90,20 +89,14 @@ def save(home: Path, check: FeatureCheck) -> None:
     """Write it whole or not at all."""
     import numpy as np
 
-    path = path_of(home, check.dataset_id, check.backbone)
-    path.parent.mkdir(parents=True, exist_ok=True)
     shift = check.shift
     numbers = []
     if shift is not None:
         numbers = [shift.accuracy.value, shift.accuracy.low, shift.accuracy.high, shift.p, shift.images]
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
     kept: dict[str, Any] = {name: np.asarray(getattr(check, name)) for name in (*ARRAYS, *TEXTS)}
     kept["shift"], kept["shift_how"] = np.array(numbers, np.float64), np.array(shift.accuracy.how if shift else "")
-    with part.open("wb") as file:
+    with files.written_whole(path_of(home, check.dataset_id, check.backbone)) as file:
         np.savez(file, **kept)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
 
 
 def find(home: Path, ref: DatasetRef, backbone: str) -> Path | None:
@@ -124,17 +117,12 @@ def find(home: Path, ref: DatasetRef, backbone: str) -> Path | None:
 
 def load(path: Path | None) -> FeatureCheck | None:
     """None when there is no such file, or it cannot be read."""
-    import numpy as np
-
-    if path is None:
+    found = files.find_arrays(path) if path else None
+    if found is None or not {*ARRAYS, *TEXTS, "shift", "shift_how"} <= found.keys():
         return None
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            kept: dict[str, Any] = {name: file[name] for name in ARRAYS}
-            kept.update((name, str(file[name])) for name in TEXTS)
-            numbers, shift_how = file["shift"].tolist(), str(file["shift_how"])
-    except (OSError, ValueError, KeyError, BadZipFile):
-        return None
+    kept: dict[str, Any] = {name: found[name] for name in ARRAYS}
+    kept.update((name, str(found[name])) for name in TEXTS)
+    numbers, shift_how = found["shift"].tolist(), str(found["shift_how"])
     if not numbers:
         return FeatureCheck(**kept)
     value, low, high, p, images = numbers

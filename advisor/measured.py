@@ -7,14 +7,14 @@ learns from both, for that home alone.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from advisor import evidence, forecast, learning
+from advisor import evidence, files, forecast, learning
+from advisor.errors import BrokenFile
 from advisor.evidence import Facts
 from advisor.forecast import Correction
 from advisor.learning import LeafRecord
@@ -78,15 +78,20 @@ def rulebook_of(nodes: Sequence[Node], runs: int, sets: Sequence[str]) -> Rulebo
 
 
 @lru_cache(maxsize=8)
-def _load(path: Path, changed_ns: int) -> Learned:
-    return from_json(json.loads(path.read_text()))
+def _load(path: Path, changed_ns: int) -> Learned | None:
+    """None for a file that is broken, or of another version: what is learned can be learned again."""
+    try:
+        return from_json(files.read_json(path))
+    except (BrokenFile, AttributeError, KeyError, TypeError, ValueError):
+        return None
 
 
 def learned(home: Path | None = None) -> Learned | None:
     """What holds in this home: its own where it has learned, else the committed. None where neither is there."""
     for path in (*((home / LOCAL_RULES,) if home else ()), COMMITTED):
-        if path.exists():
-            return _load(path, path.stat().st_mtime_ns)
+        known = _load(path, path.stat().st_mtime_ns) if path.exists() else None
+        if known is not None:
+            return known
     return None
 
 

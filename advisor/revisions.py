@@ -9,12 +9,11 @@ The edits and their rules are in `edits`, which is pure; here they are read and 
 
 from __future__ import annotations
 
-import os
-import secrets
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from advisor import files
 from advisor.datasets import content_id, counts_of, everything, list_datasets, load_dataset, read_rows
 from advisor.edits import Edit, edited
 from advisor.errors import DataError, NotFound
@@ -70,11 +69,7 @@ def history(home: Path, ref: DatasetRef) -> list[DatasetRef]:
 
 def make_current(home: Path, ref: DatasetRef) -> DatasetRef:
     """Remember that this revision of its import is the one being worked with; returns it."""
-    folder = Path(home) / "current"
-    folder.mkdir(exist_ok=True)
-    new = folder / f".{ref.images_id}-{secrets.token_hex(4)}"
-    new.write_text(ref.id, encoding="ascii")
-    os.replace(new, folder / ref.images_id)
+    files.write_whole(Path(home) / "current" / ref.images_id, ref.id)
     return ref
 
 

@@ -16,13 +16,13 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from advisor import files
 from advisor.checking import Found, Labels, Progress
 from advisor.datasets import Row, load_dataset, read_manifest
 from advisor.errors import DataError, NotFound, TooFewImages
@@ -104,18 +104,15 @@ def labels_of(ref: DatasetRef) -> Labels:
 
 def link(home: Path, ref: DatasetRef, target: DatasetRef) -> None:
     """Make an imported target the one of `ref`."""
-    place = _link(home, ref)
-    place.parent.mkdir(exist_ok=True)
-    new = place.with_name(f".{place.name}-{secrets.token_hex(4)}")
-    new.write_text(json.dumps({"target": target.id}), encoding="ascii")
-    os.replace(new, place)
+    files.write_json(_link(home, ref), {"target": target.id})
 
 
 def target_of(home: Path, ref: DatasetRef) -> DatasetRef | None:
     """The target attached to `ref` or to the import it is a revision of."""
+    link = files.find_json(_link(home, ref))
     try:
-        return load_dataset(home, json.loads(_link(home, ref).read_text(encoding="ascii"))["target"])
-    except (OSError, ValueError, KeyError, TypeError, NotFound):
+        return load_dataset(home, str(link["target"])) if link else None
+    except (KeyError, NotFound):
         return None
 
 

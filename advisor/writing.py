@@ -17,8 +17,9 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
-from advisor import looks
+from advisor import files, looks
 from advisor.datasets import (
     ALIKE,
     MANIFEST,
@@ -82,7 +83,8 @@ def commit(stage: Path, ref: DatasetRef, rows: Sequence[Row], thumbnails: Sequen
         writer.writerows(rows)
     (stage / RECORD).write_text(json.dumps(to_json(ref), ensure_ascii=False, indent=1), encoding="utf-8")
     if thumbnails is not None:
-        _save_thumbnails(stage / THUMBNAILS, thumbnails)
+        with open(stage / THUMBNAILS, "xb") as small_ones:
+            _save_thumbnails(small_ones, thumbnails)
         small = np.load(stage / THUMBNAILS, mmap_mode="r", allow_pickle=False)
         np.save(stage / ALIKE, alike_pairs(small, [row.digest for row in rows]))
     flush(stage)
@@ -119,22 +121,19 @@ def _add_thumbnails(ref: DatasetRef, rows: Sequence[Row], thumbnails: Sequence[b
     if thumbnails is None or read_thumbnails(ref) is not None:
         return
     if [row.path for row in read_rows(ref)] == [row.path for row in rows]:
-        root = Path(ref.root)
-        part = root / f".{THUMBNAILS}-{secrets.token_hex(4)}"
-        _save_thumbnails(part, thumbnails)
-        (root / ALIKE).unlink(missing_ok=True)  # found anew from these, when it is asked for
-        os.replace(part, root / THUMBNAILS)
+        with files.written_whole(Path(ref.root) / THUMBNAILS) as file:
+            _save_thumbnails(file, thumbnails)
+            (Path(ref.root) / ALIKE).unlink(missing_ok=True)  # found anew from these, when it is asked for
 
 
-def _save_thumbnails(path: Path, thumbnails: Sequence[bytes]) -> None:
+def _save_thumbnails(file: BinaryIO, thumbnails: Sequence[bytes]) -> None:
     """As `np.save` would, one after the other: together they are 1 GB for a million images."""
     import numpy as np
 
     shape = (len(thumbnails), looks.SIDE, looks.SIDE)
-    with open(path, "wb") as file:
-        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(file, header)
-        file.writelines(thumbnails)
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
+    file.writelines(thumbnails)
 
 
 def archive_key(archive: Path) -> str:
@@ -145,11 +144,7 @@ def archive_key(archive: Path) -> str:
 
 def remember(home: Path, key: str, ref: DatasetRef) -> None:
     """Note which dataset an archive gave, so that giving the same bytes again needs no unpacking."""
-    folder = Path(home) / "sources"
-    folder.mkdir(exist_ok=True)
-    new = folder / f".{key}-{secrets.token_hex(4)}"
-    new.write_text(ref.id, encoding="ascii")
-    os.replace(new, folder / key)
+    files.write_whole(Path(home) / "sources" / key, ref.id)
 
 
 def recall(home: Path, key: str) -> DatasetRef | None:

@@ -18,9 +18,9 @@ from torch import nn
 from advisor import catalog
 from advisor.cards import BackboneCard, StageCard, card_to_json
 from advisor.errors import PlanError, WeightsError
+from advisor.files import write_json
 from advisor.zoo_cards import CURATED
 from training import pretrained, weights, zoo
-from training.checkpoint import write_whole
 from training.weights import Tell
 
 
@@ -47,7 +47,7 @@ def add(name: str, home: Path, file: Path | None, tell: Tell) -> dict[str, Any]:
         _keep(card, source, place, tell)
     loaded = pretrained.load(card.timm, card.title, place)
     if name not in (curated.name for curated in CURATED):
-        write_whole(place.with_suffix(".json"), json.dumps(card_to_json(card), indent=1).encode())
+        write_json(place.with_suffix(".json"), card_to_json(card), indent=1)
     weights.done_with(card, home)
     return {"name": name, "source": kind, "bytes": place.stat().st_size, "weights_id": loaded.weights_id}
 
@@ -88,7 +88,10 @@ def new_card(name: str) -> BackboneCard:
 
 
 def _keep(card: BackboneCard, source: Path, place: Path, tell: Tell) -> None:
-    """Write the weights of `source` to `place` in timm's names, whole or not at all, and see that they read back."""
+    """Write the weights of `source` to `place` in timm's names, whole or not at all, and see that they read back.
+
+    Its temporary name is its own (`advisor.files` is for others): it is read back before it counts, as safetensors.
+    """
     net, whole = pretrained.fill(card.timm, card.title, source)
     cfg = pretrained.config(card.timm)
     leave_out = () if whole else (f"{cfg['classifier']}.weight", f"{cfg['classifier']}.bias")

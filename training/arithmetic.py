@@ -7,7 +7,6 @@ and slow backward in bf16 on some CPUs, so no rule would do (`python -m benchmar
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable
@@ -21,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from advisor.files import find_json, write_json
 from advisor.plans import Phase
 from training.backbones import Backbone
 from training.devices import seed_dropout
@@ -35,6 +35,7 @@ is the launching of kernels that is clocked."""
 HOPELESS = 1.25
 """An arithmetic whose first step took this many times the best one's second is not clocked: a first step warms caches
 and kernels, but on a CPU hardly more than that once the reference has run."""
+MACHINE = "machine.json"
 ACCELERATED_ROUNDS = 5
 """Times that work is clocked on an accelerator, where once is quick and noisy; the median counts."""
 
@@ -160,15 +161,9 @@ def remembered(home: Path | None, key: str, measure: Callable[[], str]) -> str:
     if key not in known:
         known[key] = measure()
         if home:
-            part = home / "machine.tmp"
-            part.write_text(json.dumps(known, indent=1))
-            part.replace(home / "machine.json")
+            write_json(home / MACHINE, known, indent=1)
     return str(known[key])
 
 
 def _known(home: Path | None) -> dict[str, str]:
-    note = home / "machine.json" if home else None
-    try:
-        return dict(json.loads(note.read_text())) if note and note.exists() else {}
-    except ValueError:
-        return {}  # half written by a machine that lost power: measured again
+    return (find_json(home / MACHINE) or {}) if home else {}  # a broken one is measured again

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import time
 import zipfile
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from advisor.datasets import MANIFEST, RECORD, Row, load_dataset, read_rows
 from advisor.errors import NotFound
+from advisor.files import written_whole
 from advisor.plans import run_config_from_json
 from advisor.types import DatasetRef
 from training import lineage, metrics_files, report
@@ -71,10 +71,11 @@ def write(store: Store, run_id: str, target: Path, *, images: bool | None = None
         "run": {name: getattr(run, name) for name in KEPT}, "events": store.events(run_id),
     }  # fmt: skip
     metrics = metrics_files.csv_text(metrics_files.table(store, [run_id]))
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
-    target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        with (
+            written_whole(target) as file,
+            zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        ):
             said = " and the images themselves" if images else "; the images themselves are not in it"
             archive.writestr("README.txt", READ_ME.format(images=said, name=target.name))
             archive.writestr(INDEX, json.dumps(index, ensure_ascii=False, indent=1))
@@ -88,13 +89,10 @@ def write(store: Store, run_id: str, target: Path, *, images: bool | None = None
             for one in family:
                 for name in (MANIFEST, RECORD):
                     archive.write(Path(one.root) / name, f"datasets/{one.id}/{name}")
-            for file, row in zip(files, rows, strict=True) if images else ():
-                archive.write(file, f"images/{row.path}", zipfile.ZIP_STORED)
-        part.replace(target)
+            for image, row in zip(files, rows, strict=True) if images else ():
+                archive.write(image, f"images/{row.path}", zipfile.ZIP_STORED)
     except FileNotFoundError as error:
         raise NotFound(f"{error.filename} of run '{run.id}' is not on disk any more: it cannot be bundled.") from error
-    finally:
-        part.unlink(missing_ok=True)
     return images
 
 

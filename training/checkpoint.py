@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,28 +11,13 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from advisor.errors import WeightsError
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write under a temporary name in the same folder, flush to disk, rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with part.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+from advisor.files import write_whole, written_whole
 
 
 def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Replace the run's checkpoint. `state` holds tensors and plain values only."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with part.open("wb") as file:
+    with written_whole(path) as file:
         torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
 
 
 def read_checkpoint(path: Path) -> dict[str, Any] | None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import fnmatch
 import io
-import os
-import secrets
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Sequence
@@ -14,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from advisor.errors import DataError, NotFound
+from advisor.files import written_whole
 from advisor.types import DatasetRef
 from advisor.words import counted, size
 from training.commands import Answer, Place, import_data, open_place
@@ -150,19 +149,11 @@ def _export(args: Namespace, place: Place, ref: DatasetRef) -> Answer:
 
 
 def _write(target: Path, pieces: Iterable[bytes]) -> int:
-    """Under a temporary name in the same folder, then renamed: a file of that name is whole. Returns its bytes."""
-    new = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    try:
-        with new.open("xb") as file:
-            for piece in pieces:
-                file.write(piece)
-            file.flush()
-            os.fsync(file.fileno())
-            written = file.tell()
-        os.replace(new, target)
-    finally:
-        new.unlink(missing_ok=True)
-    return written
+    """Whole or not at all; returns its bytes."""
+    with written_whole(target) as file:
+        for piece in pieces:
+            file.write(piece)
+        return file.tell()
 
 
 def _document(ref: DatasetRef) -> dict[str, Any]:

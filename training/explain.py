@@ -4,7 +4,6 @@ forgotten. It trains nothing; what it finds is read by pages through `explained`
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import time
@@ -19,6 +18,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from advisor.files import write_json
 from advisor.types import Estimate
 from training import activation_maps, explained
 from training.calibration import temperature
@@ -89,7 +89,7 @@ def explain(job: Job, home: Path, tell: Tell, source_id: str = "") -> dict[str, 
             source=source,
             seconds=time.perf_counter() - started,
         )
-        (folder / explained.RECORD).write_text(json.dumps(explained.to_record(found)), encoding="utf-8")
+        write_json(folder / explained.RECORD, explained.to_record(found))
         final = explained.folder_of(home, job.id)
         shutil.rmtree(final, ignore_errors=True)
         folder.rename(final)

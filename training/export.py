@@ -22,13 +22,14 @@ from numpy.typing import NDArray
 
 from advisor import catalog
 from advisor.errors import ThawError
+from advisor.files import write_json, write_whole
 from advisor.ingest import load_dataset
 from advisor.plans import RunConfig, run_config_from_json
 from advisor.types import DatasetRef
 from training import calibration, exports, metrics_files, model_card, onnx_model, report, timm_folder
 from training.backbones import Backbone, build
 from training.caches import folder_of as cache_of
-from training.checkpoint import read_weights, write_whole
+from training.checkpoint import read_weights
 from training.data import Rows
 from training.images import ImageData
 from training.judging import proportional
@@ -194,10 +195,10 @@ def _papers(trained: Trained, store: Store, stage: Path, facts: exports.Facts) -
     """What is to be read, not run."""
     shutil.copyfile(predict.__file__, stage / "predict.py")
     card = model_card.text(trained.job, trained.config, trained.ref, facts, store.home)
-    write_whole(stage / "README.md", card.encode())
-    write_whole(stage / "report.html", report.run_report(store, trained.job.id).encode())
+    write_whole(stage / "README.md", card)
+    write_whole(stage / "report.html", report.run_report(store, trained.job.id))
     metrics_files.write_tables(store, [trained.job.id], stage)
-    write_whole(stage / exports.FACTS, json.dumps(exports.facts_to_json(facts), indent=1).encode())
+    write_json(stage / exports.FACTS, exports.facts_to_json(facts), indent=1)
 
 
 def _put(stage: Path, final: Path) -> None:

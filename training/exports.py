@@ -5,15 +5,14 @@ An export is the folder `runs/<id>/export`, written whole by a job of kind 'expo
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from advisor.errors import StateError
+from advisor.errors import BrokenFile, StateError
+from advisor.files import find_json, read_json
 from advisor.plans import to_json
 from training.store import Job, Store
 
@@ -92,8 +91,8 @@ def folder_of(home: Path, run_id: str) -> Path:
 def find(home: Path, run: Job) -> Facts | None:
     """The export of a run as it is now; None when there is none, or only one of older weights."""
     try:
-        facts = facts_from_json(json.loads((folder_of(home, run.id) / FACTS).read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError):
+        facts = facts_from_json(read_json(folder_of(home, run.id) / FACTS))
+    except (BrokenFile, KeyError, TypeError):
         return None
     return facts if facts.weights_sha256 == (run.result or {}).get("weights_sha256") else None
 
@@ -108,9 +107,8 @@ def costly(facts: Facts) -> str:
 
 def left_out(home: Path, run: Job) -> str:
     """What an export does not hold of a run that learned more classes later (`extending`); else ''."""
-    try:
-        added = list(json.loads((home / "runs" / run.id / "extended.json").read_text(encoding="utf-8"))["added"])
-    except (OSError, ValueError, KeyError, TypeError):
+    added = (find_json(home / "runs" / run.id / "extended.json") or {}).get("added")
+    if not added:
         return ""
     return (
         f"Exports and the Predict page know the run as it was trained, without what was added to it later "
@@ -126,14 +124,6 @@ def facts_from_json(data: dict[str, Any]) -> Facts:
     """Inverse of `facts_to_json`. Raises KeyError or TypeError for what is no such document."""
     int8 = Quantised(**data["int8"]) if data["int8"] else None
     return Facts(**{**data, "labels": tuple(data["labels"]), "int8": int8})
-
-
-def write_text(path: Path, text: str) -> None:
-    """Whole or not at all. Makes the folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
 
 
 def at_most(difference: float) -> str:

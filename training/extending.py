@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,13 @@ import torch
 
 from advisor.datasets import load_dataset
 from advisor.errors import PlanError
+from advisor.files import read_json, write_json
 from advisor.ingest import take_in
 from advisor.plans import run_config_from_json
 from advisor.targets import OfClasses
 from training import caches, devices, frozen
 from training.backbones import build
-from training.checkpoint import read_weights, write_weights, write_whole
+from training.checkpoint import read_weights, write_weights
 from training.images import ImageData
 from training.prefix import PrefixCache
 from training.shots import with_class
@@ -40,7 +40,7 @@ def extend(home: Path, run_id: str, name: str, folder: Path) -> dict[str, Any]:
             "--strategy prototype, or import the new class with the others and train again."
         )
     ref, place = load_dataset(home, config.dataset_id), home / "runs" / run_id
-    made = json.loads((place / RECORD).read_text(encoding="utf-8")) if (place / RECORD).exists() else {"added": {}}
+    made = read_json(place / RECORD) if (place / RECORD).exists() else {"added": {}}
     known = [*ref.classes, *made["added"]]
     if not name.strip() or name in known:
         raise PlanError(f"'{name}' is a class of this model already, or no name: give the new class another one.")
@@ -84,5 +84,5 @@ def extend(home: Path, run_id: str, name: str, folder: Path) -> dict[str, Any]:
         "weights": str((place / WEIGHTS).relative_to(home)), "before": accuracy(head, bias),
         "after": accuracy(longer, biases),
     }  # fmt: skip
-    write_whole(place / RECORD, json.dumps(document, ensure_ascii=False).encode())
+    write_json(place / RECORD, document)
     return document

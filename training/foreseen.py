@@ -6,7 +6,6 @@ run as `foreseen.json`. Nothing here trains, and no torch.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 from advisor import catalog, forecast, measured
 from advisor.costs import Sizes, affordable_epochs
+from advisor.files import find_json, write_json
 from advisor.memory import forecast_bytes
 from advisor.plans import Kind, RunConfig, run_config_from_json
 from advisor.strategies import estimate_seconds
@@ -54,20 +54,12 @@ def note(store: Store, job: Job) -> None:
     """Write down what is foreseen of a queued training run, before it begins."""
     config = run_config_from_json(job.config)
     said = foresee(config, store.facts(config.dataset_id, config.strategy.backbone), store.home)
-    file = store.home / "runs" / job.id / FILE
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(".tmp")
-    part.write_text(json.dumps(said))
-    part.replace(file)
+    write_json(store.home / "runs" / job.id / FILE, said)
 
 
 def noted(home: Path, run_id: str) -> dict[str, float | None]:
     """What was foreseen of a run; empty where nothing was written down."""
-    file = home / "runs" / run_id / FILE
-    try:
-        return dict(json.loads(file.read_text()))
-    except (OSError, ValueError):
-        return {}
+    return find_json(home / "runs" / run_id / FILE) or {}
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ Reads only. No torch.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from advisor.errors import NotFound, PlanError
+from advisor.errors import BrokenFile, NotFound, PlanError
+from advisor.files import read_json
 from advisor.ingest import load_dataset
 from advisor.plans import RunConfig, run_config_from_json
 
@@ -62,8 +62,8 @@ def check(parent: Job, backbone: str) -> RunConfig:
 def stages_of(home: Path, run_id: str) -> list[Stage]:
     """The chain that a run started from, oldest first, as it was written down; [] for one from a backbone's weights."""
     try:
-        return from_links(json.loads((home / "runs" / run_id / LINEAGE).read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+        return from_links(read_json(home / "runs" / run_id / LINEAGE))
+    except (BrokenFile, ValueError):
         return []
 
 

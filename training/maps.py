@@ -7,9 +7,6 @@ components that the profile kept: it needs no network. Files: `home/cache/<datas
 
 from __future__ import annotations
 
-import json
-import os
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -18,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from advisor.errors import NotFound
+from advisor.files import find_array, find_json, write_json, written_whole
 from training import caches
 
 Name = Literal["pca", "tsne"]
 NAMES: tuple[Name, ...] = get_args(Name)
+ABOUT, COMPONENTS = "about.json", "components.npy"
 KEPT = 50
 """Components kept for t-SNE; as many as its authors use."""
 CHUNK = 4096
@@ -46,21 +45,14 @@ def load(home: Path, dataset_id: str, backbone: str, name: str) -> NDArray[np.fl
     """float32 [n, 3]: row, x, y of every image on the map; None when it was not made, or is not whole."""
     if name not in NAMES:
         return None
-    try:
-        found: NDArray[np.float32] = np.load(folder(home, dataset_id, backbone) / f"{name}.npy", allow_pickle=False)
-    except (OSError, ValueError):
-        return None
-    return found if found.ndim == 2 and found.shape[1] == 3 else None
+    found = find_array(folder(home, dataset_id, backbone) / f"{name}.npy")
+    return found if found is not None and found.ndim == 2 and found.shape[1] == 3 else None
 
 
 def about(home: Path, dataset_id: str, backbone: str) -> dict[str, Any]:
     """'variance': share of the features' variance that the two axes of `pca` show; 'tsne': steps done and planned.
     Empty while there is no map."""
-    try:
-        found = json.loads((folder(home, dataset_id, backbone) / "about.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    return find_json(folder(home, dataset_id, backbone) / ABOUT) or {}
 
 
 def alike(home: Path, dataset_id: str, backbone: str, row: int, most: int) -> list[int]:
@@ -68,11 +60,8 @@ def alike(home: Path, dataset_id: str, backbone: str, row: int, most: int) -> li
 
     Distances are Euclidean between the first `KEPT` principal components.
     """
-    try:
-        scores = np.load(folder(home, dataset_id, backbone) / "components.npy", mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError):
-        return []
-    if not 0 <= row < len(scores):
+    scores = find_array(folder(home, dataset_id, backbone) / COMPONENTS, mapped=True)
+    if scores is None or scores.ndim != 2 or not 0 <= row < len(scores):
         return []
     far = np.square(scores - scores[row]).sum(axis=1)
     far[row] = np.inf
@@ -110,7 +99,7 @@ def make_pca(home: Path, dataset_id: str, backbone: str, features: Features, row
     # By row, so that a place is found without a search; rows that were left out are not a number.
     by_row = np.full((int(rows.max()) + 1, scores.shape[1]), np.nan, np.float32)
     by_row[rows] = scores
-    _save(place / "components.npy", by_row)
+    _save(place / COMPONENTS, by_row)
     _save(place / "pca.npy", _points(rows, shown))
     variance = float(np.clip(values[::-1][:2].sum() / max(values.sum(), 1e-12), 0, 1))
     _note(place, {"variance": variance})
@@ -123,10 +112,9 @@ def make_tsne(home: Path, dataset_id: str, backbone: str, labels: NDArray[np.int
     from threadpoolctl import threadpool_limits  # scikit-learn's own need
 
     place = folder(home, dataset_id, backbone)
-    try:
-        components = np.load(place / "components.npy", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise NotFound("The features of these images are not there any more. Measure them again.") from error
+    components = find_array(place / COMPONENTS)
+    if components is None:
+        raise NotFound("The features of these images are not there any more. Measure them again.")
     labels = labels[: len(components)].copy()
     labels[np.isnan(components[: len(labels)]).any(axis=1)] = -1
     rows = sample(labels, MOST_TSNE, seed)
@@ -169,18 +157,9 @@ def _points(rows: NDArray[np.int64], places: NDArray[np.float32]) -> NDArray[np.
 
 
 def _save(path: Path, array: NDArray[np.float32]) -> None:
-    new = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
-    with new.open("wb") as file:
+    with written_whole(path) as file:
         np.save(file, array)
-    os.replace(new, path)
 
 
 def _note(place: Path, facts: dict[str, Any]) -> None:
-    path = place / "about.json"
-    try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        known = {}
-    new = place / f".about-{secrets.token_hex(4)}"
-    new.write_text(json.dumps(known | facts), encoding="utf-8")
-    os.replace(new, path)
+    write_json(place / ABOUT, (find_json(place / ABOUT) or {}) | facts)

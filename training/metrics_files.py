@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from advisor.errors import ThawError
+from advisor.files import write_whole
 from training.records import METRICS
 from training.store import Store
 
@@ -44,7 +45,7 @@ def write_tables(store: Store, run_ids: Sequence[str], folder: Path) -> list[Pat
     rows = table(store, run_ids)
     folder.mkdir(parents=True, exist_ok=True)
     written = [folder / "metrics.csv"]
-    written[0].write_text(csv_text(rows), encoding="utf-8")
+    write_whole(written[0], csv_text(rows))
     if importlib.util.find_spec("pyarrow") is not None:
         import pyarrow
         import pyarrow.parquet

@@ -6,13 +6,14 @@ measured once on a folder of everyday photos and kept in the home: `python -m be
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from torch import Tensor
+
+from advisor.files import find_json, write_json
 
 FOLDER = "moments"
 
@@ -51,21 +52,18 @@ def distances(stages: Sequence[Tensor], known: Moments) -> tuple[float, ...]:
 def save(home: Path, weights_id: str, known: Moments) -> Path:
     """Whole or not at all."""
     file = _file(home, weights_id)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(".tmp")
-    part.write_text(json.dumps(vars(known)))
-    part.replace(file)
+    write_json(file, vars(known))
     return file
 
 
 def load(home: Path | None, weights_id: str) -> Moments | None:
-    """None where no photos were measured with these weights."""
-    file = _file(home, weights_id) if home else None
-    if file is None or not file.exists():
+    """None where no photos were measured with these weights, or the file is broken: the gap is not measured then."""
+    data = find_json(_file(home, weights_id)) if home else None
+    try:
+        rows = {name: tuple(tuple(row) for row in data[name]) for name in ("means", "deviations")} if data else {}
+        return Moments(rows["means"], rows["deviations"], data["photos"], data["image_px"]) if data else None
+    except (KeyError, TypeError):
         return None
-    data = json.loads(file.read_text())
-    rows = {name: tuple(tuple(row) for row in data[name]) for name in ("means", "deviations")}
-    return Moments(rows["means"], rows["deviations"], data["photos"], data["image_px"])
 
 
 def _file(home: Path, weights_id: str) -> Path:

@@ -7,7 +7,7 @@ replaces the committed rulebook for this home alone. No torch.
 from __future__ import annotations
 
 import csv
-import json
+import io
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from advisor import catalog, evidence, measured
 from advisor.costs import affordable_epochs
 from advisor.errors import PlanError
+from advisor.files import write_json, write_whole
 from advisor.measured import LOCAL_EVIDENCE, LOCAL_RULES, Learned
 from advisor.types import DatasetFacts
 from training.store import Job, Store
@@ -69,17 +70,13 @@ def learn(store: Store) -> Learned:
             "dataset first."
         )
     table = store.home / LOCAL_EVIDENCE
-    part = table.with_suffix(".tmp")
-    with part.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(own)
-    part.replace(table)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS)
+    writer.writeheader()
+    writer.writerows(own)
+    write_whole(table, text.getvalue())
     known = measured.learn(evidence.read(), evidence.read(table))
-    rules = store.home / LOCAL_RULES
-    part = rules.with_suffix(".tmp")
-    part.write_text(json.dumps(measured.to_json(known)))
-    part.replace(rules)
+    write_json(store.home / LOCAL_RULES, measured.to_json(known))
     return known
 
 

@@ -7,7 +7,6 @@ one removes what it left. Two processes may build at once; the first to end wins
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import time
@@ -21,12 +20,14 @@ from numpy.typing import NDArray
 
 from advisor.decoding import load_decoders
 from advisor.errors import DataError
+from advisor.files import find_json, write_json
 from training.devices import cores
 from training.executors.processes import alive
 from training.portable.predict import square as square  # the one place: also what leaves with an exported model
 
 Progress = Callable[[int, int], None]
 load_decoders()  # before there are threads
+META = "meta.json"
 
 
 def side_for(manifest: pd.DataFrame, resize: int) -> int:
@@ -64,8 +65,9 @@ def _place(folder: Path, side: int, interpolation: str) -> Path:
 
 def decode_seconds(folder: Path, side: int, interpolation: str = "bicubic") -> float | None:
     """What decoding cost per image when the cache was built; None when that is not known."""
-    meta = _place(folder, side, interpolation) / "meta.json"
-    return float(json.loads(meta.read_text())["seconds_per_image"]) if meta.exists() else None
+    meta = find_json(_place(folder, side, interpolation) / META) or {}
+    seconds = meta.get("seconds_per_image")
+    return float(seconds) if isinstance(seconds, (int, float)) else None
 
 
 def _build(
@@ -96,7 +98,7 @@ def _build(
                     progress(done, len(paths))
         pixels.flush()
         per_image = (time.perf_counter() - started) / max(1, len(paths))
-        (staging / "meta.json").write_text(json.dumps({"seconds_per_image": per_image}))
+        write_json(staging / META, {"seconds_per_image": per_image})
         try:
             staging.rename(final)
         except OSError:

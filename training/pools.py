@@ -6,8 +6,6 @@ kept beside the prefix cache: a revision of the same images reads them, as its p
 
 from __future__ import annotations
 
-import io
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from advisor.files import find_arrays, written_whole
 from training import frozen
 from training.backbones import Backbone
-from training.checkpoint import write_whole
 from training.data import Data, Rows
 
 FILE = "pools.npz"
@@ -69,13 +67,11 @@ class Pools:
 
     def _load(self) -> tuple[Rows, list[NDArray[np.float32]]] | None:
         """What an earlier profile kept; its wanted rows count as handed over."""
-        if self._file is None:
+        names = [f"stage{i}" for i in range(self._backbone.head_index)]
+        found = find_arrays(self._file) if self._file else None
+        if found is None or not {"rows", *names} <= found.keys():
             return None
-        try:
-            with np.load(self._file, allow_pickle=False) as found:
-                rows, values = found["rows"], [found[f"stage{i}"] for i in range(self._backbone.head_index)]
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-            return None
+        rows, values = found["rows"], [found[name] for name in names]
         mine = self._place[rows] >= 0
         if mine.any():
             self.add(rows[mine], [torch.from_numpy(stage[mine]) for stage in values])
@@ -92,10 +88,8 @@ class Pools:
             others = ~np.isin(self._stored[0], rows)
             rows = np.concatenate([rows, self._stored[0][others]])
             values = [np.concatenate([new, old[others]]) for new, old in zip(values, self._stored[1], strict=True)]
-        whole = io.BytesIO()
-        np.savez(whole, rows=rows, **{f"stage{i}": stage for i, stage in enumerate(values)})
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(self._file, whole.getvalue())
+        with written_whole(self._file) as file:
+            np.savez(file, rows=rows, **{f"stage{i}": stage for i, stage in enumerate(values)})
         self._stored = rows, values
 
     def _compute(self, rows: Rows) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from advisor import catalog
 from advisor.adaptation import check_domains
+from advisor.files import find_json, write_json, write_whole
 from advisor.ingest import load_dataset
 from advisor.plans import RunConfig, run_config_from_json
 from advisor.targets import labels_in
@@ -23,7 +23,7 @@ from training import caches, devices, frozen, shots, starting
 from training.adaptation import Target
 from training.arithmetic import Arithmetic, choose_training
 from training.backbones import Backbone, Preprocessing, build
-from training.checkpoint import read_checkpoint, write_weights, write_whole
+from training.checkpoint import read_checkpoint, write_weights
 from training.data import Rows
 from training.engine import Fit
 from training.images import ImageData
@@ -154,7 +154,7 @@ def write_predictions(path: Path, data: ImageData, rows: Rows, probabilities: Te
     writer.writerow(["path", "label", "predicted", "confidence"])
     for i, row in enumerate(rows):
         writer.writerow([data.paths[row], int(truth[i]), int(predicted[i]), round(float(probabilities[i].max()), 6)])
-    write_whole(path, table.getvalue().encode())
+    write_whole(path, table.getvalue())
 
 
 def _judge_target(target: Target, fit: Fit, folder: Path, home: Path) -> dict[str, Any]:
@@ -179,13 +179,12 @@ class Runtime:
     def __init__(self, path: Path, begin_as: Path) -> None:
         """begin_as: the choices to begin with when this run has none yet: those of the run that it repeats."""
         self._path = path
-        source = path if path.exists() else begin_as
-        self.known: dict[str, str] = json.loads(source.read_text()) if source.exists() else {}
+        self.known: dict[str, str] = find_json(path) or find_json(begin_as) or {}
 
     def keep(self, name: str, measure: Callable[[], str]) -> str:
         if name not in self.known:
             self.known[name] = measure()
-            write_whole(self._path, json.dumps(self.known).encode())
+            write_json(self._path, self.known)
         return self.known[name]
 
 

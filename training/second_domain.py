@@ -5,11 +5,11 @@ As a document and as lines to read. No torch.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from advisor import targets
 from advisor.adaptation import gap_words, likely_to_hurt, shares_apart
+from advisor.files import find_json
 from advisor.plans import ADAPTING
 from advisor.types import DatasetRef
 from advisor.words import counted
@@ -23,12 +23,8 @@ def about(store: Store, ref: DatasetRef, backbone: str) -> dict[str, Any] | None
     if target is None:
         return None
     shares = shares_apart(ref, target)
-    try:
-        text = domains.gap_file(store.home, ref.id, target.id, backbone).read_text(encoding="utf-8")
-        told_apart = json.loads(text)["told_apart"]
-        gap = gap_words(told_apart)[1]
-    except (OSError, ValueError, KeyError):
-        told_apart, gap = None, None
+    told_apart = (find_json(domains.gap_file(store.home, ref.id, target.id, backbone)) or {}).get("told_apart")
+    gap = None if told_apart is None else gap_words(told_apart)[1]
     verdict = domains.judge(store, domains.runs_on(store, ref.id, target.id), domains.few_labels(store, target.id))
     return {
         "dataset_id": target.id, "name": target.name, "images": target.images,

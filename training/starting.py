@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from advisor.datasets import load_dataset
 from advisor.errors import PlanError, ThawError
+from advisor.files import read_json, write_json, write_whole
 from advisor.plans import RunConfig
 from training import lineage
 from training.backbones import Backbone
-from training.checkpoint import read_weights, write_weights, write_whole
+from training.checkpoint import read_weights, write_weights
 
 if TYPE_CHECKING:
     from training.store import Job, Store
@@ -37,7 +37,7 @@ def begin(config: RunConfig, run_id: str, backbone: Backbone, store: Store, home
         first = "ImageNet" if earlier.strategy.pretrained else "random weights"
         chain = lineage.stages_of(home, parent.id) or [lineage.Stage("", first)]
         links = [asdict(stage) for stage in [*chain, lineage.origin(parent, earlier, home)]]
-        write_whole(folder / lineage.LINEAGE, json.dumps(links, ensure_ascii=False).encode())
+        write_json(folder / lineage.LINEAGE, links)
     weights = read_weights(folder / lineage.START)
     own = backbone.state_dict()
     names = [name for name in own if name in weights or not name.startswith("head.")]
@@ -50,8 +50,7 @@ def begin(config: RunConfig, run_id: str, backbone: Backbone, store: Store, home
     backbone.load_state_dict({**own, **{name: weights[name] for name in names}})
     digest = hashlib.sha256((folder / lineage.START).read_bytes()).hexdigest()[:12]
     backbone.weights_id = f"run-{digest}"  # caches of frozen stages belong to these weights
-    links = json.loads((folder / lineage.LINEAGE).read_text(encoding="utf-8"))
-    return list(links)
+    return list(read_json(folder / lineage.LINEAGE))
 
 
 def _as_before(repeated: Path, folder: Path) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from advisor.errors import ThawError
+from advisor.files import write_whole
 from advisor.words import counted, percent
 from training import exports, metrics_files, report
 from training.commands import Answer, Place, open_place
@@ -87,7 +88,7 @@ def predict(args: Namespace) -> Answer:
     if args.out is None:
         to_stderr(said)
         return Answer({**document, "answers": text}, text.splitlines())
-    exports.write_text(args.out, text)
+    write_whole(args.out, text)
     return Answer({**document, "out": str(args.out)}, [f"{said} Answers: {args.out}"])
 
 
@@ -95,7 +96,7 @@ def write_report(args: Namespace) -> Answer:
     place = open_place(args)
     runs = list(dict.fromkeys(args.runs))
     page = report.run_report(place.store, runs[0]) if len(runs) == 1 else report.comparison_report(place.store, runs)
-    exports.write_text(args.out, page)
+    write_whole(args.out, page)
     return Answer({"runs": runs, "out": str(args.out)}, [f"Report: {args.out}"])
 
 

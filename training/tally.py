@@ -5,14 +5,15 @@ The advice of a set is written down before its first run, in `home/advised/<grou
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 from advisor.catalog import STRATEGIES
 from advisor.errors import CompareError
+from advisor.files import find_json, write_json
 from advisor.plans import Kind
 from advisor.words import counted
 from training.compare import Comparison, compare
@@ -46,17 +47,16 @@ class Judged:
 
 def write(home: Path, advised: Advised) -> None:
     """Write the advice of a set down, before its runs begin."""
-    folder = home / "advised"
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f".{advised.group}.tmp"
-    part.write_text(json.dumps(asdict(advised)))
-    part.replace(folder / f"{advised.group}.json")
+    write_json(home / "advised" / f"{advised.group}.json", asdict(advised))
 
 
 def read(home: Path) -> list[Advised]:
-    """Every set's advice, oldest first."""
-    files = sorted((home / "advised").glob("*.json"), key=lambda file: file.stat().st_mtime)
-    return [Advised(**json.loads(file.read_text())) for file in files]
+    """Every set's advice, oldest first; a file that is broken is left out."""
+    found = []
+    for file in sorted((home / "advised").glob("*.json"), key=lambda file: file.stat().st_mtime):
+        with suppress(TypeError):  # not what was advised
+            found.append(Advised(**(find_json(file) or {})))
+    return found
 
 
 def judge(advised: Advised, comparison: Comparison) -> Judged | None:

@@ -16,9 +16,10 @@ import torch
 from torch import Tensor
 
 from advisor.catalog import backbone as card_of
+from advisor.files import write_whole
 from training import pretrained
 from training.backbones import Backbone
-from training.checkpoint import write_weights, write_whole
+from training.checkpoint import write_weights
 
 TOLERANCE = 1e-4
 """Largest difference of a probability, timm's against ours."""
@@ -34,7 +35,7 @@ def write(backbone: Backbone, labels: tuple[str, ...], folder: Path, extra: Mapp
     if not card.timm or backbone.preprocessing is None:
         write_weights(folder / "model.safetensors", backbone.state_dict())
         config = {"architecture": backbone.name, "num_classes": len(labels), "label_names": list(labels), "thaw": extra}
-        write_whole(folder / "config.json", json.dumps(config, indent=1, ensure_ascii=False).encode())
+        write_whole(folder / "config.json", json.dumps(config, indent=1, ensure_ascii=False))
         return False
     cfg, prep = pretrained.config(card.timm), backbone.preprocessing
     classifier = str(cfg["classifier"])
@@ -55,7 +56,7 @@ def write(backbone: Backbone, labels: tuple[str, ...], folder: Path, extra: Mapp
     }  # fmt: skip
     if cfg.get("fixed_input_size") and prep.size != int(cfg["input_size"][-1]):
         config["model_args"] = {"img_size": prep.size}
-    write_whole(folder / "config.json", json.dumps(config, indent=1, ensure_ascii=False).encode())
+    write_whole(folder / "config.json", json.dumps(config, indent=1, ensure_ascii=False))
     return _loads(folder, backbone, x)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from advisor import catalog
 from advisor.errors import NotFound, StateError
+from advisor.files import find_json
 from advisor.ingest import load_dataset
 from advisor.plans import RunConfig, run_config_from_json
 from advisor.types import DatasetRef
@@ -101,8 +101,4 @@ class Trained:
         return logits.float().softmax(1).cpu()
 
     def _precision(self) -> str | None:
-        try:
-            known: dict[str, str] = json.loads((self.home / "runs" / self.job.id / "runtime.json").read_text())
-            return known.get("frozen")
-        except (OSError, ValueError):
-            return None
+        return (find_json(self.home / "runs" / self.job.id / "runtime.json") or {}).get("frozen")

@@ -8,7 +8,6 @@ page open. With `--spare` in place of a job it loads everything first and then w
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import signal
 import sys
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from advisor.errors import StateError, ThawError
+from advisor.files import write_json
 from training.executors import executor
 from training.executors.processes import started
 from training.memory import SAMPLE_EVERY_S, Peak
@@ -87,9 +87,7 @@ class StoreContext:
         write_checkpoint(self._folder / "checkpoint.pt", state)
 
     def note(self, name: str, content: dict[str, Any]) -> None:
-        from training.checkpoint import write_whole
-
-        write_whole(self._folder / f"{name}.json", json.dumps(content).encode())
+        write_json(self._folder / f"{name}.json", content)
 
     def close(self) -> None:
         self._over.set()

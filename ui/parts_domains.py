@@ -5,7 +5,6 @@ Decides nothing: the plans are `advisor.adaptation`'s, the verdict is `training.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ import streamlit as st
 from advisor import targets
 from advisor.adaptation import gap_words, likely_to_hurt, plan_adaptation, shares_apart
 from advisor.cards import BackboneCard
+from advisor.files import find_json, write_json
 from advisor.plans import ADAPTING, RunConfig, to_json
 from advisor.samples import PAIRS, import_sample
 from advisor.strategies import plan
@@ -77,20 +77,17 @@ def _gap(ref: DatasetRef, target: DatasetRef, card: BackboneCard) -> None:
     """How well the two can be told apart, measured when asked for, and the map."""
     place = domains.gap_file(state.home(), ref.id, target.id, card.name)
     st.markdown("##### The gap")
-    if not place.exists():
+    found = find_json(place)
+    if found is None:
         st.caption("Not measured yet. It takes one pass over at most 300 images of each.")
         if st.button("Measure the gap", key="measure_gap"):
             with frame.calm("The gap could not be measured"), st.spinner("Running the backbone over both"):
                 asked = {
                     "home": str(state.home()), "dataset": ref.id, "target": target.id, "backbone": card.name,
                 }  # fmt: skip
-                found = state.live_pool().ask("gap", asked).result()
-                part = place.with_suffix(".part")
-                part.write_text(json.dumps(found), encoding="utf-8")
-                part.replace(place)
+                write_json(place, state.live_pool().ask("gap", asked).result())
                 st.rerun()
         return
-    found = json.loads(place.read_text(encoding="utf-8"))
     tone, text = gap_words(found["told_apart"])
     show(pictures.notice(tone, f"Told apart: {percent(found['told_apart'])}", text))
     charts.show(charts_domains.domain_map(found, by_class=False), key="gap_map", label="Both domains' features")
@@ -167,8 +164,8 @@ def of_run(job: Job) -> None:
     if stages:
         st.markdown("##### The stages before it")
         show(chain(stages, "this run", str((job.config.get("strategy") or {}).get("kind"))))
-    _maps([("Before", _note(folder / "map_before.json")), ("After", _note(folder / "map_after.json"))])
-    shots = _note(folder / "few_shot.json")
+    _maps([("Before", find_json(folder / "map_before.json")), ("After", find_json(folder / "map_after.json"))])
+    shots = find_json(folder / "few_shot.json")
     if shots and shots["shots"]:
         st.markdown("##### With fewer images a class")
         charts.show(
@@ -195,11 +192,3 @@ def _maps(notes: Sequence[tuple[str, dict[str, Any] | None]]) -> None:
                 label=f"Features of source and target, {title.lower()}",
             )  # fmt: skip
     st.caption("Validation images on the two largest principal components of their features; 50% would be chance.")
-
-
-def _note(path: Any) -> dict[str, Any] | None:
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from advisor.errors import BrokenFile
+from advisor.files import read_json
 from training.store import Job
 from ui import charts, state
 from ui.chart_parts import GRID, dress, graph_objects
@@ -48,13 +49,13 @@ def lr_range(job: Job) -> None:
 def read(path: Path) -> RangeTest | None:
     """None where there is no such file, or none that can be drawn: the chart is an extra, never an obstacle."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = read_json(path)
         pairs = [(_number(lr), _number(loss)) for lr, loss in zip(data["lrs"], data["losses"], strict=True)]
         points = [(lr, loss) for lr, loss in pairs if lr and lr > 0 and loss is not None]
         if len(points) < 2:
             return None
         rates = [_rate(data.get(name)) for name in ("suggestion", "used", "diverged_at")]
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (BrokenFile, ValueError, TypeError, KeyError, AttributeError):
         return None
     return RangeTest(tuple(lr for lr, _ in points), tuple(loss for _, loss in points), *rates)
 

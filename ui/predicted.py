@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from advisor.files import write_whole
 from training import exports
 from training.store import Job
 from ui import state
@@ -81,7 +82,7 @@ def write_table(run: Job, found: Iterable[tuple[str, Prediction | str]]) -> str:
     from training.predicting import rows_of
 
     name = f"{run.id}-{time.strftime('%Y%m%d-%H%M%S')}"
-    exports.write_text(state.home() / FOLDER / f"{name}.csv", rows_of(found))
+    write_whole(state.home() / FOLDER / f"{name}.csv", rows_of(found))
     return name
 
 

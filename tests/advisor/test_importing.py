@@ -13,6 +13,7 @@ import pytest
 
 from advisor import importing, targets
 from advisor.errors import DataError, NotFound
+from advisor.files import read_json
 from advisor.importing import Import, Order
 from advisor.ingest import import_path, list_datasets
 from benchmarks.kill_import import make_archive, point, right, undisturbed
@@ -89,7 +90,7 @@ def test_a_killed_import_is_lost_and_can_be_repeated(home: Path, large: Path) ->
     archive = Path(shutil.make_archive(str(large), "zip", large))
     import_id = importing.start(home, Order(str(archive)))
     ended(home, import_id, lambda one: one.done > 0)
-    os.kill(importing._read(home / "imports" / import_id / importing.PROGRESS)["pid"], signal.SIGKILL)
+    os.kill(read_json(home / "imports" / import_id / importing.PROGRESS)["pid"], signal.SIGKILL)
     one = ended(home, import_id)
     assert one.state == "lost" and "ended without a word" in one.error
     assert list_datasets(home) == []

@@ -256,26 +256,6 @@ KEPT: dict[str, Kept] = {
 }  # fmt: skip
 
 
-NOT_YET = {
-    ("advice of a set", ""), ("learned rules", ""), ("moments of photos", ""), ("price of decoding", ""),
-    ("arithmetic of a run", ""), ("forecast of a run", "another document"),
-    ("arithmetic of this machine", "another document"), ("map", "empty"), ("components of a map", "empty"),
-    ("check by features", "empty"), ("thumbnails", "empty"), ("pairs that look alike", "empty"),
-    ("record of a dataset", "another document"), ("order of an import", "another document"),
-    ("progress of an import", "another document"), ("result of an import", "another document"),
-}  # fmt: skip
-"""(kind of file, damage; '' = any) that stops its reader today."""
-
-
-def cases() -> list[Any]:
-    stops = pytest.mark.xfail(strict=True, reason="the reader stops at this file instead of going on without it")
-    return [
-        pytest.param(kept, damage, marks=[stops] if {(kept, ""), (kept, damage)} & NOT_YET else [])
-        for kept in KEPT
-        for damage in DAMAGES
-    ]
-
-
 @pytest.fixture
 def home(home: Path) -> Path:
     """With cards looked up afresh: another test's home may have been as new."""
@@ -283,7 +263,8 @@ def home(home: Path) -> Path:
     return home
 
 
-@pytest.mark.parametrize(("kept", "damage"), cases())
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("kept", KEPT)
 def test_what_reads_a_broken_file_goes_on(home: Path, kept: str, damage: str) -> None:
     file = KEPT[kept].make(home)
     whole = file.read_bytes()

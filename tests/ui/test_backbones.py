@@ -12,9 +12,9 @@ from seeding import NoWorkers, button, param, words
 
 from advisor import catalog
 from advisor.cards import card_to_json
+from advisor.files import write_whole
 from advisor.types import DatasetFacts, DatasetRef
 from training import weights
-from training.checkpoint import write_whole
 from training.store import Store
 
 

@@ -205,7 +205,6 @@ def test_a_budget_that_is_larger_than_all_needs_is_still_spent_evenly() -> None:
     assert shares["partial"] > shares["linear_probe"] > 0.1
 
 
-@pytest.mark.xfail(strict=True, reason="one empty file, as a power cut leaves it, stops the page for good")
 def test_an_empty_note_of_earlier_advice_does_not_stop_the_page(
     open_page: Open, dataset: DatasetRef, facts: DatasetFacts, store: Store
 ) -> None:

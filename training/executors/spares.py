@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from advisor.files import write_whole
 from training.executors import processes
 from training.memory import available_bytes
 
@@ -61,7 +62,8 @@ def ensure(home: Path, command: Sequence[str]) -> subprocess.Popen[bytes] | None
             )  # fmt: skip
     except OSError:
         return None  # the job itself will meet the same error, and say it
-    _write(folder / f"{child.pid}.{_key(command)}.{FREE}", processes.started(child.pid) or "")
+    name = f"{child.pid}.{_key(command)}.{FREE}"
+    write_whole(folder / name, processes.started(child.pid) or "", lasting=False)
     return child
 
 
@@ -133,9 +135,3 @@ def _newest_code() -> float:
     """When the code that this process runs was last changed, Unix time."""
     files = (path for room in ("advisor", "training") for path in (PROJECT / room).rglob("*.py"))
     return max(path.stat().st_mtime for path in files)
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_suffix(".part")
-    part.write_text(text)
-    part.rename(path)

@@ -107,7 +107,8 @@ def compare(store: Store, run_ids: Sequence[str]) -> Comparison:
     jobs = [store.job(run_id) for run_id in dict.fromkeys(run_ids)]
     configs = _comparable(jobs, store.home)
     jobs.sort(key=lambda job: (KINDS.index(configs[job.id].strategy.kind), job.created))
-    labels = words.labels(configs)
+    names = {job.id: job.name for job in jobs}
+    labels = words.labels(configs, names)
     target, why = _target(jobs, configs)
     side: Side = "target" if target else "test"
     answers, missing = shared_answers(store.home, jobs, side)
@@ -118,7 +119,7 @@ def compare(store: Store, run_ids: Sequence[str]) -> Comparison:
         for job in group
     )
     accuracies = {row.run_id: row.test_accuracy for row in rows}
-    groups = who.groups(members, configs, accuracies, answers, words.group_labels(configs, members))
+    groups = who.groups(members, configs, accuracies, answers, words.group_labels(configs, members, names))
     lucks = who.lucks(store, configs, answers, side)
     contests = who.contests(groups, answers, lucks)
     images = max(map(len, answers.values()), default=0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from advisor.catalog import STRATEGIES
@@ -90,7 +90,7 @@ def _how(groups: Sequence[Group], pairs: int, on: str) -> str:
 def about_target(jobs: Sequence[Job], configs: dict[str, RunConfig]) -> str:
     """On whose test images tested runs are compared, where some of them were adapted to a target; why not on it."""
     targets = sorted({configs[job.id].target_id for job in jobs} - {""})
-    names = labels({job.id: configs[job.id] for job in jobs})
+    names = labels({job.id: configs[job.id] for job in jobs}, {job.id: job.name for job in jobs})
     without = [names[job.id] for job in jobs if not configs[job.id].target_id]
     here = "Compared on the source's test images"
     if without:
@@ -139,33 +139,36 @@ def notes(
     return tuple(said)
 
 
-def labels(configs: dict[str, RunConfig]) -> dict[str, str]:
-    """Per run its strategy's title, with what sets it apart where a strategy comes more than once."""
+def labels(configs: dict[str, RunConfig], names: Mapping[str, str]) -> dict[str, str]:
+    """Per run its strategy's title, with the name that it was given, or with what sets it apart where a strategy comes
+    more than once. names: by run; "" = none. No two labels are alike."""
     details = {
-        run_id: (config.strategy.kind, (config.strategy.backbone, f"seed {config.seed}", run_id))
+        run_id: (config.strategy.kind, (names.get(run_id, ""), config.strategy.backbone, f"seed {config.seed}", run_id))
         for run_id, config in configs.items()
     }
     found = {}
     for run_id, (kind, mine) in details.items():
         rivals = [theirs for other, (same, theirs) in details.items() if same == kind and other != run_id]
-        apart = (text for i, text in enumerate(mine) if all(theirs[i] != text for theirs in rivals))
+        apart = (text for i, text in enumerate(mine) if text and all(theirs[i] != text for theirs in rivals))
         title = STRATEGIES[kind].title
-        found[run_id] = f"{title} · {next(apart)}" if rivals else title
+        found[run_id] = f"{title} · {next(apart)}" if rivals or mine[0] else title
     return found
 
 
-def group_labels(configs: dict[str, RunConfig], members: Sequence[Sequence[Job]]) -> list[str]:
+def group_labels(
+    configs: dict[str, RunConfig], members: Sequence[Sequence[Job]], names: Mapping[str, str]
+) -> list[str]:
     """Per group its strategy's title, with what sets it apart from other groups of that strategy. No two are alike."""
-    runs = labels(configs)
-    names: list[str] = []
+    runs = labels(configs, names)
+    found: list[str] = []
     for group in members:
         strategy = configs[group[0].id].strategy
         rivals = {config.strategy.backbone for config in configs.values() if config.strategy.kind == strategy.kind}
         which = f" · {strategy.backbone}" if len(rivals) > 1 else ""
         many = f"{STRATEGIES[strategy.kind].title}{which} · {len(group)} seeds"
         name = runs[group[0].id] if len(group) == 1 else many
-        names.append(f"{name} · {group[0].id}" if name in names else name)
-    return names
+        found.append(f"{name} · {group[0].id}" if name in found else name)
+    return found
 
 
 def differing(configs: dict[str, RunConfig], order: Sequence[str]) -> dict[str, dict[str, str]]:

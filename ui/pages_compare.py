@@ -102,8 +102,8 @@ def picked_by_hand() -> None:
 def label(job: Job) -> str:
     """'Linear probe, 93.1%, 12 s, 3 min ago'."""
     if job.result:
-        return f"{parts_runs.title(job)}, {parts_runs.accuracy(job)}, {ago(job.finished)}"
-    return f"{parts_runs.title(job)}, {job.state}, {ago(job.created)}"
+        return f"{parts_runs.called(job)}, {parts_runs.accuracy(job)}, {ago(job.finished)}"
+    return f"{parts_runs.called(job)}, {job.state}, {ago(job.created)}"
 
 
 def pending(picked: Sequence[Job]) -> None:
@@ -114,7 +114,7 @@ def pending(picked: Sequence[Job]) -> None:
     for job in picked:
         if not job.active and not job.result:
             st.caption(
-                f"{frame.plain(parts_runs.title(job))} ({job.id}) ended without a test result: {job.state}."
+                f"{frame.plain(parts_runs.called(job))} ({job.id}) ended without a test result: {job.state}."
             )
 
 
@@ -125,7 +125,7 @@ def progress(watched: tuple[tuple[str, str], ...]) -> None:
     if tuple((job.id, job.state) for job in jobs) != watched:
         st.rerun()
     done = sum(job.progress for job in jobs) / len(jobs)
-    names = ", ".join(f"{frame.plain(parts_runs.title(job))} ({WORDS[job.state]})" for job in jobs)
+    names = ", ".join(f"{frame.plain(parts_runs.called(job))} ({WORDS[job.state]})" for job in jobs)
     left = next((job.eta_s for job in jobs if job.eta_s), None)
     eta = f"; the running one has about {duration(left)} left" if left else ""
     st.progress(min(1.0, done), text=f"Still to come: {names}{eta}. Below is what there is so far.")

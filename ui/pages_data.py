@@ -23,6 +23,7 @@ from ui import (
     parts_findings,
     parts_gallery,
     parts_import,
+    parts_keep,
     parts_map,
     parts_public,
     parts_revisions,
@@ -108,6 +109,7 @@ def numbers(ref: DatasetRef) -> None:
         sizes = browse.sizes(state.images(ref))
         charts.show(charts.image_sizes(sizes), key="image_sizes", label=sizes_in_words(sizes))
     parts_caches.fold(ref)
+    parts_keep.of_dataset(ref)
 
 
 def heading(ref: DatasetRef) -> None:

@@ -76,7 +76,7 @@ def picked() -> None:
 
 
 def label(job: Job) -> str:
-    return f"{parts_runs.title(job)}, {parts_runs.accuracy(job)} on test images, {ago(job.finished)}"
+    return f"{parts_runs.called(job)}, {parts_runs.accuracy(job)} on test images, {ago(job.finished)}"
 
 
 def given(ref: DatasetRef, run: Job) -> list[tuple[str, bytes]]:

@@ -21,6 +21,7 @@ from ui import (
     parts_corrections,
     parts_errors,
     parts_inside,
+    parts_keep,
     parts_runs,
     pictures,
     state,
@@ -96,8 +97,10 @@ def asked() -> Job | None:
 
 def heading(run: Job) -> None:
     title, buttons = st.columns([2, 1], vertical_alignment="center")
-    title.title(frame.plain(parts_runs.title(run)))
-    title.caption(frame.plain(parts_runs.facts_line(run)))
+    title.title(frame.plain(parts_runs.called(run)))
+    title.caption(frame.plain(parts_runs.facts_line(run)) + parts_keep.tags(run))
+    if run.note:
+        title.caption(frame.plain(run.note))
     with buttons.container(horizontal=True, horizontal_alignment="right", gap="small"):
         if st.button("Its curves", key="to_train"):
             frame.open_run(run.id)
@@ -105,6 +108,7 @@ def heading(run: Job) -> None:
             if run.id not in ids.current_runs():
                 frame.remember_runs([])
             st.switch_page(state.COMPARE_PAGE)
+        parts_keep.of_run(run)
 
 
 def figures(run: Job, answers: Answers) -> None:

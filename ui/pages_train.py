@@ -16,6 +16,7 @@ from ui import (
     ids,
     parts_domains,
     parts_jobs,
+    parts_keep,
     parts_range,
     parts_revisions,
     parts_runs,
@@ -104,7 +105,9 @@ def nothing_yet(name: str) -> None:
 
 def heading(job: Job) -> None:
     """Which run this is and what became of it."""
-    st.caption(frame.plain(f"{parts_runs.title(job)} · {parts_runs.facts_line(job)}"))
+    st.caption(frame.plain(f"{parts_runs.called(job)} · {parts_runs.facts_line(job)}") + parts_keep.tags(job))
+    if job.note:
+        st.caption(frame.plain(job.note))
     result = job.result or {}
     if job.state == "queued":
         place = parts_runs.waiting(job, state.store().queue(job.lane))
@@ -170,6 +173,7 @@ def controls(job: Job) -> None:
         parts_stage.choose(job)
     if st.button("Try another strategy", key="to_advice"):
         st.switch_page(state.ADVICE_PAGE)
+    parts_keep.of_run(job)
 
 
 def queue(watched: tuple[tuple[str, str], ...], shown: str) -> None:

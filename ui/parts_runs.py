@@ -10,7 +10,7 @@ from advisor.catalog import BACKBONES, STRATEGIES
 from advisor.public_sets import PUBLIC_SETS
 from advisor.reasons import epochs_in_words
 from training.store import Job
-from ui import frame, parts_jobs, pictures, state
+from ui import frame, parts_jobs, parts_keep, pictures, state
 from ui.show import show
 from ui.words import ago, duration, percent
 
@@ -50,6 +50,11 @@ def facts_line(job: Job) -> str:
     return " · ".join(parts)
 
 
+def called(job: Job) -> str:
+    """What a list calls a run: the name that it was given and its strategy, or its strategy alone."""
+    return f"{job.name} · {title(job)}" if job.name else title(job)
+
+
 def accuracy(job: Job) -> str:
     """The test accuracy of a run that has one."""
     value = (job.result or {}).get("test_accuracy")
@@ -74,7 +79,7 @@ def queue_panel(shown: str | None) -> None:
         return
     for job in queue:
         with st.container(border=True, gap="small", key=f"queue_{job.id}"):
-            name = frame.plain(title(job))
+            name = frame.plain(called(job))
             if job.state == "running":
                 left = f", about {duration(job.eta_s)} left" if job.eta_s else ""
                 st.markdown(f"**{name}** · {percent(job.progress)}{left}")
@@ -107,10 +112,10 @@ def past_runs(jobs: Sequence[Job], shown: str | None) -> None:
     for job in ended if every else ended[:FIRST_ROWS]:
         columns = st.columns(COLUMNS, vertical_alignment="center")
         if columns[0].button(
-            frame.plain(title(job)),
+            frame.plain(called(job)) + parts_keep.tags(job),
             key=f"past_{job.id}",
             type="tertiary",
-            help=facts_line(job),
+            help=f"{facts_line(job)}  \n{frame.plain(job.note)}" if job.note else facts_line(job),
             disabled=job.id == shown,
         ):
             frame.open_run(job.id)

@@ -42,6 +42,9 @@ class NoWorkers:
         self.pumped += 1
         return None
 
+    def check(self) -> list[Job]:
+        return []
+
     def prepare(self) -> None:
         self.prepared += 1
 

@@ -135,7 +135,7 @@ class Bench:
         self.precision = frozen.choose(self.pristine, self.device, example, home)
         cache = home / "cache" / f"{ref.id}-pool{most_train}"
         self.prefix = PrefixCache(self.pristine, self.pool, self.device, self.precision, cache)
-        self.pools = Pools(self.pristine, self.pool, self.device, self.precision, self.pool.train)
+        self.pools = Pools(self.prefix, self.pool.train, kept=False)
 
     def _own_px(self) -> int | None:
         return None if self.px == catalog.backbone(self.name).image_px else self.px

@@ -20,6 +20,7 @@ from training.backbones import build
 from training.cross_validation import stratified
 from training.images import ImageData
 from training.pools import Pools
+from training.prefix import PrefixCache
 
 MOST = 1000
 
@@ -37,7 +38,8 @@ def main() -> None:
     data = ImageData(ref, caches.folder_of(home, ref.id), backbone.preprocessing, device=device)
     rows = stratified(data.labels.numpy(), MOST, 0)
     example = data.batch(np.resize(rows, frozen.pass_batch(device)), 0)
-    pools = Pools(backbone, data, device, frozen.choose(backbone, device, example, home), rows)
+    prefix = PrefixCache(backbone, data, device, frozen.choose(backbone, device, example, home), None)
+    pools = Pools(prefix, rows)
     known = moments.of(pools.read(rows), backbone.preprocessing.size)
     print(f"{known.photos} photos, kept in {moments.save(home, backbone.weights_id, known)}")
 

@@ -75,8 +75,8 @@ class Fit:
         self._boundary: int | None = None
         self._descent: Descent | None = None
         self._optimizer_state: dict[str, Any] | None = None
-        if resume:
-            self._restore(resume)
+        self._trained = self._restore(resume) if resume else {}
+        """What a checkpoint holds of the weights, until the caches below them are filled."""
         self._clock = Clock(self.at, budget_s)
         self._finished_early = False
         self._judging_s = 0.0
@@ -93,11 +93,9 @@ class Fit:
         try:
             for why in self.inputs.not_cached:
                 self._say("caution", "not_cached", why)
-            self.at.cache_seconds += self.inputs.fill_caches(self._filling)
-            if self.target:
-                self.at.cache_seconds += self.target.inputs.fill_caches(self._filling)
-                if self._boundary is None:
-                    self._map("map_before")
+            self._fill_caches()
+            if self.target and self._boundary is None:
+                self._map("map_before")
             while self.at.phase < len(self.strategy.phases):
                 self._phase(self.strategy.phases[self.at.phase])
                 if self._finished_early:
@@ -118,6 +116,16 @@ class Fit:
         if self.target and self.best.weights:
             self._map("map_after")
         return Fitted(self.best, self.at, self.telling.epochs_done(), stopped, self._finished_early)
+
+    def _fill_caches(self) -> None:
+        """With the weights that the run began with, which caches are filed under; what was trained comes back after."""
+        try:
+            for inputs in [self.inputs, self.target.inputs] if self.target else [self.inputs]:
+                self.at.cache_seconds += inputs.fill_caches(self._filling)
+        finally:
+            if self._trained:
+                self.backbone.load_state_dict({**self.backbone.state_dict(), **self._trained})
+            self._trained = {}
 
     def _phase(self, phase: Phase) -> None:
         index, backbone = self.at.phase, self.backbone
@@ -385,7 +393,8 @@ class Fit:
             )
         self._clock.saved()
 
-    def _restore(self, state: dict[str, Any]) -> None:
+    def _restore(self, state: dict[str, Any]) -> dict[str, Tensor]:
+        """Go on where the checkpoint was taken; returns the weights that it holds."""
         self.at = Position(**state["position"])
         self.best = Best(**state["best"])
         self._optimizer_state = state["optimizer"]
@@ -393,4 +402,5 @@ class Fit:
         self._coach.restore(state["coach"])
         if self._alignment:
             self._alignment.restore(state.get("alignment", {}))
-        self.backbone.load_state_dict({**self.backbone.state_dict(), **state["weights"]})
+        weights: dict[str, Tensor] = state["weights"]
+        return weights

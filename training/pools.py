@@ -6,8 +6,6 @@ kept beside the prefix cache: a revision of the same images reads them, as its p
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -15,8 +13,8 @@ from torch import Tensor
 
 from advisor.files import find_arrays, written_whole
 from training import frozen
-from training.backbones import Backbone
-from training.data import Data, Rows
+from training.data import Rows
+from training.prefix import PrefixCache
 
 FILE = "pools.npz"
 
@@ -24,27 +22,19 @@ FILE = "pools.npz"
 class Pools:
     """Pooled stage outputs of the rows `wanted`; what no pass has handed over is computed when it is read."""
 
-    def __init__(
-        self,
-        backbone: Backbone,
-        data: Data,
-        device: torch.device,
-        precision: str,
-        wanted: Rows,
-        folder: Path | None = None,
-    ) -> None:
-        """folder: the prefix cache's, where they are kept; None keeps them in memory only."""
-        self._backbone, self._data, self._device, self._precision = backbone, data, device, precision
-        self._place = np.full(len(data.labels), -1)
+    def __init__(self, prefix: PrefixCache, wanted: Rows, *, kept: bool = True) -> None:
+        """prefix: computes them, and they lie in its folder. kept: False leaves nothing there."""
+        self._prefix, self._head = prefix, prefix.backbone.head_index
+        self._place = np.full(len(prefix.data.labels), -1)
         self._place[wanted] = np.arange(len(wanted))
         self._seen = np.zeros(len(wanted), dtype=bool)
         self._values: list[Tensor] = []
-        self._file = folder / FILE if folder else None
+        self._file = prefix.folder / FILE if prefix.folder and kept else None
         self._stored: tuple[Rows, list[NDArray[np.float32]]] | None = self._load()
 
     def add(self, rows: Rows, means: list[Tensor]) -> None:
         """A `prefix.Watch`. A pass that does not reach the head tells too little: it is not kept."""
-        if len(means) < self._backbone.head_index:
+        if len(means) < self._head:
             return
         places = self._place[rows]
         mine = places >= 0
@@ -67,7 +57,7 @@ class Pools:
 
     def _load(self) -> tuple[Rows, list[NDArray[np.float32]]] | None:
         """What an earlier profile kept; its wanted rows count as handed over."""
-        names = [f"stage{i}" for i in range(self._backbone.head_index)]
+        names = [f"stage{i}" for i in range(self._head)]
         found = find_arrays(self._file) if self._file else None
         if found is None or not {"rows", *names} <= found.keys():
             return None
@@ -93,11 +83,10 @@ class Pools:
         self._stored = rows, values
 
     def _compute(self, rows: Rows) -> None:
-        size, head = frozen.pass_batch(self._device), self._backbone.head_index
+        size = frozen.pass_batch(self._prefix.device)
         forward = None
         for start in range(0, len(rows), size):
             chunk = rows[start : start + size]
-            inputs = self._data.batch(np.resize(chunk, size), 0)
-            if forward is None:
-                forward = frozen.taps(self._backbone, [head], self._precision, self._device, inputs, pooled=True)
+            inputs = self._prefix.data.batch(np.resize(chunk, size), 0)
+            forward = forward or self._prefix.through([self._head], inputs, pooled=True)
             self.add(chunk, [mean[: len(chunk)].cpu() for mean in forward(inputs)[1:]])

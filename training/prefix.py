@@ -1,8 +1,11 @@
-"""The prefix cache: activations at a boundary, computed once per (dataset, backbone, precision, size, boundary, view).
+"""The prefix cache: activations at a boundary, computed once per (dataset, weights, precision, size, boundary, view).
 
-What lies below a boundary is frozen and in eval mode, so an image's activations there never change. They are
-kept as float16 in one memory-mapped file per boundary and view, with a byte per row that says whether the row is
-filled. Rows are filled when first asked for and shared by every later run. A row is marked after its values have
+What lies below a boundary is frozen and in eval mode, so an image's activations there never change. They are filed
+under a hash of the weights that compute them, and neither stored nor read while a stage below holds others: what one
+run trains cannot reach the features of the next, whoever fills a cache and whenever.
+
+They are kept as float16 in one memory-mapped file per boundary and view, with a byte per row that says whether the row
+is filled. Rows are filled when first asked for and shared by every later run. A row is marked after its values have
 reached the disk: neither a killed process nor a machine that loses power leaves a marked row without values.
 How much disk all of them may take, and which goes first, is in `caches`.
 """
@@ -10,11 +13,12 @@ How much disk all of them may take, and which goes first, is in `caches`.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import mmap
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import IO
 
@@ -23,6 +27,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from advisor.errors import WeightsError
 from training import caches, frozen, views
 from training.backbones import Backbone
 from training.data import Data, Rows
@@ -46,12 +51,13 @@ class PrefixCache:
         self, backbone: Backbone, data: Data, device: torch.device, precision: str, folder: Path | None
     ) -> None:
         """folder: where all caches of this dataset lie (`caches.folder_of`)."""
-        self._backbone = backbone
-        self._data = data
-        self._device = device
-        self.precision = precision
+        self.backbone, self.data, self.device, self.precision = backbone, data, device, precision
+        self._weights = backbone.fingerprints()
+        self._found: dict[int, tuple[list[Tensor], int]] = {}
+        """The tensors below a boundary, and how often they had been written to when they were last found unchanged."""
+        weights = f"{backbone.weights_id}-{hashlib.sha256(''.join(self._weights).encode()).hexdigest()[:12]}"
         where = "" if device.type == "cpu" else f"-{device.type}"  # other devices round otherwise
-        name = f"prefix-{backbone.weights_id}-{precision}{self._size()}{where}-v{views.VERSION}"
+        name = f"prefix-{weights}-{precision}{self._size()}{where}-v{views.VERSION}"
         self._folder = folder / name if folder else None
         self._files: dict[tuple[int, int], tuple[NDArray[np.float16], NDArray[np.uint8]]] = {}
         self._held: dict[Path, IO[bytes]] = {}
@@ -75,7 +81,7 @@ class PrefixCache:
         needed, room = self.bytes_per_image(boundary) * images, self.room()
         if needed <= room:
             return None
-        name = self._backbone.stage_names[boundary]
+        name = self.backbone.stage_names[boundary]
         return (
             f"The frozen features below '{name}' would take {needed / 1e9:.1f} GB and {room / 1e9:.1f} GB of disk are "
             f"allowed: they are computed again in every epoch. {caches.LIMIT_GB} sets another limit."
@@ -90,7 +96,7 @@ class PrefixCache:
     ) -> int:
         """Compute what is missing of `rows` at all `boundaries` in one pass; returns the images computed.
 
-        watch: also sees the pooled outputs of every stage that the pass runs.
+        watch: also sees the pooled outputs of every stage that the pass runs. Raises WeightsError as `through` does.
         """
         wanted = sorted({b for b in boundaries if b > 0 and self.missing(b, rows, view)})
         files = {boundary: self._file(boundary, view) for boundary in wanted}
@@ -104,18 +110,15 @@ class PrefixCache:
             caches.make_room(self._root, len(todo) * sum(map(self.bytes_per_image, wanted)))
         forward = None
         with _marking(list(files.values())) as written:
-            size = frozen.pass_batch(self._device)
+            size = frozen.pass_batch(self.device)
             chunks = [todo[start : start + size] for start in range(0, len(todo), size)]
             computed = 0
 
             def padded(chunk: Rows) -> Tensor:
-                return self._data.batch(np.resize(chunk, size), view)
+                return self.data.batch(np.resize(chunk, size), view)
 
-            for chunk, inputs in _made(padded, chunks, self._device):
-                if forward is None:
-                    forward = frozen.taps(
-                        self._backbone, wanted, self.precision, self._device, inputs, pooled=watch is not None
-                    )
+            for chunk, inputs in _made(padded, chunks, self.device):
+                forward = forward or self.through(wanted, inputs, pooled=watch is not None)
                 outputs = forward(inputs)
                 if watch:
                     watch(chunk, [mean[: len(chunk)].cpu() for mean in outputs[len(wanted) :]])
@@ -128,12 +131,44 @@ class PrefixCache:
                     tick(computed, len(todo))
         return len(todo)
 
+    def through(self, boundaries: Sequence[int], example: Tensor, *, pooled: bool = False) -> frozen.Taps:
+        """The one way to compute what is stored: `frozen.taps` on the weights that this cache is named for.
+
+        Raises WeightsError when a stage below the highest boundary holds others by now.
+        """
+        self._found.clear()
+        self._check(max(boundaries))
+        return frozen.taps(self.backbone, boundaries, self.precision, self.device, example, pooled=pooled)
+
+    def applies(self, boundary: int) -> bool:
+        """Whether the stages below `boundary` are what they were when this cache was opened: only then is what it holds
+        what they compute. Hashed again (see `Backbone.fingerprints`) only after something wrote to them."""
+        tensors, writes = self._found.get(boundary, ([], -1))
+        if writes == _writes(tensors):
+            return True
+        if self.backbone.fingerprints(boundary) != self._weights[:boundary]:
+            return False
+        stages = self.backbone.stage_modules()[:boundary]
+        tensors = [tensor for stage in stages for tensor in chain(stage.parameters(), stage.buffers())]
+        self._found[boundary] = (tensors, _writes(tensors))
+        return True
+
+    def _check(self, boundary: int) -> None:
+        if not self.applies(boundary):
+            name = self.backbone.stage_names[boundary]
+            raise WeightsError(
+                f"Stages below '{name}' of {self.backbone.name} were changed since this cache of their features was "
+                "opened: they are neither stored nor read as those of the weights before. Open the run again."
+            )
+
     def read(self, boundary: int, rows: Rows, view: int) -> Tensor:
-        """Activations float32 [len(rows), ...] on the device. Every row must have been filled."""
+        """Activations float32 [len(rows), ...] on the device. Every row must have been filled. Raises WeightsError when
+        a stage below was trained since: these would not be its activations."""
+        self._check(boundary)
         values, done = self._file(boundary, view)
         if not done[rows].all():
             raise KeyError(f"boundary {boundary}, view {view}: not all rows were filled")
-        tensor = torch.from_numpy(values[rows]).to(self._device).float()  # moved as halves: half the bytes
+        tensor = torch.from_numpy(values[rows]).to(self.device).float()  # moved as halves: half the bytes
         return tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
 
     def close(self) -> None:
@@ -155,16 +190,16 @@ class PrefixCache:
 
     def _size(self) -> str:
         """'-224px' for images, by what the backbone is really given; nothing for vectors."""
-        one = self._data.batch(self._data.rows["train"][:1], 0)
+        one = self.data.batch(self.data.rows["train"][:1], 0)
         return f"-{one.shape[-1]}px" if one.dim() == 4 else ""
 
     def _shape(self, boundary: int) -> tuple[int, ...]:
         if boundary not in self._shapes:
-            was_training = [(m, m.training) for m in self._backbone.modules()]
-            self._backbone.eval()
+            was_training = [(m, m.training) for m in self.backbone.modules()]
+            self.backbone.eval()
             with torch.inference_mode():
-                one = self._data.batch(self._data.rows["train"][:1], 0).to(next(self._backbone.parameters()).device)
-                self._shapes[boundary] = tuple(self._backbone.below(one, boundary).shape[1:])
+                one = self.data.batch(self.data.rows["train"][:1], 0).to(next(self.backbone.parameters()).device)
+                self._shapes[boundary] = tuple(self.backbone.below(one, boundary).shape[1:])
             for module, training in was_training:
                 module.training = training
         return self._shapes[boundary]
@@ -172,7 +207,7 @@ class PrefixCache:
     def _file(self, boundary: int, view: int) -> tuple[NDArray[np.float16], NDArray[np.uint8]]:
         key = (boundary, view)
         if key not in self._files:
-            total = len(self._data.labels)
+            total = len(self.data.labels)
             shape = (total, *self._shape(boundary))
             if self._folder is None:
                 self._files[key] = (np.zeros(shape, np.float16), np.zeros(total, np.uint8))
@@ -201,6 +236,11 @@ def _made(
             if following is not None:
                 coming = thread.submit(make, following)
             yield chunk, inputs
+
+
+def _writes(tensors: Sequence[Tensor]) -> int:
+    """How often something was written to them in place, as torch counts it: rises with every step and every load."""
+    return sum(tensor._version for tensor in tensors if not tensor.is_inference())
 
 
 @contextlib.contextmanager

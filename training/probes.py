@@ -64,7 +64,7 @@ def profile(
     fit_rows = np.sort(np.concatenate([data.rows["train"], data.rows["val"]]))
     labels = data.labels[torch.from_numpy(fit_rows)]
     deep = fit_rows[panel.deep_rows(labels)]
-    pools = Pools(backbone, data, device, precision, deep, prefix.folder)
+    pools = Pools(prefix, deep)
     forward_s = _feature_pass(prefix, backbone, everything, frozen.pass_batch(device), tell, pools)
     hardware = devices.hardware(device)
     if known is not None and known.hardware == hardware and known.costs:

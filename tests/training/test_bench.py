@@ -214,12 +214,8 @@ def test_a_class_added_to_a_run_from_another_is_read_by_that_runs_weights(
 
 # ---- nothing trained reaches a cache -------------------------------------------------------------------------------
 
-POISONED = pytest.mark.xfail(strict=True, reason="a resumed run fills caches with the weights of its checkpoint")
 
-
-@pytest.mark.parametrize(
-    "kind", ["linear_probe", "partial", pytest.param("gradual", marks=POISONED), pytest.param("lp_ft", marks=POISONED)]
-)
+@pytest.mark.parametrize("kind", ["linear_probe", "partial", "gradual", "lp_ft"])
 def test_caches_lost_before_a_resume_are_filled_as_they_were(kind: str, tmp_path: Path) -> None:
     strategy, whole = STRATEGIES[kind], Recorder()
     _, _, undisturbed = fit(strategy, whole, folder=tmp_path / "a")
@@ -230,7 +226,6 @@ def test_caches_lost_before_a_resume_are_filled_as_they_were(kind: str, tmp_path
     assert digests(tmp_path / "a") and digests(tmp_path / "c") == digests(tmp_path / "a")
 
 
-@POISONED
 def test_a_worker_that_resumes_without_caches_makes_the_same_ones_again(
     home: Path, tmp_path: Path, image_folder: Callable[..., Path]
 ) -> None:

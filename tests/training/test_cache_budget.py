@@ -16,13 +16,11 @@ import torch
 
 from advisor.errors import NotFound, PlanError, StateError
 from tests.training.toys import task
-from training import caches, prefix, views
+from training import caches, prefix
 from training.__main__ import main
 from training.backbones import build
 from training.prefix import PrefixCache
 from training.store import Store
-
-FEATURES = f"prefix-w-fp32-v{views.VERSION}"
 
 CPU = torch.device("cpu")
 ROWS = np.arange(300)
@@ -38,6 +36,9 @@ def cache(root: Path, dataset: str = "data", weights: str = "w") -> PrefixCache:
     backbone = build("mlp", 5, inputs=10)
     backbone.weights_id = weights
     return PrefixCache(backbone, task(), CPU, "fp32", root / dataset)
+
+
+FEATURES = cache(Path("cache")).folder.name  # type: ignore[union-attr]
 
 
 def filled(root: Path, dataset: str = "data", weights: str = "w", view: int = 0) -> None:

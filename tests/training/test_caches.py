@@ -14,10 +14,11 @@ import pytest
 import torch
 from PIL import Image
 
-from advisor.errors import DataError
+from advisor.errors import DataError, WeightsError
 from tests.training.toys import task
 from training import frozen, pixels, views
 from training.backbones import Preprocessing, build
+from training.pools import Pools
 from training.prefix import PrefixCache
 
 CPU = torch.device("cpu")
@@ -216,6 +217,37 @@ def test_filled_activations_do_not_depend_on_which_rows_were_missing(tmp_path: P
     for part in np.array_split(np.random.default_rng(0).permutation(90), 7):
         pieces.fill([2], np.sort(part), 0)
     assert torch.equal(whole.read(2, np.arange(90), 0), pieces.read(2, np.arange(90), 0))
+
+
+def test_what_was_trained_is_neither_stored_nor_read_as_what_was_not(tmp_path: Path) -> None:
+    data, backbone, rows = task(), build("mlp", 5, inputs=10), np.arange(90)
+    cache = PrefixCache(backbone, data, CPU, "fp32", tmp_path / "data")
+    cache.fill([1, 2], rows[:60], 0)
+    features = cache.read(2, rows[:60], 0)
+    before = {name: tensor.clone() for name, tensor in backbone.state_dict().items()}
+    with torch.no_grad():
+        backbone.stage_modules()[1][0].weight[0, 0] += 1e-3  # type: ignore[index]
+    assert cache.applies(1) and not cache.applies(2)
+    said = r"Stages below 'head' of mlp were changed since this cache of their features was opened: .* Open the run"
+    for work in (lambda: cache.fill([1, 2], rows, 0), lambda: cache.read(2, rows[:60], 0)):
+        with pytest.raises(WeightsError, match=said):
+            work()
+    with pytest.raises(WeightsError, match=said):
+        Pools(cache, rows).read(rows)
+    assert cache.missing(2, rows, 0) == 30
+    assert cache.fill([1], rows, 0) == 30, "below what was trained nothing changed"
+    backbone.load_state_dict(before)
+    assert torch.equal(cache.read(2, rows[:60], 0), features) and cache.fill([2], rows, 0) == 30
+
+
+def test_other_weights_of_the_same_name_have_a_cache_of_their_own(tmp_path: Path) -> None:
+    """What an earlier version filed under weights that were not these is found by nobody."""
+    one, other = (PrefixCache(build("mlp", 5, inputs=10, seed=s), task(), CPU, "fp32", tmp_path) for s in (0, 1))
+    assert one.backbone.weights_id == other.backbone.weights_id and one.folder != other.folder
+    one.fill([1], np.arange(30), 0)
+    assert other.missing(1, np.arange(30), 0) == 30
+    head = build("mlp", 3, inputs=10, seed=0)
+    assert PrefixCache(head, task(), CPU, "fp32", tmp_path).folder == one.folder, "the head is no part of it"
 
 
 @pytest.mark.parametrize("code", ["fp32-nchw", "fp32-nhwc", "bf16-nchw", "bf16-nhwc"])

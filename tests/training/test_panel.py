@@ -15,6 +15,7 @@ from training.backbones import Backbone
 from training.cross_validation import cross_validate, difference, stratified
 from training.data import VectorData
 from training.pools import Pools
+from training.prefix import PrefixCache
 from training.scores import logme
 
 CPU = torch.device("cpu")
@@ -192,7 +193,7 @@ def test_logme_is_the_evidence_of_the_linear_model() -> None:
 def test_pooled_outputs_come_from_the_pass_or_are_computed() -> None:
     made, data = network(), Pictures(0.0, 1.0)
     rows = np.arange(40)
-    pools = Pools(made, data, CPU, "fp32-nchw", rows)
+    pools = Pools(PrefixCache(made, data, CPU, "fp32-nchw", None), rows)
     first, second = pools.read(rows)
     assert first.shape == (40, 4) and second.shape == (40, 6)
     with torch.no_grad():

@@ -196,7 +196,6 @@ def test_the_export_of_a_run_that_started_from_another_answers_as_it_did(runs: S
     assert facts is not None and facts.accuracy == pytest.approx((runs.further.result or {})["val_accuracy"])
 
 
-@OWN_WEIGHTS
 def test_a_class_added_to_a_run_from_another_is_read_by_that_runs_weights(
     runs: SimpleNamespace, tmp_path: Path, image_folder: Callable[..., Path]
 ) -> None:

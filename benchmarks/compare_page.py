@@ -29,6 +29,7 @@ from advisor.plans import Kind, RunConfig, to_json
 from advisor.strategies import plan
 from benchmarks.browser import chromium, served
 from benchmarks.machine import describe
+from training.run_folder import RunFolder
 from training.store import Store
 
 KINDS: tuple[tuple[Kind, float], ...] = (
@@ -108,7 +109,7 @@ def fill(home: Path, folder: Path, runs: int, epochs: int, images: int) -> str:
                 "val_accuracy": accuracy * share, "lrs": [1e-3] * 9, "boundary": 6,
             })  # fmt: skip
         right = hard + 0.5 * source.normal(size=images) < np.quantile(hard, accuracy)
-        file = home / "runs" / job.id / "test_predictions.csv"
+        file = RunFolder(home, job.id).test_predictions
         file.parent.mkdir(parents=True)
         with file.open("w", newline="", encoding="utf-8") as table:
             writer = csv.writer(table)

@@ -28,6 +28,7 @@ from benchmarks.command import append, read, thaw
 from benchmarks.machine import describe
 from training import export
 from training.portable.predict import FORMATS
+from training.run_folder import RunFolder
 from training.store import Store
 
 BARE = ("onnxruntime", "numpy", "pillow")
@@ -104,7 +105,7 @@ def checked(path: Path, kind: str, epochs: str, out: Path, python: Path, foreign
     rows = trained.data.rows["test"]
     files = [str(trained.ref.images_root / trained.data.paths[row]) for row in rows]
     torchs, given = torch_probabilities(trained, facts["temperature"]), bare(python, folder, files)
-    written = written_answers(home / "runs" / fitted["run_id"] / "test_predictions.csv")
+    written = written_answers(RunFolder(home, fitted["run_id"]).test_predictions)
     labels = trained.data.labels.numpy()[rows]
     answers = given["probabilities"].argmax(1)
     small = bare(python, folder, files, "model-int8.onnx")["probabilities"].argmax(1)

@@ -19,8 +19,9 @@ from advisor.errors import NotFound
 from advisor.files import written_whole
 from advisor.plans import run_config_from_json
 from advisor.types import DatasetRef
-from training import lineage, metrics_files, report
+from training import metrics_files, report
 from training.exports import exportable
+from training.run_folder import RunFolder
 from training.splits import sides
 from training.store import Job, Store
 
@@ -28,11 +29,6 @@ FORMAT = 1
 INDEX = "bundle.json"
 WITH_IMAGES_BYTES = 500 * 10**6
 """Up to this size the images come along unless they are left out by hand."""
-FILES = {
-    "best.safetensors": "weights", "test_predictions.csv": "predictions", "runtime.json": "",
-    "target_predictions.csv": "target_predictions", lineage.LINEAGE: "", lineage.START: "",
-}  # fmt: skip
-"""Of the run's folder; where a result names its path, under which key."""
 KEPT = ("id", "state", "config", "result", "created", "started", "finished", "seconds", "group", "dataset_id")
 """Of a job: what a bundle holds of it."""
 READ_ME = """This is a run of Thaw. Nothing in it is executed when it is read.
@@ -83,9 +79,9 @@ def write(store: Store, run_id: str, target: Path, *, images: bool | None = None
             archive.writestr("metrics.csv", metrics)
             archive.writestr("rows.json", json.dumps(store.metrics(run_id)))
             archive.writestr("report.html", report.run_report(store, run_id))
-            for name in FILES:
-                if (path := store.home / "runs" / run.id / name).is_file():
-                    archive.write(path, name, zipfile.ZIP_STORED if name.endswith("safetensors") else None)
+            for path in files_of(RunFolder(store.home, run.id)):
+                if path.is_file():
+                    archive.write(path, path.name, zipfile.ZIP_STORED if path.suffix == ".safetensors" else None)
             for one in family:
                 for name in (MANIFEST, RECORD):
                     archive.write(Path(one.root) / name, f"datasets/{one.id}/{name}")
@@ -94,6 +90,14 @@ def write(store: Store, run_id: str, target: Path, *, images: bool | None = None
     except FileNotFoundError as error:
         raise NotFound(f"{error.filename} of run '{run.id}' is not on disk any more: it cannot be bundled.") from error
     return images
+
+
+def files_of(folder: RunFolder) -> dict[Path, str]:
+    """What of a run's folder goes along; where a result names its path, under which key."""
+    return {
+        folder.weights: "weights", folder.test_predictions: "predictions", folder.runtime: "",
+        folder.target_predictions: "target_predictions", folder.lineage: "", folder.start_weights: "",
+    }  # fmt: skip
 
 
 def _split_table(ref: DatasetRef, rows: Sequence[Row], run: Job) -> str:

@@ -20,6 +20,7 @@ from advisor.types import DatasetRef
 from advisor.words import counted, size
 from advisor.writing import remove
 from training import caches
+from training.run_folder import RunFolder
 from training.store import Job, Store
 
 
@@ -105,7 +106,7 @@ def _refuse_while_used(store: Store, what: str, jobs: set[str], datasets: set[st
 
 def _files_of(home: Path, jobs: Iterable[Job]) -> Iterator[Path]:
     for job in jobs:
-        yield from (path for path in (home / "runs" / job.id, home / "logs" / f"{job.id}.log") if path.exists())
+        yield from (path for path in (RunFolder(home, job.id).path, home / "logs" / f"{job.id}.log") if path.exists())
 
 
 def _around(home: Path, ids: tuple[str, ...], images_id: str) -> Iterator[Path]:

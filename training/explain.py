@@ -193,7 +193,8 @@ def _logits(probabilities: Tensor) -> NDArray[np.float64]:
 
 
 def _staging(home: Path, run_id: str) -> Path:
-    folder = explained.folder_of(home, run_id).with_name(f".{explained.FOLDER}-{os.getpid()}")
+    final = explained.folder_of(home, run_id)
+    folder = final.with_name(f".{final.name}-{os.getpid()}")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder

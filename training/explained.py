@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from advisor.types import Estimate
+from training.run_folder import RunFolder
 
-FOLDER = "explained"
 RECORD = "explained.json"
 VERSION = 1
 
@@ -71,7 +71,7 @@ class Explained:
 
 
 def folder_of(home: Path, run_id: str) -> Path:
-    return home / "runs" / run_id / FOLDER
+    return RunFolder(home, run_id).explained
 
 
 def map_file(home: Path, run_id: str, row: int) -> Path:

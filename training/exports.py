@@ -14,6 +14,7 @@ from typing import Any
 from advisor.errors import BrokenFile, StateError
 from advisor.files import find_json, read_json
 from advisor.plans import to_json
+from training.run_folder import RunFolder
 from training.store import Job, Store
 
 MODEL, INT8, FACTS = "model.onnx", "model-int8.onnx", "export.json"
@@ -85,7 +86,7 @@ class Facts:
 
 
 def folder_of(home: Path, run_id: str) -> Path:
-    return home / "runs" / run_id / "export"
+    return RunFolder(home, run_id).export
 
 
 def find(home: Path, run: Job) -> Facts | None:
@@ -107,7 +108,7 @@ def costly(facts: Facts) -> str:
 
 def left_out(home: Path, run: Job) -> str:
     """What an export does not hold of a run that learned more classes later (`extending`); else ''."""
-    added = (find_json(home / "runs" / run.id / "extended.json") or {}).get("added")
+    added = (find_json(RunFolder(home, run.id).extended) or {}).get("added")
     if not added:
         return ""
     return (

@@ -19,10 +19,9 @@ from training.backbones import build
 from training.checkpoint import read_weights, write_weights
 from training.images import ImageData
 from training.prefix import PrefixCache
+from training.run_folder import RunFolder
 from training.shots import with_class
 from training.store import Store
-
-WEIGHTS, RECORD = "extended.safetensors", "extended.json"
 
 
 def extend(home: Path, run_id: str, name: str, folder: Path) -> dict[str, Any]:
@@ -39,13 +38,13 @@ def extend(home: Path, run_id: str, name: str, folder: Path) -> dict[str, Any]:
             f"Run '{run_id}' is no finished prototype model. Only there is a class one row of the head; train one with "
             "--strategy prototype, or import the new class with the others and train again."
         )
-    ref, place = load_dataset(home, config.dataset_id), home / "runs" / run_id
-    made = read_json(place / RECORD) if (place / RECORD).exists() else {"added": {}}
+    ref, run_folder = load_dataset(home, config.dataset_id), RunFolder(home, run_id)
+    made = read_json(run_folder.extended) if run_folder.extended.exists() else {"added": {}}
     known = [*ref.classes, *made["added"]]
     if not name.strip() or name in known:
         raise PlanError(f"'{name}' is a class of this model already, or no name: give the new class another one.")
     images = take_in(folder, home, OfClasses((name,)), name=name)
-    weights = read_weights(place / (WEIGHTS if made["added"] else "best.safetensors"))
+    weights = read_weights(run_folder.extended_weights if made["added"] else run_folder.weights)
     device = devices.pick()
     backbone = build(
         config.strategy.backbone, len(ref.classes), pretrained=config.strategy.pretrained, seed=config.seed,
@@ -77,12 +76,12 @@ def extend(home: Path, run_id: str, name: str, folder: Path) -> dict[str, Any]:
 
     head, bias = weights["head.weight"], weights["head.bias"]
     longer, biases = with_class(head, new), torch.cat([bias, bias.new_zeros(1)])
-    write_weights(place / WEIGHTS, {**weights, "head.weight": longer, "head.bias": biases})
+    write_weights(run_folder.extended_weights, {**weights, "head.weight": longer, "head.bias": biases})
     added = {**made["added"], name: {"images": images.images, "dataset": images.id}}
     document = {
         "classes": [*known, name], "added": added, "images": images.images,
-        "weights": str((place / WEIGHTS).relative_to(home)), "before": accuracy(head, bias),
+        "weights": run_folder.in_home(run_folder.extended_weights), "before": accuracy(head, bias),
         "after": accuracy(longer, biases),
     }  # fmt: skip
-    write_json(place / RECORD, document)
+    write_json(run_folder.extended, document)
     return document

@@ -19,10 +19,9 @@ from advisor.memory import forecast_bytes
 from advisor.plans import Kind, RunConfig, run_config_from_json
 from advisor.strategies import estimate_seconds
 from advisor.types import DatasetFacts, Estimate
+from training.run_folder import RunFolder
 from training.stats import wilson
 from training.store import Job, Store
-
-FILE = "foreseen.json"
 
 
 def foresee(config: RunConfig, facts: DatasetFacts | None, home: Path) -> dict[str, float | None]:
@@ -54,12 +53,12 @@ def note(store: Store, job: Job) -> None:
     """Write down what is foreseen of a queued training run, before it begins."""
     config = run_config_from_json(job.config)
     said = foresee(config, store.facts(config.dataset_id, config.strategy.backbone), store.home)
-    write_json(store.home / "runs" / job.id / FILE, said)
+    write_json(RunFolder(store.home, job.id).foreseen, said)
 
 
 def noted(home: Path, run_id: str) -> dict[str, float | None]:
     """What was foreseen of a run; empty where nothing was written down."""
-    return find_json(home / "runs" / run_id / FILE) or {}
+    return find_json(RunFolder(home, run_id).foreseen) or {}
 
 
 @dataclass(frozen=True)

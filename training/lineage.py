@@ -14,14 +14,10 @@ from advisor.errors import BrokenFile, NotFound, PlanError
 from advisor.files import read_json
 from advisor.ingest import load_dataset
 from advisor.plans import RunConfig, run_config_from_json
+from training.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from training.store import Job
-
-LINEAGE = "lineage.json"
-START = "start.safetensors"
-"""The weights that the run began with."""
-
 
 @dataclass(frozen=True)
 class Stage:
@@ -62,7 +58,7 @@ def check(parent: Job, backbone: str) -> RunConfig:
 def stages_of(home: Path, run_id: str) -> list[Stage]:
     """The chain that a run started from, oldest first, as it was written down; [] for one from a backbone's weights."""
     try:
-        return from_links(read_json(home / "runs" / run_id / LINEAGE))
+        return from_links(read_json(RunFolder(home, run_id).lineage))
     except (BrokenFile, ValueError):
         return []
 

@@ -15,6 +15,7 @@ from advisor.errors import PlanError, ThawError
 from training.requests_base import Request
 from training.requests_kinds import AddBackbone, DrawMap, Explain, Export, FetchPublic, Profile, exportable
 from training.requests_train import Forecast, Foreseen, NotForeseen, Train, room
+from training.run_folder import RunFolder
 from training.store import Job, Store
 
 __all__ = [
@@ -50,7 +51,7 @@ def of(store: Store, job: Job) -> Request:
     """The request that became this job. Raises PlanError for one that this version cannot read."""
     if job.kind not in KINDS:
         raise PlanError(f"Job '{job.id}' is of kind '{job.kind}', which this version of Thaw does not know: update it.")
-    return KINDS[job.kind].read(job.dataset_id, job.config, store.home / "runs" / job.id)
+    return KINDS[job.kind].read(job.dataset_id, job.config, RunFolder(store.home, job.id))
 
 
 def handler_of(request: Request) -> Callable[..., Any]:

@@ -8,11 +8,11 @@ opinion. No torch.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from advisor.datasets import load_dataset
 from advisor.errors import PlanError
+from training.run_folder import RunFolder
 from training.store import Lane, Store
 
 
@@ -50,7 +50,7 @@ class Request:
         """Whether a job on its way for `other` does all that is asked for here, so that no second one is needed."""
         return self == other
 
-    def prepare(self, folder: Path) -> None:
+    def prepare(self, folder: RunFolder) -> None:
         """Write what has to lie in the job's folder before a worker may take it."""
 
     def config(self) -> dict[str, Any]:
@@ -58,7 +58,7 @@ class Request:
         return {name: value for name, value in asdict(self).items() if name != "dataset_id"}
 
     @classmethod
-    def read(cls, dataset_id: str, config: dict[str, Any], folder: Path) -> Self:
+    def read(cls, dataset_id: str, config: dict[str, Any], folder: RunFolder) -> Self:
         """Inverse of `config` and `prepare`. Raises PlanError for what this version cannot read."""
         place = {"dataset_id": dataset_id} if cls.__dataclass_fields__["dataset_id"].init else {}
         try:

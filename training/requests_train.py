@@ -1,14 +1,12 @@
 """A training run as a request: the whole plan, its batch already fitted into memory, and what was forecast of it.
 
 The forecast is given by whoever asks for the run and is worked out elsewhere (`training.foreseen`): here it is only
-kept, as `foreseen.json` in the run's folder, there before the run can start. No torch, no opinions.
+kept, in the run's folder, there before the run can start. No torch, no opinions.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
 from typing import Any, Self
 
 from advisor import catalog
@@ -16,6 +14,7 @@ from advisor.adaptation import check_domains
 from advisor.costs import Sizes
 from advisor.datasets import load_dataset
 from advisor.errors import PlanError
+from advisor.files import find_json, write_json
 from advisor.memory import fit_batch, forecast_bytes, memory_for
 from advisor.plans import RunConfig, run_config_from_json, to_json
 from advisor.words import size
@@ -23,9 +22,8 @@ from training import lineage
 from training.memory import available_bytes, process_bytes
 from training.requests_base import Request
 from training.requests_kinds import weights_are_here
+from training.run_folder import RunFolder
 from training.store import Store
-
-FILE = "foreseen.json"
 
 
 @dataclass(frozen=True)
@@ -64,12 +62,14 @@ Forecast = Foreseen | NotForeseen
 UNKNOWN = NotForeseen("Nothing was written down before this run began.")
 
 
-def forecast_in(folder: Path) -> Forecast:
+def forecast_in(folder: RunFolder) -> Forecast:
     """What was foreseen of the run in this folder."""
+    said = find_json(folder.foreseen)
+    if said is None:
+        return UNKNOWN
     try:
-        said = dict(json.loads((folder / FILE).read_text(encoding="utf-8")))
         return NotForeseen(said["reason"]) if "reason" in said else Foreseen(**said)
-    except (OSError, ValueError, TypeError, PlanError):
+    except (TypeError, PlanError):
         return UNKNOWN
 
 
@@ -129,17 +129,14 @@ class Train(Request):
     def joins(self, other: Request) -> bool:
         return isinstance(other, Train) and other.plan == self.plan
 
-    def prepare(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        part = folder / f"{FILE}.part"
-        part.write_text(json.dumps(asdict(self.foreseen)), encoding="utf-8")
-        part.replace(folder / FILE)
+    def prepare(self, folder: RunFolder) -> None:
+        write_json(folder.foreseen, asdict(self.foreseen))
 
     def config(self) -> dict[str, Any]:
         return dict(to_json(self.plan))
 
     @classmethod
-    def read(cls, dataset_id: str, config: dict[str, Any], folder: Path) -> Self:
+    def read(cls, dataset_id: str, config: dict[str, Any], folder: RunFolder) -> Self:
         return cls(run_config_from_json(config), forecast_in(folder))
 
 

@@ -29,6 +29,7 @@ from training.engine import Fit
 from training.images import ImageData
 from training.prefix import PrefixCache
 from training.progress import Fitted
+from training.run_folder import RunFolder
 from training.versions import versions
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 def train(job: Job, context: StoreContext, store: Store, home: Path) -> tuple[dict[str, Any], bool]:
     """Train, judge once on the test images, write weights and predictions; returns (result, stopped early by hand)."""
     config = run_config_from_json(job.config)
-    folder = home / "runs" / job.id
+    folder = RunFolder(home, job.id)
     device = devices.pick()
     ref = load_dataset(home, config.dataset_id)
     backbone = build(
@@ -60,8 +61,8 @@ def train(job: Job, context: StoreContext, store: Store, home: Path) -> tuple[di
         ref, cache, native, config.split_seed, reading,
         image_px=config.strategy.image_px, device=device, split_rules=config.split_rules,
     )  # fmt: skip
-    repeated = home / "runs" / config.repeats if config.repeats else folder
-    runtime = Runtime(folder / "runtime.json", repeated / "runtime.json")
+    repeated = RunFolder(home, config.repeats) if config.repeats else folder
+    runtime = Runtime(folder.runtime, repeated.runtime)
     if config.per_class:
         data.rows["train"] = fewer(data.rows["train"], data.labels, config.per_class, config.seed)
     # Sums in another number of threads round otherwise: a run resumed on a machine with other cores keeps its number.
@@ -76,7 +77,7 @@ def train(job: Job, context: StoreContext, store: Store, home: Path) -> tuple[di
         return Arithmetic.named(runtime.keep(f"phase {number}", measured))
 
     target = _target(config, backbone, native, precision, device, context, home) if config.target_id else None
-    resume = read_checkpoint(folder / "checkpoint.pt") if job.attempt > 1 else None
+    resume = read_checkpoint(folder.checkpoint) if job.attempt > 1 else None
     store.cut_metrics(job.id, resume["position"]["rows"] if resume else 0)
     if job.attempt > 1:
         where = f"at {resume['position']['seconds']:.0f} s" if resume else "from the beginning (no checkpoint yet)"
@@ -88,12 +89,12 @@ def train(job: Job, context: StoreContext, store: Store, home: Path) -> tuple[di
         target=target,
     )  # fmt: skip
     fitted = fit.run()
-    result = _finish(config, fit, fitted, data, backbone, folder, home, context)
+    result = _finish(config, fit, fitted, data, backbone, folder, context)
     result.update(
         device=devices.hardware(device).name, arithmetic=runtime.known, versions=versions(), finished_at=time.time()
     )
     if target and fitted.best.val_accuracy >= 0:
-        result.update(_judge_target(target, fit, folder, home))
+        result.update(_judge_target(target, fit, folder))
     if chain:
         result["lineage"] = chain
     return result, fitted.stopped
@@ -157,7 +158,7 @@ def write_predictions(path: Path, data: ImageData, rows: Rows, probabilities: Te
     write_whole(path, table.getvalue())
 
 
-def _judge_target(target: Target, fit: Fit, folder: Path, home: Path) -> dict[str, Any]:
+def _judge_target(target: Target, fit: Fit, folder: RunFolder) -> dict[str, Any]:
     """The target's test images, judged once: the accuracy that adaptation is for. Empty where nothing is labelled."""
     rows = target.data.rows["test"]
     if not target.labelled or not len(rows):
@@ -166,10 +167,10 @@ def _judge_target(target: Target, fit: Fit, folder: Path, home: Path) -> dict[st
     probabilities = target.judge.predict(fit.best.boundary, rows)
     truth = target.data.labels[torch.from_numpy(rows)]
     correct = int((probabilities.argmax(1) == truth).sum())
-    write_predictions(folder / "target_predictions.csv", target.data, rows, probabilities)
+    write_predictions(folder.target_predictions, target.data, rows, probabilities)
     return {
         "target_accuracy": correct / len(rows), "target_correct": correct, "target_total": len(rows),
-        "target_predictions": str((folder / "target_predictions.csv").relative_to(home)),
+        "target_predictions": folder.in_home(folder.target_predictions),
     }  # fmt: skip
 
 
@@ -194,8 +195,7 @@ def _finish(
     fitted: Fitted,
     data: ImageData,
     backbone: Backbone,
-    folder: Path,
-    home: Path,
+    folder: RunFolder,
     context: StoreContext,
 ) -> dict[str, Any]:
     """The result as described in `compare.py`; test figures are None when there is no best yet or no test image."""
@@ -226,12 +226,12 @@ def _finish(
     predicted = probabilities.argmax(1)
     truth = data.labels[rows]
     correct = int((predicted == truth).sum())
-    write_predictions(folder / "test_predictions.csv", data, rows, probabilities)
-    digest = write_weights(folder / "best.safetensors", backbone.state_dict())
-    (folder / "checkpoint.pt").unlink(missing_ok=True) if not fitted.stopped else None
+    write_predictions(folder.test_predictions, data, rows, probabilities)
+    digest = write_weights(folder.weights, backbone.state_dict())
+    folder.checkpoint.unlink(missing_ok=True) if not fitted.stopped else None
     result.update(
         test_accuracy=correct / len(rows) if len(rows) else None, test_correct=correct, test_total=len(rows),
-        weights_sha256=digest, weights=str((folder / "best.safetensors").relative_to(home)),
-        predictions=str((folder / "test_predictions.csv").relative_to(home)), seconds=context.seconds,
+        weights_sha256=digest, weights=folder.in_home(folder.weights),
+        predictions=folder.in_home(folder.test_predictions), seconds=context.seconds,
     )  # fmt: skip
     return result

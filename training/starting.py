@@ -14,6 +14,7 @@ from advisor.plans import RunConfig
 from training import lineage
 from training.backbones import Backbone
 from training.checkpoint import read_weights, write_weights
+from training.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from training.store import Job, Store
@@ -24,21 +25,21 @@ def begin(config: RunConfig, run_id: str, backbone: Backbone, store: Store, home
 
     The head is taken over where the classes are the same. Raises PlanError, NotFound, WeightsError.
     """
-    folder = home / "runs" / run_id
-    if not (folder / lineage.LINEAGE).exists() and config.repeats:
-        _as_before(home / "runs" / config.repeats, folder)
-    if not (folder / lineage.LINEAGE).exists():
+    folder = RunFolder(home, run_id)
+    if not folder.lineage.exists() and config.repeats:
+        _as_before(RunFolder(home, config.repeats), folder)
+    if not folder.lineage.exists():
         parent = store.job(config.from_run)
         earlier = lineage.check(parent, config.strategy.backbone)
         taken = read_weights(home / (parent.result or {})["weights"])
         if not same_classes(parent, config, home):
             taken = {name: tensor for name, tensor in taken.items() if not name.startswith("head.")}
-        write_weights(folder / lineage.START, taken)
+        write_weights(folder.start_weights, taken)
         first = "ImageNet" if earlier.strategy.pretrained else "random weights"
         chain = lineage.stages_of(home, parent.id) or [lineage.Stage("", first)]
         links = [asdict(stage) for stage in [*chain, lineage.origin(parent, earlier, home)]]
-        write_json(folder / lineage.LINEAGE, links)
-    weights = read_weights(folder / lineage.START)
+        write_json(folder.lineage, links)
+    weights = read_weights(folder.start_weights)
     own = backbone.state_dict()
     names = [name for name in own if name in weights or not name.startswith("head.")]
     wrong = [name for name in names if name not in weights or weights[name].shape != own[name].shape]
@@ -48,16 +49,16 @@ def begin(config: RunConfig, run_id: str, backbone: Backbone, store: Store, home
             "Choose another run to start from."
         )
     backbone.load_state_dict({**own, **{name: weights[name] for name in names}})
-    digest = hashlib.sha256((folder / lineage.START).read_bytes()).hexdigest()[:12]
+    digest = hashlib.sha256(folder.start_weights.read_bytes()).hexdigest()[:12]
     backbone.weights_id = f"run-{digest}"  # caches of frozen stages belong to these weights
-    return list(read_json(folder / lineage.LINEAGE))
+    return list(read_json(folder.lineage))
 
 
-def _as_before(repeated: Path, folder: Path) -> None:
+def _as_before(repeated: RunFolder, folder: RunFolder) -> None:
     """A repetition starts where the run it repeats did, wherever the run before that is now."""
-    if all((repeated / name).is_file() for name in (lineage.START, lineage.LINEAGE)):
-        for name in (lineage.START, lineage.LINEAGE):
-            write_whole(folder / name, (repeated / name).read_bytes())
+    if repeated.start_weights.is_file() and repeated.lineage.is_file():
+        write_whole(folder.start_weights, repeated.start_weights.read_bytes())
+        write_whole(folder.lineage, repeated.lineage.read_bytes())
 
 
 def same_classes(parent: Job, config: RunConfig, home: Path) -> bool:

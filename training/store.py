@@ -20,6 +20,7 @@ from advisor.errors import StateError
 from training import schema
 from training.measurements import Measurements, insert_history
 from training.records import METRICS, Job, Label, dump, find_job, finite, to_job
+from training.run_folder import RunFolder
 from training.schema import LANES, STATES, Lane, State
 
 __all__ = ["LANES", "METRICS", "STATES", "Job", "Label", "Lane", "Store"]
@@ -78,7 +79,8 @@ class Store(Measurements):
 
     def create_job(
         self, kind: str, dataset_id: str, config: Mapping[str, Any], *, group: str = "", lane: Lane = "train",
-        noun: str = "Run", joins: Callable[[Job], bool] | None = None, prepare: Callable[[Path], None] | None = None,
+        noun: str = "Run", joins: Callable[[Job], bool] | None = None,
+        prepare: Callable[[RunFolder], None] | None = None,
     ) -> Job:  # fmt: skip
         """A new job at the end of its lane's queue; or the one on its way for the same, where `joins` says so.
 
@@ -98,7 +100,7 @@ class Store(Measurements):
                     return job
             job_id = _new_id(db)
             if prepare:
-                prepare(self.home / "runs" / job_id)
+                prepare(RunFolder(self.home, job_id))
             db.execute(
                 'INSERT INTO jobs (id, kind, dataset_id, config, state, created, "group", position, lane, noun)'
                 " VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?)",

@@ -21,6 +21,7 @@ from training.checkpoint import read_weights
 from training.data import Rows
 from training.images import ImageData
 from training.prefix import PrefixCache
+from training.run_folder import RunFolder
 from training.store import Job
 
 BATCH = 128
@@ -101,4 +102,4 @@ class Trained:
         return logits.float().softmax(1).cpu()
 
     def _precision(self) -> str | None:
-        return (find_json(self.home / "runs" / self.job.id / "runtime.json") or {}).get("frozen")
+        return (find_json(RunFolder(self.home, self.job.id).runtime) or {}).get("frozen")

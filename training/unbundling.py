@@ -19,13 +19,15 @@ from advisor.archives import unpack
 from advisor.datasets import RECORD, Row, content_id, counts_of, load_dataset, read_rows
 from advisor.decoders import Decoders
 from advisor.decoding import Decoded
-from advisor.errors import DataError, NotFound, PlanError
+from advisor.errors import BrokenFile, DataError, NotFound, PlanError
+from advisor.files import read_json
 from advisor.names import safe_relative
 from advisor.plans import run_config_from_json
 from advisor.types import DatasetRef
 from advisor.writing import commit, staging
 from training import lineage
-from training.bundles import FILES, FORMAT, INDEX, KEPT
+from training.bundles import FORMAT, INDEX, KEPT, files_of
+from training.run_folder import RunFolder
 from training.store import Job, Store
 
 Tick = Callable[[int, int], None]
@@ -165,9 +167,10 @@ def _bring_run(place: Path, contents: Contents, store: Store, bundle: Path) -> J
     if not weights.is_file() or hashlib.sha256(weights.read_bytes()).hexdigest() != result.get("weights_sha256"):
         raise DataError(f"{bundle.name} is damaged: its weights are not those of the run.")
     try:
-        if (place / lineage.LINEAGE).is_file():
-            lineage.from_links(json.loads((place / lineage.LINEAGE).read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+        chain = place / RunFolder(store.home, wanted).lineage.name
+        if chain.is_file():
+            lineage.from_links(read_json(chain))
+    except (BrokenFile, ValueError) as error:
         raise DataError(f"{bundle.name} is damaged: the chain of runs before this one cannot be read.") from error
     try:
         there = store.job(wanted)
@@ -188,13 +191,13 @@ def _bring_run(place: Path, contents: Contents, store: Store, bundle: Path) -> J
 
 def _files_in(place: Path, home: Path, new_id: str, result: dict[str, Any]) -> dict[str, Any]:
     """Put the run's files where they belong; returns the result with their paths here."""
-    folder = home / "runs" / new_id
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, key in FILES.items():
-        if (place / name).is_file():
-            shutil.copyfile(place / name, folder / name)
+    folder = RunFolder(home, new_id)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    for path, key in files_of(folder).items():
+        if (place / path.name).is_file():
+            shutil.copyfile(place / path.name, path)
             if key:
-                result[key] = str((folder / name).relative_to(home))
+                result[key] = folder.in_home(path)
         elif key:
             result.pop(key, None)  # a path of the other home
     return result

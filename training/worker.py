@@ -22,6 +22,7 @@ from advisor.files import write_json
 from training.executors import executor
 from training.executors.processes import started
 from training.memory import SAMPLE_EVERY_S, Peak
+from training.run_folder import RunFolder
 from training.store import Job, Store
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class StopRequested(Exception):
 class StoreContext:
     """What the engine publishes, written to the store: it implements `engine.Context`."""
 
-    def __init__(self, store: Store, job: Job, folder: Path) -> None:
+    def __init__(self, store: Store, job: Job, folder: RunFolder) -> None:
         self._store, self._job, self._folder = store, job, folder
         self._fraction, self._doing, self._eta = job.progress, "Starting", None
         self._before, self._began = job.seconds, time.perf_counter()
@@ -84,10 +85,10 @@ class StoreContext:
     def save(self, state: dict[str, Any]) -> None:
         from training.checkpoint import write_checkpoint
 
-        write_checkpoint(self._folder / "checkpoint.pt", state)
+        write_checkpoint(self._folder.checkpoint, state)
 
     def note(self, name: str, content: dict[str, Any]) -> None:
-        write_json(self._folder / f"{name}.json", content)
+        write_json(self._folder.note(name), content)
 
     def close(self) -> None:
         self._over.set()
@@ -129,7 +130,7 @@ def main(argv: list[str] | None = None) -> int:
     store = Store(options.home)
     job = store.job(job_id)
     store.set_pid(job.id, os.getpid(), started(os.getpid()))
-    context = StoreContext(store, job, options.home / "runs" / job.id)
+    context = StoreContext(store, job, RunFolder(options.home, job.id))
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: context.request_stop())
     try:

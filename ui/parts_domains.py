@@ -20,6 +20,7 @@ from advisor.strategies import plan
 from advisor.types import Budget, DatasetFacts, DatasetRef
 from advisor.words import counted
 from training import domains, lineage
+from training.run_folder import RunFolder
 from training.store import Job
 from ui import charts, charts_domains, frame, parts_jobs, parts_target, pictures, state
 from ui.lineage_picture import chain
@@ -159,13 +160,13 @@ def _submit(ref: DatasetRef, config: RunConfig) -> Job:
 
 def of_run(job: Job) -> None:
     """What a run kept besides its curves: lineage, the two domains before and after, the few-shot curve."""
-    folder = state.home() / "runs" / job.id
+    folder = RunFolder(state.home(), job.id)
     stages = lineage.stages_of(state.home(), job.id)
     if stages:
         st.markdown("##### The stages before it")
         show(chain(stages, "this run", str((job.config.get("strategy") or {}).get("kind"))))
-    _maps([("Before", find_json(folder / "map_before.json")), ("After", find_json(folder / "map_after.json"))])
-    shots = find_json(folder / "few_shot.json")
+    _maps([("Before", find_json(folder.note("map_before"))), ("After", find_json(folder.note("map_after")))])
+    shots = find_json(folder.note("few_shot"))
     if shots and shots["shots"]:
         st.markdown("##### With fewer images a class")
         charts.show(

@@ -11,6 +11,7 @@ import streamlit as st
 
 from advisor.errors import BrokenFile
 from advisor.files import read_json
+from training.run_folder import RunFolder
 from training.store import Job
 from ui import charts, state
 from ui.chart_parts import GRID, dress, graph_objects
@@ -38,7 +39,7 @@ class RangeTest:
 
 def lr_range(job: Job) -> None:
     """The fold, if this run has a range test that can be read; else nothing."""
-    test = read(state.home() / "runs" / job.id / "lr_range.json")
+    test = read(RunFolder(state.home(), job.id).note("lr_range"))
     if test is None:
         return
     with st.expander("Learning-rate range test"):

@@ -214,7 +214,7 @@ def nothing(read: Callable[[Path], object]) -> Callable[[Path], object]:
 KEPT: dict[str, Kept] = {
     "advice of a set": Kept(advice_of_sets, the_other_set_is_read),
     "forecast of a run": Kept(
-        of_a_run(foreseen.FILE, {"accuracy": 0.5}), nothing(lambda home: foreseen.noted(home, the_run(home).id))
+        of_a_run("foreseen.json", {"accuracy": 0.5}), nothing(lambda home: foreseen.noted(home, the_run(home).id))
     ),
     "learned rules": Kept(own_rules, the_committed_rules_hold),
     "moments of photos": Kept(moments_of_photos, nothing(lambda home: moments.load(home, "w"))),
@@ -240,7 +240,7 @@ KEPT: dict[str, Kept] = {
     "result of an import": Kept(an_import(importing.RESULT), imports_are_listed),
     "card of a backbone": Kept(a_card, the_curated_ones_are_known),
     "chain of runs": Kept(
-        of_a_run(lineage.LINEAGE, [{"run_id": "", "dataset": "ImageNet"}]),
+        of_a_run("lineage.json", [{"run_id": "", "dataset": "ImageNet"}]),
         nothing(lambda home: lineage.stages_of(home, the_run(home).id)),
     ),
     "facts of an export": Kept(

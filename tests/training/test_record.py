@@ -16,6 +16,7 @@ from tests.advisor.test_measured_advice import LITE, facts
 from training import foreseen, own_evidence, tally
 from training.compare import Comparison, Row
 from training.contests import Pair
+from training.run_folder import RunFolder
 from training.stats import wilson
 from training.store import Job, Store
 
@@ -65,7 +66,7 @@ def test_the_standing_counts_hits_and_misses(store: Store, known: measured.Learn
 
 def test_a_run_without_a_forecast_is_not_in_the_record(store: Store, known: measured.Learned) -> None:
     job = run(store, "partial", 0.7)
-    (store.home / "runs" / job.id / foreseen.FILE).unlink()
+    RunFolder(store.home, job.id).foreseen.unlink()
     assert foreseen.kept(store.home, [job]) == []
 
 

@@ -29,6 +29,7 @@ from training.requests import (
     Request,
     Train,
 )
+from training.run_folder import RunFolder
 from training.store import Job, Lane, Store
 
 LITE = "efficientnet_lite0"
@@ -246,7 +247,7 @@ def test_the_forecast_lies_beside_the_run_before_anyone_can_take_it(
     seen: list[bool] = []
     prepare = Train.prepare
 
-    def watched(self: Train, folder: Path) -> None:
+    def watched(self: Train, folder: RunFolder) -> None:
         prepare(self, folder)
         seen.append(Store(store.home).jobs() == [] and requests_train.forecast_in(folder) == SAID)
 

@@ -16,6 +16,7 @@ import pytest
 from advisor.errors import NotFound, PlanError, StateError, ThawError
 from advisor.types import DatasetFacts, Estimate, HardwareFacts, MemoryFacts, StageCost
 from training import schema
+from training.run_folder import RunFolder
 from training.store import STATES, Job, Label, Store
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -144,13 +145,13 @@ def test_a_job_on_its_way_is_joined_unless_it_was_stopped(store: Store) -> None:
 
 
 def test_what_a_job_needs_lies_in_its_folder_before_it_is_there(store: Store) -> None:
-    def prepare(folder: Path) -> None:
+    def prepare(folder: RunFolder) -> None:
         assert Store(store.home).jobs() == []  # another process sees no job yet
-        folder.mkdir(parents=True)
-        (folder / "note").touch()
+        folder.path.mkdir(parents=True)
+        folder.note("note").touch()
 
     job = store.create_job("train", "d", {}, prepare=prepare)
-    assert (store.home / "runs" / job.id / "note").exists()
+    assert RunFolder(store.home, job.id).note("note").exists()
 
 
 def test_jobs_are_listed_newest_first_and_narrowed(store: Store) -> None:

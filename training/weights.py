@@ -16,9 +16,7 @@ from dataclasses import dataclass
 from inspect import signature
 from pathlib import Path
 from typing import Any, Literal
-from urllib.error import HTTPError
 from urllib.parse import urlparse
-from urllib.request import Request, urlopen
 
 from advisor.catalog import FOLDER, BackboneCard, safe_name
 from advisor.errors import PlanError, WeightsError
@@ -206,6 +204,9 @@ def _download(repository: str, folder: Path, progress: _Progress) -> Path:
 
 def _reach(address: str) -> None:
     """Raises OSError when nobody answers there. The hub's client would find out too, but only after 20 s of trying."""
+    from urllib.error import HTTPError
+    from urllib.request import Request, urlopen  # with its http and email dear to what starts and downloads nothing
+
     try:
         urlopen(Request(address, method="HEAD"), timeout=10).close()
     except HTTPError:

@@ -1,11 +1,12 @@
-"""The figures of a report as inline SVG: they print, scale and need no script. Pure strings; user text is escaped."""
+"""The figures of a report as inline SVG: they print, scale and need no script. Pure; user text is escaped here."""
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from markupsafe import Markup, escape
 
 from advisor.cards import BackboneCard
 from advisor.plans import Phase
@@ -38,10 +39,6 @@ class Dot:
     note: str = ""
 
 
-def esc(text: object) -> str:
-    return html.escape(" ".join(str(text).split()), quote=True)
-
-
 def ticks(low: float, high: float, most: int = 6) -> list[float]:
     """Round numbers in [low, high], at most `most` + 1 of them."""
     if not high > low:
@@ -53,11 +50,11 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
     return [round(i * step, 10) for i in range(first, last + 1)]
 
 
-def curves(lines: Sequence[Line], title: str, x_title: str, *, shares: bool = False) -> str:
+def curves(lines: Sequence[Line], title: str, x_title: str, *, shares: bool = False) -> Markup:
     """Lines on common axes with a legend below; shares: y in per cent. '' when there is nothing to draw."""
     drawn = [line for line in lines if line.points]
     if not drawn:
-        return ""
+        return Markup()
     xs = [x for line in drawn for x, _ in line.points]
     ys = [y for line in drawn for _, y in line.points]
     x_low, x_high = min(0.0, min(xs)), max(max(xs), min(xs) + 1e-9)
@@ -78,7 +75,9 @@ def curves(lines: Sequence[Line], title: str, x_title: str, *, shares: bool = Fa
         parts.append(f'<text x="{LEFT - 6}" y="{y_at(y) + 4:.1f}" text-anchor="end">{said}</text>')
     for x in ticks(x_low, x_high):
         parts.append(f'<text x="{x_at(x):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{x:g}</text>')
-    parts.append(f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 3}" text-anchor="middle">{esc(x_title)}</text>')
+    parts.append(
+        f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 3}" text-anchor="middle">{escape(x_title)}</text>'
+    )
     for line in drawn:
         points = " ".join(f"{x_at(x):.1f},{y_at(y):.1f}" for x, y in line.points)
         dash = f' stroke-dasharray="{DASHES.get(line.dash, "")}"' if DASHES.get(line.dash) else ""
@@ -89,20 +88,20 @@ def curves(lines: Sequence[Line], title: str, x_title: str, *, shares: bool = Fa
             ]
     legend = "".join(
         f'<li><svg width="26" height="8" aria-hidden="true"><line x1="0" x2="26" y1="4" y2="4" stroke="{line.colour}" '
-        f'stroke-width="2" stroke-dasharray="{DASHES.get(line.dash, "")}"/></svg>{esc(line.label)}</li>'
+        f'stroke-width="2" stroke-dasharray="{DASHES.get(line.dash, "")}"/></svg>{escape(line.label)}</li>'
         for line in drawn
     )
-    return (
-        f'<figure><figcaption>{esc(title)}</figcaption><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'aria-label="{esc(title)}">{"".join(parts)}</svg><ul class="legend">{legend}</ul></figure>'
+    return Markup(
+        f'<figure><figcaption>{escape(title)}</figcaption><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+        f'aria-label="{escape(title)}">{"".join(parts)}</svg><ul class="legend">{legend}</ul></figure>'
     )
 
 
-def scatter(dots: Sequence[tuple[float, Dot]], title: str, x_title: str) -> str:
+def scatter(dots: Sequence[tuple[float, Dot]], title: str, x_title: str) -> Markup:
     """Accuracy with its interval against a cost on a logarithmic axis; (cost, dot), costs above 0. '' without two."""
     known = [(cost, dot, dot.estimate) for cost, dot in dots if dot.estimate and cost > 0]
     if len(known) < 2:
-        return ""
+        return Markup()
     powers = [math.log10(cost) for cost, _, _ in known]
     pad = max(0.15, (1.0 - max(powers) + min(powers)) / 2)  # at least a decade: else there are no round numbers
     x_low, x_high = min(powers) - pad, max(powers) + pad
@@ -122,25 +121,27 @@ def scatter(dots: Sequence[tuple[float, Dot]], title: str, x_title: str) -> str:
     for cost in _decades(x_low, x_high):
         at = f'x="{x_at(math.log10(cost)):.1f}" y="{HEIGHT - BOTTOM + 16}"'
         parts.append(f'<text {at} text-anchor="middle">{f"{cost:,.0f}" if cost >= 1 else f"{cost:g}"}</text>')
-    parts.append(f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 3}" text-anchor="middle">{esc(x_title)}</text>')
+    parts.append(
+        f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 3}" text-anchor="middle">{escape(x_title)}</text>'
+    )
     for power, (_, dot, e) in zip(powers, known, strict=True):
         x = x_at(power)
         said = f"{dot.label}: {100 * e.value:.1f}% ({100 * e.low:.0f}-{100 * e.high:.0f})"
         low, high = y_at(e.low), y_at(e.high)
         parts.append(
-            f'<g><title>{esc(said)}</title><line x1="{x:.1f}" x2="{x:.1f}" y1="{low:.1f}" y2="{high:.1f}" '
+            f'<g><title>{escape(said)}</title><line x1="{x:.1f}" x2="{x:.1f}" y1="{low:.1f}" y2="{high:.1f}" '
             f'stroke="{dot.colour}" stroke-width="3" opacity=".4"/>'
             f'<circle cx="{x:.1f}" cy="{y_at(e.value):.1f}" r="5" fill="{dot.colour}"/></g>'
         )
     looks = dict.fromkeys((dot.label, dot.colour) for _, dot, _ in known)
     legend = "".join(
         f'<li><svg width="12" height="12" aria-hidden="true"><circle cx="6" cy="6" r="5" fill="{colour}"/></svg>'
-        f"{esc(label)}</li>"
+        f"{escape(label)}</li>"
         for label, colour in looks
     )
-    return (
-        f'<figure><figcaption>{esc(title)}</figcaption><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'aria-label="{esc(title)}">{"".join(parts)}</svg><ul class="legend dots">{legend}</ul></figure>'
+    return Markup(
+        f'<figure><figcaption>{escape(title)}</figcaption><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+        f'aria-label="{escape(title)}">{"".join(parts)}</svg><ul class="legend dots">{legend}</ul></figure>'
     )
 
 
@@ -151,11 +152,11 @@ def _decades(low: float, high: float) -> list[float]:
     return [one for one in found if low <= math.log10(one) <= high]
 
 
-def scoreboard(dots: Sequence[Dot]) -> str:
+def scoreboard(dots: Sequence[Dot]) -> Markup:
     """Accuracies with their intervals on one axis."""
     known = [dot.estimate for dot in dots if dot.estimate]
     if not known:
-        return ""
+        return Markup()
     low = max(0.0, math.floor(20 * (min(e.low for e in known) - 0.01)) / 20)
     high = min(1.0, max(math.ceil(20 * max(e.high for e in known)) / 20, low + 0.1))
 
@@ -164,7 +165,7 @@ def scoreboard(dots: Sequence[Dot]) -> str:
 
     rows = []
     for dot in dots:
-        note = f"<small>{esc(dot.note)}</small>" if dot.note else ""
+        note = f"<small>{escape(dot.note)}</small>" if dot.note else ""
         value, picture = "not tested", ""
         if dot.estimate:
             e = dot.estimate
@@ -178,17 +179,19 @@ def scoreboard(dots: Sequence[Dot]) -> str:
             f'<line class="grid" x1="{x_at(t):.2f}%" x2="{x_at(t):.2f}%" y1="0" y2="26"/>' for t in ticks(low, high)
         )
         rows.append(
-            f'<div class="who">{esc(dot.label)}{note}</div><svg class="rail" height="26" aria-hidden="true">{grid}'
+            f'<div class="who">{escape(dot.label)}{note}</div><svg class="rail" height="26" aria-hidden="true">{grid}'
             f"{picture}</svg>"
             f'<div class="value">{value}</div>'
         )
     axis = "".join(
         f'<text x="{x_at(t):.2f}%" y="12" text-anchor="middle">{100 * t:g}%</text>' for t in ticks(low, high)
     )
-    return f'<div class="board">{"".join(rows)}<div></div><svg class="rail" height="16">{axis}</svg><div></div></div>'
+    return Markup(
+        f'<div class="board">{"".join(rows)}<div></div><svg class="rail" height="16">{axis}</svg><div></div></div>'
+    )
 
 
-def confusion(counts: Sequence[Sequence[int]], labels: Sequence[str]) -> str:
+def confusion(counts: Sequence[Sequence[int]], labels: Sequence[str]) -> Markup:
     """Rows: what an image shows; columns: what was answered. Shade: share of the row."""
     cell = max(14, min(56, 420 // max(1, len(labels))))
     longest = max(map(len, labels), default=0)
@@ -197,30 +200,30 @@ def confusion(counts: Sequence[Sequence[int]], labels: Sequence[str]) -> str:
     for i, label in enumerate(labels):
         total = sum(counts[i])
         middle = top + cell * i + cell / 2 + 4
-        parts.append(f'<text x="{left - 6}" y="{middle:.1f}" text-anchor="end">{esc(_short(label, 16))}</text>')
+        parts.append(f'<text x="{left - 6}" y="{middle:.1f}" text-anchor="end">{escape(_short(label, 16))}</text>')
         x = left + cell * i + cell / 2
-        parts.append(f'<text transform="translate({x:.1f} {top - 6}) rotate(-45)">{esc(_short(label, 14))}</text>')
+        parts.append(f'<text transform="translate({x:.1f} {top - 6}) rotate(-45)">{escape(_short(label, 14))}</text>')
         for j, count in enumerate(counts[i]):
             share = count / total if total else 0.0
             colour = FROZEN if i == j else TRAINED
             said = f"{label} answered as {labels[j]}: {count} of {total}"
             box = f'x="{left + cell * j}" y="{top + cell * i}" width="{cell - 1}" height="{cell - 1}" rx="2"'
             parts.append(
-                f'<g><title>{esc(said)}</title><rect class="cell" {box}/>'
+                f'<g><title>{escape(said)}</title><rect class="cell" {box}/>'
                 f'<rect {box} fill="{colour}" opacity="{0.9 * share:.3f}"/></g>'
             )
             if count and cell >= 20:
                 at = f'x="{left + cell * j + cell / 2 - 0.5:.1f}" y="{middle:.1f}"'
                 parts.append(f'<text {at} text-anchor="middle" class="count">{count}</text>')
     width, height = left + cell * len(labels) + 60, top + cell * len(labels) + 6
-    return (
+    return Markup(
         f'<figure class="matrix"><figcaption>Confusion on the test images (row: truth, column: answer)</figcaption>'
         f'<svg viewBox="0 0 {width} {height}" style="max-width:{width}px" role="img" aria-label="Confusion matrix">'
         f"{''.join(parts)}</svg></figure>"
     )
 
 
-def freeze_strip(card: BackboneCard, phase: Phase, classes: int) -> str:
+def freeze_strip(card: BackboneCard, phase: Phase, classes: int) -> Markup:
     """The stages of one phase as a row of blocks: ice where frozen, ember where trained; width by parameters."""
     sizes = [math.sqrt(n + 1) for n in card.params(classes)]
     whole = sum(sizes)
@@ -229,10 +232,10 @@ def freeze_strip(card: BackboneCard, phase: Phase, classes: int) -> str:
         trained = phase.trains(index)
         said = "trained" if trained else "frozen"
         blocks.append(
-            f'<span title="{esc(name)}: {said}" style="flex:{max(part / whole, 0.03):.4f};'
-            f'background:{TRAINED if trained else FROZEN}"><i>{esc(name)}</i></span>'
+            f'<span title="{escape(name)}: {said}" style="flex:{max(part / whole, 0.03):.4f};'
+            f'background:{TRAINED if trained else FROZEN}"><i>{escape(name)}</i></span>'
         )
-    return f'<div class="freeze">{"".join(blocks)}</div>'
+    return Markup(f'<div class="freeze">{"".join(blocks)}</div>')
 
 
 def _short(text: str, longest: int) -> str:

@@ -1,16 +1,27 @@
-"""The tables of a report as HTML, and those of runs side by side. Text is escaped here. Pure strings."""
+"""The tables of a report as plain values, for its templates to lay out and escape. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from advisor.words import duration, percent
 from training.compare import Comparison
-from training.report_figures import esc
+
+MOST_PAIRS = 45
 
 
-def in_numbers(comparison: Comparison) -> str:
+@dataclass(frozen=True)
+class Table:
+    """Texts by rows; every row is as long as `heads`."""
+
+    heads: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def in_numbers(comparison: Comparison) -> Table:
+    """Every run with its figures."""
     rows = [
         (
             row.label, percent(row.test_accuracy), as_share(row.val_accuracy), duration(row.seconds),
@@ -20,48 +31,41 @@ def in_numbers(comparison: Comparison) -> str:
         for row in comparison.rows
     ]  # fmt: skip
     heads = ("strategy", "test accuracy", "validation", "time", "trained parameters", "epochs to 90%", "run")
-    return as_table([heads], rows)
+    return Table(heads, rows)
 
 
-def settings_that_differ(comparison: Comparison) -> list[str]:
+def settings_that_differ(comparison: Comparison) -> Table | None:
+    """Settings by runs; None where all were trained alike."""
     if not comparison.differs:
-        return []
-    labels = [row.label for row in comparison.rows]
+        return None
     rows = [
         (name, *(_short(values.get(row.run_id, "")) for row in comparison.rows))
         for name, values in comparison.differs.items()
     ]
-    return ["<h2>Settings that differ</h2>", as_table([("setting", *labels)], rows)]
+    return Table(("setting", *(row.label for row in comparison.rows)), rows)
+
+
+def pair_by_pair(comparison: Comparison) -> Table | None:
+    """The paired tests, at most `MOST_PAIRS`; None where there was none."""
+    names = {row.run_id: row.label for row in comparison.rows}
+    tested = [pair for pair in comparison.contests if pair.p is not None and pair.p_adjusted is not None]
+    if not tested:
+        return None
+    rows = [
+        (
+            names.get(pair.a, pair.a), pair.verdict, names.get(pair.b, pair.b),
+            f"{100 * (pair.difference or 0):+.1f} points", f"{pair.p_adjusted:.3f}",
+        )
+        for pair in tested[:MOST_PAIRS]
+    ]  # fmt: skip
+    return Table(("run", "is", "than / to", "difference", "p, corrected"), rows)
+
+
+def as_share(value: object) -> str:
+    """A share in per cent with one digit; 'unknown' for what is no number."""
+    return f"{100 * value:.1f}%" if isinstance(value, (int, float)) else "unknown"
 
 
 def _short(value: str) -> str:
     """Numbers with many digits cut to three that count."""
     return re.sub(r"\d+\.\d{5,}(e-\d+)?", lambda found: f"{float(found[0]):.3g}", value)
-
-
-def pair_by_pair(comparison: Comparison) -> list[str]:
-    names = {row.run_id: row.label for row in comparison.rows}
-    tested = [pair for pair in comparison.contests if pair.p is not None and pair.p_adjusted is not None]
-    if not tested:
-        return []
-    rows = [
-        (
-            names.get(pair.a, pair.a),
-            pair.verdict,
-            names.get(pair.b, pair.b),
-            f"{100 * (pair.difference or 0):+.1f} points",
-            f"{pair.p_adjusted:.3f}",
-        )
-        for pair in tested[:45]
-    ]
-    return ["<h2>Pair by pair</h2>", as_table([("run", "is", "than / to", "difference", "p, corrected")], rows)]
-
-
-def as_table(heads: Sequence[Sequence[str]], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join("<tr>" + "".join(f"<th>{esc(one)}</th>" for one in line) + "</tr>" for line in heads)
-    body = "".join("<tr>" + "".join(f"<td><bdi>{esc(one)}</bdi></td>" for one in row) + "</tr>" for row in rows)
-    return f"<table><thead>{head}</thead><tbody>{body}</tbody></table>"
-
-
-def as_share(value: object) -> str:
-    return f"{100 * value:.1f}%" if isinstance(value, (int, float)) else "unknown"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from jinja2 import UndefinedError
 from seeding import LONG, RTL, claim, finished_run, picture_folder, queue_run, result_of, write_rows
 from test_live import Client
 
@@ -15,6 +18,7 @@ from advisor.ingest import import_path
 from advisor.plans import run_config_from_json
 from advisor.types import DatasetRef, Estimate
 from training import exports, model_card
+from training.rendering import render
 from training.report import comparison_report, run_report
 from training.report_figures import FROZEN, TRAINED, Dot, Line, confusion, curves, scatter, scoreboard, ticks
 from training.store import Job, Store
@@ -109,7 +113,6 @@ def test_names_of_all_kinds_are_escaped(store: Store, hostile: tuple[DatasetRef,
         assert text in said, text
 
 
-@pytest.mark.xfail(strict=True, reason="Markdown reads headings, cells and HTML in the texts of a model card")
 def test_a_model_card_shows_every_name_as_it_was_written(
     store: Store, home: Path, hostile: tuple[DatasetRef, list[Job]]
 ) -> None:
@@ -127,6 +130,14 @@ def test_a_model_card_shows_every_name_as_it_was_written(
     for text in (*ref.classes, ref.name, f"# note {SIGNS} # {EVIL}", f"device {EVIL} {SIGNS}",
                  f"origin {EVIL} {SIGNS}"):  # fmt: skip
         assert text in shown, text
+
+
+def test_templates_are_loaded_with_the_first_report_and_miss_no_value() -> None:
+    code = "import sys, training.__main__, training.model_card, ui.downloads; print('jinja2' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split()[-1] == "False"
+    with pytest.raises(UndefinedError, match="'title' is undefined"):
+        render("page.html.j2", line="no title")
 
 
 def test_the_routes_serve_reports_that_may_run_nothing(store: Store, dataset: DatasetRef, home: Path) -> None:

@@ -208,7 +208,7 @@ def test_a_class_added_to_a_run_from_another_is_read_by_that_runs_weights(
     opened, ref = Trained(runs.prototype, runs.home), load_dataset(runs.home, made["added"]["stars"]["dataset"])
     images = ImageData(ref, caches.folder_of(runs.home, ref.id), opened.data.prep)
     features = opened.features(np.arange(ref.images), data=images)
-    assert torch.allclose(head[-1], with_class(head[:-1], features)[-1], atol=1e-3)
+    assert torch.allclose(head[-1], with_class(head[:-1], features)[-1], rtol=2e-3)  # float16 storage
 
 
 # ---- nothing trained reaches a cache -------------------------------------------------------------------------------

@@ -85,6 +85,21 @@ def test_a_network_with_buffers_outside_its_state_dict_is_trained_and_kept(
     assert any(not torch.equal(after[key], value) for key, value in before.items())
 
 
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="biases kept in eval mode outlive their weights")
+def test_nothing_computed_from_other_weights_outlives_them() -> None:
+    """In eval mode LeViT and its kin keep the biases of their attention."""
+    backbone = added("levit_128s").eval()
+    x, state = squares(backbone, 2), {name: tensor.clone() for name, tensor in backbone.state_dict().items()}
+    with torch.no_grad():
+        before = backbone(x)
+        biases = {name: torch.randn(t.shape) for name, t in state.items() if name.endswith("attention_biases")}
+        backbone.load_state_dict({**state, **biases})
+        assert not any(module.training for module in backbone.modules())
+        assert not torch.allclose(backbone(x), before)
+        backbone.load_state_dict(state)
+        assert torch.equal(backbone(x), before)
+
+
 @pytest.mark.xfail(strict=True, raises=TypeError, reason="patches are taken for pairs of numbers, here they are one")
 @pytest.mark.parametrize("name", ["xcit_nano_12_p8_224", "efficientvit_m0"])
 def test_a_network_whose_patches_have_one_side_can_be_added(name: str) -> None:

@@ -10,7 +10,7 @@ from advisor.catalog import STRATEGIES, BackboneCard
 from advisor.learning import LeafRecord
 from advisor.plans import Kind, Phase, Strategy
 from advisor.rulebooks import RULEBOOKS, Situation
-from advisor.strategies import lowest_boundary
+from advisor.strategies import lowest_boundary, trains_all
 from advisor.types import Answer, Budget, Candidate, DatasetFacts
 from advisor.words import count, counted, duration, listing, minutes, percent
 
@@ -122,6 +122,8 @@ def limits(
     if fits is False and seconds is not None:
         said.append(f"Needs at least {duration(seconds)}; the budget is {minutes(budget.minutes)}.")
     said += cuts(strategy, uncut, budget, card)
+    if whole := trains_all(strategy, card):
+        said.append(whole)
     if strategy.kind == "linear_probe":
         said.append("The features stay as they are: it cannot adapt to images unlike the pre-training ones.")
     if strategy.kind == "full":

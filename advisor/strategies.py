@@ -16,7 +16,7 @@ from advisor.catalog import BackboneCard
 from advisor.costs import PROFILED_STAGES, Sizes, cost_at, estimate_seconds, price
 from advisor.errors import PlanError
 from advisor.options import Options, freeze_point
-from advisor.plans import KINDS, Kind, Phase, Strategy
+from advisor.plans import ADAPTING, KINDS, Kind, Phase, Strategy
 from advisor.types import StageCost
 
 DEFAULTS = Options()
@@ -31,6 +31,7 @@ __all__ = [
     "stage_lrs",
     "state_at",
     "trainable_params",
+    "trains_all",
 ]
 
 
@@ -344,6 +345,16 @@ def _with_epochs(strategy: Strategy, share: float) -> Strategy:
 def lowest_boundary(strategy: Strategy) -> int:
     """Index of the lowest stage that is trained at any time in the run."""
     return min(phase.boundary for phase in strategy.phases)
+
+
+def trains_all(strategy: Strategy, card: BackboneCard) -> str:
+    """A sentence where a plan whose name says that stages stay frozen leaves none frozen; else empty."""
+    kind = strategy.kind
+    freezes = kind in ("partial", *ADAPTING) or (kind == "gradual" and card.head == 1)  # else it ends with everything
+    if lowest_boundary(strategy) or not freezes:
+        return ""
+    stages = "is a single stage" if card.head == 1 else f"has {card.head} stages"
+    return f"{card.title} {stages}: '{kind}' trains everything, as 'full' does."
 
 
 def trainable_params(strategy: Strategy, card: BackboneCard, classes: int) -> int:

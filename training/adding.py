@@ -20,7 +20,8 @@ from advisor.cards import BackboneCard, StageCard, card_to_json
 from advisor.errors import PlanError, WeightsError
 from advisor.files import write_json
 from advisor.zoo_cards import CURATED
-from training import pretrained, weights, zoo
+from training import onnx_model, pretrained, weights, zoo
+from training.backbones import Backbone, preprocessing
 from training.weights import Tell
 
 
@@ -66,6 +67,10 @@ def new_card(name: str) -> BackboneCard:
     stages = zoo.cut(net, px)
     with torch.inference_mode():
         width = zoo.features(net.eval(), torch.zeros(1, 3, px, px)).shape[1]
+    onnx_model.try_out(
+        Backbone(name, net, list(stages.modules), stages.names, width, 2, preprocessing(cfg), weights_id="random")
+    )
+    alone = ", a single stage: 'partial' and 'gradual' train all of it" if len(stages.names) == 1 else ""
     whole = pretrained.create(name)
     hub = cfg.get("hf_hub_id") or ""
     simple = not cfg.get("custom_load") and not cfg.get("hf_hub_filename")
@@ -79,7 +84,7 @@ def new_card(name: str) -> BackboneCard:
         licence=cfg.get("license") or "unknown: see where the weights come from",
         weights=f"Hugging Face hub, {hub}" if hub and simple else "a file of your own",
         pretrained=True,
-        fit_for=f"Added from timm ({type(net).__name__}).",
+        fit_for=f"Added from timm ({type(net).__name__}){alone}.",
         timm=f"{name.split('.')[0]}.{cfg['tag']}" if cfg.get("tag") else name,
         hub=hub if simple else "",
         fixed_px=hasattr(net, "patch_embed") or hasattr(net, "pos_embed"),

@@ -8,7 +8,7 @@ saved weights load there too.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -189,12 +189,25 @@ class Backbone(nn.Module):
         return found
 
     def named_trained(self, boundary: int) -> Iterator[tuple[str, Tensor]]:
-        """(name, tensor) of everything that may change when training from `boundary`: weights and BN statistics."""
+        """(name, tensor) of everything that may change when training from `boundary`: weights and BN statistics.
+
+        All of it is in the state dict; the tables that some networks derive from their sizes are in neither.
+        """
         modules = self.stage_modules()[boundary:]
         trained = {id(t) for module in modules for t in chain(module.parameters(), module.buffers())}
-        for name, tensor in chain(self.named_parameters(), self.named_buffers()):
+        for name, tensor in self.state_dict(keep_vars=True).items():
             if id(tensor) in trained:
                 yield name, tensor.detach()
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """As torch's. In eval mode some networks (LeViT, TinyViT, EfficientFormer) keep what they computed from
+        weights until they train again: what they kept of other weights is dropped."""
+        loaded = super().load_state_dict(state_dict, strict, assign)
+        modes = [(module, module.training) for module in self.modules()]
+        self.train()
+        for module, training in modes:
+            module.training = training
+        return loaded
 
 
 def build(

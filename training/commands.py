@@ -25,7 +25,7 @@ from advisor.errors import CompareError, PlanError
 from advisor.home import home as find_home
 from advisor.memory import fit_batch, forecast_bytes, limits, memory_for
 from advisor.plans import ADAPTING, KINDS, Kind, RunConfig, Strategy, to_json
-from advisor.strategies import PLANNED, plan
+from advisor.strategies import PLANNED, plan, trains_all
 from advisor.types import Budget, DatasetFacts, DatasetRef
 from advisor.words import counted
 from training import executors, foreseen, lineage, memory, second_domain, weights
@@ -290,6 +290,8 @@ def plan_of(ref: DatasetRef, facts: DatasetFacts | None, args: Namespace) -> Str
         options=options,
         test_images=test_images,
     )
+    if whole := trains_all(strategy, card):
+        to_stderr(whole)
     if facts is None or options.batch_size is not None:  # a batch set by hand stays
         return strategy
     sizes, room = Sizes.of(train_images, test_images, len(ref.classes)), memory_for(facts, memory.available_bytes())

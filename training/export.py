@@ -38,8 +38,6 @@ from training.store import Job, Store
 
 VERIFIED = 50
 """Images on which onnxruntime is held against torch before anything is offered."""
-TOLERANCE = 1e-3
-"""Largest difference of a probability."""
 MOST_CALIBRATED, MOST_NEIGHBOURS, TIMED = 2000, 5000, 20
 BATCH = 16
 
@@ -162,7 +160,7 @@ def verify(trained: Trained, folder: Path, temperature: float, rows: Rows | None
         given = portable(np.stack(squares))["probabilities"]
         largest = max(largest, float(np.abs(wanted - given).max()))
         other += int((wanted.argmax(1) != given.argmax(1)).sum())
-    if other or not largest <= TOLERANCE:
+    if other or not largest <= onnx_model.TOLERANCE:
         raise ThawError(
             f"The exported model does not answer as the trained one: of {len(rows)} images {other} get another answer, "
             f"and a probability differs by {largest:.2g}. It is not offered; please report this backbone."

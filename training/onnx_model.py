@@ -6,17 +6,23 @@ torch does it on whole bytes), normalisation, network, head, temperature. What i
 
 from __future__ import annotations
 
+import tempfile
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from advisor.errors import PlanError
 from training.backbones import Backbone, Preprocessing
 
 OPSET = 17
+TOLERANCE = 1e-3
+"""Largest difference between onnxruntime and torch that passes for the same: of a probability, or of a feature of unit
+norm."""
 _LARGEST_INT16 = 2**15
 
 
@@ -101,6 +107,8 @@ class Portable(nn.Module):
             pooled = net.forward_head(last, pre_logits=True)  # type: ignore[operator]
         except (AttributeError, TypeError, RuntimeError):
             return False
+        if not isinstance(last, Tensor):  # CrossViT's two branches
+            return False
         return bool(
             last.dim() == 4
             and pooled.dim() == 2
@@ -109,18 +117,55 @@ class Portable(nn.Module):
         )
 
 
+def try_out(backbone: Backbone) -> None:
+    """Write the backbone as it is and hold it against torch, on another number of images than it was written with.
+
+    Raises PlanError where that fails: what could not be taken along is refused before anything is trained with it.
+    """
+    import onnxruntime
+
+    assert backbone.preprocessing is not None
+    prep = replace(backbone.preprocessing, resize=backbone.preprocessing.size)  # a resize of images is tried elsewhere
+    model = Portable(backbone.eval(), prep, prep.size, temperature=1.0)
+    squares = torch.randint(0, 256, (3, prep.size, prep.size, 3), dtype=torch.uint8)
+    with tempfile.TemporaryDirectory() as folder:
+        write(model, prep.size, Path(folder) / "model.onnx", {})
+        try:
+            session = onnxruntime.InferenceSession(f"{folder}/model.onnx", providers=["CPUExecutionProvider"])
+            given = session.run(["features"], {"images": squares.numpy()})[0]
+        except Exception as error:  # onnxruntime's own kinds, which it does not publish
+            raise _not_portable(backbone, error) from error
+    with torch.inference_mode():
+        wanted = model(squares)[1]
+    difference = float((wanted - torch.from_numpy(given)).abs().max())
+    if not difference <= TOLERANCE:
+        raise _not_portable(backbone, f"its features differ by {difference:.2g} from torch's")
+
+
 def write(model: Portable, side: int, path: Path, metadata: Mapping[str, str]) -> None:
-    """Write the graph with a free batch size, and `metadata` into the file itself."""
+    """Write the graph with a free batch size, and `metadata` into the file itself. Raises PlanError for a network that
+    torch cannot write as ONNX."""
     model.eval()
     example = torch.zeros(2, side, side, 3, dtype=torch.uint8)
     names = ["images", *model.outputs]
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")  # the exporter's remarks on shapes that are constant here, and on its age
-        torch.onnx.export(
-            model, (example,), str(path), dynamo=False, opset_version=OPSET, input_names=names[:1],
-            output_names=names[1:], dynamic_axes={name: {0: "batch"} for name in names},
-        )  # fmt: skip
+        try:
+            torch.onnx.export(
+                model, (example,), str(path), dynamo=False, opset_version=OPSET, input_names=names[:1],
+                output_names=names[1:], dynamic_axes={name: {0: "batch"} for name in names},
+            )  # fmt: skip
+        except Exception as error:  # it raises many kinds
+            raise _not_portable(model.backbone, error) from error
     annotate(path, metadata)
+
+
+def _not_portable(backbone: Backbone, why: object) -> PlanError:
+    first = " ".join(str(why).split()).split(". ")[0][:200]
+    return PlanError(
+        f"{backbone.name} cannot be written as ONNX, so a model trained with it could not be taken along: {first}. "
+        "Choose another backbone."
+    )
 
 
 def annotate(path: Path, metadata: Mapping[str, str]) -> None:

@@ -87,7 +87,8 @@ def create(timm_name: str, *, image_px: int | None = None, state: State | None =
         if "img_size" not in options:
             raise
         raise PlanError(_sides(timm_name, own, image_px) + ".") from error
-    patch = getattr(getattr(net, "patch_embed", None), "patch_size", (1,))[0]
+    sides = getattr(getattr(net, "patch_embed", None), "patch_size", 1)
+    patch = sides if isinstance(sides, int) else sides[0]
     if image_px and image_px % patch:
         raise PlanError(f"{_sides(timm_name, own, image_px)}: it cuts them into patches of {patch} px.")
     if image_px and image_px != own and not _runs(net, image_px):

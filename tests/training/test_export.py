@@ -180,7 +180,7 @@ def test_a_worker_exports_a_verified_folder(exported: Exported) -> None:
     home, ref, run, facts = exported
     folder = exports.folder_of(home, run.id)
     assert {path.name for path in folder.iterdir()} == set(exports.CONTENTS)
-    assert facts.verified_on == 48 and facts.largest_difference < export.TOLERANCE
+    assert facts.verified_on == 48 and facts.largest_difference < onnx_model.TOLERANCE
     assert facts.labels == CLASSES == ref.classes and not facts.maps and not facts.timm
     assert facts.int8 is not None and 0 <= facts.int8.accuracy <= 1 and facts.int8.agreement > 0.5
     card = (folder / "README.md").read_text(encoding="utf-8")

@@ -25,6 +25,7 @@ from advisor.strategies import plan
 from advisor.types import DatasetRef
 from training import maps
 from training.executors import executor
+from training.run_folder import RunFolder
 from training.store import Job, Store
 from training.worker import StoreContext
 
@@ -180,16 +181,15 @@ def test_the_terminal_trains_for_real(home: Path, tmp_path: Path, image_folder: 
     assert document["test_total"] == 24 and len(document["weights_sha256"]) == 64
 
 
-@pytest.mark.xfail(strict=True, reason="what a worker writes does not say which attempt it is")
 def test_a_worker_whose_job_was_given_to_another_writes_nothing_more(home: Path) -> None:
     """As when a machine slept: declared lost, resumed elsewhere, and then the first worker wakes."""
     store = Store(home)
     job = store.create_job("train", "d", {})
     first = store.claim_next()
     assert first is not None
-    context = StoreContext(store, first, home / "runs" / job.id)
+    context = StoreContext(store, first, RunFolder(home, job.id))
     context.close()  # no pulse: it would end this process
-    store.lose(job.id, "The worker ended without finishing.")
+    store.lose(first, "The worker ended without finishing.")
     store.requeue(job.id)
     second = store.claim_next()
     for write in (

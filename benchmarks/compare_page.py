@@ -99,11 +99,12 @@ def fill(home: Path, folder: Path, runs: int, epochs: int, images: int) -> str:
         options = Options(epochs=epochs)
         strategy = plan(kind, backbone(DEFAULT_BACKBONE), train_images=100, classes=CLASSES, options=options)
         config = RunConfig(ref.id, strategy, seed=number // len(KINDS))
-        job = store.create_job("train", ref.id, to_json(config))
-        store.claim_next()
+        store.create_job("train", ref.id, to_json(config))
+        job = store.claim_next()
+        assert job is not None
         for epoch in range(epochs):
             share = 1 - np.exp(-4 * (epoch + 1) / epochs)
-            store.add_metrics(job.id, epoch, {
+            store.add_metrics(job, epoch, {
                 "phase": 0, "epoch": float(epoch + 1), "step": epoch, "seconds": 2.0 * epoch, "images": 100 * epoch,
                 "train_loss": 2.3 - 2 * share, "train_accuracy": share, "val_loss": 2.3 - 1.8 * share,
                 "val_accuracy": accuracy * share, "lrs": [1e-3] * 9, "boundary": 6,
@@ -118,7 +119,7 @@ def fill(home: Path, folder: Path, runs: int, epochs: int, images: int) -> str:
                 answer = label if hit else (label + 1) % CLASSES
                 writer.writerow([path, label, answer, round(0.5 + 0.5 * source.random(), 4)])
         correct = int(right.sum())
-        store.finish(job.id, {
+        store.finish(job, {
             "test_accuracy": correct / images, "test_correct": correct, "test_total": images, "val_accuracy": accuracy,
             "best_epoch": epochs, "epochs": epochs, "seconds": 2.0 * epochs * (1 + number % 5),
             "trainable_params": 10_000 * 4 ** (number % 5), "peak_memory_bytes": 900_000_000,

@@ -69,7 +69,7 @@ def main() -> None:
         pairs = [(equal(a, options.equal, home), equal(b, options.equal, home)) for a, b in pairs]
     store = Store(home)
     for left in store.jobs(states=("running",)):
-        store.lose(left.id, "The benchmark that ran it was killed.")
+        store.lose(left, "The benchmark that ran it was killed.")
     for left in store.jobs(states=("queued",)):
         store.request_stop(left.id)
         store.delete((left.id,))
@@ -137,7 +137,7 @@ def train_here(home: Path, config: RunConfig) -> dict[str, Any]:
         result, _ = train(job, context, store, home)
     finally:
         context.close()
-    store.finish(job.id, result)
+    store.finish(job, result)
     return result
 
 

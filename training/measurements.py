@@ -1,6 +1,8 @@
 """What work leaves behind: metrics rows, events and dataset facts. `Store` adds the jobs they belong to.
 
-Each write is one transaction. Nothing here changes a job's state. No torch, no streamlit.
+Each write is one transaction. One for a job names its attempt, by the `Job` that was claimed, and is refused
+(StateError) when that attempt is not at work any more: one that was declared lost changes nothing.
+Nothing here changes a job's state. No torch, no streamlit.
 """
 
 from __future__ import annotations
@@ -14,43 +16,41 @@ from typing import Any
 from advisor.errors import StateError
 from advisor.plans import to_json
 from advisor.types import DatasetFacts, facts_from_json
-from training.records import METRICS, clean_metrics, dump, find_job, finite
+from training.records import METRICS, Job, at_work, clean_metrics, dump, finite
 from training.schema import Database
 
 
 class Measurements(Database):
     """Metrics, events and facts of one home; the base of `store.Store`."""
 
-    def add_metrics(self, job_id: str, row: int, values: Mapping[str, Any]) -> None:
+    def add_metrics(self, job: Job, row: int, values: Mapping[str, Any]) -> None:
         """One row, one transaction. Numbers rise by 1 from 0; non-finite values become NULL and an event."""
         unknown = sorted(set(values) - set(METRICS))
         if unknown:
             raise StateError(f"A metrics row has no column called {', '.join(unknown)}.")
         clean, broken = clean_metrics(values)
         with self._write() as db:
-            job = find_job(db, job_id)
-            last = db.execute('SELECT MAX("row") FROM metrics WHERE job = ?', (job_id,)).fetchone()[0]
+            at_work(db, job)
+            last = db.execute('SELECT MAX("row") FROM metrics WHERE job = ?', (job.id,)).fetchone()[0]
             expected = 0 if last is None else last + 1
             if row != expected:
                 raise StateError(f"{job.noun} '{job.id}' expects metrics row {expected} next, not {row}.")
             db.execute(
                 f'INSERT INTO metrics (job, "row", written, {", ".join(METRICS)})'
                 f" VALUES (?, ?, ?{', ?' * len(METRICS)})",
-                (job_id, row, time.time(), *(clean[name] for name in METRICS)),
+                (job.id, row, time.time(), *(clean[name] for name in METRICS)),
             )
             if broken:
                 text = f"Not a finite number at row {row}: {', '.join(broken)}."
-                _insert_event(db, job_id, "bad", "non_finite", text, clean["seconds"], clean["epoch"])
+                _insert_event(db, job.id, "bad", "non_finite", text, clean["seconds"], clean["epoch"])
 
-    def cut_metrics(self, job_id: str, first_row: int) -> int:
+    def cut_metrics(self, job: Job, first_row: int) -> int:
         """A resumed worker takes back the rows from `first_row` on; returns how many went."""
         with self._write() as db:
-            find_job(db, job_id)
-            gone = db.execute(
-                'DELETE FROM metrics WHERE job = ? AND "row" >= ?', (job_id, first_row)
-            ).rowcount
+            at_work(db, job)
+            gone = db.execute('DELETE FROM metrics WHERE job = ? AND "row" >= ?', (job.id, first_row)).rowcount
             if gone:
-                db.execute("UPDATE jobs SET cuts = cuts + 1 WHERE id = ?", (job_id,))
+                db.execute("UPDATE jobs SET cuts = cuts + 1 WHERE id = ?", (job.id,))
             return gone
 
     def metrics(self, job_id: str, after: int = -1) -> list[dict[str, Any]]:
@@ -63,7 +63,7 @@ class Measurements(Database):
 
     def add_event(
         self,
-        job_id: str,
+        job: Job,
         *,
         level: str,
         kind: str,
@@ -73,8 +73,8 @@ class Measurements(Database):
     ) -> None:
         """level: 'info', 'caution' or 'bad'; seconds, epoch: where on the curves it belongs."""
         with self._write() as db:
-            find_job(db, job_id)
-            _insert_event(db, job_id, level, kind, text, finite(seconds), finite(epoch))
+            at_work(db, job)
+            _insert_event(db, job.id, level, kind, text, finite(seconds), finite(epoch))
 
     def events(self, job_id: str, after: int = 0) -> list[dict[str, Any]]:
         """Events with an 'id' above `after`, in order: id, time (Unix), level, kind, text, seconds, epoch."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from advisor.errors import NotFound, PlanError
+from advisor.errors import NotFound, PlanError, StateError
 from training.schema import TRANSITIONS, Lane, State
 
 METRICS: tuple[str, ...] = (
@@ -135,6 +135,22 @@ def find_job(db: sqlite3.Connection, job_id: str) -> Job:
             f"There is no run '{job_id}' in this home: `python -m training runs` lists those that exist."
         )
     return to_job(row)
+
+
+def attempted(db: sqlite3.Connection, job: Job) -> Job:
+    """The job as it is now, for a write by the attempt that `job` shows. StateError once a newer one has begun."""
+    now = find_job(db, job.id)
+    if now.attempt != job.attempt:
+        raise StateError(f"{now.noun} '{now.id}' has been started again since (attempt {now.attempt}).")
+    return now
+
+
+def at_work(db: sqlite3.Connection, job: Job) -> Job:
+    """`attempted`, for what only a worker at work may write: raises StateError also when the job does not run."""
+    now = attempted(db, job)
+    if now.state != "running":
+        raise StateError(f"{now.noun} '{now.id}' is {now.state}, not running: its worker has to end.")
+    return now
 
 
 def finite(value: Any) -> float | None:

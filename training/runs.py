@@ -78,7 +78,7 @@ def train(job: Job, context: StoreContext, store: Store, home: Path) -> tuple[di
 
     target = _target(config, backbone, native, precision, device, context, home) if config.target_id else None
     resume = read_checkpoint(folder.checkpoint) if job.attempt > 1 else None
-    store.cut_metrics(job.id, resume["position"]["rows"] if resume else 0)
+    store.cut_metrics(job, resume["position"]["rows"] if resume else 0)
     if job.attempt > 1:
         where = f"at {resume['position']['seconds']:.0f} s" if resume else "from the beginning (no checkpoint yet)"
         context.event("info", "resumed", f"Resumed {where} (attempt {job.attempt}).")

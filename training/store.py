@@ -1,7 +1,8 @@
 """The truth on disk: jobs, their states, metrics, events and facts, in `THAW_HOME/thaw.db` (SQLite, WAL).
 
 Every screen, terminal and worker reads and writes through `Store`; only this file changes a job's state, and
-only along `schema.TRANSITIONS`. Safe from several processes and threads: each write is one transaction.
+only along `schema.TRANSITIONS`. What a worker writes names its attempt, by the `Job` that was claimed: one that was
+declared lost is refused (StateError). Safe from several processes and threads: each write is one transaction.
 It starts no process, loads no model and knows no screen. No torch, no streamlit.
 """
 
@@ -19,7 +20,7 @@ from advisor import catalog
 from advisor.errors import StateError
 from training import schema
 from training.measurements import Measurements, insert_history
-from training.records import METRICS, Job, Label, dump, find_job, finite, to_job
+from training.records import METRICS, Job, Label, at_work, attempted, dump, find_job, finite, to_job
 from training.run_folder import RunFolder
 from training.schema import LANES, STATES, Lane, State
 
@@ -128,20 +129,20 @@ class Store(Measurements):
                 stop_requested=0, finished=None, result=None, error=None, doing="Starting",
             )  # fmt: skip
 
-    def set_pid(self, job_id: str, pid: int, pid_started: str | None) -> None:
+    def set_pid(self, job: Job, pid: int, pid_started: str | None) -> None:
         """Name the one process that works on a running job. Raises StateError when another one holds it."""
         with self._write() as db:
-            job = _running(db, job_id)
+            job = at_work(db, job)
             if job.pid is not None and (job.pid, job.pid_started) != (pid, pid_started):
                 raise StateError(f"{job.noun} '{job.id}' is already being worked on by process {job.pid}.")
             db.execute(
                 "UPDATE jobs SET pid = ?, pid_started = ?, heartbeat = ? WHERE id = ?",
-                (pid, pid_started, time.time(), job_id),
+                (pid, pid_started, time.time(), job.id),
             )
 
     def beat(
         self,
-        job_id: str,
+        job: Job,
         *,
         progress: float | None = None,
         doing: str | None = None,
@@ -154,40 +155,40 @@ class Store(Measurements):
         """
         share = finite(progress)
         with self._write() as db:
-            job = _running(db, job_id)
+            stop = at_work(db, job).stop_requested
             db.execute(
                 "UPDATE jobs SET heartbeat = ?, progress = COALESCE(?, progress), doing = COALESCE(?, doing),"
                 " eta_s = COALESCE(?, eta_s), seconds = COALESCE(?, seconds) WHERE id = ?",
                 (
                     time.time(),
                     None if share is None else min(max(share, 0.0), 1.0),
-                    doing, finite(eta_s), finite(seconds), job_id,
+                    doing, finite(eta_s), finite(seconds), job.id,
                 ),
             )  # fmt: skip
-            return job.stop_requested
+            return stop
 
-    def finish(self, job_id: str, result: Mapping[str, Any]) -> Job:
-        with self._write() as db:
-            return _move(db, job_id, "finished", result=dump(dict(result)), progress=1.0)
+    def hold(self, job: Job) -> None:
+        """Before a worker writes a file for its job. Raises StateError when the job was taken away from it."""
+        with self._read() as db:
+            at_work(db, job)
 
-    def fail(self, job_id: str, error: str) -> Job:
-        with self._write() as db:
-            return _move(db, job_id, "failed", error=error)
+    def finish(self, job: Job, result: Mapping[str, Any]) -> Job:
+        return self._end(job, "finished", result=dump(dict(result)), progress=1.0)
 
-    def stopped(self, job_id: str, result: Mapping[str, Any] | None) -> Job:
+    def fail(self, job: Job, error: str) -> Job:
+        return self._end(job, "failed", error=error)
+
+    def stopped(self, job: Job, result: Mapping[str, Any] | None) -> Job:
         """The worker obeyed a stop; `result` describes the best checkpoint, None when there is none yet."""
-        with self._write() as db:
-            return _move(db, job_id, "stopped", result=None if result is None else dump(dict(result)))
+        return self._end(job, "stopped", result=None if result is None else dump(dict(result)))
 
-    def lose(self, job_id: str, why: str, *, attempt: int | None = None) -> Job:
-        """The worker is gone. With `attempt`, refuses (StateError) when a newer attempt has begun since."""
+    def lose(self, job: Job, why: str) -> Job:
+        """The worker of this attempt is gone."""
+        return self._end(job, "lost", error=why)
+
+    def _end(self, job: Job, to: State, **changes: Any) -> Job:
         with self._write() as db:
-            job = find_job(db, job_id)
-            if attempt is not None and job.attempt != attempt:
-                raise StateError(
-                    f"{job.noun} '{job.id}' has been started again since (attempt {job.attempt})."
-                )
-            return _move(db, job_id, "lost", error=why)
+            return _move(db, attempted(db, job).id, to, **changes)
 
     def request_stop(self, job_id: str) -> Job:
         """A queued job is stopped at once; a running one is asked to save its best and end."""
@@ -255,13 +256,6 @@ class Store(Measurements):
                 db.execute("DELETE FROM jobs WHERE id = ?", (job_id,))
             for dataset_id in dataset_ids:
                 db.execute("DELETE FROM facts WHERE dataset_id = ?", (dataset_id,))
-
-
-def _running(db: sqlite3.Connection, job_id: str) -> Job:
-    job = find_job(db, job_id)
-    if job.state != "running":
-        raise StateError(f"{job.noun} '{job.id}' is {job.state}, not running: its worker has to end.")
-    return job
 
 
 def _move(db: sqlite3.Connection, job_id: str, to: State, **changes: Any) -> Job:

@@ -56,13 +56,13 @@ class StoreContext:
         return self._before + time.perf_counter() - self._began
 
     def row(self, values: dict[str, Any]) -> None:
-        self._store.add_metrics(self._job.id, values["row"], {k: v for k, v in values.items() if k != "row"})
+        self._store.add_metrics(self._job, values["row"], {k: v for k, v in values.items() if k != "row"})
 
     def event(self, level: str, kind: str, text: str, epoch: float | None = None) -> None:
         if self._job.attempt > 1 and any((e["kind"], e["text"]) == (kind, text) for e in self._earlier):
             return  # a resumed run goes through what was told before the last checkpoint again
         self._store.add_event(
-            self._job.id, level=level, kind=kind, text=text, seconds=self.seconds, epoch=epoch
+            self._job, level=level, kind=kind, text=text, seconds=self.seconds, epoch=epoch
         )
 
     def progress(self, fraction: float, doing: str, eta_s: float | None = None) -> None:
@@ -85,9 +85,11 @@ class StoreContext:
     def save(self, state: dict[str, Any]) -> None:
         from training.checkpoint import write_checkpoint
 
+        self._store.hold(self._job)
         write_checkpoint(self._folder.checkpoint, state)
 
     def note(self, name: str, content: dict[str, Any]) -> None:
+        self._store.hold(self._job)
         write_json(self._folder.note(name), content)
 
     def close(self) -> None:
@@ -97,7 +99,7 @@ class StoreContext:
     def _tell(self) -> None:
         self._told = time.perf_counter()
         stop = self._store.beat(
-            self._job.id, progress=self._fraction, doing=self._doing, eta_s=self._eta, seconds=self.seconds
+            self._job, progress=self._fraction, doing=self._doing, eta_s=self._eta, seconds=self.seconds
         )
         if stop:
             self._stop.set()
@@ -129,7 +131,7 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     store = Store(options.home)
     job = store.job(job_id)
-    store.set_pid(job.id, os.getpid(), started(os.getpid()))
+    store.set_pid(job, os.getpid(), started(os.getpid()))
     context = StoreContext(store, job, RunFolder(options.home, job.id))
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: context.request_stop())
@@ -177,7 +179,7 @@ def _work(store: Store, job: Job, context: StoreContext, home: Path) -> None:
             facts = profile(ref, backbone, home, context.tell, _known(store, ref, backbone))
             store.save_facts(facts)
             context.close()
-            store.finish(job.id, to_json(facts))
+            store.finish(job, to_json(facts))
         elif job.kind == "map":
             from advisor.ingest import load_dataset
             from training.mapping import draw
@@ -185,55 +187,55 @@ def _work(store: Store, job: Job, context: StoreContext, home: Path) -> None:
             ref = load_dataset(home, job.dataset_id)
             about = draw(ref, job.config["backbone"], job.config["name"], home, context.tell)
             context.close()
-            store.finish(job.id, about)
+            store.finish(job, about)
         elif job.kind == "explain":
             from training.explain import explain
 
             run = store.job(job.config["run"])
             found = explain(run, home, context.tell, job.config.get("source", ""))
             context.close()
-            store.finish(job.id, found)
+            store.finish(job, found)
         elif job.kind == "backbone":
             from training.adding import add
 
             file = job.config["weights"]
             added = add(job.config["name"], home, Path(file) if file else None, context.tell)
             context.close()
-            store.finish(job.id, added)
+            store.finish(job, added)
         elif job.kind == "public":
             from training.public import bring
 
             ref = bring(job.config["name"], home, context.tell)
             context.close()
-            store.finish(job.id, {"dataset_id": ref.id, "images": ref.images, "classes": len(ref.classes)})
+            store.finish(job, {"dataset_id": ref.id, "images": ref.images, "classes": len(ref.classes)})
         elif job.kind == "export":
             from training.export import export
 
             exported = export(job, store, home, context.tell)
             context.close()
-            store.finish(job.id, exported)
+            store.finish(job, exported)
         else:
             from training.runs import train
 
             result, stopped = train(job, context, store, home)
             result["peak_memory_bytes"] = context.memory.bytes()
             context.close()
-            (store.stopped if stopped else store.finish)(job.id, result)
+            (store.stopped if stopped else store.finish)(job, result)
     except StopRequested:
         context.close()
-        store.stopped(job.id, None)
+        store.stopped(job, None)
     except ThawError as error:
         context.close()
-        store.fail(job.id, str(error))
+        store.fail(job, str(error))
     except MemoryError:
         context.close()
-        store.fail(job.id, "The machine ran out of memory; use a smaller batch or backbone, or free some memory.")
+        store.fail(job, "The machine ran out of memory; use a smaller batch or backbone, or free some memory.")
     except Exception as error:
         # The boundary of the process: whatever it was, the page must show it and the log keep the details.
         traceback.print_exc()
         context.close()
         log = home / "logs" / f"{job.id}.log"
-        store.fail(job.id, f"The worker met an unexpected {type(error).__name__}: {error}. Details are in {log}.")
+        store.fail(job, f"The worker met an unexpected {type(error).__name__}: {error}. Details are in {log}.")
 
 
 if __name__ == "__main__":

@@ -30,8 +30,9 @@ def run(server: Server) -> Job:
     ref = import_sample("shapes", server.home)
     plan = Strategy("linear_probe", "efficientnet_lite0", (Phase(8, 20, 1e-3),))
     store = Store(server.home)
-    job = store.create_job("train", ref.id, to_json(RunConfig(ref.id, plan)))
-    assert store.claim_next() is not None
+    store.create_job("train", ref.id, to_json(RunConfig(ref.id, plan)))
+    job = store.claim_next()
+    assert job is not None
     return job
 
 
@@ -43,12 +44,12 @@ def rows(server: Server, run: Job, first: int, val: list[float], train: list[flo
             "train_loss": train[row - first] if train else 1.0 / (row + 1), "train_accuracy": 0.8, "val_loss": loss,
             "val_accuracy": 0.7, "lrs": [0.0] * 8 + [1e-3], "boundary": 8,
         }  # fmt: skip
-        Store(server.home).add_metrics(run.id, row, values)
+        Store(server.home).add_metrics(run, row, values)
 
 
 def event(server: Server, run: Job, level: str, kind: str, text: str, epoch: float) -> None:
     # An event's seconds count from the worker's start, a row's from the training's: they must not be mixed up.
-    Store(server.home).add_event(run.id, level=level, kind=kind, text=text, epoch=epoch, seconds=10.0 * epoch + 500)
+    Store(server.home).add_event(run, level=level, kind=kind, text=text, epoch=epoch, seconds=10.0 * epoch + 500)
 
 
 def wait_for_flags(page: Page, number: int) -> list[list[Any]]:
@@ -123,7 +124,7 @@ def test_the_panel_is_quiet_only_while_that_is_true_then_shows_the_latest(
     expect(panel).to_contain_text(OVERFIT)
     expect(panel).to_contain_text("caution · epoch 6 · latest of 2")
     expect(page.locator(".thaw-live .l-log")).to_contain_text("Too few steps. Phase 1 makes only 8")
-    Store(server.home).finish(run.id, {"seconds": 70.0})
+    Store(server.home).finish(run, {"seconds": 70.0})
     expect(page.locator(".thaw-live")).to_have_attribute("data-state", "finished")
     expect(panel).to_contain_text(OVERFIT)
 
@@ -132,7 +133,7 @@ def test_a_run_that_ended_without_a_report_has_no_panel(server: Server, page: Pa
     rows(server, run, 0, [0.9, 0.8, 0.7, 0.6])
     page.goto(f"{server.url}/train?run={run.id}")
     expect(page.locator(".thaw-live .l-coach")).to_contain_text(QUIET)
-    Store(server.home).finish(run.id, {"seconds": 50.0})
+    Store(server.home).finish(run, {"seconds": 50.0})
     expect(page.locator(".thaw-live .l-coach")).to_be_empty()
 
 

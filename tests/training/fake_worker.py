@@ -43,7 +43,7 @@ def main() -> int:
     behaviour = os.environ.get("FAKE_WORKER", "work")
     store = Store(home)
     job = store.job(job_id)
-    store.set_pid(job_id, os.getpid(), processes.started(os.getpid()))
+    store.set_pid(job, os.getpid(), processes.started(os.getpid()))
     hold(home)
     if job.kind == "profile":
         facts = DatasetFacts(job.dataset_id, job.config["backbone"], ("a", "b"), 16, 4, (8, 8))
@@ -52,15 +52,15 @@ def main() -> int:
     stop, began = False, time.monotonic()
     while not stop and (rows < ROWS or (behaviour == "hang" and time.monotonic() - began < HANG_SECONDS)):
         values = {"epoch": rows + 1, "train_loss": 1.0, "val_loss": 1.0, "val_accuracy": 0.8, "seconds": rows}
-        store.add_metrics(job_id, rows, values)
+        store.add_metrics(job, rows, values)
         rows += 1
         if behaviour == "crash" and rows == 2:
             print("RuntimeError: the fake worker was told to crash", flush=True)
             return 3
-        stop = store.beat(job_id, progress=min(rows / ROWS, 1.0), doing=f"row {rows}")
+        stop = store.beat(job, progress=min(rows / ROWS, 1.0), doing=f"row {rows}")
         time.sleep(0.02)
     (home / "working").unlink(missing_ok=True)
-    (store.stopped if stop else store.finish)(job_id, result(job, rows))
+    (store.stopped if stop else store.finish)(job, result(job, rows))
     LocalExecutor(home, command=COMMAND).pump()
     return 0
 

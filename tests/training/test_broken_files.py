@@ -172,7 +172,7 @@ def a_finished_run(home: Path) -> str:
     store = Store(home)
     job = store.create_job("train", "d", {"strategy": {"kind": "partial"}})
     store.claim_next()
-    store.finish(job.id, {"weights_sha256": "0"})
+    store.finish(store.job(job.id), {"weights_sha256": "0"})
     return job.id
 
 

@@ -256,7 +256,7 @@ def test_a_running_job_keeps_its_caches_and_is_named(root: Path) -> None:
         with pytest.raises(StateError, match=job.id):
             caches.clear(home, which)
     caches.clear(home, "idle")
-    store.stopped(job.id, None)
+    store.stopped(store.job(job.id), None)
     caches.clear(home, "busy")
     assert caches.sizes(home) == []
 

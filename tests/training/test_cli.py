@@ -221,7 +221,7 @@ def test_resume_sees_that_the_worker_died_unseen(thaw: Terminal, photos: Path, h
     store = Store(home)
     copy = store.create_job("train", store.job(run).dataset_id, store.job(run).config)
     store.claim_next()
-    store.set_pid(copy.id, os.getpid(), "another boot:1")
+    store.set_pid(store.job(copy.id), os.getpid(), "another boot:1")
     assert thaw("resume", copy.id, "--json").json["state"] == "finished"
 
 
@@ -249,7 +249,7 @@ def test_stop_says_so_when_the_worker_takes_too_long(
     said = thaw("stop", job.id, "--json")
     assert (said.code, said.json["state"], said.json["stop_requested"]) == (1, "running", True)
     assert "was asked to stop but still runs" in said.err
-    store.stopped(job.id, None)
+    store.stopped(store.job(job.id), None)
 
 
 def test_ctrl_c_stops_the_run_and_keeps_its_best(photos: Path, home: Path) -> None:

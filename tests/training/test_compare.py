@@ -41,7 +41,7 @@ def run(store: Store, plan: RunConfig, correct: Sequence[int] | None = None, **r
             "test_accuracy": sum(correct) / len(correct), "test_correct": sum(correct),
             "test_total": len(correct), "predictions": str(path.relative_to(store.home)), **result,
         }  # fmt: skip
-    store.finish(job.id, result)
+    store.finish(store.job(job.id), result)
     return job.id
 
 
@@ -229,12 +229,12 @@ def test_a_row_is_read_from_result_and_curves(store: Store) -> None:
         [(0.5, None, None), (1.0, 0.5, 0.6), (2.0, 0.8, 0.85), (2.5, None, None), (3.0, 0.95, 0.9)]
     ):
         store.add_metrics(
-            job.id, i, {"epoch": epoch, "seconds": 4 * epoch, "train_accuracy": train, "val_accuracy": val}
+            store.job(job.id), i, {"epoch": epoch, "seconds": 4 * epoch, "train_accuracy": train, "val_accuracy": val}
         )
     (row,) = compare(store, [job.id]).rows
     assert (row.state, row.epochs, row.val_accuracy, row.test_accuracy) == ("running", 3, 0.9, None)
     store.finish(
-        job.id,
+        store.job(job.id),
         {"test_correct": 18, "test_total": 20, "val_accuracy": 0.85, "best_epoch": 2.0, "seconds": 12.0,
          "epochs": 3, "trainable_params": 1281, "peak_memory_bytes": 5 << 20},
     )  # fmt: skip
@@ -340,8 +340,10 @@ def test_the_same_seed_twice_is_no_second_look_at_seeds(store: Store) -> None:
 
 def test_curves_come_per_run(store: Store) -> None:
     other = run(store, config())
-    job = store.create_job("train", "d", to_json(config()))
-    store.add_metrics(job.id, 0, {"epoch": 1.0, "train_loss": 0.5})
+    store.create_job("train", "d", to_json(config()))
+    job = store.claim_next()
+    assert job is not None
+    store.add_metrics(job, 0, {"epoch": 1.0, "train_loss": 0.5})
     found = curves(store, [job.id, other])
     assert list(found) == [job.id, other]
     assert found[job.id][0]["train_loss"] == 0.5

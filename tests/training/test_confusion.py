@@ -90,7 +90,7 @@ def judged(store: Store, ref: DatasetRef, said: Sequence[tuple[str, str, str]], 
         table.writerows([p, ref.classes.index(label), ref.classes.index(answer), 0.9] for p, label, answer in said)
     right = sum(label == answer for _, label, answer in said)
     result = {"test_total": len(said), "test_correct": right, "predictions": f"runs/{job.id}/test_predictions.csv"}
-    return store.finish(job.id, result)
+    return store.finish(store.job(job.id), result)
 
 
 def paths(ref: DatasetRef) -> list[tuple[str, str]]:

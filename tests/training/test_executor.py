@@ -151,7 +151,7 @@ def test_a_crashed_worker_is_lost_with_the_last_line_of_its_log(
 def test_a_reused_pid_is_not_the_worker(run: LocalExecutor) -> None:
     job = train(run)
     run.store.claim_next()
-    run.store.set_pid(job.id, os.getpid(), "another boot:1")
+    run.store.set_pid(run.store.job(job.id), os.getpid(), "another boot:1")
     assert [lost.id for lost in run.check()] == [job.id]
     assert run.store.job(job.id).state == "lost"
 
@@ -159,12 +159,12 @@ def test_a_reused_pid_is_not_the_worker(run: LocalExecutor) -> None:
 def test_a_live_worker_is_left_alone_however_old_its_heartbeat(run: LocalExecutor) -> None:
     job = train(run)
     run.store.claim_next()
-    run.store.set_pid(job.id, os.getpid(), processes.started(os.getpid()))
+    run.store.set_pid(run.store.job(job.id), os.getpid(), processes.started(os.getpid()))
     with run.store._write() as db:
         db.execute("UPDATE jobs SET heartbeat = heartbeat - 3600")
     assert run.check() == []
     assert run.store.job(job.id).state == "running"
-    run.store.finish(job.id, {})
+    run.store.finish(run.store.job(job.id), {})
 
 
 def test_a_job_whose_worker_never_started_is_lost_after_a_while(

@@ -17,11 +17,13 @@ from training.store import Store
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     found = Store(tmp_path / "home")
-    job = found.create_job("train", "d" * 16, {"strategy": {"kind": "partial"}})
+    found.create_job("train", "d" * 16, {"strategy": {"kind": "partial"}})
+    job = found.claim_next()
+    assert job is not None
     for row in range(3):
         values = {"epoch": row + 1, "images": 10 * row, "train_loss": 1 / (row + 1), "lrs": [0, 1e-3]}
-        found.add_metrics(job.id, row, values)
-    found.add_metrics(job.id, 3, {"epoch": 4, "images": 40, "val_accuracy": 0.5, "val_loss": float("nan")})
+        found.add_metrics(job, row, values)
+    found.add_metrics(job, 3, {"epoch": 4, "images": 40, "val_accuracy": 0.5, "val_loss": float("nan")})
     return found
 
 

@@ -29,7 +29,7 @@ def run(store: Store, kind: Kind, accuracy: float, group: str = "set-1", seed: i
     assert store.claim_next() is not None
     correct = round(accuracy * 125)
     found = {"test_accuracy": correct / 125, "test_correct": correct, "test_total": 125, "seconds": 30.0, **result}
-    store.finish(job.id, found)
+    store.finish(store.job(job.id), found)
     return store.job(job.id)
 
 

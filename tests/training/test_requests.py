@@ -195,7 +195,7 @@ def test_what_the_run_before_it_holds_counts_as_there(
     assert requests.room(store) == 1000
     running = queued(store, run_of(ref))
     store.claim_next()
-    store.set_pid(running.id, 7, "then")
+    store.set_pid(store.job(running.id), 7, "then")
     queued(store, run_of(ref))
     assert requests.room(store) == 1500
     monkeypatch.setattr(requests_train, "available_bytes", lambda: None)
@@ -212,7 +212,7 @@ def test_what_is_on_its_way_is_joined(store: Store, ref: DatasetRef) -> None:
     assert requests.submit(store, Profile(ref.id, LITE, seed=1)).id != first.id
     store.claim_next()
     assert requests.submit(store, Profile(ref.id, LITE)).id == first.id
-    store.stopped(first.id, None)
+    store.stopped(store.job(first.id), None)
     assert requests.submit(store, Profile(ref.id, LITE)).id != first.id
 
 
@@ -226,7 +226,7 @@ def test_only_the_same_run_is_joined(store: Store, ref: DatasetRef) -> None:
 def test_an_export_with_8_bits_does_for_one_without(store: Store, ref: DatasetRef) -> None:
     run = queued(store, run_of(ref))
     store.claim_next()
-    store.finish(run.id, {"weights_sha256": "ab" * 32})
+    store.finish(store.job(run.id), {"weights_sha256": "ab" * 32})
     both = requests.submit(store, Export.of(run, int8=True))
     assert requests.submit(store, Export.of(run)).id == both.id
     store.request_stop(both.id)

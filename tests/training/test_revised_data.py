@@ -146,5 +146,5 @@ def test_caches_are_not_cleared_under_a_run_of_a_revision(home: Path, ref: Datas
     assert running is not None
     with pytest.raises(StateError, match=running.id):
         caches.clear(home, ref.id)
-    store.fail(running.id, "over")
+    store.fail(store.job(running.id), "over")
     assert caches.clear(home, caches.import_of(home, edited.id)) > 0

@@ -43,12 +43,13 @@ def in_state(store: Store, state: str) -> Job:
         claimed = store.claim_next()
         assert claimed is not None
         assert claimed.id == job.id
+        job = claimed
     if state == "finished":
-        store.finish(job.id, {})
+        store.finish(job, {})
     elif state == "failed":
-        store.fail(job.id, "no")
+        store.fail(job, "no")
     elif state == "lost":
-        store.lose(job.id, "gone")
+        store.lose(job, "gone")
     return store.job(job.id)
 
 
@@ -76,8 +77,10 @@ def test_a_new_job_is_queued_with_its_config(store: Store) -> None:
 def test_unknown_ids_are_refused(store: Store) -> None:
     with pytest.raises(NotFound, match="There is no run 'nope' in this home"):
         store.job("nope")
-    with pytest.raises(NotFound, match="no run 'nope'"):
-        store.add_metrics("nope", 0, {})
+    gone = in_state(store, "stopped")
+    store.delete([gone.id])
+    with pytest.raises(NotFound, match=f"no run '{gone.id}'"):
+        store.add_metrics(gone, 0, {})
 
 
 def test_one_runs_and_profiles_go_first(store: Store) -> None:
@@ -88,7 +91,7 @@ def test_one_runs_and_profiles_go_first(store: Store) -> None:
     assert claimed is not None
     assert (claimed.id, claimed.state, claimed.attempt) == (profile.id, "running", 1)
     assert store.claim_next() is None
-    store.finish(profile.id, {})
+    store.finish(claimed, {})
     claimed = store.claim_next()
     assert claimed is not None
     assert claimed.id == first.id
@@ -173,10 +176,10 @@ def test_jobs_are_listed_newest_first_and_narrowed(store: Store) -> None:
 
 MOVES: dict[str, Callable[[Store, str], object]] = {
     "queued": lambda store, job: store.requeue(job),
-    "finished": lambda store, job: store.finish(job, {}),
-    "failed": lambda store, job: store.fail(job, "no"),
-    "stopped": lambda store, job: store.stopped(job, None),
-    "lost": lambda store, job: store.lose(job, "gone"),
+    "finished": lambda store, job: store.finish(store.job(job), {}),
+    "failed": lambda store, job: store.fail(store.job(job), "no"),
+    "stopped": lambda store, job: store.stopped(store.job(job), None),
+    "lost": lambda store, job: store.lose(store.job(job), "gone"),
 }
 
 
@@ -201,24 +204,22 @@ def test_the_sentence_of_a_refused_change(store: Store) -> None:
 
 
 def test_stop_of_a_waiting_and_of_a_running_job(store: Store) -> None:
-    running, waiting = train(store), train(store)
-    store.claim_next()
+    running, waiting = in_state(store, "running"), train(store)
     assert store.request_stop(waiting.id).state == "stopped"
     asked = store.request_stop(running.id)
     assert (asked.state, asked.stop_requested) == ("running", True)
-    assert store.beat(running.id) is True
-    assert store.stopped(running.id, {"test_accuracy": 0.5}).result == {"test_accuracy": 0.5}
+    assert store.beat(running) is True
+    assert store.stopped(running, {"test_accuracy": 0.5}).result == {"test_accuracy": 0.5}
     with pytest.raises(StateError, match="is stopped and cannot be stopped"):
         store.request_stop(running.id)
 
 
 def test_a_resumed_job_keeps_its_metrics_and_goes_to_the_end_of_the_queue(store: Store) -> None:
-    job, other = train(store), train(store)
-    store.claim_next()
-    store.add_metrics(job.id, 0, {"train_loss": 1.0})
-    store.beat(job.id, seconds=7.0, progress=0.5, eta_s=3.0)
+    job, other = in_state(store, "running"), train(store)
+    store.add_metrics(job, 0, {"train_loss": 1.0})
+    store.beat(job, seconds=7.0, progress=0.5, eta_s=3.0)
     store.request_stop(job.id)
-    store.lose(job.id, "gone")
+    store.lose(job, "gone")
     lost = store.job(job.id)
     assert (lost.error, lost.resumable, lost.eta_s) == ("gone", True, None)
     again = store.requeue(job.id)
@@ -234,13 +235,44 @@ def test_a_resumed_job_keeps_its_metrics_and_goes_to_the_end_of_the_queue(store:
 
 def test_a_job_belongs_to_one_process(store: Store) -> None:
     job = in_state(store, "running")
-    store.set_pid(job.id, 100, "then")
-    store.set_pid(job.id, 100, "then")
+    store.set_pid(job, 100, "then")
+    store.set_pid(job, 100, "then")
     with pytest.raises(StateError, match="already being worked on by process 100"):
-        store.set_pid(job.id, 100, "later")
-    store.lose(job.id, "gone")
+        store.set_pid(job, 100, "later")
+    store.lose(job, "gone")
     with pytest.raises(StateError, match="is lost, not running: its worker has to end"):
-        store.beat(job.id)
+        store.beat(job)
+
+
+WRITES: dict[str, Callable[[Store, Job], object]] = {
+    "set_pid": lambda store, job: store.set_pid(job, 11, "elsewhere:1"),
+    "beat": lambda store, job: store.beat(job, progress=0.9, doing="Epoch 9"),
+    "add_metrics": lambda store, job: store.add_metrics(job, 1, {"epoch": 2.0}),
+    "cut_metrics": lambda store, job: store.cut_metrics(job, 0),
+    "add_event": lambda store, job: store.add_event(job, level="info", kind="phase", text="Phase 1 begins."),
+    "hold": lambda store, job: store.hold(job),
+    "finish": lambda store, job: store.finish(job, {"test_accuracy": 0.0}),
+    "fail": lambda store, job: store.fail(job, "no"),
+    "stopped": lambda store, job: store.stopped(job, None),
+    "lose": lambda store, job: store.lose(job, "gone"),
+}
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_an_attempt_that_was_declared_lost_writes_nothing_more(store: Store, write: str) -> None:
+    first = in_state(store, "running")
+    store.add_metrics(first, 0, {"epoch": 1.0})
+    lost = store.lose(first, "gone")
+    with pytest.raises(StateError, match="is lost"):  # before anybody has taken the job up again ...
+        WRITES[write](store, first)
+    assert store.job(first.id) == lost
+    store.requeue(first.id)
+    second = store.claim_next()
+    with pytest.raises(StateError, match=r"has been started again since \(attempt 2\)"):  # ... and while another works
+        WRITES[write](store, first)
+    assert store.job(first.id) == second
+    assert len(store.metrics(first.id)) == 1
+    assert store.events(first.id) == []
 
 
 def test_a_death_seen_late_does_not_end_the_next_attempt(store: Store) -> None:
@@ -248,25 +280,25 @@ def test_a_death_seen_late_does_not_end_the_next_attempt(store: Store) -> None:
     store.requeue(job.id)
     store.claim_next()
     with pytest.raises(StateError, match=r"started again since \(attempt 2\)"):
-        store.lose(job.id, "gone", attempt=1)
+        store.lose(job, "gone")
     assert store.job(job.id).state == "running"
 
 
 def test_beats_change_only_what_they_name(store: Store) -> None:
     job = in_state(store, "running")
-    store.beat(job.id, progress=1.7, doing="epoch 1", eta_s=9.0, seconds=2.0)
-    assert store.beat(job.id, eta_s=float("nan")) is False
+    store.beat(job, progress=1.7, doing="epoch 1", eta_s=9.0, seconds=2.0)
+    assert store.beat(job, eta_s=float("nan")) is False
     now = store.job(job.id)
     assert (now.progress, now.doing, now.eta_s, now.seconds) == (1.0, "epoch 1", 9.0, 2.0)
 
 
 def test_only_inactive_jobs_are_deleted_with_their_rows_and_none_of_several_where_one_is_active(store: Store) -> None:
     ended, job = in_state(store, "stopped"), in_state(store, "running")
-    store.add_metrics(job.id, 0, {})
+    store.add_metrics(job, 0, {})
     with pytest.raises(StateError, match="is running and cannot be deleted: stop it first"):
         store.delete((ended.id, job.id))
     assert {one.id for one in store.jobs()} == {ended.id, job.id}
-    store.fail(job.id, "no")
+    store.fail(job, "no")
     store.delete((ended.id, job.id))
     assert store.jobs() == []
     assert store.metrics(job.id) == []
@@ -301,9 +333,9 @@ def test_labels_that_no_list_could_show_are_refused(typed: tuple[str, str, str],
 
 def test_metrics_rows_come_back_in_order_and_after_a_row(store: Store) -> None:
     job = in_state(store, "running")
-    store.add_metrics(job.id, 0, {"phase": 0, "epoch": 0.5, "step": 3, "train_loss": np.float32(0.5)})
+    store.add_metrics(job, 0, {"phase": 0, "epoch": 0.5, "step": 3, "train_loss": np.float32(0.5)})
     store.add_metrics(
-        job.id, 1, {"epoch": 1, "val_accuracy": 0.75, "lrs": (0.0, 1e-3), "images": np.int64(64)}
+        job, 1, {"epoch": 1, "val_accuracy": 0.75, "lrs": (0.0, 1e-3), "images": np.int64(64)}
     )
     first, second = store.metrics(job.id)
     assert (first["row"], first["epoch"], first["train_loss"], first["val_accuracy"]) == (0, 0.5, 0.5, None)
@@ -314,39 +346,39 @@ def test_metrics_rows_come_back_in_order_and_after_a_row(store: Store) -> None:
 def test_rows_rise_by_one_and_have_known_columns(store: Store) -> None:
     job = in_state(store, "running")
     with pytest.raises(StateError, match="expects metrics row 0 next, not 1"):
-        store.add_metrics(job.id, 1, {})
+        store.add_metrics(job, 1, {})
     with pytest.raises(StateError, match="no column called f1, loss"):
-        store.add_metrics(job.id, 0, {"loss": 1.0, "f1": 1.0})
+        store.add_metrics(job, 0, {"loss": 1.0, "f1": 1.0})
 
 
 def test_non_finite_numbers_become_null_and_an_event(store: Store) -> None:
     job = in_state(store, "running")
-    store.add_metrics(job.id, 0, {"epoch": 2.0, "train_loss": float("nan"), "lrs": [1.0, float("inf")]})
+    store.add_metrics(job, 0, {"epoch": 2.0, "train_loss": float("nan"), "lrs": [1.0, float("inf")]})
     (row,) = store.metrics(job.id)
     assert (row["train_loss"], row["lrs"]) == (None, [1.0, None])
     (event,) = store.events(job.id)
     assert (event["kind"], event["level"], event["epoch"]) == ("non_finite", "bad", 2.0)
     assert event["text"] == "Not a finite number at row 0: train_loss, lrs."
-    store.finish(job.id, {"val_loss": float("inf"), "n": np.int64(3), "p": np.float32(0.5)})
+    store.finish(job, {"val_loss": float("inf"), "n": np.int64(3), "p": np.float32(0.5)})
     assert store.job(job.id).result == {"val_loss": None, "n": 3, "p": 0.5}
 
 
 def test_a_cut_is_counted_so_that_charts_read_again(store: Store) -> None:
     job = in_state(store, "running")
     for row in range(5):
-        store.add_metrics(job.id, row, {"train_loss": row})
-    assert store.cut_metrics(job.id, 9) == 0
+        store.add_metrics(job, row, {"train_loss": row})
+    assert store.cut_metrics(job, 9) == 0
     assert store.job(job.id).cuts == 0
-    assert store.cut_metrics(job.id, 3) == 2
+    assert store.cut_metrics(job, 3) == 2
     assert store.job(job.id).cuts == 1
-    store.add_metrics(job.id, 3, {"train_loss": 30})
+    store.add_metrics(job, 3, {"train_loss": 30})
     assert [row["train_loss"] for row in store.metrics(job.id)] == [0, 1, 2, 30]
 
 
 def test_events_are_read_after_an_id(store: Store) -> None:
     job = in_state(store, "running")
-    store.add_event(job.id, level="info", kind="phase", text="one", seconds=1.0)
-    store.add_event(job.id, level="caution", kind="plateau", text="two", epoch=3.5)
+    store.add_event(job, level="info", kind="phase", text="one", seconds=1.0)
+    store.add_event(job, level="caution", kind="plateau", text="two", epoch=3.5)
     first, second = store.events(job.id)
     assert (first["text"], first["seconds"], second["level"], second["epoch"]) == ("one", 1.0, "caution", 3.5)
     assert store.events(job.id, after=first["id"]) == [second]
@@ -406,7 +438,7 @@ def test_a_failed_write_leaves_nothing_behind(store: Store) -> None:
     with pytest.raises(ZeroDivisionError):
         half()
     assert store.job(job.id).doing == job.doing
-    store.beat(job.id)
+    store.beat(job)
 
 
 def test_one_store_serves_many_threads(store: Store) -> None:
@@ -438,7 +470,7 @@ def test_processes_that_open_a_new_home_at_once_all_succeed(tmp_path: Path) -> N
         "import sys; from training.store import Store; s = Store(sys.argv[1])\n"
         "for i in range(10): s.create_job('train', 'd', {})\n"
         "while (job := s.claim_next()) or s.queue():\n"
-        "    if job: s.beat(job.id); s.finish(job.id, {}); print(job.id)"
+        "    if job: s.beat(job); s.finish(job, {}); print(job.id)"
     )
     racers = [python(code, str(tmp_path)) for _ in range(4)]
     outputs = [racer.communicate(timeout=30) for racer in racers]
@@ -453,7 +485,7 @@ def test_every_acknowledged_row_survives_kill_9(store: Store) -> None:
     code = (
         "import sys; from training.store import Store; s = Store(sys.argv[1])\n"
         "for row in range(10**6):\n"
-        "    s.add_metrics(sys.argv[2], row, {'train_loss': row}); print(row, flush=True)"
+        "    s.add_metrics(s.job(sys.argv[2]), row, {'train_loss': row}); print(row, flush=True)"
     )
     writer = python(code, str(store.home), job.id)
     assert writer.stdout is not None
@@ -465,7 +497,7 @@ def test_every_acknowledged_row_survives_kill_9(store: Store) -> None:
     rows = [row["row"] for row in store.metrics(job.id)]
     assert rows == list(range(len(rows)))
     assert len(rows) > acknowledged
-    store.add_metrics(job.id, len(rows), {"train_loss": 0.0})  # and the next writer is not locked out
+    store.add_metrics(job, len(rows), {"train_loss": 0.0})  # and the next writer is not locked out
 
 
 def test_these_modules_leave_torch_and_streamlit_alone() -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from advisor import catalog
 from advisor.datasets import read_manifest
+from advisor.errors import StateError
 from advisor.ingest import import_path
 from advisor.options import Options
 from advisor.plans import RunConfig, Strategy, to_json
@@ -24,7 +25,9 @@ from advisor.strategies import plan
 from advisor.types import DatasetRef
 from training import maps
 from training.executors import executor
+from training.run_folder import RunFolder
 from training.store import Job, Store
+from training.worker import StoreContext
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 90.0
@@ -176,3 +179,28 @@ def test_the_terminal_trains_for_real(home: Path, tmp_path: Path, image_folder: 
     document = json.loads(done.stdout.splitlines()[-1])
     assert document["state"] == "finished" and 0 <= document["test_accuracy"] <= 1
     assert document["test_total"] == 24 and len(document["weights_sha256"]) == 64
+
+
+def test_a_worker_whose_job_was_given_to_another_writes_nothing_more(home: Path) -> None:
+    """As when a machine slept: declared lost, resumed elsewhere, and then the first worker wakes."""
+    store = Store(home)
+    job = store.create_job("train", "d", {})
+    first = store.claim_next()
+    assert first is not None
+    context = StoreContext(store, first, RunFolder(home, job.id))
+    context.close()  # no pulse: it would end this process
+    store.lose(first, "The worker ended without finishing.")
+    store.requeue(job.id)
+    second = store.claim_next()
+    for write in (
+        lambda: context.row({"row": 0, "epoch": 1.0}),
+        lambda: context.event("info", "phase", "Phase 1 begins."),
+        lambda: context.progress(0.9, "Epoch 9"),
+        lambda: context.save({"epoch": 9}),
+        lambda: context.note("gradients", {}),
+    ):
+        with pytest.raises(StateError, match=r"has been started again since \(attempt 2\)"):
+            write()
+    assert store.job(job.id) == second
+    assert store.metrics(job.id) == store.events(job.id) == []
+    assert not (home / "runs" / job.id).exists()

@@ -102,7 +102,7 @@ def write_rows(store: Store, job: Job, rows: int = 4, best: float = 0.9) -> None
     for row in range(rows):
         share = (row + 1) / rows
         store.add_metrics(
-            job.id,
+            store.job(job.id),
             row,
             {
                 "phase": 0, "epoch": float(row + 1), "step": row, "seconds": 2.0 * (row + 1), "images": 15 * (row + 1),
@@ -134,8 +134,8 @@ def finished_run(store: Store, ref: DatasetRef, kind: Kind, correct: int = 36, *
     job = queue_run(store, ref, kind, **config)  # type: ignore[arg-type]
     claim(store, job)
     write_rows(store, job)
-    store.beat(job.id, seconds=8.0)
-    return store.finish(job.id, result_of(store, job, correct))
+    store.beat(store.job(job.id), seconds=8.0)
+    return store.finish(store.job(job.id), result_of(store, job, correct))
 
 
 def words(at: AppTest) -> str:

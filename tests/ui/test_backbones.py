@@ -47,7 +47,7 @@ def test_a_download_is_one_click_and_can_be_cancelled(
     (job,) = store.jobs(kind="backbone")
     assert job.config == {"name": "resnet50", "weights": None} and executor.submitted == [job.id]
     store.claim_next()
-    store.beat(job.id, progress=0.4, doing="Downloading ResNet-50, 41 of 102 MB", eta_s=30.0)
+    store.beat(store.job(job.id), progress=0.4, doing="Downloading ResNet-50, 41 of 102 MB", eta_s=30.0)
     assert "Downloading ResNet-50, 41 of 102 MB, about 30 s left" in words(at.run())
     button(at, "Cancel").click().run()
     assert store.job(job.id).stop_requested
@@ -58,7 +58,7 @@ def test_an_offline_machine_is_told_plainly(
 ) -> None:
     job = store.create_job("backbone", "", {"name": "resnet50", "weights": None})
     store.claim_next()
-    store.fail(job.id, "huggingface.co could not be reached. Nothing was lost.")
+    store.fail(store.job(job.id), "huggingface.co could not be reached. Nothing was lost.")
     text = words(open_page("advice", dataset=dataset.id, backbone="resnet50"))
     assert "ResNet-50 was not added" in text and "huggingface.co could not be reached. Nothing was lost." in text
     assert "Download (102 MB)" in text

@@ -41,7 +41,7 @@ def adapted(store: Store, ref: DatasetRef, target: DatasetRef, kind: Kind, right
         **result_of(store, job, 36), "target_accuracy": right / of, "target_correct": right, "target_total": of,
         "target_predictions": str(path.relative_to(store.home)),
     }  # fmt: skip
-    return store.finish(job.id, result)
+    return store.finish(store.job(job.id), result)
 
 
 def test_without_a_second_domain_adaptation_is_not_suggested_but_can_be_brought(

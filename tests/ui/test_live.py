@@ -81,14 +81,14 @@ def run(store: Store) -> str:
     job = store.create_job("train", "0" * 16, to_json(RunConfig("0" * 16, strategy)))
     store.claim_next()
     add_rows(store, job.id, 0, 2)
-    store.add_event(job.id, level="info", kind="cache", text="Filled the cache", seconds=0.0, epoch=0.0)
+    store.add_event(store.job(job.id), level="info", kind="cache", text="Filled the cache", seconds=0.0, epoch=0.0)
     return job.id
 
 
 def add_rows(store: Store, run_id: str, first: int, number: int) -> None:
     for row in range(first, first + number):
-        store.add_metrics(run_id, row, {"phase": 0, "epoch": (row + 1) / 2, "seconds": row * 1.0, "train_loss": 1.0,
-                                        "lrs": [0.0] * 8 + [1e-3], "boundary": 8})  # fmt: skip
+        values = {"phase": 0, "epoch": (row + 1) / 2, "seconds": row * 1.0, "train_loss": 1.0, "boundary": 8}
+        store.add_metrics(store.job(run_id), row, {**values, "lrs": [0.0] * 8 + [1e-3]})
 
 
 def only(answer: Answer) -> dict[str, Any]:
@@ -134,14 +134,14 @@ def test_later_polls_carry_only_what_is_new(client, store, run):
 
 
 def test_events_of_the_coach_carry_a_title_and_others_none(client, store, run):
-    store.add_event(run, level="caution", kind="overfitting", text="Overfitting has begun.", epoch=3.0)
-    store.add_event(run, level="caution", kind="probe_best", text="The solved head is kept.", epoch=3.0)
+    store.add_event(store.job(run), level="caution", kind="overfitting", text="Overfitting has begun.", epoch=3.0)
+    store.add_event(store.job(run), level="caution", kind="probe_best", text="The solved head is kept.", epoch=3.0)
     assert [event["title"] for event in only(client.get(f"/thaw/live?run={run}"))["events"]] == ["", "Overfitting", ""]
 
 
 def test_rows_taken_back_make_the_chart_read_again_from_the_start(client, store, run):
     mark = only(client.get(f"/thaw/live?run={run}"))["mark"]
-    store.cut_metrics(run, 1)
+    store.cut_metrics(store.job(run), 1)
     add_rows(store, run, 1, 3)
     found = only(client.get(f"/thaw/live?run={run}&after=1&seen=9&mark={mark}"))
     assert found["reset"] is True
@@ -152,7 +152,7 @@ def test_rows_taken_back_make_the_chart_read_again_from_the_start(client, store,
 
 def test_a_resumed_run_has_a_new_mark(client, store, run):
     mark = only(client.get(f"/thaw/live?run={run}"))["mark"]
-    store.lose(run, "The worker is gone.")
+    store.lose(store.job(run), "The worker is gone.")
     lost = only(client.get(f"/thaw/live?run={run}&after=1&mark={mark}"))
     assert (lost["state"], lost["error"], lost["reset"]) == ("lost", "The worker is gone.", False)
     store.requeue(run)
@@ -171,7 +171,7 @@ def test_several_runs_keep_their_order_and_their_own_cursors(client, store, run)
 
 
 def test_the_result_comes_with_its_interval(client, store, run):
-    store.finish(run, {"test_accuracy": 0.9, "test_correct": 90, "test_total": 100, "seconds": 12.0})
+    store.finish(store.job(run), {"test_accuracy": 0.9, "test_correct": 90, "test_total": 100, "seconds": 12.0})
     result = only(client.get(f"/thaw/live?run={run}"))["result"]
     assert result["test_accuracy"] == 0.9
     assert 0.82 < result["low"] < 0.9 < result["high"] < 0.95

@@ -66,7 +66,7 @@ def test_what_an_older_version_measured_can_be_drawn(
     assert job.config == {"backbone": NAME, "name": "pca"} and executor.submitted == [job.id]
     assert "Waiting for the job before it to end" in words(at)
     store.claim_next()
-    store.fail(job.id, "The disk is full.")
+    store.fail(store.job(job.id), "The disk is full.")
     assert "The map was not drawn" in words(at.run()) and "The disk is full" in words(at)
 
 
@@ -80,7 +80,7 @@ def test_tsne_is_asked_for_and_can_be_cancelled(
     button(at, "Draw the map").click().run()
     (job,) = store.jobs(kind="map")
     store.claim_next()
-    store.beat(job.id, progress=0.25, doing="Drawing the map, 250 of 1,000 steps")
+    store.beat(store.job(job.id), progress=0.25, doing="Drawing the map, 250 of 1,000 steps")
     assert "Drawing the map, 250 of 1,000 steps" in words(at.run())
     button(at, "Cancel").click().run()
     assert store.job(job.id).stop_requested

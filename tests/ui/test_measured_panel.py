@@ -112,7 +112,7 @@ def test_the_record_shows_forecast_and_actual(
     button(at, "Train this").click().run()
     (job,) = store.jobs(kind="train")
     store.claim_next()
-    store.finish(job.id, {"test_accuracy": 0.8, "test_correct": 32, "test_total": 40, "seconds": 9.0})
+    store.finish(store.job(job.id), {"test_accuracy": 0.8, "test_correct": 32, "test_total": 40, "seconds": 9.0})
     at = open_page("advice", dataset=dataset.id)
     assert "Was the advice right? 1 finished run" in " ".join(fold.label for fold in at.expander)
     assert "forecast accuracies were off by" in words(at)

@@ -181,7 +181,7 @@ def test_the_profile_of_this_dataset_arrives_without_a_click(
     job = store.claim_next()
     assert job is not None
     store.save_facts(facts_of(dataset))
-    store.finish(job.id, {})
+    store.finish(store.job(job.id), {})
     assert "Based on measurements" in words(at.run())
 
 

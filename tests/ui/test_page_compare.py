@@ -76,7 +76,7 @@ def test_what_is_still_running_is_said(open_page: Open, dataset: DatasetRef, sto
     done = finished_run(store, dataset, "linear_probe", 30)
     running = claim(store, queue_run(store, dataset, "partial"))
     waiting = queue_run(store, dataset, "full")
-    store.beat(running.id, progress=0.5, eta_s=20.0)
+    store.beat(store.job(running.id), progress=0.5, eta_s=20.0)
     at = open_page("compare", runs=",".join(job.id for job in (done, running, waiting)))
     text = words(at)
     assert "Still to come: Partial fine-tuning (training), Full fine-tuning (waiting)" in text
@@ -103,7 +103,7 @@ def test_a_run_that_ended_without_a_result_is_named(
 ) -> None:
     done = finished_run(store, dataset, "linear_probe", 30)
     job = claim(store, queue_run(store, dataset, "full"))
-    store.fail(job.id, "Out of memory.")
+    store.fail(store.job(job.id), "Out of memory.")
     at = open_page("compare", runs=f"{done.id},{job.id}")
     assert f"Full fine-tuning ({job.id}) ended without a test result: failed." in words(at)
 

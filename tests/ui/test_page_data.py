@@ -199,14 +199,14 @@ def test_measuring_shows_progress_and_can_be_cancelled(
     (job,) = store.jobs(kind="profile")
     assert executor.submitted == [job.id]
     store.claim_next()
-    store.beat(job.id, progress=0.4, doing="Features of 1,000 images", eta_s=31.0)
+    store.beat(store.job(job.id), progress=0.4, doing="Features of 1,000 images", eta_s=31.0)
     at.run()
     text = words(at)
     assert "Features of 1,000 images" in text and "about 31 s left" in text
     assert at.get("progress")[0].proto.value == 40
     button(at, "Cancel measuring").click().run()
     assert store.job(job.id).stop_requested
-    store.stopped(job.id, None)
+    store.stopped(store.job(job.id), None)
     at.run()
     assert "Measuring was cancelled" in words(at)
     assert len(store.jobs(kind="profile")) == 1, "what was cancelled does not start by itself again"
@@ -218,7 +218,7 @@ def test_a_failed_profile_says_why(open_page: Open, dataset: DatasetRef, store: 
     at = open_page("data", dataset=dataset.id)
     job = store.claim_next()
     assert job is not None
-    store.fail(job.id, "The disk is full: 0 bytes left in the home.")
+    store.fail(store.job(job.id), "The disk is full: 0 bytes left in the home.")
     at.run()
     assert "Measuring failed" in words(at) and "The disk is full" in words(at)
 
@@ -230,7 +230,7 @@ def test_the_page_shows_facts_when_the_profile_ends(
     job = store.claim_next()
     assert job is not None
     store.save_facts(facts_of(dataset))
-    store.finish(job.id, {})
+    store.finish(store.job(job.id), {})
     assert "81% (70–89)" in words(at.run())
 
 

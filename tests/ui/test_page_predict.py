@@ -50,7 +50,7 @@ def exported(store: Store, dataset: DatasetRef) -> Job:
     )
     digest = write_weights(folder / "best.safetensors", build("mlp", 3, seed=1).state_dict())
     job = store.finish(
-        job.id,
+        store.job(job.id),
         {
             "weights_sha256": digest, "weights": f"runs/{job.id}/best.safetensors", "test_total": 3, "test_correct": 2,
             "test_accuracy": 2 / 3, "predictions": f"runs/{job.id}/test_predictions.csv", "val_accuracy": 0.5,
@@ -58,7 +58,7 @@ def exported(store: Store, dataset: DatasetRef) -> Job:
     )  # fmt: skip
     made = store.create_job("export", dataset.id, {"run": job.id, "int8": False})
     claim(store, made)
-    store.finish(made.id, export.export(made, store, store.home, lambda *_: None))
+    store.finish(store.job(made.id), export.export(made, store, store.home, lambda *_: None))
     return job
 
 
@@ -79,10 +79,10 @@ def test_a_model_is_prepared_by_a_worker(
     assert executor.submitted == [job.id] and job.config == {"run": run.id, "int8": False}
     assert "Waiting for the worker (next)" in words(at)
     claim(store, job)
-    store.beat(job.id, progress=0.4, doing="Writing ONNX")
+    store.beat(store.job(job.id), progress=0.4, doing="Writing ONNX")
     at.run()
     assert "Writing ONNX" in words(at)
-    store.fail(job.id, "The exported model does not answer as the trained one.")
+    store.fail(store.job(job.id), "The exported model does not answer as the trained one.")
     at.run()
     assert "This model could not be exported" in words(at) and "does not answer as the trained one" in words(at)
     assert button(at, "Prepare this model"), "it can be tried again"

@@ -53,7 +53,7 @@ def judged_run(store: Store, ref: DatasetRef, wrong: int = 2, group: str = "") -
         writer.writerows((*row, 0.8) for row in rows)
     right = sum(label == answer for _, label, answer in rows)
     result |= {"test_total": len(rows), "test_correct": right, "test_accuracy": right / len(rows)}
-    return store.finish(job.id, result)
+    return store.finish(store.job(job.id), result)
 
 
 def look_into(store: Store, ref: DatasetRef, run: Job) -> Explained:

@@ -65,7 +65,7 @@ def test_the_queue_shows_what_waits_and_cancels_it(
     open_page: Open, dataset: DatasetRef, store: Store
 ) -> None:
     running = claim(store, queue_run(store, dataset, "full"))
-    store.beat(running.id, progress=0.25, eta_s=90.0)
+    store.beat(store.job(running.id), progress=0.25, eta_s=90.0)
     first, second = queue_run(store, dataset, "scratch"), queue_run(store, dataset, "gradual")
     at = open_page("train", run=running.id)
     text = words(at)
@@ -85,7 +85,8 @@ def test_a_lost_worker_is_explained_and_resumed(
     job = claim(store, queue_run(store, dataset, "partial"))
     write_rows(store, job, rows=2)
     store.lose(
-        job.id, "The worker ended without finishing (killed by signal 9: by hand, or because memory ran out)."
+        store.job(job.id),
+        "The worker ended without finishing (killed by signal 9: by hand, or because memory ran out).",
     )
     at = open_page("train", run=job.id)
     text = words(at)
@@ -98,7 +99,7 @@ def test_a_lost_worker_is_explained_and_resumed(
 
 def test_a_failed_run_says_why(open_page: Open, dataset: DatasetRef, store: Store) -> None:
     job = claim(store, queue_run(store, dataset, "partial"))
-    store.fail(job.id, "The disk is full.")
+    store.fail(store.job(job.id), "The disk is full.")
     at = open_page("train", run=job.id)
     assert "This run failed" in words(at) and "The disk is full." in words(at)
     assert button(at, "Resume")
@@ -107,7 +108,7 @@ def test_a_failed_run_says_why(open_page: Open, dataset: DatasetRef, store: Stor
 def test_a_stopped_run_kept_its_best(open_page: Open, dataset: DatasetRef, store: Store) -> None:
     job = claim(store, queue_run(store, dataset, "partial"))
     write_rows(store, job, rows=2)
-    store.stopped(job.id, result_of(store, job, 30))
+    store.stopped(store.job(job.id), result_of(store, job, 30))
     text = words(open_page("train", run=job.id))
     assert "Its best weights so far are kept" in text and "75.0%" in text
 
@@ -147,6 +148,6 @@ def test_a_state_change_reaches_the_page(
     job = claim(store, queue_run(store, dataset, "partial"))
     write_rows(store, job)
     at = open_page("train", run=job.id)
-    store.finish(job.id, result_of(store, job, 40))
+    store.finish(store.job(job.id), result_of(store, job, 40))
     text = words(at.run())
     assert "100.0%" in text and "Compare with other runs" in text

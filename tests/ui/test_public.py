@@ -25,7 +25,7 @@ def test_size_and_licence_stand_before_the_click(open_page: Open, store: Store, 
 def test_progress_can_be_cancelled(open_page: Open, store: Store) -> None:
     job = store.create_job("public", "", {"name": "dtd"})
     store.claim_next()
-    store.beat(job.id, progress=0.35, doing="Downloading Describable Textures, 312 MB", eta_s=40.0)
+    store.beat(store.job(job.id), progress=0.35, doing="Downloading Describable Textures, 312 MB", eta_s=40.0)
     at = open_page("data")
     assert "Downloading Describable Textures, 312 MB, about 40 s left" in words(at)
     button(at, "Cancel").click().run()
@@ -35,7 +35,8 @@ def test_progress_can_be_cancelled(open_page: Open, store: Store) -> None:
 def test_without_a_network_the_page_says_so(open_page: Open, store: Store) -> None:
     job = store.create_job("public", "", {"name": "flowers102"})
     store.claim_next()
-    store.fail(job.id, "Flowers 102 cannot be downloaded: no route. Is this machine connected to the network?")
+    why = "Flowers 102 cannot be downloaded: no route. Is this machine connected to the network?"
+    store.fail(store.job(job.id), why)
     text = words(open_page("data"))
     assert "Flowers 102 was not fetched" in text and "Is this machine connected to the network?" in text
 
@@ -44,7 +45,7 @@ def test_what_was_fetched_can_be_opened(open_page: Open, store: Store, home: Pat
     ref = import_path(picture_folder(tmp_path / "set", {"a": 3, "b": 3}), home)
     job = store.create_job("public", "", {"name": "dtd"})
     store.claim_next()
-    store.finish(job.id, {"dataset_id": ref.id, "images": 6, "classes": 2})
+    store.finish(store.job(job.id), {"dataset_id": ref.id, "images": 6, "classes": 2})
     at = open_page("data")
     button(at, "set · 6 images").click().run()
     assert "6 images in 2 classes" in words(at)

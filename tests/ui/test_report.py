@@ -95,8 +95,8 @@ def hostile(store: Store, home: Path, tmp_path: Path) -> tuple[DatasetRef, list[
         job = queue_run(store, ref, "full")
         claim(store, job)
         write_rows(store, job)
-        store.add_event(job.id, level="caution", kind="x", text=f"event {EVIL} {SIGNS}")
-        runs.append(store.finish(job.id, result_of(store, job, correct) | told))
+        store.add_event(store.job(job.id), level="caution", kind="x", text=f"event {EVIL} {SIGNS}")
+        runs.append(store.finish(store.job(job.id), result_of(store, job, correct) | told))
     return ref, runs
 
 

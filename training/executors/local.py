@@ -79,7 +79,7 @@ class LocalExecutor:
             if why is None:
                 continue
             try:
-                lost.append(self.store.lose(job.id, why, attempt=job.attempt))
+                lost.append(self.store.lose(job, why))
             except StateError:
                 continue  # it ended properly, or another process saw its death, since it was read
         return lost
@@ -114,9 +114,9 @@ class LocalExecutor:
                 spare = spares.take(self.home, self.command, job.id) if job.lane == SPARED else None
                 pid, started = spare or self._spawn(job, log)
         except OSError as error:
-            return self.store.fail(job.id, f"The worker could not be started: {error}.")
+            return self.store.fail(job, f"The worker could not be started: {error}.")
         with contextlib.suppress(StateError):  # a quick worker has already ended the job
-            self.store.set_pid(job.id, pid, started)
+            self.store.set_pid(job, pid, started)
         return self.store.job(job.id)
 
     def _spawn(self, job: Job, log: IO[bytes]) -> tuple[int, str | None]:

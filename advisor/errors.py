@@ -7,7 +7,8 @@
     ├── PlanError                a strategy, phase, budget or backbone that contradicts itself
     ├── WeightsError             pre-trained weights that are missing, unreadable or do not fit
     ├── NotFound                 an id (run, dataset) that this home does not hold
-    ├── BrokenFile               a file of a home that is missing, cut off or not what Thaw wrote; names it
+    ├── Unreadable               what Thaw wrote itself and cannot read back: damaged, or of another version
+    │   └── BrokenFile           a file of a home that is missing, cut off or holds something else; names it
     ├── TrainingError            a run that cannot go on (loss never finite, no memory for one image)
     ├── StateError               a change of state that is not legal (resume a finished run, ...)
     └── CompareError             runs that must not be compared; names the field that differs
@@ -54,7 +55,11 @@ class NotFound(ThawError):
     """No such run or dataset in this home."""
 
 
-class BrokenFile(ThawError):
+class Unreadable(ThawError):
+    """What Thaw wrote itself cannot be read back: it is damaged, or of another version. Names it and the field."""
+
+
+class BrokenFile(Unreadable):
     """A file that Thaw wrote itself is missing, cut off or holds something else; `path` names it."""
 
     def __init__(self, path: Path, why: str, do: str = "Remove it, or bring it back from a copy.") -> None:

@@ -137,8 +137,9 @@ def train_here(home: Path, config: RunConfig) -> dict[str, Any]:
         result, _ = train(job, context, store, home)
     finally:
         context.close()
-    store.finish(job, result)
-    return result
+    document: dict[str, Any] = to_json(result)
+    store.finish(job, document)
+    return document
 
 
 def split_pair(text: str) -> tuple[str, str]:

@@ -42,6 +42,7 @@ from benchmarks.command import append, read
 from benchmarks.machine import describe
 from training import deleting
 from training.executors import Executor, executor
+from training.run_result import RunResult
 from training.store import Job, Store
 
 CLASSES, PER_CLASS, PX = 3, 36, 64
@@ -209,12 +210,12 @@ def doing(job: Job) -> str:
 
 def outcome(bench: Bench, kind: Kind, point: int, job: Job) -> dict[str, Any]:
     """How a run ended, with everything that must not depend on how it got there."""
-    result = job.result or {}
+    result = RunResult.of(job)
     rows = [[row[name] for name in ROW] for row in bench.store.metrics(job.id) if row["val_loss"] is not None]
-    found: dict[str, Any] = {name: result.get(name) for name in RESULT}
+    found: dict[str, Any] = {name: getattr(result, name) for name in RESULT}
     found["rows"] = f"{len(rows)}: {hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]}"
-    if result.get("predictions"):
-        found["answers"] = hashlib.sha256((bench.home / result["predictions"]).read_bytes()).hexdigest()[:16]
+    if result.predictions:
+        found["answers"] = hashlib.sha256((bench.home / result.predictions).read_bytes()).hexdigest()[:16]
     return {
         "backbone": bench.backbone, "strategy": kind, "point": point, "state": job.state, "error": job.error,
         "attempts": job.attempt, "end": found,

@@ -11,19 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from advisor.errors import CompareError
+from training.run_result import RunResult, Side
 from training.stats import flips, holm, paired_p
 from training.store import Job
-
-Side = Literal["test", "target"]
-"""Which test images were answered: those of the run's own dataset, or those of the target that it was adapted to."""
-_FILE: dict[Side, str] = {"test": "predictions", "target": "target_predictions"}
-"""Where a result names the file of answers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,14 +77,15 @@ def _read(path: Path, mtime: int, size: int) -> Answers:
 
 def answered(job: Job, side: Side = "test") -> int:
     """How many test images a run has answered for; 0 where it has no such result."""
-    return int((job.result or {}).get(f"{side}_total") or 0)
+    tested = RunResult.of(job).on(side)
+    return tested.total if tested else 0
 
 
 def answers_of(home: Path, job: Job, side: Side = "test") -> Answers:
     """The answers of a tested run; empty for any other."""
-    total = answered(job, side)
-    found = read_answers(home / str((job.result or {}).get(_FILE[side], ""))) if total else NONE
-    return found if len(found) == total else NONE
+    tested = RunResult.of(job).on(side)
+    found = read_answers(home / tested.predictions) if tested else NONE
+    return found if tested and len(found) == tested.total else NONE
 
 
 def shared_answers(home: Path, jobs: Sequence[Job], side: Side = "test") -> tuple[dict[str, Answers], list[str]]:

@@ -13,6 +13,7 @@ from training import bundles, unbundling
 from training.commands import Answer, open_place
 from training.follow import follow, to_stderr
 from training.repeating import again
+from training.run_result import RunResult
 from training.taking_commands import Verb
 from training.terminal import run_document, run_lines
 
@@ -58,14 +59,13 @@ def reproduce(args: Namespace) -> Answer:
     to_stderr(f"Run {job.id} repeats run {run.id}.")
     place.executor.submit(job.id)
     job = follow(place.store, place.executor, job.id)
-    before, now = run.result or {}, job.result or {}
+    before, now = RunResult.of(run), RunResult.of(job)
     if job.state != "finished":
         raise ThawError(job.error or f"The repetition was {job.state} before it was done.")
-    same = {key: before.get(key) == now.get(key) for key in ("weights_sha256", "test_correct", "val_accuracy")}
     document = {
-        "run_id": job.id, "repeats": run.id, "same_weights": same["weights_sha256"],
-        "same_test_accuracy": same["test_correct"], "test_accuracy": now.get("test_accuracy"),
-        "test_accuracy_before": before.get("test_accuracy"), "weights_sha256": now.get("weights_sha256"),
+        "run_id": job.id, "repeats": run.id, "same_weights": before.weights_sha256 == now.weights_sha256,
+        "same_test_accuracy": before.test_correct == now.test_correct, "test_accuracy": now.test_accuracy,
+        "test_accuracy_before": before.test_accuracy, "weights_sha256": now.weights_sha256,
         "differs": _differing(before, now),
     }  # fmt: skip
     return Answer(document, _repeated(run.id, job.id, document))
@@ -89,11 +89,10 @@ def _tenths(share: float | None) -> str:
     return "unknown" if share is None else f"{100 * share:.1f}%"
 
 
-def _differing(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+def _differing(before: RunResult, now: RunResult) -> list[str]:
     """What of device, arithmetic and versions is not as it was."""
     then, here = (
-        {"device": of.get("device"), **(of.get("arithmetic") or {}), **(of.get("versions") or {})}
-        for of in (before, now)
+        {"device": of.device, **(of.arithmetic or {}), **(of.versions or {})} for of in (before, now)
     )
     return [f"{name} {here.get(name)}, {then[name]} then" for name in then if then[name] != here.get(name)]
 

@@ -17,9 +17,10 @@ from advisor.plans import KINDS, Kind, RunConfig, run_config_from_json
 from advisor.types import Estimate
 from training import compare_words as words
 from training import contests as who
-from training.answers import Answers, Side, answered, shared_answers
+from training.answers import Answers, answered, shared_answers
 from training.contests import ALPHA, Group, Pair, Verdict
 from training.evaluate import Scores, scores
+from training.run_result import RunResult, Side
 from training.stats import wilson
 from training.store import Job, Store
 
@@ -192,10 +193,10 @@ def _revisions(home: Path, *ids: str) -> list[str]:
 def _row(
     job: Job, config: RunConfig, label: str, metrics: Metrics, answers: Answers | None, group: int, side: Side
 ) -> Row:
-    result = job.result or {}
+    result = RunResult.of(job)
     validated = [row for row in metrics if row["val_accuracy"] is not None]
-    best = _best(validated, result.get("best_epoch"))
-    epochs = result.get("epochs", validated[-1]["epoch"] if validated else None)
+    best = _best(validated, result.best_epoch)
+    epochs = validated[-1]["epoch"] if result.epochs is None and validated else result.epochs
     near = _near_final(validated)
     return Row(
         run_id=job.id,
@@ -205,15 +206,15 @@ def _row(
         seed=config.seed,
         label=label,
         test_accuracy=_accuracy(job, side),
-        val_accuracy=result.get("val_accuracy", best["val_accuracy"] if best else None),
-        seconds=float(result.get("seconds") or job.seconds),
-        trainable_params=result.get("trainable_params"),
+        val_accuracy=best["val_accuracy"] if job.result is None and best else result.val_accuracy,
+        seconds=result.seconds or job.seconds,
+        trainable_params=result.trainable_params,
         epochs=None if epochs is None else int(epochs),
         epochs_to_90=None if near is None else float(near["epoch"]),
         seconds_to_90=None if near is None or near["seconds"] is None else float(near["seconds"]),
         generalisation_gap=_gap(best),
         minutes=config.minutes,
-        peak_memory_bytes=result.get("peak_memory_bytes"),
+        peak_memory_bytes=result.peak_memory_bytes,
         scores=scores(answers) if answers is not None else None,
         source_accuracy=_accuracy(job, "test") if side == "target" else None,
         group=group,
@@ -221,8 +222,8 @@ def _row(
 
 
 def _accuracy(job: Job, side: Side) -> Estimate | None:
-    total = answered(job, side)
-    return wilson(int((job.result or {})[f"{side}_correct"]), total) if total else None
+    tested = RunResult.of(job).on(side)
+    return wilson(tested.correct, tested.total) if tested else None
 
 
 def _best(validated: Metrics, epoch: float | None) -> dict[str, Any] | None:

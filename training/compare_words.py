@@ -10,10 +10,11 @@ from advisor.plans import RunConfig, to_json
 from advisor.words import counted, listing, minutes, percent
 from training.answers import answered
 from training.power import DIFFERENCE, MOST_SEEDS
+from training.run_result import RunResult
 
 if TYPE_CHECKING:
-    from training.answers import Side
     from training.compare import Group, Pair, Row
+    from training.run_result import Side
     from training.store import Job
 
 
@@ -126,8 +127,9 @@ def notes(
     if ended:
         said.append(f"Ended before their plan was done: {listing(ended)}.")
     # What a run says of its own result, such as which phase's weights it kept.
-    said += [f"{labels[job.id]}: {job.result['note']}" for job in jobs if job.result and job.result.get("note")]
-    devices = sorted({str(job.result["device"]) for job in jobs if job.result and job.result.get("device")})
+    results = {job.id: RunResult.of(job) for job in jobs}
+    said += [f"{labels[run_id]}: {result.note}" for run_id, result in results.items() if result.note]
+    devices = sorted({result.device for result in results.values() if result.device})
     if len(devices) > 1:
         said.append(f"Trained on different devices ({listing(devices)}): their seconds do not compare.")
     if missing:

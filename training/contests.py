@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from advisor.errors import PlanError
 from advisor.plans import Kind, RunConfig, run_config_from_json
 from advisor.types import Estimate
-from training.answers import Answers, Side, answers_of, paired_tests
+from training.answers import Answers, answers_of, paired_tests
 from training.luck import luck
 from training.power import seeds_needed
+from training.run_result import Side
 from training.stats import holm, mean_over_seeds, seeds_test
 from training.store import Job, Store
 

@@ -16,6 +16,7 @@ from advisor.types import Estimate
 from advisor.words import listing, percent
 from training import luck
 from training.answers import Answers, paired_tests, read_answers
+from training.run_result import RunResult
 from training.stats import wilson
 from training.store import Job, Store
 
@@ -70,13 +71,13 @@ def judge(store: Store, jobs: Sequence[Job], labelled: Job | None = None) -> Dom
     answers: dict[str, Answers] = {}
     lucks: dict[str, float] = {}
     for job in jobs:
-        result = job.result or {}
-        if result.get("target_total"):
+        tested = RunResult.of(job).on("target")
+        if tested:
             strategy = run_config_from_json(job.config).strategy
             kind = strategy.kind
-            estimate = wilson(int(result["target_correct"]), int(result["target_total"]))
+            estimate = wilson(tested.correct, tested.total)
             rows.append(Adapted(job.id, kind, STRATEGIES[kind].title, estimate))
-            answers[job.id] = read_answers(store.home / str(result["target_predictions"]))
+            answers[job.id] = read_answers(store.home / tested.predictions)
             lucks[job.id] = luck.assumed(strategy)
     base = next((row for row in rows if row.kind == "source_only"), None)
     aligned = [row for row in rows if row.kind != "source_only"]
@@ -97,9 +98,9 @@ def judge(store: Store, jobs: Sequence[Job], labelled: Job | None = None) -> Dom
         said += f" No difference shown for {listing([_named(row) for row in open_])}."
     tone: Tone = "good" if helps else "bad" if hurts else "info"
     headline = "Adaptation helps" if helps else "Adaptation hurts" if hurts else "Adaptation makes no difference shown"
-    counted = (labelled.result or {}) if labelled else {}
-    if labelled and counted.get("test_total"):
-        estimate = wilson(int(counted["test_correct"]), int(counted["test_total"]))
+    counted = RunResult.of(labelled).on("test") if labelled else None
+    if labelled and counted:
+        estimate = wilson(counted.correct, counted.total)
         each = labelled.config["per_class"]
         rows.append(Adapted(labelled.id, "prototype", f"{each} labels a class", estimate))
         best = max([base, *aligned], key=lambda row: row.target.value)

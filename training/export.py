@@ -34,6 +34,7 @@ from training.data import Rows
 from training.images import ImageData
 from training.judging import proportional
 from training.portable import predict
+from training.run_result import RunResult
 from training.store import Job, Store
 
 VERIFIED = 50
@@ -64,7 +65,7 @@ def load(run: Job, home: Path) -> Trained:
     backbone = build(
         strategy.backbone, len(ref.classes), pretrained=False, seed=config.seed, image_px=strategy.image_px, home=home
     )
-    backbone.load_state_dict(read_weights(home / str((run.result or {})["weights"])))
+    backbone.load_state_dict(read_weights(home / str(RunResult.of(run).weights)))
     assert backbone.preprocessing is not None
     native = backbone.preprocessing.at(catalog.backbone(strategy.backbone).image_px)
     cache = cache_of(home, ref.images_id)
@@ -133,7 +134,7 @@ def _write(trained: Trained, stage: Path, tell: Tell) -> exports.Facts:
     extra = {"temperature": temperature, "run": trained.job.id, "dataset": trained.ref.id}
     loads = timm_folder.write(backbone, trained.ref.classes, stage, extra, data.batch(calibrated_on[:2], 0))
     return exports.Facts(
-        run=trained.job.id, weights_sha256=str((trained.job.result or {})["weights_sha256"]), made=time.time(),
+        run=trained.job.id, weights_sha256=str(RunResult.of(trained.job).weights_sha256), made=time.time(),
         labels=trained.ref.classes, side=data.side, temperature=temperature, threshold=limits.threshold,
         least_similarity=limits.least_similarity, calibrated_on=limits.images, right_kept=limits.right_kept,
         wrong_flagged=limits.wrong_flagged, verified_on=verified, largest_difference=difference,

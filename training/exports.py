@@ -15,6 +15,7 @@ from advisor.errors import BrokenFile, StateError
 from advisor.files import find_json, read_json
 from advisor.plans import to_json
 from training.run_folder import RunFolder
+from training.run_result import RunResult
 from training.store import Job, Store
 
 MODEL, INT8, FACTS = "model.onnx", "model-int8.onnx", "export.json"
@@ -95,7 +96,7 @@ def find(home: Path, run: Job) -> Facts | None:
         facts = facts_from_json(read_json(folder_of(home, run.id) / FACTS))
     except (BrokenFile, KeyError, TypeError):
         return None
-    return facts if facts.weights_sha256 == (run.result or {}).get("weights_sha256") else None
+    return facts if facts.weights_sha256 == RunResult.of(run).weights_sha256 else None
 
 
 def costly(facts: Facts) -> str:
@@ -137,7 +138,7 @@ def exportable(run: Job) -> None:
     """Raises StateError, with what to do, for a job that has no weights to export."""
     if run.kind != "train":
         raise StateError(f"Job '{run.id}' is no run: only a trained model can be exported.")
-    if not (run.result or {}).get("weights_sha256"):
+    if not RunResult.of(run).weights_sha256:
         what = "wait until it has ended" if run.active else "start a new run"
         raise StateError(f"Run '{run.id}' is {run.state} and has no weights to export: {what}.")
 

@@ -20,6 +20,7 @@ from training.checkpoint import read_weights, write_weights
 from training.images import ImageData
 from training.prefix import PrefixCache
 from training.run_folder import RunFolder
+from training.run_result import RunResult
 from training.shots import with_class
 from training.store import Store
 
@@ -33,7 +34,7 @@ def extend(home: Path, run_id: str, name: str, folder: Path) -> dict[str, Any]:
     store = Store(home)
     job = store.job(run_id)
     config = run_config_from_json(job.config)
-    if config.strategy.kind != "prototype" or not (job.result or {}).get("weights"):
+    if config.strategy.kind != "prototype" or not RunResult.of(job).weights:
         raise PlanError(
             f"Run '{run_id}' is no finished prototype model. Only there is a class one row of the head; train one with "
             "--strategy prototype, or import the new class with the others and train again."

@@ -20,6 +20,7 @@ from advisor.plans import Kind, RunConfig, run_config_from_json
 from advisor.strategies import estimate_seconds
 from advisor.types import DatasetFacts, Estimate
 from training.run_folder import RunFolder
+from training.run_result import RunResult
 from training.stats import wilson
 from training.store import Job, Store
 
@@ -85,9 +86,10 @@ def kept(home: Path, jobs: Sequence[Job]) -> list[Kept]:
     """The record of every finished run that was tested and foreseen, in the order given."""
     found = []
     for job in jobs:
-        result = job.result or {}
+        result = RunResult.of(job)
+        tested = result.on("test")
         said = noted(home, job.id)
-        if job.state != "finished" or not result.get("test_total") or not said:
+        if job.state != "finished" or tested is None or not said:
             continue
         value, low, high = (said.get(name) for name in ("accuracy", "accuracy_low", "accuracy_high"))
         known = value is not None and low is not None and high is not None
@@ -95,8 +97,8 @@ def kept(home: Path, jobs: Sequence[Job]) -> list[Kept]:
         found.append(
             Kept(
                 job.id, job.dataset_id, job.config["strategy"]["kind"], accuracy,
-                wilson(result["test_correct"], result["test_total"]), said.get("seconds"),
-                result.get("seconds") or job.seconds, said.get("memory_bytes"), result.get("peak_memory_bytes"),
+                wilson(tested.correct, tested.total), said.get("seconds"),
+                result.seconds or job.seconds, said.get("memory_bytes"), result.peak_memory_bytes,
             )
         )  # fmt: skip
     return found

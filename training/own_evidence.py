@@ -18,6 +18,7 @@ from advisor.errors import PlanError
 from advisor.files import write_json, write_whole
 from advisor.measured import LOCAL_EVIDENCE, LOCAL_RULES, Learned
 from advisor.types import DatasetFacts
+from training.run_result import RunResult
 from training.store import Job, Store
 
 LEAST = 3
@@ -33,7 +34,7 @@ def lines(store: Store) -> list[dict[str, Any]]:
     "facts."""
     groups: dict[str, list[Job]] = defaultdict(list)
     for job in store.jobs(kind="train", states=("finished",)):
-        if job.group.startswith("set-") and (job.result or {}).get("test_accuracy") is not None:
+        if job.group.startswith("set-") and RunResult.of(job).test_accuracy is not None:
             groups[job.group].append(job)
     found = []
     for group, jobs in groups.items():
@@ -49,12 +50,12 @@ def lines(store: Store) -> list[dict[str, Any]]:
 
 def _line(job: Job, facts: DatasetFacts, group: str, epochs: float) -> dict[str, Any]:
     gap, ready, plain, depth = facts.domain_gap, facts.ready_made, facts.probe_accuracy, facts.depth_gap
-    result = job.result or {}
+    result = RunResult.of(job)
     px = gap.image_px if gap else catalog.backbone(facts.backbone).image_px
     values = (
         f"own {facts.dataset_id}", facts.backbone, px, 0, group, job.config["strategy"]["kind"], job.config["seed"],
         len(facts.classes), facts.train_images, epochs, ready.value if ready else "", plain.value if plain else "",
-        gap.raw if gap else "", depth.value if depth else "", result["test_accuracy"], result["test_total"],
+        gap.raw if gap else "", depth.value if depth else "", result.test_accuracy, result.test_total,
     )  # fmt: skip
     return dict(zip(COLUMNS, values, strict=True))
 

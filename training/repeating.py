@@ -8,6 +8,7 @@ from advisor.datasets import load_dataset
 from advisor.errors import NotFound
 from advisor.plans import run_config_from_json, to_json
 from training.exports import exportable
+from training.run_result import RunResult
 from training.store import Job, Store
 
 
@@ -29,6 +30,6 @@ def again(store: Store, run: Job) -> Job:
                 "bundle does not carry. Import the same images, or attach them as its target "
                 f"(python -m training target {run.dataset_id} PATH), and repeat it then."
             ) from error
-    cut = bool((run.result or {}).get("stopped_early"))
+    cut = bool(RunResult.of(run).stopped_early)
     config = replace(config, minutes=config.minutes if cut else None, group="", repeats=run.id)
     return store.create_job("train", run.dataset_id, to_json(config))

@@ -12,6 +12,7 @@ from advisor.errors import PlanError, StateError, WeightsError
 from advisor.public_sets import public_set
 from training import weights
 from training.requests_base import Request
+from training.run_result import RunResult
 from training.store import Job, Store
 
 MapName = Literal["pca", "tsne"]
@@ -29,7 +30,7 @@ def exportable(run: Job) -> None:
     """Raises StateError, with what to do, for a job that has no weights to export."""
     if run.kind != "train":
         raise StateError(f"Job '{run.id}' is no run: only a trained model can be exported.")
-    if not (run.result or {}).get("weights_sha256"):
+    if not RunResult.of(run).weights_sha256:
         what = "wait until it has ended" if run.active else "start a new run"
         raise StateError(f"Run '{run.id}' is {run.state} and has no weights to export: {what}.")
 

@@ -6,6 +6,7 @@ import csv
 import io
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ from training.images import ImageData
 from training.prefix import PrefixCache
 from training.progress import Fitted
 from training.run_folder import RunFolder
+from training.run_result import RunResult
 from training.versions import versions
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from training.worker import StoreContext
 
 
-def train(job: Job, context: StoreContext, store: Store, home: Path) -> tuple[dict[str, Any], bool]:
+def train(job: Job, context: StoreContext, store: Store, home: Path) -> tuple[RunResult, bool]:
     """Train, judge once on the test images, write weights and predictions; returns (result, stopped early by hand)."""
     config = run_config_from_json(job.config)
     folder = RunFolder(home, job.id)
@@ -50,7 +52,7 @@ def train(job: Job, context: StoreContext, store: Store, home: Path) -> tuple[di
     if backbone.weights_id == "random":
         backbone.weights_id = f"random-{config.seed}"
     assert backbone.preprocessing is not None
-    chain = starting.begin(config, job.id, backbone, store, home) if config.from_run else []
+    chain = starting.begin(config, job.id, backbone, store, home) if config.from_run else ()
     cache = caches.folder_of(home, ref.images_id)
 
     def reading(done: int, total: int) -> None:
@@ -90,14 +92,11 @@ def train(job: Job, context: StoreContext, store: Store, home: Path) -> tuple[di
     )  # fmt: skip
     fitted = fit.run()
     result = _finish(config, fit, fitted, data, backbone, folder, context)
-    result.update(
-        device=devices.hardware(device).name, arithmetic=runtime.known, versions=versions(), finished_at=time.time()
-    )
-    if target and fitted.best.val_accuracy >= 0:
-        result.update(_judge_target(target, fit, folder))
-    if chain:
-        result["lineage"] = chain
-    return result, fitted.stopped
+    on_target = _judge_target(target, fit, folder) if target and fitted.best.val_accuracy >= 0 else {}
+    return replace(
+        result, **on_target, device=devices.hardware(device).name, arithmetic=runtime.known, versions=versions(),
+        finished_at=time.time(), peak_memory_bytes=context.memory.bytes(), lineage=chain,
+    ), fitted.stopped  # fmt: skip
 
 
 def few_shot(fit: Fit, data: ImageData, backbone: Backbone, seed: int) -> dict[str, Any]:
@@ -197,27 +196,27 @@ def _finish(
     backbone: Backbone,
     folder: RunFolder,
     context: StoreContext,
-) -> dict[str, Any]:
-    """The result as described in `compare.py`; test figures are None when there is no best yet or no test image."""
+) -> RunResult:
+    """Without what `train` knows; test figures are None when there is no best yet or no test image."""
     best, strategy = fitted.best, config.strategy
     lowest = min(phase.boundary for phase in strategy.phases)
     trainable = max(backbone.promised_params(phase) for phase in strategy.phases)
-    result: dict[str, Any] = {
-        "val_accuracy": best.val_accuracy, "val_loss": best.val_loss, "train_accuracy": best.train_accuracy,
-        "best_epoch": best.epoch, "epochs": fitted.epochs, "cache_seconds": fitted.position.cache_seconds,
-        "trainable_params": trainable, "total_params": sum(p.numel() for p in backbone.parameters()),
-        "stopped_early": fitted.stopped or fitted.finished_early,
-        "overhead_seconds": fitted.position.overhead_s, "rollbacks": fitted.position.rollbacks,
-    }  # fmt: skip
+    result = RunResult(
+        train_accuracy=best.train_accuracy, best_epoch=best.epoch, epochs=fitted.epochs,
+        cache_seconds=fitted.position.cache_seconds, overhead_seconds=fitted.position.overhead_s,
+        rollbacks=fitted.position.rollbacks, stopped_early=fitted.stopped or fitted.finished_early,
+        trainable_params=trainable, total_params=sum(p.numel() for p in backbone.parameters()),
+    )  # fmt: skip
     if best.val_accuracy < 0:
-        return {**result, "val_accuracy": None, "val_loss": None, "seconds": context.seconds,
-                "note": "Stopped before the first epoch ended: there are no weights to keep."}  # fmt: skip
+        nothing = "Stopped before the first epoch ended: there are no weights to keep."
+        return replace(result, seconds=context.seconds, note=nothing)
+    note = None
     if best.boundary == backbone.head_index > lowest:
-        result["note"] = (
+        note = (
             "The weights kept are the solved head's: what was trained after it did not beat it on validation, "
             "so this result is a linear probe's. More epochs or a lower rate may change that."
         )
-        context.event("caution", "probe_best", result["note"], epoch=best.epoch)
+        context.event("caution", "probe_best", note, epoch=best.epoch)
     if strategy.kind == "prototype":
         context.note("few_shot", few_shot(fit, data, backbone, config.seed))
     context.progress(1.0, "Judging once on the test images")
@@ -229,9 +228,9 @@ def _finish(
     write_predictions(folder.test_predictions, data, rows, probabilities)
     digest = write_weights(folder.weights, backbone.state_dict())
     folder.checkpoint.unlink(missing_ok=True) if not fitted.stopped else None
-    result.update(
+    return replace(
+        result, val_accuracy=best.val_accuracy, val_loss=best.val_loss, note=note,
         test_accuracy=correct / len(rows) if len(rows) else None, test_correct=correct, test_total=len(rows),
         weights_sha256=digest, weights=folder.in_home(folder.weights),
         predictions=folder.in_home(folder.test_predictions), seconds=context.seconds,
     )  # fmt: skip
-    return result

@@ -5,22 +5,23 @@ from __future__ import annotations
 import hashlib
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from advisor.datasets import load_dataset
 from advisor.errors import PlanError, ThawError
-from advisor.files import read_json, write_json, write_whole
+from advisor.files import write_json, write_whole
 from advisor.plans import RunConfig
 from training import lineage
 from training.backbones import Backbone
 from training.checkpoint import read_weights, write_weights
 from training.run_folder import RunFolder
+from training.run_result import RunResult, Stage
 
 if TYPE_CHECKING:
     from training.store import Job, Store
 
 
-def begin(config: RunConfig, run_id: str, backbone: Backbone, store: Store, home: Path) -> list[dict[str, Any]]:
+def begin(config: RunConfig, run_id: str, backbone: Backbone, store: Store, home: Path) -> tuple[Stage, ...]:
     """Put the earlier run's weights into `backbone`, keep them and the chain in this run's folder; the chain's links.
 
     The head is taken over where the classes are the same. Raises PlanError, NotFound, WeightsError.
@@ -31,12 +32,12 @@ def begin(config: RunConfig, run_id: str, backbone: Backbone, store: Store, home
     if not folder.lineage.exists():
         parent = store.job(config.from_run)
         earlier = lineage.check(parent, config.strategy.backbone)
-        taken = read_weights(home / (parent.result or {})["weights"])
+        taken = read_weights(home / str(RunResult.of(parent).weights))
         if not same_classes(parent, config, home):
             taken = {name: tensor for name, tensor in taken.items() if not name.startswith("head.")}
         write_weights(folder.start_weights, taken)
         first = "ImageNet" if earlier.strategy.pretrained else "random weights"
-        chain = lineage.stages_of(home, parent.id) or [lineage.Stage("", first)]
+        chain = lineage.stages_of(home, parent.id) or [Stage("", first)]
         links = [asdict(stage) for stage in [*chain, lineage.origin(parent, earlier, home)]]
         write_json(folder.lineage, links)
     weights = read_weights(folder.start_weights)
@@ -51,7 +52,7 @@ def begin(config: RunConfig, run_id: str, backbone: Backbone, store: Store, home
     backbone.load_state_dict({**own, **{name: weights[name] for name in names}})
     digest = hashlib.sha256(folder.start_weights.read_bytes()).hexdigest()[:12]
     backbone.weights_id = f"run-{digest}"  # caches of frozen stages belong to these weights
-    return list(read_json(folder.lineage))
+    return tuple(lineage.read(folder.lineage))
 
 
 def _as_before(repeated: RunFolder, folder: RunFolder) -> None:

@@ -6,13 +6,15 @@ Pure formatting: nothing here opens a store or starts anything. No torch.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from advisor.types import DatasetFacts, DatasetRef, Recommendation
 from advisor.words import counted, duration, listing, percent
 from training.compare import Comparison
-from training.lineage import Stage, in_words
+from training.lineage import in_words
+from training.run_result import RunResult
 from training.stats import wilson
 from training.store import Job
 
@@ -20,7 +22,7 @@ COPIED = (
     "test_accuracy", "test_correct", "test_total", "val_accuracy", "val_loss", "train_accuracy", "best_epoch",
     "epochs", "cache_seconds", "trainable_params", "total_params", "stopped_early", "device", "arithmetic",
     "weights_sha256", "note", "peak_memory_bytes", "overhead_seconds", "rollbacks",
-    "target_accuracy", "target_correct", "target_total", "lineage",
+    "target_accuracy", "target_correct", "target_total",
 )  # fmt: skip
 """What a run's document takes from its result as it is (None when the result has no such value)."""
 
@@ -28,8 +30,7 @@ COPIED = (
 def run_document(home: Path, job: Job) -> dict[str, Any]:
     """One run as the `--json` document of fit, resume, stop and (with 'id') runs: always the same keys."""
     strategy = job.config.get("strategy") or {}
-    result = job.result or {}
-    weights = result.get("weights")
+    result = RunResult.of(job)
     return {
         "run_id": job.id,
         "state": job.state,
@@ -48,9 +49,10 @@ def run_document(home: Path, job: Job) -> dict[str, Any]:
         "progress": job.progress,
         "eta_s": job.eta_s,
         "stop_requested": job.stop_requested,
-        "seconds": result.get("seconds") or job.seconds,
-        **{key: result.get(key) for key in COPIED},
-        "weights": str(home / weights) if weights else None,
+        "seconds": result.seconds or job.seconds,
+        **{key: getattr(result, key) for key in COPIED},
+        "lineage": [asdict(stage) for stage in result.lineage] or None,
+        "weights": str(home / result.weights) if result.weights else None,
         "error": job.error,
     }
 
@@ -65,7 +67,7 @@ def run_lines(home: Path, job: Job) -> list[str]:
         accuracy = wilson(document["target_correct"], document["target_total"])
         lines.append(f"Target accuracy {percent(accuracy)}, {accuracy.how}.")
     if document["lineage"]:
-        lines.append(f"Lineage: {in_words([Stage(**link) for link in document['lineage']], 'this run')}.")
+        lines.append(f"Lineage: {in_words(list(RunResult.of(job).lineage), 'this run')}.")
     if document["weights"]:
         lines.append(f"Best weights: {document['weights']}")
     return lines

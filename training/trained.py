@@ -22,6 +22,7 @@ from training.data import Rows
 from training.images import ImageData
 from training.prefix import PrefixCache
 from training.run_folder import RunFolder
+from training.run_result import RunResult
 from training.store import Job
 
 BATCH = 128
@@ -34,10 +35,10 @@ class Trained:
     """One run's model and images. Raises StateError for a run without kept weights, NotFound when they are gone."""
 
     def __init__(self, job: Job, home: Path) -> None:
-        result = job.result or {}
-        if job.kind != "train" or not result.get("weights"):
+        kept = RunResult.of(job).weights if job.kind == "train" else None
+        if not kept:
             raise StateError(f"{job.noun} '{job.id}' has no kept weights to look into: {job.state}.")
-        if not (home / str(result["weights"])).is_file():
+        if not (home / kept).is_file():
             raise NotFound(f"The weights of run '{job.id}' are gone from {home}: train it again.")
         self.job, self.home = job, home
         self.config: RunConfig = run_config_from_json(job.config)
@@ -61,7 +62,7 @@ class Trained:
         self.prefix = PrefixCache(self.backbone, self.data, self.device, self.precision, cache)
         self.original = {name: tensor.clone() for name, tensor in self.backbone.state_dict().items()}
         """The weights that the run began with."""
-        self.weights = read_weights(home / str(result["weights"]))
+        self.weights = read_weights(home / kept)
         self.lowest = min(phase.boundary for phase in strategy.phases)
         """Stages below this boundary were never trained."""
         self.to_trained()

@@ -11,7 +11,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,15 @@ from advisor.archives import unpack
 from advisor.datasets import RECORD, Row, content_id, counts_of, load_dataset, read_rows
 from advisor.decoders import Decoders
 from advisor.decoding import Decoded
-from advisor.errors import BrokenFile, DataError, NotFound, PlanError
-from advisor.files import read_json
+from advisor.errors import DataError, NotFound, PlanError, Unreadable
 from advisor.names import safe_relative
-from advisor.plans import run_config_from_json
+from advisor.plans import run_config_from_json, to_json
 from advisor.types import DatasetRef
 from advisor.writing import commit, staging
 from training import lineage
 from training.bundles import FORMAT, INDEX, KEPT, files_of
 from training.run_folder import RunFolder
+from training.run_result import RunResult
 from training.store import Job, Store
 
 Tick = Callable[[int, int], None]
@@ -73,7 +73,8 @@ def _contents(place: Path, bundle: Path) -> Contents:
             )
         run = {name: index["run"][name] for name in KEPT}
         run_config_from_json(run["config"])
-        if not isinstance(run["result"], dict) or run["state"] not in ("finished", "stopped"):
+        run["result"] = RunResult.read(run["result"] or {}, "Its result", error=PlanError)
+        if run["state"] not in ("finished", "stopped"):
             raise KeyError("result")
         wanted = [str(one) for one in index["datasets"]]
         if not wanted or wanted[-1] != run["dataset_id"] or run["config"]["dataset_id"] != wanted[-1]:
@@ -162,26 +163,26 @@ def _import_given(data: Path, ref: DatasetRef, home: Path) -> None:
 def _bring_run(place: Path, contents: Contents, store: Store, bundle: Path) -> Job:
     run = contents.run
     wanted = str(run["id"])
-    result = dict(run["result"])
+    result: RunResult = run["result"]
     weights = place / "best.safetensors"
-    if not weights.is_file() or hashlib.sha256(weights.read_bytes()).hexdigest() != result.get("weights_sha256"):
+    if not weights.is_file() or hashlib.sha256(weights.read_bytes()).hexdigest() != result.weights_sha256:
         raise DataError(f"{bundle.name} is damaged: its weights are not those of the run.")
     try:
         chain = place / RunFolder(store.home, wanted).lineage.name
         if chain.is_file():
-            lineage.from_links(read_json(chain))
-    except (BrokenFile, ValueError) as error:
+            lineage.read(chain)
+    except Unreadable as error:
         raise DataError(f"{bundle.name} is damaged: the chain of runs before this one cannot be read.") from error
     try:
         there = store.job(wanted)
     except NotFound:
         there = None
-    if there is not None and (there.result or {}).get("weights_sha256") == result["weights_sha256"]:
+    if there is not None and RunResult.of(there).weights_sha256 == result.weights_sha256:
         return there
     try:
         rows = json.loads((place / "rows.json").read_text(encoding="utf-8"))
         job = store.adopt(
-            {**run, "result": result, "id": None if there else wanted}, rows, contents.events,
+            {**run, "id": None if there else wanted}, rows, contents.events,
             place=lambda new_id: _files_in(place, store.home, new_id, result),
         )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -189,15 +190,15 @@ def _bring_run(place: Path, contents: Contents, store: Store, bundle: Path) -> J
     return job
 
 
-def _files_in(place: Path, home: Path, new_id: str, result: dict[str, Any]) -> dict[str, Any]:
+def _files_in(place: Path, home: Path, new_id: str, result: RunResult) -> dict[str, Any]:
     """Put the run's files where they belong; returns the result with their paths here."""
     folder = RunFolder(home, new_id)
     folder.path.mkdir(parents=True, exist_ok=True)
+    here: dict[str, Any] = {}
     for path, key in files_of(folder).items():
-        if (place / path.name).is_file():
+        there = (place / path.name).is_file()
+        if there:
             shutil.copyfile(place / path.name, path)
-            if key:
-                result[key] = folder.in_home(path)
-        elif key:
-            result.pop(key, None)  # a path of the other home
-    return result
+        if key:
+            here[key] = folder.in_home(path) if there else None  # it held a path of the other home
+    return dict(to_json(replace(result, **here)))

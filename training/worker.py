@@ -218,9 +218,8 @@ def _work(store: Store, job: Job, context: StoreContext, home: Path) -> None:
             from training.runs import train
 
             result, stopped = train(job, context, store, home)
-            result["peak_memory_bytes"] = context.memory.bytes()
             context.close()
-            (store.stopped if stopped else store.finish)(job, result)
+            (store.stopped if stopped else store.finish)(job, to_json(result))
     except StopRequested:
         context.close()
         store.stopped(job, None)

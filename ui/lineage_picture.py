@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from advisor.catalog import STRATEGIES
-from training.lineage import Stage
+from training.run_result import Stage
 from ui.theme import strategy_style
 from ui.words import esc
 

@@ -18,6 +18,7 @@ from advisor.plans import RunConfig, run_config_from_json
 from advisor.reasons import what_is_trained
 from advisor.strategies import state_at
 from training.coach import TITLES
+from training.run_result import RunResult
 from training.stats import wilson
 from training.store import Job, Store
 from ui.freeze_map import freeze_map
@@ -103,10 +104,10 @@ def _headline(job: Job) -> dict[str, Any] | None:
         return None
     names = ("test_accuracy", "test_correct", "test_total", "val_accuracy", "best_epoch", "epochs", "seconds",
              "target_accuracy", "target_correct", "target_total")  # fmt: skip
-    answer = {name: job.result.get(name) for name in names}
-    total, correct = job.result.get("test_total"), job.result.get("test_correct")
-    if total and correct is not None:
-        estimate = wilson(int(correct), int(total))
+    result = RunResult.of(job)
+    answer = {name: getattr(result, name) for name in names}
+    if tested := result.on("test"):
+        estimate = wilson(tested.correct, tested.total)
         answer["low"], answer["high"] = estimate.low, estimate.high
     return answer
 

@@ -13,6 +13,7 @@ from advisor.types import DatasetRef
 from advisor.words import counted
 from training import exports
 from training.predicting import Prediction, images_in, rows_of
+from training.run_result import RunResult
 from training.store import Job
 from ui import answer_cards, frame, heat, ids, parts_runs, parts_take, pictures, predicted, state
 from ui.show import show
@@ -30,7 +31,7 @@ def main() -> None:
     state.pump()
     ref = frame.dataset_or_stop("Predict", "A model needs images to learn from: a zip of class folders, or a sample.")
     runs = [
-        job for job in state.store().jobs(kind="train", dataset_id=ref.id) if (job.result or {}).get("weights_sha256")
+        job for job in state.store().jobs(kind="train", dataset_id=ref.id) if RunResult.of(job).weights_sha256
     ]
     if not runs:
         st.title("Predict")
@@ -60,7 +61,7 @@ def chosen(runs: Sequence[Job]) -> Job:
     """Which model answers: the URL's, else the one with the best validation accuracy."""
     by_id = {job.id: job for job in runs}
     asked = ids.current("run")
-    best = max(runs, key=lambda job: ((job.result or {}).get("val_accuracy") or 0.0, job.created))
+    best = max(runs, key=lambda job: (RunResult.of(job).val_accuracy or 0.0, job.created))
     start = by_id.get(asked or "", best)
     if st.session_state.get("model") != start.id:
         st.session_state["model"] = start.id  # the URL is the truth, the widget follows

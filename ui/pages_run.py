@@ -12,6 +12,7 @@ from advisor.errors import NotFound, ThawError
 from advisor.types import Estimate
 from training.answers import Answers, answers_of
 from training.evaluate import scores
+from training.run_result import RunResult
 from training.store import Job
 from ui import (
     frame,
@@ -125,7 +126,7 @@ def figures(run: Job, answers: Answers) -> None:
     ]
     if found.calibration_error is not None:
         items.append(tile("Calibration error", found.calibration_error))
-    seconds = float((run.result or {}).get("seconds") or run.seconds)
+    seconds = RunResult.of(run).seconds or run.seconds
     items.append(("Time", duration(seconds), "from start to tested model"))
     show(pictures.tiles(items))
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import streamlit as st
 
 from advisor.catalog import BACKBONES
 from advisor.errors import NotFound, ThawError
 from advisor.reasons import moment_in_words
+from training.run_result import RunResult
 from training.store import Job
 from ui import (
     frame,
@@ -108,35 +108,34 @@ def heading(job: Job) -> None:
     st.caption(frame.plain(f"{parts_runs.called(job)} · {parts_runs.facts_line(job)}") + parts_keep.tags(job))
     if job.note:
         st.caption(frame.plain(job.note))
-    result = job.result or {}
     if job.state == "queued":
         place = parts_runs.waiting(job, state.store().queue(job.lane))
         st.caption(f"Waiting in the queue ({place}); it starts by itself, also when this page is closed.")
     elif job.state == "running" and job.stop_requested:
         show(pictures.notice("info", "Stopping", "It saves its best weights, tests them, and ends."))
     elif job.state == "stopped":
-        kept = "Its best weights so far are kept." if result else "It had not saved any weights yet."
+        kept = "Its best weights so far are kept." if job.result else "It had not saved any weights yet."
         show(pictures.notice("caution", "Stopped", f"{kept} Resume continues from the last checkpoint."))
     elif job.state == "failed":
         show(pictures.notice("bad", "This run failed", job.error or "The worker gave no reason."))
     elif job.state == "lost":
         title = "The worker process ended unexpectedly"
         show(pictures.notice("caution", title, job.error or "", "Resume continues from the last checkpoint."))
-    if "test_accuracy" in result:
+    result = RunResult.of(job)
+    if result.weights:
         st.caption(reached(job, result))
 
 
-def reached(job: Job, result: dict[str, Any]) -> str:
+def reached(job: Job, result: RunResult) -> str:
     """What a run that has ended reached, for whoever cannot see the chart's headline."""
-    text = f"Test accuracy {percent(result['test_accuracy'], 1)}"
-    if result.get("test_total"):
-        text += f" ({result['test_correct']:,} of {result['test_total']:,} test images)"
-    if result.get("target_total"):
-        text += f"; target accuracy {percent(result['target_accuracy'], 1)}"
-        text += f" ({result['target_correct']:,} of {result['target_total']:,} target images)"
-    if result.get("val_accuracy") is not None and result.get("best_epoch") is not None:
-        best, config = percent(result["val_accuracy"], 1), parts_jobs.config_of(job)
-        when = result["best_epoch"]
+    text = f"Test accuracy {percent(result.test_accuracy, 1)}"
+    if tested := result.on("test"):
+        text += f" ({tested.correct:,} of {tested.total:,} test images)"
+    if there := result.on("target"):
+        text += f"; target accuracy {percent(result.target_accuracy, 1)}"
+        text += f" ({there.correct:,} of {there.total:,} target images)"
+    if result.val_accuracy is not None and (when := result.best_epoch) is not None:
+        best, config = percent(result.val_accuracy, 1), parts_jobs.config_of(job)
         said = moment_in_words(config.strategy, when) if config else f"epoch {when:g}"
         text += f"; validation accuracy {best} at {said}, the best one"
     return text + "."
@@ -158,16 +157,16 @@ def controls(job: Job) -> None:
                 parts_jobs.resume(job)
                 st.rerun()
     else:
-        if (job.result or {}).get("test_total") and st.button("Understand this run", key="to_inside"):
+        if RunResult.of(job).test_total and st.button("Understand this run", key="to_inside"):
             frame.open_run_inside(job.id)
         if st.button("Compare with other runs", type="primary", key="to_compare"):
             if job.id not in ids.current_runs():
                 frame.remember_runs([])  # a choice made for other runs: show all finished ones
             st.switch_page(state.COMPARE_PAGE)
-    trained = bool((job.result or {}).get("weights_sha256")) and not job.active
+    trained = bool(RunResult.of(job).weights_sha256) and not job.active
     if trained and st.button("Predict", key="to_predict", help="Drop pictures into this model; take it along"):
         st.switch_page(state.PREDICT_PAGE)
-    if (job.result or {}).get("weights") and st.button(
+    if RunResult.of(job).weights and st.button(
         "Start another run from it", key="start_from", help="Its weights, on other images: one more stage of transfer."
     ):
         parts_stage.choose(job)

@@ -9,6 +9,7 @@ import streamlit as st
 from advisor.catalog import STRATEGIES, BackboneCard
 from advisor.pilots import Pilot, decide, pilots
 from advisor.types import Budget, DatasetFacts, DatasetRef, Recommendation
+from training.run_result import RunResult
 from training.store import Job
 from ui import parts_jobs, pictures, state
 from ui.show import show
@@ -24,8 +25,8 @@ def section(ref: DatasetRef, facts: DatasetFacts, advice: Recommendation, card: 
         done = sum(not job.active for job in jobs)
         st.progress((done + sum(job.progress for job in jobs if job.active)) / len(jobs), text="Pilots are running")
         return
-    reached = {job.config["strategy"]["kind"]: job.result["val_accuracy"] for job in jobs
-               if job.result and job.result.get("val_accuracy") is not None}  # fmt: skip
+    reached = {job.config["strategy"]["kind"]: value for job in jobs
+               if (value := RunResult.of(job).val_accuracy) is not None}  # fmt: skip
     if len(reached) > 1:
         kind, said = decide(reached)
         agrees = kind == advice.best.strategy.kind

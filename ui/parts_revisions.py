@@ -10,6 +10,7 @@ from advisor.errors import ThawError
 from advisor.revisions import history
 from advisor.types import SPLITS, DatasetRef
 from advisor.words import counted
+from training.run_result import RunResult
 from training.store import Job
 from ui import frame, parts_edits, route_cleaned, state
 from ui.words import ago, count
@@ -84,7 +85,7 @@ def runs_in_words(ref: DatasetRef) -> list[str]:
     runs = runs_of(ref)
     if not runs:
         return []
-    tested = [job.result["test_accuracy"] for job in runs if job.result and job.result.get("test_accuracy") is not None]
+    tested = [value for job in runs if (value := RunResult.of(job).test_accuracy) is not None]
     best = f", the best {100 * max(tested):.1f}% on test" if tested else ""
     return [f"{counted(len(runs), 'run')}{best}"]
 

@@ -9,6 +9,7 @@ import streamlit as st
 from advisor.catalog import BACKBONES, STRATEGIES
 from advisor.public_sets import PUBLIC_SETS
 from advisor.reasons import epochs_in_words
+from training.run_result import RunResult
 from training.store import Job
 from ui import frame, parts_jobs, parts_keep, pictures, state
 from ui.show import show
@@ -57,7 +58,7 @@ def called(job: Job) -> str:
 
 def accuracy(job: Job) -> str:
     """The test accuracy of a run that has one."""
-    value = (job.result or {}).get("test_accuracy")
+    value = RunResult.of(job).test_accuracy
     return percent(value, 1) if isinstance(value, (int, float)) else "–"
 
 

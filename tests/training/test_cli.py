@@ -3,7 +3,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from tests.clocks import times_as_long
 from tests.training import fake_worker
 from training import commands, executors, follow
 from training.__main__ import main, parser
@@ -337,16 +337,20 @@ def test_a_fault_of_ours_is_a_sentence_too_unless_debugging(
 
 
 def test_the_module_runs_from_a_terminal(home: Path) -> None:
-    started = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-m", "training", "runs", "--json", "--home", str(home)],
-        cwd=PROJECT, capture_output=True, text=True, timeout=30,
-    )  # fmt: skip
-    assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
-    assert time.perf_counter() - started < 10
+    def runs() -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", "training", "runs", "--json", "--home", str(home)],
+            cwd=PROJECT, capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
+
+    def numpy_alone() -> None:
+        subprocess.run([sys.executable, "-c", "import numpy"], check=True)
+
+    assert times_as_long(runs, numpy_alone, rounds=2) < 9  # 4
     bad = subprocess.run(
         [sys.executable, "-m", "training", "stop", "nope", "--home", str(home)],
-        cwd=PROJECT, capture_output=True, text=True, timeout=30,
+        cwd=PROJECT, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert (bad.returncode, bad.stdout) == (2, "")
     assert bad.stderr.startswith("thaw: There is no run 'nope'")

@@ -23,8 +23,8 @@ FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first
 
 
 @contextmanager
-def served(home: Path, **environment: str) -> Iterator[tuple[str, int]]:
-    """(address, process id) of the app on a free port, with these variables set besides; ended at the end."""
+def served(home: Path, tree: Path = PROJECT, **environment: str) -> Iterator[tuple[str, int]]:
+    """(address, process id) of a checkout's app on a free port, with these variables set besides; ended at the end."""
     home.mkdir(parents=True, exist_ok=True)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -34,7 +34,7 @@ def served(home: Path, **environment: str) -> Iterator[tuple[str, int]]:
         server = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.headless",
              "true"],
-            cwd=PROJECT, env={**os.environ, "THAW_HOME": str(home.absolute()), **environment}, stdout=log, stderr=log,
+            cwd=tree, env={**os.environ, "THAW_HOME": str(home.absolute()), **environment}, stdout=log, stderr=log,
         )  # fmt: skip
     try:
         deadline = time.monotonic() + 60
@@ -43,7 +43,7 @@ def served(home: Path, **environment: str) -> Iterator[tuple[str, int]]:
                 break
             if time.monotonic() > deadline or server.poll() is not None:
                 raise SystemExit(f"The app did not answer at {url}; see {home / 'server.log'}.")
-            time.sleep(0.1)
+            time.sleep(0.02)
         yield url, server.pid
     finally:
         server.terminate()

@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,21 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 
 def add_trees(parser: argparse.ArgumentParser) -> None:
-    """--tree PATH, as often as wanted; `trees` of the parsed options is empty without one."""
+    """--tree PATH, as often as wanted, for `named`."""
     parser.add_argument(
         "--tree", dest="trees", type=Path, action="append", default=[], metavar="PATH",
         help="a checkout to measure, as often as wanted (this one)",
     )  # fmt: skip
+
+
+def named(trees: Sequence[Path]) -> dict[str, Path]:
+    """The checkouts by their names, folders added where two have the same; this one when none was given."""
+    found = [tree.resolve() for tree in trees] or [PROJECT]
+    names = [name_of(tree) for tree in found]
+    return {
+        name if names.count(name) == 1 else f"{name} in {tree.name}": tree
+        for name, tree in zip(names, found, strict=True)
+    }
 
 
 def name_of(tree: Path) -> str:

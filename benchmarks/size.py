@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.command import PROJECT, add_trees, name_of
+from benchmarks.command import add_trees, named
 
 ROOTS = ("core", "dataset", "advisor", "training", "ui")
 DOOR = "__init__.py"
@@ -48,7 +48,7 @@ def main() -> None:
     add_trees(parser)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    text = table({name_of(tree): measure(tree) for tree in options.trees or [PROJECT]})
+    text = table({name: measure(tree) for name, tree in named(options.trees).items()})
     if options.out:
         options.out.write_text(text)
     print(text, end="")

@@ -26,7 +26,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     store = Store(tmp_path)
     job = store.create_job("train", "d", {})
     store.claim_next()
-    store.finish(job.id, to_json(result))
+    store.finish(store.job(job.id), to_json(result))
     assert RunResult.of(store.job(job.id)) == result
     assert result.on("test") == Answered(3, 4, "runs/x/test_predictions.csv")
     assert result.on("target") is None

@@ -6,7 +6,6 @@ process killed in between leaves files that nobody misses, never a run without i
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from advisor.datasets import everything, load_dataset
 from advisor.errors import StateError
+from advisor.files import find_json
 from advisor.revisions import history
 from advisor.targets import target_of
 from advisor.types import DatasetRef
@@ -117,11 +117,8 @@ def _around(home: Path, ids: tuple[str, ...], images_id: str) -> Iterator[Path]:
     noted = (home / "current" / images_id, home / "targets" / f"{images_id}.json")
     yield from (path for path in noted if path.exists())
     for path in (home / "advised").glob("*.json"):
-        try:
-            if json.loads(path.read_text(encoding="utf-8")).get("dataset_id") in ids:
-                yield path
-        except (OSError, ValueError, AttributeError):
-            continue  # unreadable: nobody's
+        if (find_json(path) or {}).get("dataset_id") in ids:  # a broken one is nobody's
+            yield path
 
 
 def _others_target(home: Path, ref: DatasetRef, target: DatasetRef) -> bool:

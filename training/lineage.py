@@ -6,8 +6,9 @@ Reads only. No torch.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from advisor.decode import decode
 from advisor.errors import NotFound, PlanError, Unreadable
@@ -56,13 +57,10 @@ def read(path: Path) -> list[Stage]:
     return list(decode(read_json(path), tuple[Stage, ...], f"The file {path}", "Train the run again."))
 
 
-def of_result(result: dict[str, Any] | None) -> list[Stage]:
-    """The chain that a finished run's result tells; [] where there is none."""
-    return list(RunResult.read(result or {}, "The result of this run").lineage)
-
-
-def in_words(stages: list[Stage], here: str = "") -> str:
-    """'ImageNet, then cifar10_12k (partial, 81.2%), then ...'."""
+def in_words(stages: Sequence[Stage], here: str = "") -> str:
+    """'ImageNet, then cifar10_12k (partial, 81.2%), then ...'; '' for a run that started from no other."""
+    if not stages:
+        return ""
 
     def one(stage: Stage) -> str:
         if not stage.run_id:

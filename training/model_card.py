@@ -18,6 +18,7 @@ from training.confusion import matrix
 from training.exports import CONTENTS, INT8, Facts, at_most, costly
 from training.records import Job
 from training.rendering import render
+from training.run_result import RunResult
 from training.stats import wilson
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ def licence(config: RunConfig) -> str:
 
 def text(job: Job, config: RunConfig, ref: DatasetRef, facts: Facts, home: Path) -> str:
     """The card as Markdown."""
-    result = job.result or {}
-    tested = result.get("test_total")
+    result = RunResult.of(job)
+    tested = result.on("test")
     return render(
         "model_card.md.j2",
         run=job.id,
@@ -61,11 +62,11 @@ def text(job: Job, config: RunConfig, ref: DatasetRef, facts: Facts, home: Path)
         facts=facts,
         made=time.strftime("%Y-%m-%d", time.gmtime(facts.made)),
         files={name: what for name, what in CONTENTS.items() if name != "README.md" and (name != INT8 or facts.int8)},
-        seconds=result.get("seconds"),
-        device=result.get("device", "an unknown device"),
-        lineage=lineage.in_words(chain, "this run") if (chain := lineage.of_result(job.result)) else "",
-        note=result.get("note"),
-        accuracy=wilson(int(result["test_correct"]), int(result["test_total"])) if tested else None,
+        seconds=result.seconds,
+        device=result.device or "an unknown device",
+        lineage=lineage.in_words(result.lineage, "this run"),
+        note=result.note,
+        accuracy=wilson(tested.correct, tested.total) if tested else None,
         recalls=_recalls(job, ref, home) if tested else (),
         difference=at_most(facts.largest_difference),
         warning=costly(facts),

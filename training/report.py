@@ -37,6 +37,7 @@ from training.report_figures import (
     scoreboard,
 )
 from training.report_tables import Table, as_share, in_numbers, pair_by_pair, settings_that_differ
+from training.run_result import RunResult
 from training.stats import wilson
 from training.store import Job, Store
 
@@ -51,24 +52,22 @@ def run_report(store: Store, run_id: str) -> str:
     config = run_config_from_json(job.config)
     strategy, card = config.strategy, catalog.backbone(config.strategy.backbone)
     name, labels = _dataset(store.home, job.dataset_id)
-    result = job.result or {}
-    chain = lineage.of_result(job.result)
+    result = RunResult.of(job)
     said = [event["text"] for event in store.events(run_id) if event["level"] != "info"]
-    versions = result.get("versions")
     return render(
         "run.html.j2",
         title=f"{catalog.STRATEGIES[strategy.kind].title} of {card.title}",
         line=f"{name} · run {run_id} · {_day(job.finished or job.created)}",
         headline=_headline(job),
-        lineage=lineage.in_words(chain, "this run") if chain else "",
+        lineage=lineage.in_words(result.lineage, "this run"),
         tiles=_tiles(job),
         phases=[(_phase(phase, card), freeze_strip(card, phase, max(2, len(labels)))) for phase in strategy.phases],
         curves=_run_curves(store.metrics(run_id)),
-        coach=dict.fromkeys([*said, str(result["note"])] if result.get("note") else said),
+        coach=dict.fromkeys([*said, *([result.note] if result.note else [])]),
         classes=_class_by_class(job, labels, store.home),
         settings=_settings(config),
         run=run_id,
-        versions=", ".join(f"{name} {one}" for name, one in versions.items()) if isinstance(versions, dict) else "",
+        versions=", ".join(f"{name} {one}" for name, one in (result.versions or {}).items()),
     )
 
 
@@ -124,32 +123,27 @@ def _dataset(home: Path, dataset_id: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _headline(job: Job) -> str:
-    result = job.result or {}
-    if not result.get("test_total"):
+    tested, there = RunResult.of(job).on("test"), RunResult.of(job).on("target")
+    if tested is None:
         return f"This run is {job.state} and has no test result."
-    accuracy = wilson(int(result["test_correct"]), int(result["test_total"]))
+    accuracy = wilson(tested.correct, tested.total)
     said = f"{percent(accuracy)} of the test images are named right ({accuracy.how}), looked at once, at the end."
-    if result.get("target_total"):
-        there = wilson(int(result["target_correct"]), int(result["target_total"]))
-        said += f" Of the target's, the other domain's: {percent(there)} ({there.how})."
+    if there:
+        adapted = wilson(there.correct, there.total)
+        said += f" Of the target's, the other domain's: {percent(adapted)} ({adapted.how})."
     return said if job.state == "finished" else f"Stopped before its plan was done. {said}"
 
 
 def _tiles(job: Job) -> list[tuple[str, str, str]]:
     """(what, how much, a note)."""
-    result = job.result or {}
-    share = result["trainable_params"] / result["total_params"] if result.get("total_params") else None
+    result = RunResult.of(job)
+    trained, total, best = result.trainable_params or 0, result.total_params, result.best_epoch
     return [
-        ("Validation accuracy", as_share(result.get("val_accuracy")), _best(result)),
-        ("Training time", duration(result.get("seconds") or job.seconds), str(result.get("device", ""))),
-        ("Trained parameters", f"{result.get('trainable_params', 0):,}", f"{as_share(share)} of the network"),
-        ("Peak memory", size(result.get("peak_memory_bytes")), ""),
+        ("Validation accuracy", as_share(result.val_accuracy), "" if best is None else f"best at epoch {best:g}"),
+        ("Training time", duration(result.seconds or job.seconds), result.device or ""),
+        ("Trained parameters", f"{trained:,}", f"{as_share(trained / total if total else None)} of the network"),
+        ("Peak memory", size(result.peak_memory_bytes), ""),
     ]
-
-
-def _best(result: dict[str, Any]) -> str:
-    epoch = result.get("best_epoch")
-    return f"best at epoch {epoch:g}" if isinstance(epoch, (int, float)) else ""
 
 
 def _phase(phase: Phase, card: BackboneCard) -> str:

@@ -67,7 +67,7 @@ def run_lines(home: Path, job: Job) -> list[str]:
         accuracy = wilson(document["target_correct"], document["target_total"])
         lines.append(f"Target accuracy {percent(accuracy)}, {accuracy.how}.")
     if document["lineage"]:
-        lines.append(f"Lineage: {in_words(list(RunResult.of(job).lineage), 'this run')}.")
+        lines.append(f"Lineage: {in_words(RunResult.of(job).lineage, 'this run')}.")
     if document["weights"]:
         lines.append(f"Best weights: {document['weights']}")
     return lines

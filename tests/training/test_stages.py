@@ -29,6 +29,7 @@ from training.__main__ import main
 from training.executors import executor
 from training.extending import extend
 from training.repeating import again
+from training.run_result import RunResult
 from training.store import Job, Store
 
 EPOCHS = 200
@@ -116,7 +117,7 @@ def test_a_chain_of_three_goes_to_another_home_and_on_from_there(
     for one in (third.id, answer["run_id"]):
         assert [stage.run_id for stage in lineage.stages_of(elsewhere, one)] == chain
     there = Store(elsewhere).job(third.id)
-    words = lineage.in_words(lineage.of_result(there.result), "this run")
+    words = lineage.in_words(RunResult.of(there).lineage, "this run")
     assert words.startswith("random weights, then shapes (scratch, ") and words.endswith(", then this run")
     assert f"Lineage: {words}." in report.run_report(Store(elsewhere), third.id)
     fourth = killed_and_resumed(elsewhere, RunConfig(data.id, strategy("lp_ft", 100), seed=3, from_run=third.id))

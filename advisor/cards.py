@@ -54,6 +54,8 @@ class BackboneCard:
     change from epoch to epoch."""
     download_bytes: int = 0
     """About how much a download is: the weights in fp32, the classifier included. 0: nothing to download."""
+    tried: bool = True
+    """Whether the export was tried before this card was written: earlier versions of Thaw did not."""
 
     @property
     def stage_names(self) -> tuple[str, ...]:
@@ -84,6 +86,6 @@ def card_to_json(card: BackboneCard) -> dict[str, Any]:
 def card_from_json(data: dict[str, Any]) -> BackboneCard:
     """Inverse of `card_to_json`. Raises PlanError when `data` is no card."""
     try:
-        return BackboneCard(**{**data, "stages": tuple(StageCard(**stage) for stage in data["stages"])})
+        return BackboneCard(**{"tried": False, **data, "stages": tuple(StageCard(**stage) for stage in data["stages"])})
     except (KeyError, TypeError) as error:
         raise PlanError(f"This is not a backbone's card that this version of Thaw can read: {error}.") from error

@@ -70,6 +70,11 @@ class Options:
 
     def check(self, kind: Kind, card: BackboneCard) -> None:
         """Raises PlanError, naming the field, when an option does not go with a strategy or a backbone."""
+        if not card.tried:
+            raise PlanError(
+                f"{card.title} was added by an earlier version of Thaw, which did not try whether a model trained with "
+                f"it can be exported. Add it again, its weights stay: python -m training backbone add {card.name}"
+            )
         for name in ("trained_stages", "only_stages", "freeze"):
             if getattr(self, name) is not None and kind != "partial":
                 raise PlanError(f"{_words(name)} can be set for 'partial' only, not for '{kind}'.")

@@ -24,6 +24,7 @@ from training import onnx_model, pretrained, weights, zoo
 from training.backbones import Backbone, preprocessing
 from training.weights import Tell
 
+CURATED_CARDS = {card.name: card for card in CURATED}
 
 def add(name: str, home: Path, file: Path | None, tell: Tell) -> dict[str, Any]:
     """Make the weights (and the card) of backbone `name` part of `home`, from `file`, the hub's cache or a download.
@@ -32,7 +33,7 @@ def add(name: str, home: Path, file: Path | None, tell: Tell) -> dict[str, Any]:
     WeightsError when its weights cannot be had or do not fit; whatever `tell` raises stops it.
     """
     catalog.load_cards(home)
-    card = catalog.known(name) or new_card(name)
+    card = CURATED_CARDS.get(name) or new_card(name)
     if not card.pretrained:
         raise PlanError(f"{card.title} starts at random: there are no weights to add.")
     if weights.comes_bundled(card):
@@ -47,7 +48,7 @@ def add(name: str, home: Path, file: Path | None, tell: Tell) -> dict[str, Any]:
     if kind != "home":
         _keep(card, source, place, tell)
     loaded = pretrained.load(card.timm, card.title, place)
-    if name not in (curated.name for curated in CURATED):
+    if name not in CURATED_CARDS:
         write_json(place.with_suffix(".json"), card_to_json(card), indent=1)
     weights.done_with(card, home)
     return {"name": name, "source": kind, "bytes": place.stat().st_size, "weights_id": loaded.weights_id}

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from advisor import catalog
 from advisor.errors import PlanError, WeightsError
+from advisor.strategies import plan
 from training import adding, pretrained, weights, zoo
 from training.__main__ import main
 from training.adding import add
@@ -99,6 +100,21 @@ def test_its_card_is_known_from_then_on_and_only_in_this_home(home: Path, tmp_pa
     assert catalog.known(NAME) is None
     with pytest.raises(PlanError, match="python -m training backbone add test_resnet"):
         catalog.backbone(NAME)
+
+
+def test_what_an_earlier_version_added_is_planned_with_once_it_is_added_again(home: Path, tmp_path: Path) -> None:
+    torch.save(network().state_dict(), tmp_path / "mine.pth")
+    add(NAME, home, tmp_path / "mine.pth", quiet)
+    path = home / "backbones" / f"{NAME}.json"
+    old = {key: value for key, value in json.loads(path.read_text()).items() if key != "tried"}
+    path.write_text(json.dumps({**old, "stages": old["stages"][:1]}))
+    catalog.load_cards(home)
+    with pytest.raises(PlanError, match=rf"an earlier version.* Add it again, .*training backbone add {NAME}$"):
+        plan("full", catalog.backbone(NAME), train_images=100, classes=2)
+    assert add(NAME, home, None, quiet)["source"] == "home"
+    catalog.load_cards(home)
+    assert plan("full", catalog.backbone(NAME), train_images=100, classes=2).backbone == NAME
+    assert build(NAME, 3, home=home).head_index == 5
 
 
 def test_bundled_weights_bring_their_classifier() -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from advisor.errors import StateError, ThawError
+from advisor.plans import to_json
 from advisor.files import write_json
 from training.executors import executor
 from training.executors.processes import started
@@ -172,7 +173,6 @@ def _work(store: Store, job: Job, context: StoreContext, home: Path) -> None:
     try:
         if job.kind == "profile":
             from advisor.ingest import load_dataset
-            from advisor.plans import to_json
             from training.probes import profile
 
             ref, backbone = load_dataset(home, job.dataset_id), job.config["backbone"]

@@ -17,12 +17,12 @@ from torch import nn
 
 from advisor import catalog
 from advisor.cards import BackboneCard, StageCard, card_to_json
+from advisor.download import Tell
 from advisor.errors import PlanError, WeightsError
 from advisor.files import write_json
 from advisor.zoo_cards import CURATED
 from training import onnx_model, pretrained, weights, zoo
 from training.backbones import Backbone, preprocessing
-from training.weights import Tell
 
 CURATED_CARDS = {card.name: card for card in CURATED}
 

@@ -11,17 +11,16 @@ import os
 import shutil
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from advisor.disk import need_space
+from advisor.download import Download, Tell
 from advisor.errors import DataError
 from advisor.ingest import import_made
 from advisor.public_sets import PublicSet, public_set
 from advisor.types import DatasetRef
-from training.weights import Tell
 
 TIMEOUT_S = 30.0
 """Without a byte from the publisher's server."""
@@ -81,14 +80,12 @@ def _download(card: PublicSet, folder: Path, tell: Tell, open_set: Open) -> dict
 
     thread = threading.Thread(target=work, daemon=True)  # a stop does not wait for the network
     thread.start()
-    began = time.monotonic()
+    download = Download(card.title, card.download_bytes, tell, DOWNLOAD_SHARE)
     while thread.is_alive():
-        there = _bytes(folder)
-        part = min(1.0, there / card.download_bytes)
-        seconds = time.monotonic() - began
-        left = seconds / part * (1 - part) if 0.01 < part < 1 else None
-        doing = "Unpacking" if part >= 1 else "Downloading"
-        tell(DOWNLOAD_SHARE * part, f"{doing} {card.title}, {min(there, card.download_bytes) / 1e6:,.0f} MB", left)
+        if (there := _bytes(folder)) < card.download_bytes:
+            download.count(there, card.download_bytes)
+        else:
+            tell(DOWNLOAD_SHARE, f"Unpacking {card.title}", None)
         thread.join(LOOK_EVERY_S)
     if failed:
         raise _explained(card, failed[0]) from failed[0]

@@ -11,7 +11,6 @@ import importlib.util
 import os
 import shutil
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import signature
 from pathlib import Path
@@ -19,16 +18,16 @@ from typing import Any, Literal
 from urllib.parse import urlparse
 
 from advisor.catalog import FOLDER, BackboneCard, safe_name
+from advisor.download import Download, Tell
 from advisor.errors import PlanError, WeightsError
 from advisor.home import home as find_home
-
-Tell = Callable[[float, str, float | None], None]
-"""(fraction done, what is being done, seconds left); may raise to stop."""
 
 FILES = ("model.safetensors", "pytorch_model.bin")
 """Names of the weights in a hub repository, the one that cannot hold code first."""
 WAITS_S = (2.0, 6.0)
 """Seconds before the second and the third try of a download."""
+DOWNLOAD_SHARE = 0.9
+"""Of the job's progress."""
 HUB = "https://huggingface.co"
 
 
@@ -130,9 +129,9 @@ def fetch(card: BackboneCard, home: Path, tell: Tell) -> Path:
     for wait in (0.0, *WAITS_S):
         if wait:
             _wait(wait, f"{card.title}: no connection, trying again", tell)
-        progress = _Progress(card, tell)
+        download = Download(card.title, card.download_bytes, tell, DOWNLOAD_SHARE)
         try:
-            return _download(card.hub, _folder(card, home), progress)
+            return _download(card.hub, _folder(card, home), download)
         except _NotThere as error:
             raise WeightsError(
                 f"{card.hub} on {host()} holds none of {', '.join(FILES)}; add a file of your own: "
@@ -145,8 +144,8 @@ def fetch(card: BackboneCard, home: Path, tell: Tell) -> Path:
             ) from error
         except Exception as error:
             # The hub's client raises its own, requests', httpx's or the system's errors, by version.
-            if progress.stopped is not None:
-                raise progress.stopped from None
+            if download.stopped is not None:
+                raise download.stopped from None
             if getattr(error, "errno", None) == errno.ENOSPC:
                 raise WeightsError(
                     f"The disk is full: {card.title} needs {card.download_bytes / 1e6:.0f} MB. Free some space and "
@@ -179,7 +178,7 @@ def _folder(card: BackboneCard, home: Path) -> Path:
     return home / FOLDER / f"{safe_name(card.name)}.download"
 
 
-def _download(repository: str, folder: Path, progress: _Progress) -> Path:
+def _download(repository: str, folder: Path, download: Download) -> Path:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
@@ -187,13 +186,13 @@ def _download(repository: str, folder: Path, progress: _Progress) -> Path:
         _reach(f"{os.environ.get('HF_ENDPOINT') or HUB}/{repository}/resolve/main/{name}")
         # Clients of before 1.0 take no bar of ours: then the download goes on without telling how far it is.
         takes_bar = "tqdm_class" in signature(hf_hub_download).parameters
-        told: dict[str, Any] = {"tqdm_class": progress.bar()} if takes_bar else {}
+        told: dict[str, Any] = {"tqdm_class": download.bar()} if takes_bar else {}
         try:
             path = hf_hub_download(
                 repository, name, local_dir=folder, endpoint=os.environ.get("HF_ENDPOINT") or None, **told
             )
-            if progress.stopped is not None:
-                raise progress.stopped
+            if download.stopped is not None:
+                raise download.stopped
             return Path(path)
         except LocalEntryNotFoundError:
             raise  # the hub could not be asked
@@ -211,47 +210,6 @@ def _reach(address: str) -> None:
         urlopen(Request(address, method="HEAD"), timeout=10).close()
     except HTTPError:
         return  # whatever the answer is: somebody answers
-
-
-class _Progress:
-    """Bytes that arrive, told on; and what `tell` raised to stop, however the hub's client wraps it."""
-
-    def __init__(self, card: BackboneCard, tell: Tell) -> None:
-        self._card, self._tell = card, tell
-        self.stopped: Exception | None = None
-        self._began, self._first = time.monotonic(), 0.0
-        self.count(0, card.download_bytes)
-
-    def count(self, done: float, total: float) -> None:
-        total = max(total, done, 1)
-        spent, came = time.monotonic() - self._began, done - self._first
-        left = (total - done) * spent / came if came > 0 and spent > 1 else None
-        text = f"Downloading {self._card.title}, {done / 1e6:.0f} of {total / 1e6:.0f} MB"
-        try:
-            self._tell(0.9 * done / total, text, left)
-        except Exception as error:
-            self.stopped = error
-            raise
-
-    def bar(self) -> type:
-        """A progress bar for the hub's client that draws nothing and counts here."""
-        from tqdm import tqdm
-
-        progress = self
-
-        class Bar(tqdm):
-            def __init__(self, *args: Any, **options: Any) -> None:
-                self.seen = float(options.get("initial") or 0)
-                self.expected = float(options.get("total") or progress._card.download_bytes)
-                progress._first = self.seen
-                options.pop("name", None)  # the hub's own bars have names
-                super().__init__(*args, **{**options, "disable": True})
-
-            def update(self, n: float | None = 1) -> None:
-                self.seen += n or 0
-                progress.count(self.seen, self.expected)
-
-        return Bar
 
 
 def _wait(seconds: float, why: str, tell: Tell) -> None:

@@ -189,6 +189,15 @@ def test_a_zip_whose_header_lies_about_the_size_gives_no_more_than_it_says(tmp_p
     assert not list((tmp_path / "into").rglob("*.png"))
 
 
+def test_a_reader_that_gives_more_than_the_header_says_is_stopped_at_the_first_byte_too_many(tmp_path, monkeypatch):
+    """Python's own readers cut members off at their size: this holds where one does not."""
+    archive = zipped(tmp_path / "a.zip", {"1.png": b"x" * 10})
+    monkeypatch.setattr(zipfile.ZipFile, "open", lambda *_: io.BytesIO(b"x" * 11))
+    with pytest.raises(UnsafeArchive, match=r"'1\.png' is larger than its header says, as a bomb is"):
+        unpack(archive, tmp_path / "into", wanted=is_image_name)
+    assert (tmp_path / "into/1.png").read_bytes() == b""
+
+
 def test_a_damaged_member_is_set_aside_and_the_others_come_out(tmp_path):
     archive = patched(zipped(tmp_path / "a.zip", {"1.png": b"aaaa", "2.png": b"bbbb"}), b"aaaa", b"axaa")
     out = unpack(archive, tmp_path / "into", wanted=is_image_name)

@@ -139,6 +139,21 @@ def test_given_test_and_validation_are_kept():
     assert split.tolist() == given
 
 
+def test_a_picture_given_for_test_and_validation_is_for_test():
+    digests = [f"{row:032x}" for row in range(20)] + ["a" * 32, "b" * 32, "a" * 32, "c" * 32]
+    manifest = table([0, 1] * 12, ["train"] * 20 + ["val"] * 2 + ["test"] * 2, digests)
+    assert make_split(manifest, "abc", 0)[20:].tolist() == ["test", "val", "test", "test"]
+    assert split_of(manifest, manifest)[20:].tolist() == ["test", "val", "test", "test"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_copies_are_counted_when_a_fifth_is_held_out(seed):
+    """Ten pictures, two of each: two of them are a fifth of the images, then one at most a fifth of the rest."""
+    manifest = table([0] * 20 + [1] * 20, digests=[f"{row // 2:032x}" for row in range(40)])
+    counts = per_class(manifest, make_split(manifest, "abc", seed))
+    assert counts == {(label, side): n for label in (0, 1) for side, n in (("train", 14), ("val", 2), ("test", 4))}
+
+
 def test_only_what_is_missing_is_held_out():
     labels = [0, 1] * 15
     with_test = make_split(table(labels, ["train"] * 20 + ["test"] * 10), "abc", 0)

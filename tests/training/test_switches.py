@@ -214,6 +214,37 @@ def test_a_diverging_run_rolls_back_lowers_the_rate_and_says_so() -> None:
     assert torch.isfinite(job.predict(task().rows["test"])).all()
 
 
+def test_a_roll_back_leaves_nothing_of_what_went_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither weights nor the optimizer's moments: how far the first steps ran away changes nothing after them."""
+    attempt = descent.Descent._attempt
+
+    def final(scale: float) -> dict[str, Tensor]:
+        def wild(self: descent.Descent, rows: Any, at: Any, steps: int) -> tuple[float, float]:
+            if at.epoch == 0 and at.step == 3:
+                raise descent.NotFinite
+            if at.epoch == 0 and at.step < 3:
+                with torch.no_grad():
+                    for parameter in self._backbone.parameters():
+                        parameter.mul_(scale)
+            return attempt(self, rows, at, steps)
+
+        monkeypatch.setattr(descent.Descent, "_attempt", wild)
+        _, fitted, backbone = fit(FULL, Recorder())
+        assert fitted.position.rollbacks == 1 and fitted.position.lr_scale == pytest.approx(0.3)
+        return weights(backbone)
+
+    assert equal(final(1.0), final(3.0))
+
+
+def test_a_loss_that_stands_still_is_no_improvement() -> None:
+    still = Phase(0, 20, 1e-30, 1e-30, schedule="constant", patience=2)
+    context = Recorder()
+    fit(replace(FULL, phases=(still,)), context)
+    assert len({row["val_loss"] for row in context.epochs}) == 1
+    assert len(context.epochs) == 3
+    assert "The validation loss has not improved for 2 epochs" in context.events[-1]
+
+
 def test_a_run_that_never_becomes_finite_ends_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(self: descent.Descent, *args: Any) -> tuple[float, float]:
         raise descent.NotFinite

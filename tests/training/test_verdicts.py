@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from advisor.types import Estimate
 from training.answers import Answers
@@ -44,6 +45,16 @@ def test_transfer_is_judged_by_the_test_not_by_the_numbers() -> None:
     assert "100 test images cannot tell the two apart" in open_.text
 
 
+def test_the_order_of_the_runs_does_not_turn_the_verdict_round() -> None:
+    """The contest reads 'Scratch against Partial' here: scratch is worse, so that transfer helps."""
+    runs = [row("scratch"), row("partial")]
+    seen = {"partial": 95, "scratch": 80}
+    assert negative_transfer(comparison(*runs, verdict="worse", seen=seen)).title == "Transfer helps"
+    assert negative_transfer(comparison(*runs, verdict="better", seen=seen)).title == "Negative transfer"
+    open_ = negative_transfer(comparison(*runs, verdict="no difference shown", seen=seen))
+    assert open_.title == "Whether transfer helps is not shown"
+
+
 def test_without_a_run_from_scratch_transfer_is_unknown() -> None:
     assert "None of these runs starts from random weights" in negative_transfer(comparison(row("partial"))).text
     assert "None of these runs starts from pre-trained weights" in negative_transfer(comparison(row("scratch"))).text
@@ -68,6 +79,20 @@ def test_forgetting_lists_what_was_measured_only() -> None:
     assert kept is not None and kept.title == "Little was forgotten" and "Full" not in kept.text
     assert forgetting(both, {}) is None
     assert [one.topic for one in findings(both, {})] == ["negative transfer", "overfitting"]
+
+
+@pytest.mark.parametrize(
+    ("kept", "tone", "title"),
+    [
+        (0.80, "good", "Little was forgotten"),
+        (0.79, "info", "Some was forgotten"),
+        (0.40, "info", "Some was forgotten"),
+        (0.39, "caution", "Catastrophic forgetting"),
+    ],
+)
+def test_how_much_was_forgotten_has_fixed_limits(kept: float, tone: str, title: str) -> None:
+    found = forgetting(comparison(row("full")), {"run-full": Estimate(kept, kept - 0.1, kept + 0.1)})
+    assert found is not None and (found.tone, found.title) == (tone, title)
 
 
 def test_the_pareto_front_leaves_out_what_is_beaten_in_both() -> None:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from advisor.decoding import load_decoders
 from advisor.errors import DataError
-from advisor.files import find_json, write_json
+from advisor.files import find_array, find_json, write_json
 from training.devices import cores
 from training.executors.processes import alive
 from training.portable.predict import square as square  # the one place: also what leaves with an exported model
@@ -55,7 +55,11 @@ def pixel_cache(
     final = _place(folder, side, interpolation)
     data = final / "pixels.npy"
     paths = list(manifest["path"])
-    per_image = None if data.exists() else _build(root, paths, final, side, progress, interpolation)
+    found = find_array(data, mapped=True)
+    if found is not None and found.shape == (len(paths), side, side, 3):
+        return found, None
+    shutil.rmtree(final, ignore_errors=True)  # cut off, or of other images: made again
+    per_image = _build(root, paths, final, side, progress, interpolation)
     return np.load(data, mmap_mode="r"), per_image
 
 

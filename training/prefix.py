@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from advisor.errors import WeightsError
+from advisor.files import find_array
 from training import caches, frozen, views
 from training.backbones import Backbone
 from training.data import Data, Rows
@@ -215,9 +216,13 @@ class PrefixCache:
                 marks = self._folder / f"boundary{boundary}-view{view}.done.npy"
                 with caches.changing(self._root):
                     self._folder.mkdir(parents=True, exist_ok=True)
+                    values = caches.values_of(marks)
+                    if not (_whole(marks, np.uint8, (total,)) and _whole(values, np.float16, shape)):
+                        for half in (marks, values):  # beside a new other half it would pass zeros off
+                            half.unlink(missing_ok=True)
                     done = _open(marks, np.uint8, (total,))
                     self._held[marks] = caches.hold(marks)
-                    self._files[key] = (_open(caches.values_of(marks), np.float16, shape), done)
+                    self._files[key] = (_open(values, np.float16, shape), done)
         return self._files[key]
 
 
@@ -286,8 +291,14 @@ def _let_go(array: NDArray) -> None:
         array.base.madvise(mmap.MADV_DONTNEED)
 
 
+def _whole(path: Path, dtype: type, shape: tuple[int, ...]) -> bool:
+    found = find_array(path, mapped=True)
+    return found is not None and found.dtype == dtype and found.shape == shape
+
+
 def _open(path: Path, dtype: type, shape: tuple[int, ...]) -> NDArray:
-    """The file as a writable memory map, created (sparse, all zero) under a temporary name if it is not there.
+    """The file as a writable memory map, created (sparse, all zero) under a temporary name if it is not there. The name
+    is its own (`advisor.files` is for what is written once): it grows while it is read.
 
     Call within `caches.changing`: two processes that made the same file would write to different ones.
     """

@@ -5,8 +5,7 @@ A card is facts about weights that exist; `zoo_cards` writes them down for the c
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from advisor.errors import PlanError
 
@@ -77,15 +76,3 @@ class BackboneCard:
         if classes < 2:
             raise PlanError(f"A classifier needs at least 2 classes, not {classes}.")
         return (*(stage.params for stage in self.stages), (self.feature_width + 1) * classes)
-
-
-def card_to_json(card: BackboneCard) -> dict[str, Any]:
-    return asdict(card)
-
-
-def card_from_json(data: dict[str, Any]) -> BackboneCard:
-    """Inverse of `card_to_json`. Raises PlanError when `data` is no card."""
-    try:
-        return BackboneCard(**{"tried": False, **data, "stages": tuple(StageCard(**stage) for stage in data["stages"])})
-    except (KeyError, TypeError) as error:
-        raise PlanError(f"This is not a backbone's card that this version of Thaw can read: {error}.") from error

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from advisor import files
-from advisor.cards import HEAD, BackboneCard, StageCard, card_from_json
-from advisor.errors import BrokenFile, PlanError
+from advisor.cards import HEAD, BackboneCard, StageCard
+from advisor.errors import PlanError, Unreadable
 from advisor.plans import Kind
 from advisor.zoo_cards import CURATED
 
@@ -58,8 +58,8 @@ def load_cards(home: Path) -> None:
     added = {}
     for path in sorted(folder.glob("*.json")):
         try:
-            card = card_from_json(files.read_json(path))
-        except (BrokenFile, PlanError):
+            card = files.read_as(path, BackboneCard, f"Write it anew: python -m training backbone add {path.stem}")
+        except Unreadable:
             continue
         if card.name == path.stem and card.name not in _CURATED:
             added[card.name] = card

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from advisor.errors import ThawError, Unreadable
 
@@ -52,17 +53,27 @@ def _sentence(what: str, place: str, why: str, do: str) -> str:
 
 def _strangers(data: Any, value: Any, place: str = "") -> Iterator[str]:
     """Where `data` holds a field that its dataclass does not have."""
-    if isinstance(data, dict) and is_dataclass(value):
-        known = {one.name for one in fields(value)}
+    if isinstance(data, dict) and is_dataclass(value) and not isinstance(value, type):
+        known = _fields(type(value))
         for name, item in data.items():
             if name not in known:
                 yield f"{place}{name}"
-            elif isinstance(item, (dict, list)):
+            elif known[name]:
                 yield from _strangers(item, getattr(value, name), f"{place}{name}.")
     elif isinstance(data, dict) and isinstance(value, dict):
         for (name, item), inner in zip(data.items(), value.values(), strict=True):
             yield from _strangers(item, inner, f"{place}{name}.")
     elif isinstance(data, list) and isinstance(value, tuple):
         for at, (item, inner) in enumerate(zip(data, value, strict=True)):
-            if isinstance(item, (dict, list)):
-                yield from _strangers(item, inner, f"{place.rstrip('.')}[{at}].")
+            yield from _strangers(item, inner, f"{place.rstrip('.')}[{at}].")
+
+
+@lru_cache
+def _fields(kind: Any) -> dict[str, bool]:
+    """Names of a dataclass's fields; whether a field holds dataclasses, at any depth."""
+    hints = get_type_hints(kind)
+    return {one.name: _holds(hints[one.name]) for one in fields(kind)}
+
+
+def _holds(hint: Any) -> bool:
+    return is_dataclass(hint) or any(map(_holds, get_args(hint)))

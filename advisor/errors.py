@@ -62,7 +62,7 @@ class Unreadable(ThawError):
 class BrokenFile(Unreadable):
     """A file that Thaw wrote itself is missing, cut off or holds something else; `path` names it."""
 
-    def __init__(self, path: Path, why: str, do: str = "Remove it, or bring it back from a copy.") -> None:
+    def __init__(self, path: Path, why: str, do: str) -> None:
         """why: what is wrong, after the file's name: 'is empty'. do: what to do next, a sentence."""
         super().__init__(f"The file {path} {why}. {do}")
         self.path = path

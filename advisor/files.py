@@ -12,13 +12,18 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 from zipfile import BadZipFile
 
-from advisor.errors import BrokenFile
+from advisor.decode import decode
+from advisor.errors import BrokenFile, Unreadable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+T = TypeVar("T")
+
+AGAIN = "Remove it, or bring it back from a copy."
 
 
 @contextmanager
@@ -54,16 +59,29 @@ def write_json(path: Path, value: Any, *, indent: int | None = None, lasting: bo
     write_whole(path, json.dumps(value, indent=indent), lasting=lasting)
 
 
-def read_json(path: Path) -> Any:
-    """What `write_json` wrote. Raises BrokenFile, naming it, when it is missing, empty or no JSON."""
+def read_json(path: Path, do: str = AGAIN) -> Any:
+    """What `write_json` wrote. Raises BrokenFile, naming it, when it is missing, empty or no JSON. do: what to do."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise BrokenFile(path, "is not there") from error
+        raise BrokenFile(path, "is not there", do) from error
     except OSError as error:
-        raise BrokenFile(path, f"cannot be read: {error.strerror}") from error
+        raise BrokenFile(path, f"cannot be read: {error.strerror}", do) from error
     except (ValueError, RecursionError) as error:
-        raise BrokenFile(path, "is empty" if not path.stat().st_size else "is damaged or no JSON") from error
+        raise BrokenFile(path, "is empty" if not path.stat().st_size else "is damaged or no JSON", do) from error
+
+
+def read_as(path: Path, kind: type[T], do: str = AGAIN) -> T:
+    """One document as `kind` (`decode.decode`). Raises Unreadable, naming file and field. do: what to do next."""
+    return decode(read_json(path, do), kind, f"The file {path}", do)
+
+
+def find_as(path: Path, kind: type[T]) -> T | None:
+    """`read_as` for what Thaw can do without: None when it is missing, broken or something else."""
+    try:
+        return read_as(path, kind)
+    except Unreadable:
+        return None
 
 
 def find_json(path: Path) -> dict[str, Any] | None:

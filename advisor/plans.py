@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
+from advisor.decode import decode
 from advisor.errors import PlanError
 
 Kind = Literal[
@@ -248,21 +249,10 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def strategy_from_json(data: dict[str, Any]) -> Strategy:
-    """Inverse of `to_json` for a `Strategy`. Raises PlanError on an unknown field or a contradiction."""
-    try:
-        phases = tuple(
-            Phase(**{**phase, "frozen_stages": tuple(phase.get("frozen_stages", ()))}) for phase in data["phases"]
-        )
-        return Strategy(**{**data, "phases": phases})
-    except (KeyError, TypeError) as error:
-        raise PlanError(f"This is not a strategy that this version of Thaw can read: {error}.") from error
+def run_config_from_json(data: Any, what: str = "This run") -> RunConfig:
+    """Inverse of `to_json` for a `RunConfig`. what: the subject of the sentence that refuses it.
 
-
-def run_config_from_json(data: dict[str, Any]) -> RunConfig:
-    """Inverse of `to_json` for a `RunConfig`. Raises PlanError as `strategy_from_json` does."""
-    try:
-        written = {"split_rules": 1, **data}  # a run without a number is older than the numbers
-        return RunConfig(**{**written, "strategy": strategy_from_json(data["strategy"])})
-    except (KeyError, TypeError) as error:
-        raise PlanError(f"This is not a run that this version of Thaw can read: {error}.") from error
+    Raises PlanError, naming the field, for a wrong type, an unknown field or a contradiction.
+    """
+    written = {"split_rules": 1, **data} if isinstance(data, dict) else data  # without a number: older than the numbers
+    return decode(written, RunConfig, what, error=PlanError)

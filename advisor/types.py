@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from advisor.errors import PlanError
 from advisor.panel import CurvePoint, DomainGap
@@ -282,32 +282,3 @@ class Recommendation:
     """The word that the textbooks were given."""
     affordable_epochs: float | None = None
     """How often the budget passes the training images through the whole backbone in training."""
-
-
-def facts_from_json(data: dict[str, Any]) -> DatasetFacts:
-    """Inverse of `to_json` for `DatasetFacts`."""
-
-    def pixels(value: list[int] | None) -> tuple[int, int, int] | None:
-        return None if value is None else (value[0], value[1], value[2])
-
-    return DatasetFacts(
-        **{
-            **data,
-            "classes": tuple(data["classes"]),
-            "per_class": tuple(data["per_class"]),
-            "width_px": pixels(data["width_px"]),
-            "height_px": pixels(data["height_px"]),
-            "ready_made": Estimate(**data["ready_made"]) if data["ready_made"] else None,
-            "probe_accuracy": Estimate(**data["probe_accuracy"]) if data.get("probe_accuracy") else None,
-            "domain_gap": _domain_gap(data.get("domain_gap")),
-            "depth_gap": Estimate(**data["depth_gap"]) if data.get("depth_gap") else None,
-            "data_curve": tuple(CurvePoint(**point) for point in data.get("data_curve", ())),
-            "costs": tuple(StageCost(**cost) for cost in data["costs"]),
-            "hardware": HardwareFacts(**data["hardware"]) if data["hardware"] else None,
-            "memory": MemoryFacts(**data["memory"]) if data.get("memory") else None,
-        }
-    )
-
-
-def _domain_gap(data: dict[str, Any] | None) -> DomainGap | None:
-    return DomainGap(**{**data, "stages": tuple(data["stages"])}) if data else None

@@ -16,10 +16,11 @@ from safetensors.torch import save_file
 from torch import nn
 
 from advisor import catalog
-from advisor.cards import BackboneCard, StageCard, card_to_json
+from advisor.cards import BackboneCard, StageCard
 from advisor.download import Tell
 from advisor.errors import PlanError, WeightsError
 from advisor.files import write_json
+from advisor.plans import to_json
 from advisor.zoo_cards import CURATED
 from training import onnx_model, pretrained, weights, zoo
 from training.backbones import Backbone, preprocessing
@@ -49,7 +50,7 @@ def add(name: str, home: Path, file: Path | None, tell: Tell) -> dict[str, Any]:
         _keep(card, source, place, tell)
     loaded = pretrained.load(card.timm, card.title, place)
     if name not in CURATED_CARDS:
-        write_json(place.with_suffix(".json"), card_to_json(card), indent=1)
+        write_json(place.with_suffix(".json"), to_json(card), indent=1)
     weights.done_with(card, home)
     return {"name": name, "source": kind, "bytes": place.stat().st_size, "weights_id": loaded.weights_id}
 

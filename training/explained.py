@@ -5,12 +5,14 @@ One JSON document (`Explained`) and a small picture per activation map. The fold
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from advisor.decode import decode
+from advisor.errors import Unreadable
+from advisor.files import find_json
 from advisor.types import Estimate
 from training.run_folder import RunFolder
 
@@ -85,23 +87,10 @@ def to_record(found: Explained) -> dict[str, Any]:
 
 def read(home: Path, run_id: str) -> Explained | None:
     """None where the run was not looked into, or by a version that this one cannot read."""
+    data = find_json(folder_of(home, run_id) / RECORD) or {}
     try:
-        data = json.loads((folder_of(home, run_id) / RECORD).read_text(encoding="utf-8"))
-        if data.pop("version") != VERSION:
-            return None
-        plain = {one.name: _tuple(data[one.name]) for one in fields(Explained)}
-        source = data["source"]
-        return Explained(
-            **{
-                **plain,
-                "neighbours": {int(row): _tuple(near) for row, near in data["neighbours"].items()},
-                "agreement": _estimate(data["agreement"]),
-                "source": None if source is None else Source(
-                    **{**source, "before": Estimate(**source["before"]), "after": Estimate(**source["after"])}
-                ),
-            }
-        )  # fmt: skip
-    except (OSError, ValueError, KeyError, TypeError):
+        return decode(data, Explained, "What was found") if data.pop("version", None) == VERSION else None
+    except Unreadable:
         return None
 
 
@@ -109,11 +98,3 @@ def agreement_of(home: Path, run_id: str) -> Estimate | None:
     """How much of its original predictions a run kept; None where that is not known."""
     found = read(home, run_id)
     return found.agreement if found else None
-
-
-def _estimate(value: dict[str, Any] | None) -> Estimate | None:
-    return None if value is None else Estimate(**value)
-
-
-def _tuple(value: Any) -> Any:
-    return tuple(_tuple(item) for item in value) if isinstance(value, list) else value

@@ -24,7 +24,7 @@ from advisor import catalog
 from advisor.errors import ThawError
 from advisor.files import write_json, write_whole
 from advisor.ingest import load_dataset
-from advisor.plans import RunConfig, run_config_from_json
+from advisor.plans import RunConfig, run_config_from_json, to_json
 from advisor.types import DatasetRef
 from training import calibration, exports, metrics_files, model_card, onnx_model, report, timm_folder
 from training.backbones import Backbone, build
@@ -89,7 +89,7 @@ def export(job: Job, store: Store, home: Path, tell: Tell) -> dict[str, Any]:
         _put(stage, final)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
-    return exports.facts_to_json(facts)
+    return to_json(facts)
 
 
 def _write(trained: Trained, stage: Path, tell: Tell) -> exports.Facts:
@@ -197,7 +197,7 @@ def _papers(trained: Trained, store: Store, stage: Path, facts: exports.Facts) -
     write_whole(stage / "README.md", card)
     write_whole(stage / "report.html", report.run_report(store, trained.job.id))
     metrics_files.write_tables(store, [trained.job.id], stage)
-    write_json(stage / exports.FACTS, exports.facts_to_json(facts), indent=1)
+    write_json(stage / exports.FACTS, to_json(facts), indent=1)
 
 
 def _put(stage: Path, final: Path) -> None:

@@ -9,11 +9,9 @@ import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from advisor.errors import BrokenFile, StateError
-from advisor.files import find_json, read_json
-from advisor.plans import to_json
+from advisor.errors import StateError
+from advisor.files import find_as, find_json
 from training.run_folder import RunFolder
 from training.run_result import RunResult
 from training.store import Job, Store
@@ -92,11 +90,8 @@ def folder_of(home: Path, run_id: str) -> Path:
 
 def find(home: Path, run: Job) -> Facts | None:
     """The export of a run as it is now; None when there is none, or only one of older weights."""
-    try:
-        facts = facts_from_json(read_json(folder_of(home, run.id) / FACTS))
-    except (BrokenFile, KeyError, TypeError):
-        return None
-    return facts if facts.weights_sha256 == RunResult.of(run).weights_sha256 else None
+    facts = find_as(folder_of(home, run.id) / FACTS, Facts)
+    return facts if facts and facts.weights_sha256 == RunResult.of(run).weights_sha256 else None
 
 
 def costly(facts: Facts) -> str:
@@ -116,16 +111,6 @@ def left_out(home: Path, run: Job) -> str:
         f"Exports and the Predict page know the run as it was trained, without what was added to it later "
         f"({', '.join(added)}): to use that there, import it with the other classes and train again."
     )
-
-
-def facts_to_json(facts: Facts) -> dict[str, Any]:
-    return dict(to_json(facts))
-
-
-def facts_from_json(data: dict[str, Any]) -> Facts:
-    """Inverse of `facts_to_json`. Raises KeyError or TypeError for what is no such document."""
-    int8 = Quantised(**data["int8"]) if data["int8"] else None
-    return Facts(**{**data, "labels": tuple(data["labels"]), "int8": int8})
 
 
 def at_most(difference: float) -> str:

@@ -13,9 +13,10 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from advisor.errors import StateError
+from advisor.decode import decode
+from advisor.errors import StateError, Unreadable
 from advisor.plans import to_json
-from advisor.types import DatasetFacts, facts_from_json
+from advisor.types import DatasetFacts
 from training.records import METRICS, Job, at_work, clean_metrics, dump, finite
 from training.schema import Database
 
@@ -92,14 +93,14 @@ class Measurements(Database):
             )
 
     def facts(self, dataset_id: str, backbone: str) -> DatasetFacts | None:
-        """None when not measured yet, or measured by a version whose facts this one cannot read."""
+        """None when not measured, or when what was kept is damaged or of another version: it can be measured again."""
         with self._read() as db:
             row = db.execute(
                 "SELECT facts FROM facts WHERE dataset_id = ? AND backbone = ?", (dataset_id, backbone)
             ).fetchone()
         try:
-            return None if row is None else facts_from_json(json.loads(row["facts"]))
-        except (KeyError, TypeError):
+            return None if row is None else decode(json.loads(row["facts"]), DatasetFacts, "What was measured")
+        except (ValueError, Unreadable):
             return None
 
 

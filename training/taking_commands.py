@@ -10,6 +10,7 @@ from pathlib import Path
 
 from advisor.errors import ThawError
 from advisor.files import write_whole
+from advisor.plans import to_json
 from advisor.words import counted, percent
 from training import exports, metrics_files, report
 from training.commands import Answer, Place, open_place
@@ -58,7 +59,7 @@ def export(args: Namespace) -> Answer:
         )
     lines += filter(None, [exports.costly(facts), exports.left_out(place.home, run)])
     document = {"run_id": run.id, "out": str(args.out), "files": [str(path) for path in written]}
-    return Answer({**document, **exports.facts_to_json(facts)}, lines)
+    return Answer({**document, **to_json(facts)}, lines)
 
 
 def predict(args: Namespace) -> Answer:

@@ -9,11 +9,12 @@ import pytest
 
 from advisor import measured, other_advice
 from advisor.catalog import BACKBONES
+from advisor.decode import decode
 from advisor.panel import CurvePoint, DomainGap
 from advisor.pilots import MOST, SHARE, decide, pilots
 from advisor.plans import to_json
 from advisor.recommend import recommend
-from advisor.types import Budget, DatasetFacts, Estimate, Recommendation, Similarity, StageCost, facts_from_json
+from advisor.types import Budget, DatasetFacts, Estimate, Recommendation, Similarity, StageCost
 from tests.advisor.evidence_rows import lines
 
 KNOWN = measured.learn(lines())
@@ -106,14 +107,14 @@ def test_with_counts_alone_it_answers_as_far_as_it_can() -> None:
 
 
 def test_facts_survive_the_store() -> None:
-    assert facts_from_json(to_json(facts())) == facts()
+    assert decode(to_json(facts()), DatasetFacts, "It") == facts()
 
 
 def test_facts_of_an_earlier_version_are_read() -> None:
     old = to_json(facts())
     for name in ("probe_accuracy", "domain_gap", "depth_gap", "data_curve", "logme"):
         del old[name]
-    assert facts_from_json(old).domain_gap is None and facts_from_json(old).data_curve == ()
+    assert decode(old, DatasetFacts, "It").domain_gap is None and decode(old, DatasetFacts, "It").data_curve == ()
 
 
 # ---- pilots --------------------------------------------------------------------------------------------------------

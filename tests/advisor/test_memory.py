@@ -6,12 +6,13 @@ import pytest
 
 from advisor.catalog import BACKBONES
 from advisor.costs import Sizes
+from advisor.decode import decode
 from advisor.memory import ALLOCATOR, fit_batch, forecast_bytes, limits, memory_for
 from advisor.options import Options
 from advisor.plans import Kind, Strategy, to_json
 from advisor.recommend import recommend
 from advisor.strategies import PLANNED, plan
-from advisor.types import Budget, DatasetFacts, HardwareFacts, MemoryFacts, StageCost, facts_from_json
+from advisor.types import Budget, DatasetFacts, HardwareFacts, MemoryFacts, StageCost
 
 MB = 10**6
 CARD = BACKBONES["efficientnet_lite0"]
@@ -149,10 +150,10 @@ def test_the_recommendation_fits_the_memory_and_says_so() -> None:
 
 def test_facts_from_before_memory_was_measured_still_load() -> None:
     data = to_json(FACTS)
-    assert facts_from_json(data) == FACTS
+    assert decode(data, DatasetFacts, "It") == FACTS
     del data["memory"]
     for cost in data["costs"]:
         del cost["train_bytes"], cost["eval_bytes"]
-    old = facts_from_json(data)
+    old = decode(data, DatasetFacts, "It")
     assert old.memory is None and old.costs[0].train_bytes is None
     assert all(c.memory_bytes is None for c in recommend(old, "medium", Budget(60), free_bytes=MB).alternatives)

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from advisor.catalog import BACKBONES
+from advisor.decode import decode
 from advisor.errors import PlanError
 from advisor.options import Options, freeze_point
-from advisor.plans import Phase, Strategy, strategy_from_json, to_json
+from advisor.plans import Phase, Strategy, to_json
 from advisor.strategies import PLANNED, RECIPES, plan, state_at
 
 LITE = BACKBONES["efficientnet_lite0"]
@@ -90,7 +91,7 @@ def test_switches_reach_the_strategy() -> None:
     }  # fmt: skip
     strategy = make("full", **chosen)
     assert {name: getattr(strategy, name) for name in chosen} == chosen
-    assert strategy_from_json(to_json(strategy)) == strategy
+    assert decode(to_json(strategy), Strategy, "It") == strategy
     assert make("full", early_stopping=4).phases[-1].patience == 4
 
 
@@ -138,4 +139,4 @@ def test_old_plans_without_the_new_switches_still_load(kind: str) -> None:
     for phase in old["phases"]:
         for name in ("frozen_stages", "frozen_layers", "patience", "start_px"):
             del phase[name]
-    assert strategy_from_json(old) == make(kind)
+    assert decode(old, Strategy, "It") == make(kind)

@@ -5,9 +5,10 @@ import pytest
 
 from advisor import costs, strategies
 from advisor.catalog import BACKBONES, DEFAULT_BACKBONE, BackboneCard
+from advisor.decode import decode
 from advisor.errors import PlanError
 from advisor.options import Options
-from advisor.plans import Kind, Phase, Strategy, strategy_from_json, to_json
+from advisor.plans import Kind, Phase, Strategy, to_json
 from advisor.strategies import (
     PLANNED,
     RECIPES,
@@ -250,7 +251,7 @@ def test_contradictions(kind: Kind, options: dict, message: str) -> None:
 
 @pytest.mark.parametrize("kind", PLANNED)
 def test_plans_survive_json(kind: Kind) -> None:
-    assert strategy_from_json(to_json(make(kind))) == make(kind)
+    assert decode(to_json(make(kind)), Strategy, "It") == make(kind)
 
 
 # --- time -------------------------------------------------------------------------------------------------

@@ -16,8 +16,8 @@ import pytest
 import torch
 
 from advisor import catalog, datasets, importing, label_check, measured, revisions, targets
-from advisor.cards import card_to_json
 from advisor.ingest import import_path
+from advisor.plans import to_json
 from advisor.types import DatasetRef
 from tests.conftest import write_images
 from training import arithmetic, explained, exports, foreseen, lineage, maps, moments, pixels, tally
@@ -159,7 +159,7 @@ def imports_are_listed(home: Path) -> None:
 
 def a_card(home: Path) -> Path:
     card = catalog.backbone(catalog.DEFAULT_BACKBONE)
-    return written("backbones/own.json", card_to_json(card) | {"name": "own"})(home)
+    return written("backbones/own.json", to_json(card) | {"name": "own"})(home)
 
 
 def the_curated_ones_are_known(home: Path) -> None:

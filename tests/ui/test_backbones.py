@@ -11,8 +11,8 @@ from conftest import Open
 from seeding import NoWorkers, button, param, words
 
 from advisor import catalog
-from advisor.cards import card_to_json
 from advisor.files import write_whole
+from advisor.plans import to_json
 from advisor.types import DatasetFacts, DatasetRef
 from training import weights
 from training.store import Store
@@ -89,7 +89,7 @@ def test_an_added_model_can_be_chosen_and_advice_works_with_it(
     open_page: Open, dataset: DatasetRef, facts: DatasetFacts, home: Path
 ) -> None:
     card = replace(catalog.backbone("resnet50"), name="regnety_032", title="regnety_032", imagenet_top1=None)
-    write_whole(home / "backbones" / "regnety_032.json", json.dumps(card_to_json(card)).encode())
+    write_whole(home / "backbones" / "regnety_032.json", json.dumps(to_json(card)).encode())
     weights.file_in(home, "regnety_032").write_bytes(b"weights")
     at = open_page("advice", dataset=dataset.id, backbone="regnety_032")
     assert at.selectbox(key="backbone").value == "regnety_032"

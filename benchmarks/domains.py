@@ -34,10 +34,9 @@ from benchmarks.command import append, read
 from benchmarks.machine import describe
 from training.__main__ import parser
 from training.commands import import_data, plan_of
-from training.run_folder import RunFolder
+from training.job_context import StoreContext
 from training.runs import train
 from training.store import Store
-from training.worker import StoreContext
 
 WAYS = {
     "source only": "--strategy source_only",
@@ -132,7 +131,7 @@ def train_here(home: Path, config: RunConfig) -> dict[str, Any]:
     store.create_job("train", config.dataset_id, to_json(config))
     job = store.claim_next()
     assert job is not None
-    context = StoreContext(store, job, RunFolder(home, job.id))
+    context = StoreContext(store, job)
     try:
         result, _ = train(job, context, store, home)
     finally:

@@ -39,7 +39,7 @@ def exportable(run: Job) -> None:
 class Profile(Request):
     """Measure a dataset with one backbone: ready-made accuracy, gaps, and what training costs on this machine."""
 
-    kind, noun, lane, handler = "profile", "Profile job", "train", "training.probes:profile"
+    kind, noun, lane, handler = "profile", "Profile job", "train", "training.handlers:profile"
 
     backbone: str
     seed: int = 0
@@ -57,7 +57,7 @@ class Profile(Request):
 class DrawMap(Request):
     """Draw a map of a dataset from one backbone's features."""
 
-    kind, noun, lane, handler = "map", "Map", "side", "training.mapping:draw"
+    kind, noun, lane, handler = "map", "Map", "side", "training.handlers:draw_map"
 
     backbone: str
     name: MapName
@@ -79,7 +79,7 @@ class DrawMap(Request):
 class Explain(Request):
     """Look into a run that has ended."""
 
-    kind, noun, lane, handler = "explain", "Explanation", "side", "training.explain:explain"
+    kind, noun, lane, handler = "explain", "Explanation", "side", "training.handlers:explain"
 
     run: str
     source: str = ""
@@ -104,7 +104,7 @@ class Explain(Request):
 class Export(Request):
     """Write a run as a model that runs without Thaw."""
 
-    kind, noun, lane, handler = "export", "Export", "side", "training.export:export"
+    kind, noun, lane, handler = "export", "Export", "side", "training.handlers:export"
 
     run: str
     int8: bool = False
@@ -130,7 +130,7 @@ class Export(Request):
 class AddBackbone(Request):
     """Bring in a backbone's weights: from a file, else by download."""
 
-    kind, noun, lane, handler = "backbone", "Download", "fetch", "training.adding:add"
+    kind, noun, lane, handler = "backbone", "Download", "fetch", "training.handlers:add_backbone"
 
     dataset_id: str = field(default="", init=False)
     name: str
@@ -153,7 +153,7 @@ class AddBackbone(Request):
 class FetchPublic(Request):
     """Download a public image set and import it."""
 
-    kind, noun, lane, handler = "public", "Download", "fetch", "training.public:bring"
+    kind, noun, lane, handler = "public", "Download", "fetch", "training.handlers:fetch_public"
 
     dataset_id: str = field(default="", init=False)
     name: str

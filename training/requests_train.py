@@ -77,7 +77,7 @@ def forecast_in(folder: RunFolder) -> Forecast:
 class Train(Request):
     """Train one plan on one dataset: what pages call a run."""
 
-    kind, noun, lane, handler = "train", "Run", "train", "training.runs:train"
+    kind, noun, lane, handler = "train", "Run", "train", "training.handlers:train"
 
     dataset_id: str = field(default="", init=False)
     """The plan's."""

@@ -35,8 +35,8 @@ from training.run_result import RunResult
 from training.versions import versions
 
 if TYPE_CHECKING:
+    from training.job_context import StoreContext
     from training.store import Job, Store
-    from training.worker import StoreContext
 
 
 def train(job: Job, context: StoreContext, store: Store, home: Path) -> tuple[RunResult, bool]:
@@ -220,6 +220,7 @@ def _finish(
     if strategy.kind == "prototype":
         context.note("few_shot", few_shot(fit, data, backbone, config.seed))
     context.progress(1.0, "Judging once on the test images")
+    context.hold()
     rows = data.rows["test"]
     probabilities = fit.predict(rows)
     predicted = probabilities.argmax(1)

@@ -148,6 +148,14 @@ def test_a_crashed_worker_is_lost_with_the_last_line_of_its_log(
     )
 
 
+def test_what_keeps_nothing_is_not_said_to_be_resumed(run: LocalExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_WORKER", "crash")
+    job = run.store.create_job("map", "d", {}, lane="side", noun="Map")
+    run.submit(job.id)
+    wait(lambda: run.status(job.id).state == "lost")
+    assert "(exit code 3). Nothing of it was kept: start it again." in str(run.store.job(job.id).error)
+
+
 def test_a_reused_pid_is_not_the_worker(run: LocalExecutor) -> None:
     job = train(run)
     run.store.claim_next()

@@ -20,7 +20,7 @@ from advisor.errors import DataError, NotFound
 from advisor.public_sets import PUBLIC_SETS, PublicSet
 from tests.conftest import write_images
 from training import public
-from training.worker import StopRequested
+from training.job_context import StopRequested
 
 Told = list[tuple[float, str]]
 

@@ -25,9 +25,8 @@ from advisor.strategies import plan
 from advisor.types import DatasetRef
 from training import maps
 from training.executors import executor
-from training.run_folder import RunFolder
+from training.job_context import StoreContext
 from training.store import Job, Store
-from training.worker import StoreContext
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 90.0
@@ -187,7 +186,7 @@ def test_a_worker_whose_job_was_given_to_another_writes_nothing_more(home: Path)
     job = store.create_job("train", "d", {})
     first = store.claim_next()
     assert first is not None
-    context = StoreContext(store, first, RunFolder(home, job.id))
+    context = StoreContext(store, first)
     context.close()  # no pulse: it would end this process
     store.lose(first, "The worker ended without finishing.")
     store.requeue(job.id)

@@ -30,6 +30,7 @@ START_SECONDS = 30.0
 ATTEMPT = "--- attempt"
 """Starts the log line that separates one attempt's output from the next."""
 KEPT = "What it saved is safe: resume the run to go on from there."
+NOT_KEPT = "Nothing of it was kept: start it again."
 
 # Children of this whole process (pages make an executor on each rerun): polled, so that none stays a zombie.
 _children: dict[int, subprocess.Popen[bytes]] = {}
@@ -139,15 +140,14 @@ class LocalExecutor:
             waited = time.time() - (job.heartbeat or 0.0)
             if waited < START_SECONDS:
                 return None
-            return (
-                f"The worker never started; see its log {self.log_path(job.id)}. Resume the run to try again."
-            )
+            again = "Resume the run" if job.kind == "train" else "Start it again"
+            return f"The worker never started; see its log {self.log_path(job.id)}. {again} to try once more."
         if processes.alive(job.pid, job.pid_started):
             return None
         code = _exit_code(job.pid)
         last = "" if code is not None and code < 0 else _last_line(self.log_path(job.id))
         said = f" The last line of its log: {last}" if last else ""
-        return f"The worker ended without finishing{_how(code)}. {KEPT}{said}"
+        return f"The worker ended without finishing{_how(code)}. {KEPT if job.kind == 'train' else NOT_KEPT}{said}"
 
 
 def _keep(child: subprocess.Popen[bytes]) -> None:

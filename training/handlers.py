@@ -1,0 +1,92 @@
+"""What a worker does for each kind of job: find what the request names, have the work done, say what came of it.
+
+A handler takes its request and the job's context, and returns the job's result. It raises ThawError for what the user
+must know, StopRequested when it obeyed a stop. Torch is loaded inside, by those who need it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from advisor.datasets import load_dataset
+from advisor.plans import to_json
+from advisor.revisions import history
+from training.job_context import StopRequested, StoreContext
+from training.requests import AddBackbone, DrawMap, Explain, Export, FetchPublic, Profile, Train
+
+if TYPE_CHECKING:
+    from advisor.types import DatasetFacts, DatasetRef
+    from training.store import Store
+
+Result = dict[str, Any]
+
+
+def train(request: Train, context: StoreContext) -> Result:
+    """A run, from its last checkpoint on; when it is stopped, its best so far is kept."""
+    from training import runs
+
+    result, stopped = runs.train(context.job, context, context.store, context.home)
+    if stopped:
+        raise StopRequested(to_json(result))
+    return dict(to_json(result))
+
+
+def profile(request: Profile, context: StoreContext) -> Result:
+    """Facts about a dataset: measured with one backbone, and kept for whoever asks."""
+    from training import probes
+
+    ref = load_dataset(context.home, request.dataset_id)
+    known = _known(context.store, ref, request.backbone)
+    facts = probes.profile(ref, request.backbone, context.home, context.tell, known)
+    context.store.save_facts(facts)
+    return dict(to_json(facts))
+
+
+def draw_map(request: DrawMap, context: StoreContext) -> Result:
+    """What is known about the maps of a dataset, with one more of them."""
+    from training import mapping
+
+    ref = load_dataset(context.home, request.dataset_id)
+    return mapping.draw(ref, request.backbone, request.name, context.home, context.tell)
+
+
+def explain(request: Explain, context: StoreContext) -> Result:
+    """A summary of what was found inside a run; the rest lies in the run's folder."""
+    from training import explain
+
+    return explain.explain(context.store.job(request.run), context.home, context.tell, request.source)
+
+
+def add_backbone(request: AddBackbone, context: StoreContext) -> Result:
+    """Where the weights came from; they are part of the home now."""
+    from training import adding
+
+    file = Path(request.weights) if request.weights else None
+    return adding.add(request.name, context.home, file, context.tell)
+
+
+def fetch_public(request: FetchPublic, context: StoreContext) -> Result:
+    """The dataset that a public set became."""
+    from training import public
+
+    return _imported(public.bring(request.name, context.home, context.tell))
+
+
+def export(request: Export, context: StoreContext) -> Result:
+    """The facts of a run's export."""
+    from training import export
+
+    return export.export(context.job, context.store, context.home, context.tell)
+
+
+def _known(store: Store, ref: DatasetRef, backbone: str) -> DatasetFacts | None:
+    """For a revision: facts about the newest other revision of the same images, or about the import."""
+    if not ref.base:
+        return None
+    measured = (store.facts(one.id, backbone) for one in history(store.home, ref) if one.id != ref.id)
+    return next((facts for facts in measured if facts is not None), None)
+
+
+def _imported(ref: DatasetRef) -> Result:
+    return {"dataset_id": ref.id, "images": ref.images, "classes": len(ref.classes)}

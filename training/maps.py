@@ -1,12 +1,13 @@
 """Maps of a dataset: every image as a point of the plane, so that images with similar features lie together.
 
 `pca` is made with the profile: exact principal components, in two passes over the features, however many there are.
-`tsne` (van der Maaten and Hinton 2008, scikit-learn's) is asked for, takes a sample, and is made from the first 50
+`tsne` (van der Maaten and Hinton 2008, openTSNE's) is asked for, takes a sample, and is made from the first 50
 components that the profile kept: it needs no network. Files: `home/cache/<dataset>/map-<backbone>/`. No torch.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -27,14 +28,18 @@ CHUNK = 4096
 """Images whose features are in memory at once."""
 MOST_TSNE = 5000
 """Images of a t-SNE map: a sample, every class in proportion."""
-ROUNDS, STEPS = 4, 250
-"""t-SNE in rounds of steps: after each the map so far is written, and a stop is obeyed."""
+EARLY, STEPS = 250, 750
+"""Steps of t-SNE with exaggerated attraction, and in all: openTSNE's own."""
+LOOK, SHOW = 10, 50
+"""Steps between two looks at whether to stop, and between two maps written."""
 PERPLEXITY = 30.0
-FEW = 1000
+EXAGGERATION = 12.0
 
 Features = Callable[[NDArray[np.int64]], NDArray[np.float32]]
 """Rows of the manifest -> their features, float32 [rows, width]."""
 Tell = Callable[[float, str, float | None], None]
+Seen = Callable[[int, NDArray[np.float64]], None]
+"""(steps done, places float64 [n, 2] so far); may raise to stop."""
 
 
 def folder(home: Path, dataset_id: str, backbone: str) -> Path:
@@ -108,9 +113,6 @@ def make_pca(home: Path, dataset_id: str, backbone: str, features: Features, row
 def make_tsne(home: Path, dataset_id: str, backbone: str, labels: NDArray[np.int64], tell: Tell, seed: int = 0) -> None:
     """t-SNE of a sample. labels: class of every row; -1 leaves an image out. `tell` may raise to stop: what was written
     by then stays. Raises NotFound when there is no `pca` to start from."""
-    from sklearn.manifold import TSNE
-    from threadpoolctl import threadpool_limits  # scikit-learn's own need
-
     place = folder(home, dataset_id, backbone)
     components = find_array(place / COMPONENTS)
     if components is None:
@@ -120,24 +122,42 @@ def make_tsne(home: Path, dataset_id: str, backbone: str, labels: NDArray[np.int
     rows = sample(labels, MOST_TSNE, seed)
     if len(rows) < 5:
         raise NotFound("A map needs at least five images.")
-    scores = components[rows]
-    # As its authors do: start from the principal components, small, so that the map keeps their large shape.
-    now = scores[:, :2] / max(float(scores[:, 0].std()), 1e-9) * 1e-4
-    if now.shape[1] < 2:
-        now = np.column_stack([now, np.zeros(len(rows))])
-    for number in range(ROUNDS):
-        tell(number / ROUNDS, f"Drawing the map, {number * STEPS:,} of {ROUNDS * STEPS:,} steps", None)
-        tsne = TSNE(
-            perplexity=min(PERPLEXITY, (len(rows) - 1) / 3), init=now.astype(np.float32), max_iter=STEPS,
-            early_exaggeration=12.0 if number == 0 else 1.0, learning_rate=max(len(rows) / 48, 50.0), random_state=seed,
-            n_jobs=-1,
-        )  # fmt: skip
-        # For few images its threads wait for each other longer than they work.
-        with threadpool_limits(1 if len(rows) < FEW else None):
-            now = tsne.fit_transform(scores)
-        _save(place / "tsne.npy", _points(rows, now))
-        _note(place, {"tsne": [(number + 1) * STEPS, ROUNDS * STEPS], "sample": len(rows)})
+    began = time.monotonic()
+
+    def seen(done: int, places: NDArray[np.float64]) -> None:
+        if done % SHOW == 0:
+            _save(place / "tsne.npy", _points(rows, places))
+            _note(place, {"tsne": [done, STEPS], "sample": len(rows)})
+        left = (STEPS - done) * (time.monotonic() - began) / done
+        tell(done / STEPS, f"Drawing the map, {done:,} of {STEPS:,} steps", left)
+
+    tell(0.0, "Looking for every image's neighbours", None)
+    embed(components[rows], seen, seed)
     tell(1.0, "The map is drawn", None)
+
+
+def embed(scores: NDArray[np.float32], seen: Seen, seed: int = 0) -> NDArray[np.float64]:
+    """t-SNE of float32 [n, width], n at least 5: float64 [n, 2]. `seen` is called every `LOOK` steps and at the end.
+
+    One thread: more wait for each other actively, and beside a run that trains that costs five times the work.
+    """
+    from openTSNE import TSNEEmbedding
+    from openTSNE.affinity import PerplexityBasedNN
+
+    # As its authors do: start from the principal components, small, so that the map keeps their large shape.
+    start = np.zeros((len(scores), 2))
+    start[:, : scores.shape[1]] = scores[:, :2] / max(float(scores[:, 0].std()), 1e-9) * 1e-4
+    near = PerplexityBasedNN(scores, min(PERPLEXITY, (len(scores) - 1) / 3), method="exact", random_state=seed)
+    now = TSNEEmbedding(start, near, random_state=seed, negative_gradient_method="bh")
+    before = 0
+    for until, exaggeration, momentum in ((EARLY, EXAGGERATION, 0.5), (STEPS, 1.0, 0.8)):
+        now.optimize(
+            until - before, inplace=True, exaggeration=exaggeration, momentum=momentum,
+            learning_rate=max(len(scores) / exaggeration, 200.0), callbacks_every_iters=LOOK,
+            callbacks=lambda step, _, places, before=before: seen(before + step, np.asarray(places)),
+        )  # fmt: skip
+        before = until
+    return np.asarray(now)
 
 
 def sample(labels: NDArray[np.int64], most: int, seed: int = 0) -> NDArray[np.int64]:
@@ -151,7 +171,7 @@ def sample(labels: NDArray[np.int64], most: int, seed: int = 0) -> NDArray[np.in
     return np.sort(np.concatenate([source.permutation(own)[: max(2, round(share * len(own)))] for own in parts]))
 
 
-def _points(rows: NDArray[np.int64], places: NDArray[np.float32]) -> NDArray[np.float32]:
+def _points(rows: NDArray[np.int64], places: NDArray[np.floating]) -> NDArray[np.float32]:
     """float32 holds whole numbers up to 16 million exactly: rows fit beside the coordinates."""
     return np.column_stack([rows, places]).astype(np.float32)
 

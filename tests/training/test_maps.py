@@ -1,4 +1,4 @@
-"""Maps of features: exact components whatever the chunks, t-SNE in rounds that leave what they have."""
+"""Maps of features: exact components whatever the chunks, t-SNE that leaves what it has when it is stopped."""
 
 from __future__ import annotations
 
@@ -76,17 +76,34 @@ def spread_of(found: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[fl
     return inside, between
 
 
-def test_tsne_keeps_groups_apart_and_tells_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tsne_keeps_groups_apart_and_tells_how_far_it_is(tmp_path: Path) -> None:
     features, labels = clusters()
     make(tmp_path, features)
-    told: list[float] = []
-    maps.make_tsne(tmp_path, ID, "some", labels, lambda done, doing, eta: told.append(done))
+    told: list[tuple[float, str]] = []
+    drawn: list[int] = []
+
+    def tell(done: float, doing: str, eta: float | None) -> None:
+        told.append((done, doing))
+        drawn.extend(maps.about(tmp_path, ID, "some").get("tsne", [0])[:1])
+
+    maps.make_tsne(tmp_path, ID, "some", labels, tell)
     found = maps.load(tmp_path, ID, "some", "tsne")
     assert found is not None and len(found) == 90
     inside, between = spread_of(found, labels)
     assert between > inside
-    assert told == [0.0, 0.25, 0.5, 0.75, 1.0]
-    assert maps.about(tmp_path, ID, "some")["tsne"] == [1000, 1000]
+    assert told[0] == (0.0, "Looking for every image's neighbours") and told[-1][0] == 1.0
+    assert (10 / 750, "Drawing the map, 10 of 750 steps") in told and len(told) == 77, "a stop is heard every ten steps"
+    assert sorted(set(drawn)) == list(range(0, 751, 50)), "and there is something to see every fifty"
+
+
+def test_the_same_seed_draws_the_same_map(tmp_path: Path) -> None:
+    features, labels = clusters(10)
+    found = []
+    for name in "ab":
+        make(tmp_path / name, features)
+        maps.make_tsne(tmp_path / name, ID, "some", labels, lambda *_: None)
+        found.append(maps.load(tmp_path / name, ID, "some", "tsne"))
+    assert found[0] is not None and found[1] is not None and (found[0] == found[1]).all()
 
 
 def test_a_stop_leaves_the_map_as_far_as_it_came(tmp_path: Path) -> None:
@@ -94,17 +111,17 @@ def test_a_stop_leaves_the_map_as_far_as_it_came(tmp_path: Path) -> None:
     make(tmp_path, features)
 
     def tell(done: float, doing: str, eta: float | None) -> None:
-        if done >= 0.25:
+        if done > 0.2:
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
         maps.make_tsne(tmp_path, ID, "some", labels, tell)
     assert maps.load(tmp_path, ID, "some", "tsne") is not None
-    assert maps.about(tmp_path, ID, "some")["tsne"] == [250, 1000]
+    assert maps.about(tmp_path, ID, "some")["tsne"] == [150, 750]
 
 
 def test_images_left_out_are_not_on_the_map(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(maps, "ROUNDS", 1)
+    monkeypatch.setattr(maps, "STEPS", 300)
     features, labels = clusters(10)
     make(tmp_path, features)
     labels[5] = -1

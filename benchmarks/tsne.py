@@ -1,0 +1,112 @@
+"""The map's t-SNE beside what it was made with before: scikit-learn's, in four rounds that each begin anew.
+
+    python -m benchmarks.tsne DATA [--rows 2000 10000] [--repeat 3]
+
+DATA: an archive or a folder of class folders. Its features are made as the profile makes them, then each way draws the
+same rows, in turn. `first map`: when there is something to look at. `deaf`: the longest time in which a stop was not
+heard. Trustworthiness (Venna and Kaski 2001) over 10 neighbours says how few of a point's neighbours on the map are
+none among the features; `own class` is the share of points whose nearest neighbour on the map has their label.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.manifold import TSNE, trustworthiness
+from sklearn.neighbors import NearestNeighbors
+
+from advisor.files import find_array
+from advisor.home import home as make_home
+from benchmarks import features
+from benchmarks.machine import describe
+from training import maps
+from training.commands import import_data
+
+Scores = NDArray[np.float32]
+Places = NDArray[np.floating]
+Heard = Callable[[int, Places], None]
+NEIGHBOURS = 10
+
+
+def rounds(scores: Scores, heard: Heard) -> Places:
+    """As `training.maps` did it until it took openTSNE: a stop is heard, and a map written, between two rounds."""
+    now = scores[:, :2] / scores[:, 0].std() * 1e-4
+    for number in range(4):
+        now = TSNE(
+            perplexity=maps.PERPLEXITY, init=now, max_iter=250, early_exaggeration=12.0 if number == 0 else 1.0,
+            learning_rate=max(len(scores) / 48, 50.0), random_state=0, n_jobs=-1,
+        ).fit_transform(scores)  # fmt: skip
+        heard(250 * (number + 1), now)
+    return now
+
+
+WAYS: dict[str, Callable[[Scores, Heard], Places]] = {"scikit-learn, four rounds": rounds, "openTSNE": maps.embed}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data")
+    parser.add_argument("--rows", type=int, nargs="+", default=[2000, 10_000])
+    parser.add_argument("--repeat", type=int, default=3)
+    options = parser.parse_args()
+    scores, labels = components(options.data)
+    print(f"Measured on {describe()}. Seconds: median of {options.repeat}.\n")
+    print("| images | t-SNE | seconds | of the processor | first map | deaf | trustworthiness | own class |")
+    print("|---|---|---|---|---|---|---|---|", flush=True)
+    for most in options.rows:
+        rows = maps.sample(labels, most)
+        taken: dict[str, list[tuple[float, ...]]] = {name: [] for name in WAYS}
+        for _ in range(options.repeat):
+            drawn = {name: timed(way, scores[rows], taken[name]) for name, way in WAYS.items()}
+        for name, places in drawn.items():
+            shown = " | ".join(f"{median(column):.1f}" for column in zip(*taken[name], strict=True))
+            trust = trustworthiness(scores[rows], places, n_neighbors=NEIGHBOURS)
+            own = own_class(places, labels[rows])
+            print(f"| {len(rows):,} | {name} | {shown} | {trust:.4f} | {own:.3f} |", flush=True)
+
+
+def components(data: str) -> tuple[Scores, NDArray[np.int64]]:
+    """The first principal components of the features that a profile makes, and the labels."""
+    home = make_home(str(Path(tempfile.gettempdir()) / "thaw-tsne"))
+    found = features.read(import_data(data, home), home)
+    vectors = found.vectors.numpy()
+    maps.make_pca(home, "tsne", "made", lambda some: vectors[some], np.arange(len(vectors)))
+    scores = find_array(maps.folder(home, "tsne", "made") / maps.COMPONENTS)
+    assert scores is not None
+    return scores, found.labels
+
+
+def timed(way: Callable[[Scores, Heard], Places], scores: Scores, taken: list[tuple[float, ...]]) -> Places:
+    """The map; its seconds, processor seconds, seconds to the first map and longest time deaf are added to `taken`."""
+    began, worked = time.perf_counter(), time.process_time()
+    heard = [began]
+    shown: list[float] = []
+
+    def hear(done: int, places: Places) -> None:
+        heard.append(time.perf_counter())
+        if done % maps.SHOW == 0:
+            shown.append(heard[-1])
+
+    places = way(scores, hear)
+    ended = time.perf_counter()
+    deaf = max(b - a for a, b in pairwise([*heard, ended]))
+    taken.append((ended - began, time.process_time() - worked, shown[0] - began, deaf))
+    return places
+
+
+def own_class(places: Places, labels: NDArray[np.int64]) -> float:
+    """Share of points whose nearest neighbour on the map has their label."""
+    nearest = NearestNeighbors(n_neighbors=1).fit(places).kneighbors(return_distance=False)[:, 0]
+    return float((labels[nearest] == labels).mean())
+
+
+if __name__ == "__main__":
+    main()

@@ -75,6 +75,24 @@ def _whole(share: float) -> str:
     return f"{value:.0f}"
 
 
+def interval(estimate: Estimate | None) -> str:
+    """'94% (90-97)'; 'not forecast' for None."""
+    if estimate is None:
+        return "not forecast"
+    return f"{100 * estimate.value:.0f}% ({100 * estimate.low:.0f}\N{EN DASH}{100 * estimate.high:.0f})"
+
+
+def params(n: int | None) -> str:
+    """A number of parameters: '928', '12.8 k', '3.37 M'; 'unknown' for None."""
+    if n is None:
+        return "unknown"
+    if n < 1000:
+        return str(n)
+    if n < 999_500:
+        return f"{n / 1e3:.3g} k"
+    return f"{n / 1e6:.3g} M"
+
+
 def lr(value: float) -> str:
     """A learning rate: '1e-4', '7.5e-4', '1'; '0' for a stage that is never trained."""
     if value == 0:
@@ -83,6 +101,11 @@ def lr(value: float) -> str:
     mantissa = mantissa.removesuffix(".0")
     power = int(exponent)
     return mantissa if power == 0 else f"{mantissa}e{power}"
+
+
+def learning_rate(rate: float) -> str:
+    """'1e-3', '3e-5'; 'frozen' for 0."""
+    return lr(rate) if rate > 0 else "frozen"
 
 
 def minutes(value: float) -> str:

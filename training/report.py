@@ -23,19 +23,12 @@ from advisor.words import counted, duration, lr, minutes, percent, size
 from training import lineage
 from training.answers import answers_of
 from training.compare import compare
+from training.comparison_figures import pareto_in_words, scoreboard, trade_off
 from training.confusion import matrix, most_confused
+from training.drawing import FROZEN, TRAINED, css
+from training.freeze_map import freeze_map
 from training.rendering import render
-from training.report_figures import (
-    FROZEN,
-    TRAINED,
-    Dot,
-    Line,
-    confusion,
-    curves,
-    freeze_strip,
-    scatter,
-    scoreboard,
-)
+from training.report_figures import Line, confusion, curves
 from training.report_tables import Table, as_share, in_numbers, pair_by_pair, settings_that_differ
 from training.run_result import RunResult
 from training.stats import wilson
@@ -56,12 +49,13 @@ def run_report(store: Store, run_id: str) -> str:
     said = [event["text"] for event in store.events(run_id) if event["level"] != "info"]
     return render(
         "run.html.j2",
+        figure_style=css(),
         title=f"{catalog.STRATEGIES[strategy.kind].title} of {card.title}",
         line=f"{name} · run {run_id} · {_day(job.finished or job.created)}",
         headline=_headline(job),
         lineage=lineage.in_words(result.lineage, "this run"),
         tiles=_tiles(job),
-        phases=[(_phase(phase, card), freeze_strip(card, phase, max(2, len(labels)))) for phase in strategy.phases],
+        phases=[(_phase(phase, card), _freeze_map(phase, card, max(2, len(labels)))) for phase in strategy.phases],
         curves=_run_curves(store.metrics(run_id)),
         coach=dict.fromkeys([*said, *([result.note] if result.note else [])]),
         classes=_class_by_class(job, labels, store.home),
@@ -74,39 +68,29 @@ def run_report(store: Store, run_id: str) -> str:
 def comparison_report(store: Store, run_ids: Sequence[str]) -> str:
     """Runs of one dataset and split. Raises NotFound and CompareError as `compare` does."""
     comparison = compare(store, run_ids)
-    looks = [catalog.STRATEGIES[row.kind] for row in comparison.rows]
-    dots = [
-        Dot(row.label, row.test_accuracy, look.colour, f"{duration(row.seconds)}, run {row.run_id}")
-        for row, look in zip(comparison.rows, looks, strict=True)
-    ]
     metrics = [store.metrics(row.run_id) for row in comparison.rows]
     pictures = [
         curves(
             [
-                Line(dot.label, _points(rows, x, "val_accuracy"), look.colour, look.dash)
-                for dot, rows, look in zip(dots, metrics, looks, strict=True)
+                Line(row.label, _points(rows, x, "val_accuracy"), look.colour, look.dash)
+                for row, rows in zip(comparison.rows, metrics, strict=True)
+                for look in (catalog.STRATEGIES[row.kind],)
             ],
             f"Validation accuracy against {x}", x_title, shares=True,
         )
         for x, x_title in (("epoch", "epochs"), ("seconds", "seconds"))
     ]  # fmt: skip
-    spent = [row.seconds for row in comparison.rows]
-    trained = [float(row.trainable_params or 0) for row in comparison.rows]
-    costs = [
-        scatter(list(zip(spent, dots, strict=True)), "Test accuracy against training time", "seconds"),
-        scatter(
-            list(zip(trained, dots, strict=True)), "Test accuracy against trained parameters", "trained parameters"
-        ),
-    ]
     return render(
         "comparison.html.j2",
+        figure_style=css(),
         title=f"{counted(len(comparison.rows), 'run')} on {_dataset(store.home, comparison.dataset_id)[0]}",
         line=f"split seed {comparison.split_seed} · {_day(time.time())}",
         verdict=f"{comparison.verdict} {comparison.settles}",
-        scoreboard=scoreboard(dots),
+        scoreboard=scoreboard(comparison),
         keep_in_mind=comparison.notes,
         curves=Markup().join(pictures),
-        costs=Markup().join(costs),
+        costs=Markup().join([trade_off(comparison, "seconds"), trade_off(comparison, "params")]),
+        front=pareto_in_words(comparison, "seconds"),
         numbers=in_numbers(comparison),
         settings=settings_that_differ(comparison),
         pairs=pair_by_pair(comparison),
@@ -152,6 +136,12 @@ def _phase(phase: Phase, card: BackboneCard) -> str:
     if phase.solved:
         return f"{what}, solved on cached features ({phase.optimizer})"
     return f"{what}, {counted(phase.epochs, 'epoch')}, learning rate {lr(phase.lr_head)} (head), {lr(phase.lr_stage)}"
+
+
+def _freeze_map(phase: Phase, card: BackboneCard, classes: int) -> Markup:
+    stages = range(card.head + 1)
+    rates = [phase.stage_lr(stage, card.head) for stage in stages]
+    return freeze_map(card, [phase.trains(stage) for stage in stages], rates, classes)
 
 
 def _points(rows: Sequence[dict[str, Any]], x: str, y: str) -> tuple[tuple[float, float], ...]:

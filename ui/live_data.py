@@ -18,11 +18,11 @@ from advisor.plans import RunConfig, run_config_from_json
 from advisor.reasons import what_is_trained
 from advisor.strategies import state_at
 from training.coach import TITLES
+from training.freeze_map import freeze_map
+from training.marks import mark
 from training.run_result import RunResult
 from training.stats import wilson
 from training.store import Job, Store
-from ui.freeze_map import freeze_map
-from ui.marks import mark
 
 DRAWN = (
     "row",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from advisor.catalog import BackboneCard
-from ui.freeze_map import GAP, ROOMY, widths
+from training.freeze_map import GAP, ROOMY, widths
 from ui.words import esc
 
 TALL = 52

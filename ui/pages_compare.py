@@ -8,11 +8,10 @@ import streamlit as st
 
 from advisor.errors import CompareError, ThawError
 from advisor.types import DatasetRef
-from training import tally
+from training import comparison_figures, tally
 from training.compare import Comparison, compare
 from training.store import Job
 from ui import (
-    compare_pictures,
     frame,
     ids,
     parts_revisions,
@@ -173,7 +172,7 @@ def scoreboard(picked: Sequence[Job], comparison: Comparison) -> None:
         st.markdown(f"#### {frame.plain(comparison.verdict)}")
         if comparison.settles:
             st.markdown(frame.plain(comparison.settles))
-        show(compare_pictures.scoreboard(comparison))
+        show(comparison_figures.scoreboard(comparison))
     advice_held(picked, comparison)
     for note in comparison.notes:
         st.caption(frame.plain(note))
@@ -196,12 +195,12 @@ def advice_held(picked: Sequence[Job], comparison: Comparison) -> None:
 
 def trade_offs(comparison: Comparison) -> None:
     """What the accuracy cost in time and in trained parameters, with the Pareto fronts."""
-    drawn = [compare_pictures.trade_off(comparison, cost) for cost in ("seconds", "params")]
+    drawn = [comparison_figures.trade_off(comparison, cost) for cost in ("seconds", "params")]
     if not any(drawn):
         return
     st.subheader("What it cost")
     show(f'<div class="thaw-scatters">{"".join(drawn)}</div>')
-    said = compare_pictures.pareto_in_words(comparison, "seconds")
+    said = comparison_figures.pareto_in_words(comparison, "seconds")
     if said:
         st.caption(frame.plain(said))
 

@@ -9,10 +9,11 @@ import streamlit as st
 from advisor.datasets import load_dataset
 from advisor.errors import CompareError, NotFound
 from advisor.types import DatasetRef
+from training.accuracy_axis import AxisRow
 from training.before_after import BeforeAfter, before_after, run_before
 from training.store import Job
 from ui import frame, parts_jobs, pictures, state
-from ui.cards import AxisRow, thumb_url
+from ui.cards import thumb_url
 from ui.show import show
 from ui.words import counted, esc
 

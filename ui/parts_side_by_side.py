@@ -10,10 +10,10 @@ from advisor.errors import NotFound
 from advisor.types import DatasetRef
 from training.answers import Answers, answers_of, class_name
 from training.compare import Comparison, Row
+from training.marks import mark
 from training.side_by_side import WHICH, Which, counts, places
 from ui import state
 from ui.cards import thumb_url
-from ui.marks import mark
 from ui.show import show
 from ui.words import counted, esc, percent
 

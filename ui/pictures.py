@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from training.accuracy_axis import AxisRow, Scale, accuracy_axis, axis_scale
+from training.freeze_map import freeze_legend, freeze_map
+from training.marks import mark
 from ui.cards import (
-    AxisRow,
-    Scale,
-    accuracy_axis,
-    axis_scale,
     badge,
     card_grid,
     notice,
@@ -15,8 +14,6 @@ from ui.cards import (
     thumb_url,
     tiles,
 )
-from ui.freeze_map import freeze_legend, freeze_map
-from ui.marks import mark
 from ui.tree_picture import decision_tree
 
 __all__ = [

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from advisor.catalog import STRATEGIES
 from advisor.plans import Kind
+from training import drawing
 
-FROZEN = "#4C9BE8"
-TRAINED = "#F2784B"
+FROZEN, TRAINED = drawing.FROZEN, drawing.TRAINED
 GOOD = "#2E9E6B"
 CAUTION = "#D9A21B"
 BAD = "#D64545"
@@ -42,7 +42,7 @@ def strategy_style(kind: Kind) -> StrategyStyle:
 @cache
 def css() -> str:
     """The style sheet, read once. Colours by meaning come from this module as custom properties."""
-    names = {"frozen": FROZEN, "trained": TRAINED, "good": GOOD, "caution": CAUTION, "bad": BAD}
+    names = {"good": GOOD, "caution": CAUTION, "bad": BAD}
     root = "".join(f"--thaw-{name}:{value};" for name, value in names.items())
     sheet = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
-    return f":root{{{root}}}\n{sheet}"
+    return f"{drawing.css()}\n:root{{{root}}}\n{sheet}"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from advisor.catalog import STRATEGIES
 from advisor.rulebooks.tree import Leaf, Question, Rulebook
 from advisor.types import Answer
-from ui.marks import mark_shape
+from training.marks import mark_shape
 from ui.words import esc
 
 TOTAL = 720.0

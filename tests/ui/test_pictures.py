@@ -13,8 +13,8 @@ from advisor.plans import Kind, Phase, Strategy
 from advisor.rulebooks import RULEBOOKS, Situation, answer
 from advisor.strategies import plan
 from advisor.types import Candidate, Estimate
+from training.freeze_map import FLOOR, widths
 from ui import pictures
-from ui.freeze_map import FLOOR, widths
 from ui.theme import FROZEN, TRAINED, css, strategy_style
 from ui.words import ago, esc, interval, learning_rate, params, percent
 
@@ -195,9 +195,9 @@ def test_every_strategy_has_its_own_colour_and_marker_and_a_mark():
 
 
 def test_colours_of_meaning_are_written_once():
-    sheet = Path("ui/style.css").read_text(encoding="utf-8") if Path("ui/style.css").exists() else ""
-    assert FROZEN not in sheet
-    assert TRAINED not in sheet
+    for path in ("ui/style.css", "training/templates/figures.css", "training/templates/report.css"):
+        sheet = Path(path).read_text(encoding="utf-8")
+        assert FROZEN not in sheet and TRAINED not in sheet
     assert f"--thaw-frozen:{FROZEN}" in css()
     assert css().count("{") == css().count("}")
 

@@ -16,13 +16,12 @@ from test_live import Client
 from advisor.errors import CompareError, NotFound
 from advisor.ingest import import_path
 from advisor.plans import run_config_from_json
-from advisor.types import DatasetRef, Estimate
+from advisor.types import DatasetRef
 from training import exports, model_card
 from training.rendering import render
 from training.report import comparison_report, run_report
-from training.report_figures import FROZEN, TRAINED, Dot, Line, confusion, curves, scatter, scoreboard, ticks
+from training.report_figures import Line, confusion, curves, ticks
 from training.store import Job, Store
-from ui import theme
 
 
 def exported_facts(run: str) -> exports.Facts:
@@ -44,6 +43,7 @@ def test_a_runs_report_says_what_was_trained_and_how_good_it_is(store: Store, da
     for wanted in ("Partial fine-tuning of EfficientNet-Lite0", "90% (77-96) of the test images are named right",
                    "36 of 40 images", f"python -m training reproduce {job.id}", "flowers", "12,810"):  # fmt: skip
         assert wanted in said, wanted
+    assert "stage 6: frozen" in page and "stage 6: trained, 1,652,640 parameters, learning rate 3e-5" in page
     assert page.count("<polyline") >= 4, "training and validation, loss and accuracy"
     assert "<script" not in page and "http" not in page.replace("http://www.w3.org", "")
     assert len(page) < 100_000
@@ -54,6 +54,7 @@ def test_runs_side_by_side_get_the_verdict_of_compare(store: Store, dataset: Dat
     said = text(comparison_report(store, [first.id, second.id]))
     assert "Partial fine-tuning" in said and "is better than" in said and "McNemar" in said
     assert "95% (83-99)" in said and "Settings that differ" in said
+    assert "Pareto front, from cheap to accurate: Partial fine-tuning (8 s)." in said
     with pytest.raises(NotFound):
         comparison_report(store, [first.id, "nothere1"])
 
@@ -154,16 +155,10 @@ def test_the_routes_serve_reports_that_may_run_nothing(store: Store, dataset: Da
 
 
 def test_figures_draw_what_they_are_given() -> None:
-    assert (FROZEN, TRAINED) == (theme.FROZEN, theme.TRAINED)
     line = Line("a & b", ((0, 0.5), (1, 0.7), (2, 0.8)), "#123456", "dash")
     picture = curves([line], "Accuracy", "epochs", shares=True)
     assert "a &amp; b" in picture and 'stroke-dasharray="7 4"' in picture and "%</text>" in picture
     assert curves([Line("nothing", (), "#000")], "x", "y") == ""
-    assert "not tested" in scoreboard([Dot("a", Estimate(0.9, 0.8, 0.95), "#000"), Dot("b", None, "#000")])
-    dots = [(12.0, Dot("a", Estimate(0.9, 0.8, 0.95), "#000")), (150.0, Dot("b", Estimate(0.7, 0.6, 0.8), "#111"))]
-    costs = scatter(dots, "Accuracy against time", "seconds")
-    assert "a: 90.0% (80-95)" in costs and ">20</text>" in costs and ">100</text>" in costs
-    assert scatter(dots[:1], "x", "y") == ""
     shown = confusion([[3, 1], [0, 4]], ["cat", "dog"])
     assert "cat answered as dog: 1 of 4" in shown and shown.count("<rect") == 8
     assert ticks(0.0, 1.0, 5) == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1.0]) and ticks(3, 3) == [3]

@@ -1,6 +1,6 @@
-"""Pictures of a comparison: the scoreboard, and what accuracy cost in time and in trained parameters.
+"""Figures of a comparison: the scoreboard, and what accuracy cost in time and in trained parameters.
 
-Pure: HTML strings come out, styled by `style.css`; user text is escaped here. SVG instead of plotly, because this is
+Pure: HTML strings come out, styled by `figures.css`; user text is escaped here. SVG instead of plotly, because this is
 what the page opens with: a megabyte of script is not waited for. Positions in percent, so that the pictures stretch.
 """
 
@@ -11,13 +11,16 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Literal
 
+from markupsafe import Markup
+
+from advisor.catalog import STRATEGIES
 from advisor.types import Estimate
+from advisor.words import duration, interval, params
+from training.accuracy_axis import AxisRow, Scale, accuracy_axis, axis_scale
 from training.compare import Comparison, Row
+from training.drawing import esc
+from training.marks import mark, mark_shape
 from training.trade_offs import pareto_front
-from ui.cards import AxisRow, Scale, accuracy_axis, axis_scale
-from ui.marks import mark, mark_shape
-from ui.theme import strategy_style
-from ui.words import duration, esc, interval, params
 
 Cost = Literal["seconds", "params"]
 Point = tuple[Row, Estimate, float]
@@ -36,14 +39,14 @@ def accuracy_of(comparison: Comparison) -> str:
     return "accuracy on the target" if comparison.target else "test accuracy"
 
 
-def scoreboard(comparison: Comparison) -> str:
+def scoreboard(comparison: Comparison) -> Markup:
     """Accuracy of every strategy as a dot with its 95 % interval, best on top; its seeds as small ticks. '' where no
     run was tested."""
     by_id = {row.run_id: row for row in comparison.rows}
     tested = [(group, group.accuracy) for group in comparison.groups if group.accuracy is not None]
     tested.sort(key=lambda pair: -pair[1].value)
     if not tested:
-        return ""
+        return Markup()
     rows = []
     for group, accuracy in tested:
         seeds = [own.value for run in group.runs if (own := by_id[run].test_accuracy) is not None]
@@ -54,11 +57,11 @@ def scoreboard(comparison: Comparison) -> str:
     return accuracy_axis(rows, scale, caption=f"{accuracy_of(comparison)}, with its 95% interval{ticks}")
 
 
-def trade_off(comparison: Comparison, cost: Cost) -> str:
+def trade_off(comparison: Comparison, cost: Cost) -> Markup:
     """Accuracy of every run against what it cost, on a log axis, with the Pareto front. '' with fewer than two runs."""
     points = _points(comparison, cost)
     if len(points) < 2:
-        return ""
+        return Markup()
     costs = [spent for *_, spent in points]
     low, high = math.log10(min(costs) / 2.2), math.log10(max(costs) * 2.2)
     scale = axis_scale(tested for _, tested, _ in points)
@@ -72,7 +75,7 @@ def trade_off(comparison: Comparison, cost: Cost) -> str:
     say = duration if cost == "seconds" else lambda spent: params(int(spent))
     title, axis = SAID[cost]
     kinds = dict.fromkeys(row.kind for row, *_ in points)
-    legend = "".join(f"<li>{mark(kind)}{esc(strategy_style(kind).title)}</li>" for kind in kinds)
+    legend = "".join(f"<li>{mark(kind)}{esc(STRATEGIES[kind].title)}</li>" for kind in kinds)
     front = _front(points)
     line = ""
     if len(front) > 1:
@@ -83,7 +86,7 @@ def trade_off(comparison: Comparison, cost: Cost) -> str:
         )
     dots = "".join(_dot(*point, x, y, say) for point in points)
     name = f"{accuracy_of(comparison).capitalize()} against {axis}. {pareto_in_words(comparison, cost)}"
-    return (
+    return Markup(
         f'<figure class="thaw-scatter"><figcaption>{title}<ul>{legend}</ul></figcaption>'
         f'<svg class="s-y" aria-hidden="true">{_y_ticks(scale)}</svg>'
         f'<svg class="s-plot" role="img" aria-label="{esc(name)}">{_grid(scale, y)}{line}{dots}</svg>'
@@ -121,7 +124,7 @@ def _dot(
     row: Row, tested: Estimate, spent: float, x: Callable[[float], float], y: Callable[[float], float],
     say: Callable[[float], str],
 ) -> str:  # fmt: skip
-    colour, at = strategy_style(row.kind).colour, f"{x(spent):.2f}%"
+    colour, at = STRATEGIES[row.kind].colour, f"{x(spent):.2f}%"
     return (
         f'<g class="s-dot"><title>{esc(row.label)}: {esc(interval(tested))}, {esc(say(spent))}</title>'
         f'<line x1="{at}" x2="{at}" y1="{y(tested.low):.2f}%" y2="{y(tested.high):.2f}%" stroke="{colour}" '

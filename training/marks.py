@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
+from advisor.catalog import STRATEGIES
 from advisor.plans import Kind
-from ui.theme import strategy_style
 
 
 def mark_shape(kind: Kind, r: float = 5.0) -> str:
     """The symbol of a strategy centred on the origin, `r` px in radius."""
-    style = strategy_style(kind)
+    style = STRATEGIES[kind]
     paint = f'fill="{style.colour}"'
     if style.marker == "circle":
         return f'<circle r="{r * 0.9:.1f}" {paint}/>'

@@ -10,8 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from advisor.catalog import BackboneCard
-from ui.words import count, esc, learning_rate, params
+from markupsafe import Markup
+
+from advisor.cards import BackboneCard
+from advisor.words import count, learning_rate, params
+from training.drawing import esc
 
 FLOOR = 6.0
 """Narrowest block, in percent of the row."""
@@ -51,7 +54,7 @@ def freeze_map(
     classes: int,
     *,
     compact: bool = False,
-) -> str:
+) -> Markup:
     """The picture of one moment of training. `states[i]`: stage i is trained; `lrs[i]`: its peak learning rate.
 
     `compact` is the low form for cards; the full form also switches to merged labels when there is little room.
@@ -68,7 +71,7 @@ def freeze_map(
         left += width
     labels = "".join(_span_label(span, height + 15) for span in spans)
     tall = height + (20 if compact else 36)
-    return (
+    return Markup(
         f'<div class="thaw-freeze{" is-compact" if compact else ""}">'
         f'<svg role="img" height="{tall}" aria-label="{esc(_summary(card, states, sizes))}">'
         f"<title>Freeze map of {esc(card.title)}</title><desc>{esc(_in_words(names, states, sizes, lrs))}</desc>"

@@ -10,14 +10,14 @@ import pytest
 
 from advisor.catalog import STRATEGIES
 from advisor.plans import Kind
+from training import comparison_figures
 from training.compare import Comparison, Group, Row
 from training.stats import wilson
-from ui import compare_pictures
 
 DRAW = (
-    compare_pictures.scoreboard,
-    lambda one: compare_pictures.trade_off(one, "seconds"),
-    lambda one: compare_pictures.trade_off(one, "params"),
+    comparison_figures.scoreboard,
+    lambda one: comparison_figures.trade_off(one, "seconds"),
+    lambda one: comparison_figures.trade_off(one, "params"),
 )
 
 
@@ -73,7 +73,7 @@ def test_runs_without_a_result_are_not_drawn(draw):
 
 
 def test_scoreboard_is_ranked_with_intervals_in_the_strategies_colours():
-    html = compare_pictures.scoreboard(FULL)
+    html = comparison_figures.scoreboard(FULL)
     said = texts(html)
     names = [name for name in said if name in ("Linear probe", "Partial fine-tuning", "<b>Full</b> fine-tuning")]
     assert names == ["Partial fine-tuning", "<b>Full</b> fine-tuning", "Linear probe"]
@@ -85,7 +85,7 @@ def test_scoreboard_is_ranked_with_intervals_in_the_strategies_colours():
 def test_seeds_of_one_strategy_share_a_line_of_the_scoreboard_and_are_all_seen():
     rows = [replace(row("partial", correct), run_id=f"seed{i}") for i, correct in enumerate((250, 275, 285))]
     together = Group("Partial fine-tuning", "partial", ("seed0", "seed1", "seed2"), wilson(275, 289), 0.02)
-    html = compare_pictures.scoreboard(replace(comparison(*rows), groups=(together,)))
+    html = comparison_figures.scoreboard(replace(comparison(*rows), groups=(together,)))
     ticks = re.findall(r'x1="([0-9.]+)%"[^>]*><title>one seed: ([0-9.]+)%', html)
     assert [value for _, value in ticks] == ["86.5", "95.2", "98.6"]
     assert 0 < float(ticks[0][0]) < float(ticks[1][0]) < float(ticks[2][0]) < 100  # none is cut off by the axis
@@ -93,7 +93,7 @@ def test_seeds_of_one_strategy_share_a_line_of_the_scoreboard_and_are_all_seen()
 
 
 def test_dots_stand_where_cost_and_accuracy_put_them_on_a_log_axis():
-    html = compare_pictures.trade_off(FULL, "seconds")
+    html = comparison_figures.trade_off(FULL, "seconds")
     x, y = places(html, "x"), places(html, "y")
     assert x["Linear probe"] < x["Partial fine-tuning"] < x["<b>Full</b> fine-tuning"]
     ratio = (x["Partial fine-tuning"] - x["Linear probe"]) / (x["<b>Full</b> fine-tuning"] - x["Partial fine-tuning"])
@@ -104,17 +104,17 @@ def test_dots_stand_where_cost_and_accuracy_put_them_on_a_log_axis():
 
 def test_the_front_joins_the_runs_that_no_other_beats():
     cheap_and_bad, dear_and_worse = row("prototype", 200, 5, 10), row("scratch", 190, 500, 4_000_000)
-    html = compare_pictures.trade_off(comparison(*FULL.rows[:2], cheap_and_bad, dear_and_worse), "params")
+    html = comparison_figures.trade_off(comparison(*FULL.rows[:2], cheap_and_bad, dear_and_worse), "params")
     corners = set(re.findall(r'class="thaw-front" x1="([0-9.]+)%"', html))
     at = places(html, "x")
     front = [STRATEGIES[kind].title for kind in ("prototype", "linear_probe", "partial")]
     assert {float(one) for one in corners} == {at[name] for name in front}
     assert "10 k" in texts(html)
-    said = compare_pictures.pareto_in_words(FULL, "seconds")
+    said = comparison_figures.pareto_in_words(FULL, "seconds")
     assert said.startswith("Pareto front, from cheap to accurate: Linear probe (9 s), Partial fine-tuning (2 min")
 
 
 def test_an_accuracy_on_the_target_is_called_so():
     adapted = replace(FULL, target="1" * 16)
-    assert "accuracy on the target, with its 95% interval" in compare_pictures.scoreboard(adapted)
-    assert "accuracy on the target" in compare_pictures.trade_off(adapted, "seconds")
+    assert "accuracy on the target, with its 95% interval" in comparison_figures.scoreboard(adapted)
+    assert "accuracy on the target" in comparison_figures.trade_off(adapted, "seconds")

@@ -68,6 +68,11 @@ class DatasetRef:
     """Images of the import that do not count here."""
 
     @property
+    def kind(self) -> str:
+        """What its examples are: 'image', the only kind yet. Who computes with them asks by it how they are opened."""
+        return "image"
+
+    @property
     def images_id(self) -> str:
         """Id of the import that holds the images: what caches and thumbnails are filed under."""
         return self.base or self.id

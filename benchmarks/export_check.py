@@ -27,6 +27,7 @@ from advisor.home import home as make_home
 from benchmarks.command import append, read, thaw
 from benchmarks.machine import describe
 from training import export
+from training.bench import Bench
 from training.portable.predict import FORMATS
 from training.run_folder import RunFolder
 from training.store import Store
@@ -123,7 +124,7 @@ def checked(path: Path, kind: str, epochs: str, out: Path, python: Path, foreign
     }  # fmt: skip
 
 
-def torch_probabilities(trained: export.Trained, temperature: float) -> NDArray[np.float64]:
+def torch_probabilities(trained: Bench, temperature: float) -> NDArray[np.float64]:
     """Of every test image, from the pixel cache through the network as it was trained, in fp32."""
     import torch
 

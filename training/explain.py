@@ -50,7 +50,7 @@ def explain(job: Job, home: Path, tell: Tell, source_id: str = "") -> dict[str, 
     """
     started = time.perf_counter()
     tell(0.0, "Loading the run", None)
-    run = Trained(job, home)
+    run = Trained(job, home, _telling(tell, 0.0, 0.05, "Reading images"))
     rows = run.data.rows
     test, val = rows["test"], rows["val"]
     train = rows["train"]
@@ -106,7 +106,7 @@ def moved(run: Trained) -> tuple[float, ...]:
         own = [names[id(parameter)] for parameter in stage.parameters()]
         before = sum(float(run.original[name].float().square().sum()) for name in own)
         apart = sum(
-            float((run.weights[name].to(run.device) - run.original[name]).float().square().sum()) for name in own
+            float((run.weights[name].to(run.bench.device) - run.original[name]).float().square().sum()) for name in own
         )
         found.append((apart / before) ** 0.5 if before else 0.0)
     return tuple(found)
@@ -124,7 +124,7 @@ def _chosen(sure: Tensor, truth: Tensor) -> NDArray[np.int64]:
 
 def _write_maps(run: Trained, rows: Rows, classes: Tensor, folder: Path, tick: Callable[[int, int], None]) -> str:
     """One JPEG per row; returns the kind of map, '' where this backbone has none."""
-    example = run.data.batch(rows[:2], 0).to(run.device)
+    example = run.data.batch(rows[:2], 0).to(run.bench.device)
     if not len(rows) or example.dim() != 4:
         return ""
     plane = activation_maps.plane_of(run.backbone, example)
@@ -133,8 +133,9 @@ def _write_maps(run: Trained, rows: Rows, classes: Tensor, folder: Path, tick: C
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (run.data.prep.mean, run.data.prep.std))
     for start in range(0, len(rows), MAP_BATCH):
         chunk = rows[start : start + MAP_BATCH]
-        inputs = run.data.batch(chunk, 0).to(run.device)
-        heat = activation_maps.maps(run.backbone, plane, inputs, classes[start : start + MAP_BATCH].to(run.device))
+        inputs = run.data.batch(chunk, 0).to(run.bench.device)
+        answers = classes[start : start + MAP_BATCH].to(run.bench.device)
+        heat = activation_maps.maps(run.backbone, plane, inputs, answers)
         squares = ((inputs.cpu() * std + mean).clamp(0, 1) * 255).byte().permute(0, 2, 3, 1).numpy()
         for row, square, one in zip(chunk, squares, heat.numpy(), strict=True):
             Image.fromarray(activation_maps.painted(square, one)).save(folder / f"{row}.jpg", quality=JPEG_QUALITY)
@@ -166,8 +167,7 @@ def _forgetting(
     classifier = run.backbone.classifier() if run.config.strategy.pretrained else None
     if classifier is None or not len(rows):
         return None, None
-    run.to_original()
-    before = predicted(classifier, run.features(rows))
+    before = predicted(classifier, run.to_untrained().features(rows))
     after = predicted(classifier, features)
     run.to_trained()
     same = int((before == after).sum())

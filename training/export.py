@@ -12,7 +12,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +20,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from advisor import catalog
 from advisor.errors import ThawError
 from advisor.files import write_json, write_whole
-from advisor.ingest import load_dataset
-from advisor.plans import RunConfig, run_config_from_json, to_json
+from advisor.plans import run_config_from_json, to_json
 from advisor.types import DatasetRef
 from training import calibration, exports, metrics_files, model_card, onnx_model, report, timm_folder
-from training.backbones import Backbone, build
-from training.caches import folder_of as cache_of
-from training.checkpoint import read_weights
+from training.bench import Bench
 from training.data import Rows
 from training.images import ImageData
 from training.judging import proportional
@@ -46,79 +42,62 @@ Tell = Callable[[float, str, float | None], None]
 """(fraction done, what is being done, seconds left); may raise to stop."""
 
 
-@dataclass(frozen=True)
-class Trained:
-    """A run's network with its weights, and its images."""
-
-    job: Job
-    config: RunConfig
-    ref: DatasetRef
-    backbone: Backbone
-    data: ImageData
-
-
-def load(run: Job, home: Path) -> Trained:
+def load(run: Job, home: Path) -> Bench:
     """The run as it ended, on the CPU, in eval mode. Raises ThawError when its data or weights are not here."""
     exports.exportable(run)
-    config = run_config_from_json(run.config)
-    ref, strategy = load_dataset(home, config.dataset_id), config.strategy
-    backbone = build(
-        strategy.backbone, len(ref.classes), pretrained=False, seed=config.seed, image_px=strategy.image_px, home=home
-    )
-    backbone.load_state_dict(read_weights(home / str(RunResult.of(run).weights)))
-    assert backbone.preprocessing is not None
-    native = backbone.preprocessing.at(catalog.backbone(strategy.backbone).image_px)
-    cache = cache_of(home, ref.images_id)
-    data = ImageData(ref, cache, native, config.split_seed, image_px=strategy.image_px)
-    return Trained(run, config, ref, backbone.eval(), data)
+    weights = home / str(RunResult.of(run).weights)
+    bench = Bench.of_run(run.id, run_config_from_json(run.config), home, weights=weights, device=torch.device("cpu"))
+    bench.backbone.eval()
+    return bench
 
 
 def export(job: Job, store: Store, home: Path, tell: Tell) -> dict[str, Any]:
     """Export the run that `job.config` names; returns `exports.Facts` as JSON. Raises ThawError, and as `tell` does."""
     tell(0.0, "Loading the run", None)
-    trained = load(store.job(job.config["run"]), home)
-    final = exports.folder_of(home, trained.job.id)
+    run = store.job(job.config["run"])
+    bench = load(run, home)
+    final = exports.folder_of(home, run.id)
     stage = final.with_name(f"export.{os.getpid()}.tmp")
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir(parents=True)
     try:
-        facts = _write(trained, stage, tell)
+        facts = _write(run, bench, stage, tell)
         if job.config.get("int8"):
-            facts = replace(facts, int8=_quantise(trained, stage, facts, tell))
-        _papers(trained, store, stage, facts)
+            facts = replace(facts, int8=_quantise(bench.data, stage, tell))
+        _papers(run, bench.ref, store, stage, facts)
         _put(stage, final)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
     return to_json(facts)
 
 
-def _write(trained: Trained, stage: Path, tell: Tell) -> exports.Facts:
+def _write(run: Job, bench: Bench, stage: Path, tell: Tell) -> exports.Facts:
     """The model and its helpers, verified."""
-    data, backbone = trained.data, trained.backbone
+    config, data, backbone = run_config_from_json(run.config), bench.data, bench.backbone
     labels = data.labels.numpy()
     val = _some(data.rows["val"], data, MOST_CALIBRATED)
     near = _some(data.rows["train"], data, MOST_NEIGHBOURS)
     tell(0.05, "Calibrating on the validation images", None)
     calibrated_on = val if len(val) else _some(data.rows["train"], data, MOST_CALIBRATED)
-    logits = _logits(trained, calibrated_on, lambda done: tell(0.05 + 0.3 * done, "Calibrating", None))
+    logits = _logits(bench, calibrated_on, lambda done: tell(0.05 + 0.3 * done, "Calibrating", None))
     temperature = calibration.temperature(logits, labels[calibrated_on])
     tell(0.35, "Writing ONNX", None)
     model = onnx_model.Portable(backbone, data.prep, data.side, temperature)
     about = {
-        "labels": json.dumps(trained.ref.classes, ensure_ascii=False), "side": str(data.side), "crop": str(model.crop),
+        "labels": json.dumps(bench.ref.classes, ensure_ascii=False), "side": str(data.side), "crop": str(model.crop),
         "interpolation": data.prep.interpolation, "temperature": f"{temperature:.6g}",
         "threshold": "0", "least_similarity": "-1", "preprocessing": model_card.preprocessing(data.side, data.prep),
-        "run": trained.job.id, "dataset": trained.ref.id, "strategy": trained.config.strategy.kind,
-        "backbone": trained.config.strategy.backbone, "licence": model_card.licence(trained.config),
+        "run": run.id, "dataset": bench.ref.id, "strategy": config.strategy.kind,
+        "backbone": config.strategy.backbone, "licence": model_card.licence(config),
     }  # fmt: skip
     onnx_model.write(model, data.side, stage / exports.MODEL, about)
-    _keep_features(stage, np.zeros((0, backbone.width), np.float16), trained, near[:0])
+    _keep_features(stage, np.zeros((0, backbone.width), np.float16), data, near[:0])
     portable = predict.Model(stage)
     tell(0.4, "Features of the training images", None)
     features = _features(
         portable, data, near, lambda done: tell(0.4 + 0.3 * done, "Features of the training images", None)
     )
-    _keep_features(stage, features.astype(np.float16), trained, near)
+    _keep_features(stage, features.astype(np.float16), data, near)
     answers = _answers(
         portable, data, calibrated_on, lambda done: tell(0.7 + 0.15 * done, "Answers by onnxruntime", None)
     )
@@ -127,15 +106,15 @@ def _write(trained: Trained, stage: Path, tell: Tell) -> exports.Facts:
     about |= {"threshold": f"{limits.threshold:.6g}", "least_similarity": f"{limits.least_similarity:.6g}"}
     onnx_model.annotate(stage / exports.MODEL, about)
     tell(0.85, f"Holding ONNX against torch on {VERIFIED} images", None)
-    verified, difference = verify(trained, stage, temperature)
+    verified, difference = verify(bench, stage, temperature)
     right = answers["probabilities"].argmax(1) == labels[calibrated_on]
     portable = predict.Model(stage)
     tell(0.9, "Weights for timm", None)
-    extra = {"temperature": temperature, "run": trained.job.id, "dataset": trained.ref.id}
-    loads = timm_folder.write(backbone, trained.ref.classes, stage, extra, data.batch(calibrated_on[:2], 0))
+    extra = {"temperature": temperature, "run": run.id, "dataset": bench.ref.id}
+    loads = timm_folder.write(backbone, bench.ref.classes, stage, extra, data.batch(calibrated_on[:2], 0))
     return exports.Facts(
-        run=trained.job.id, weights_sha256=str(RunResult.of(trained.job).weights_sha256), made=time.time(),
-        labels=trained.ref.classes, side=data.side, temperature=temperature, threshold=limits.threshold,
+        run=run.id, weights_sha256=str(RunResult.of(run).weights_sha256), made=time.time(),
+        labels=bench.ref.classes, side=data.side, temperature=temperature, threshold=limits.threshold,
         least_similarity=limits.least_similarity, calibrated_on=limits.images, right_kept=limits.right_kept,
         wrong_flagged=limits.wrong_flagged, verified_on=verified, largest_difference=difference,
         accuracy=float(right.mean()), ms=_milliseconds(portable, data, calibrated_on), threads=torch.get_num_threads(),
@@ -143,20 +122,20 @@ def _write(trained: Trained, stage: Path, tell: Tell) -> exports.Facts:
     )  # fmt: skip
 
 
-def verify(trained: Trained, folder: Path, temperature: float, rows: Rows | None = None) -> tuple[int, float]:
+def verify(bench: Bench, folder: Path, temperature: float, rows: Rows | None = None) -> tuple[int, float]:
     """Hold the ONNX file against torch, each from the image file on: (images, largest difference of a probability).
 
     rows: default some of validation and training. Raises ThawError where an answer or a probability differs.
     """
-    data, portable = trained.data, predict.Model(folder, threads=torch.get_num_threads())
+    data, portable = bench.data, predict.Model(folder, threads=torch.get_num_threads())
     if rows is None:
         rows = _some(np.concatenate([data.rows["val"], data.rows["train"]]), data, VERIFIED)
     largest, other = 0.0, 0
     for start in range(0, len(rows), BATCH):
         chunk = rows[start : start + BATCH]
         with torch.inference_mode():
-            wanted = (trained.backbone(data.batch(chunk, 0)) / temperature).softmax(1).numpy()
-        images = trained.ref.images_root
+            wanted = (bench.backbone(data.batch(chunk, 0)) / temperature).softmax(1).numpy()
+        images = bench.ref.images_root
         squares = [predict.square(images / data.paths[row], data.side, data.prep.interpolation) for row in chunk]
         given = portable(np.stack(squares))["probabilities"]
         largest = max(largest, float(np.abs(wanted - given).max()))
@@ -169,11 +148,10 @@ def verify(trained: Trained, folder: Path, temperature: float, rows: Rows | None
     return len(rows), largest
 
 
-def _quantise(trained: Trained, stage: Path, facts: exports.Facts, tell: Tell) -> exports.Quantised:
+def _quantise(data: ImageData, stage: Path, tell: Tell) -> exports.Quantised:
     """8-bit weights and activations, ranges from training images; the cost is measured on the validation images."""
     from training.quantisation import quantise
 
-    data = trained.data
     tell(0.92, "Quantising to 8-bit integers", None)
     rows = _some(data.rows["train"], data, 100)
     quantise(
@@ -190,13 +168,13 @@ def _quantise(trained: Trained, stage: Path, facts: exports.Facts, tell: Tell) -
     )  # fmt: skip
 
 
-def _papers(trained: Trained, store: Store, stage: Path, facts: exports.Facts) -> None:
+def _papers(run: Job, ref: DatasetRef, store: Store, stage: Path, facts: exports.Facts) -> None:
     """What is to be read, not run."""
     shutil.copyfile(predict.__file__, stage / "predict.py")
-    card = model_card.text(trained.job, trained.config, trained.ref, facts, store.home)
+    card = model_card.text(run, run_config_from_json(run.config), ref, facts, store.home)
     write_whole(stage / "README.md", card)
-    write_whole(stage / "report.html", report.run_report(store, trained.job.id))
-    metrics_files.write_tables(store, [trained.job.id], stage)
+    write_whole(stage / "report.html", report.run_report(store, run.id))
+    metrics_files.write_tables(store, [run.id], stage)
     write_json(stage / exports.FACTS, to_json(facts), indent=1)
 
 
@@ -213,11 +191,11 @@ def _some(rows: Rows, data: ImageData, most: int) -> Rows:
     return proportional(rows, data.labels, most) if len(rows) > most else rows
 
 
-def _logits(trained: Trained, rows: Rows, done: Callable[[float], None]) -> NDArray[np.float64]:
+def _logits(bench: Bench, rows: Rows, done: Callable[[float], None]) -> NDArray[np.float64]:
     parts = []
     with torch.inference_mode():
         for start in range(0, len(rows), BATCH):
-            parts.append(trained.backbone(trained.data.batch(rows[start : start + BATCH], 0)).double().numpy())
+            parts.append(bench.backbone(bench.data.batch(rows[start : start + BATCH], 0)).double().numpy())
             done(start / len(rows))
     return np.concatenate(parts)
 
@@ -239,11 +217,11 @@ def _features(
     return _answers(portable, data, rows, done)["features"]
 
 
-def _keep_features(stage: Path, features: NDArray[np.float16], trained: Trained, rows: Rows) -> None:
-    paths = np.array([trained.data.paths[row] for row in rows], dtype=np.str_)
+def _keep_features(stage: Path, features: NDArray[np.float16], data: ImageData, rows: Rows) -> None:
+    paths = np.array([data.paths[row] for row in rows], dtype=np.str_)
     np.savez(
         stage / "neighbours.npz", features=features, paths=paths, rows=rows.astype(np.int64),
-        labels=trained.data.labels.numpy()[rows],
+        labels=data.labels.numpy()[rows],
     )  # fmt: skip
 
 

@@ -14,15 +14,12 @@ from advisor.files import read_json, write_json
 from advisor.ingest import take_in
 from advisor.plans import run_config_from_json
 from advisor.targets import OfClasses
-from training import caches, devices, frozen
-from training.backbones import build
 from training.checkpoint import read_weights, write_weights
-from training.images import ImageData
-from training.prefix import PrefixCache
 from training.run_folder import RunFolder
 from training.run_result import RunResult
 from training.shots import with_class
 from training.store import Store
+from training.trained import Trained
 
 
 def extend(home: Path, run_id: str, name: str, folder: Path) -> dict[str, Any]:
@@ -46,29 +43,10 @@ def extend(home: Path, run_id: str, name: str, folder: Path) -> dict[str, Any]:
         raise PlanError(f"'{name}' is a class of this model already, or no name: give the new class another one.")
     images = take_in(folder, home, OfClasses((name,)), name=name)
     weights = read_weights(run_folder.extended_weights if made["added"] else run_folder.weights)
-    device = devices.pick()
-    backbone = build(
-        config.strategy.backbone, len(ref.classes), pretrained=config.strategy.pretrained, seed=config.seed,
-        image_px=config.strategy.image_px, home=home,
-    ).to(device)  # fmt: skip
-    body = {key: value for key, value in weights.items() if not key.startswith("head.")}
-    backbone.load_state_dict({**backbone.state_dict(), **body})
-    assert backbone.preprocessing is not None
-
-    def features(which: Any, rows_of: str) -> tuple[torch.Tensor, torch.Tensor]:
-        data = ImageData(
-            which, caches.folder_of(home, which.images_id), backbone.preprocessing, config.split_seed,  # type: ignore[arg-type]
-            image_px=config.strategy.image_px, device=device, split_rules=config.split_rules,
-        )  # fmt: skip
-        rows = np.arange(len(data.labels)) if rows_of == "all" else data.rows["test"]
-        example = data.batch(np.resize(rows, frozen.pass_batch(device)), 0)
-        precision = frozen.choose(backbone, device, example, home)
-        prefix = PrefixCache(backbone, data, device, precision, caches.folder_of(home, which.images_id))
-        prefix.fill([backbone.head_index], rows, 0)
-        return prefix.read(backbone.head_index, rows, 0).cpu(), data.labels[torch.from_numpy(rows)]
-
-    new, _ = features(images, "all")
-    test, truth = features(ref, "test")
+    run = Trained(job, home)
+    rows = run.data.rows["test"]
+    test, truth = run.features(rows), run.data.labels[torch.from_numpy(rows)]
+    new = run.bench.beside(images).features(np.arange(images.images))
 
     def accuracy(head: torch.Tensor, bias: torch.Tensor) -> float | None:
         if not len(truth):

@@ -10,32 +10,23 @@ import torch
 
 from advisor.datasets import load_dataset
 from advisor.targets import labels_in
-from training import caches, devices, frozen
 from training.adaptation import FOLDS, SHOWN, plane, told_apart
-from training.backbones import build
-from training.images import ImageData
-from training.prefix import PrefixCache
+from training.bench import Bench
 
 
 def measure(home: Path, dataset_id: str, target_id: str, backbone_name: str) -> dict[str, Any]:
     """{'told_apart': share of held-out images whose domain a linear classifier names, 0.5 = alike; 'source', 'target':
     points [x, y, class or None] on the plane of the two largest principal components; 'shown': its share of the
     variance; 'images': of each domain}. Training images only: neither side's test images are looked at."""
-    source, target = load_dataset(home, dataset_id), load_dataset(home, target_id)
-    device = devices.pick()
-    backbone = build(backbone_name, len(source.classes), home=home).to(device)
-    assert backbone.preprocessing is not None
+    source = load_dataset(home, dataset_id)
+    bench = Bench.of(source, backbone_name, home)
+    head = bench.backbone.head_index
     features, points = [], []
-    for ref in (source, target):
-        cache = caches.folder_of(home, ref.images_id)
-        data = ImageData(ref, cache, backbone.preprocessing, device=device)
-        rows = data.rows["train"]
-        rows = np.sort(np.random.default_rng(0).permutation(rows)[:SHOWN])
-        example = data.batch(np.resize(rows, frozen.pass_batch(device)), 0)
-        prefix = PrefixCache(backbone, data, device, frozen.choose(backbone, device, example, home), cache)
-        prefix.fill([backbone.head_index], rows, 0)
-        features.append(prefix.read(backbone.head_index, rows, 0).cpu())
-        labels = labels_in(ref, source)[rows]
+    for one in (bench, bench.beside(load_dataset(home, target_id))):
+        rows = np.sort(np.random.default_rng(0).permutation(one.data.rows["train"])[:SHOWN])
+        one.prefix.fill([head], rows, 0)
+        features.append(one.prefix.read(head, rows, 0).cpu())
+        labels = labels_in(one.ref, source)[rows]
         points.append([None if label < 0 else int(label) for label in labels])
     on_source, on_target, share = plane(features[0], features[1])
 

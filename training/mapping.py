@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from advisor.browse import read_table
 from advisor.errors import PlanError
 from advisor.types import EXCLUDED, DatasetRef
-from training import caches, maps
+from training import maps
 
 if TYPE_CHECKING:
-    from training.prefix import PrefixCache
+    from training.bench import Bench
 
 Tell = Callable[[float, str, float | None], None]
 
@@ -38,42 +38,27 @@ def draw(ref: DatasetRef, backbone: str, name: str, home: Path, tell: Tell) -> d
 def make_pca(ref: DatasetRef, backbone_name: str, home: Path, tell: Tell) -> None:
     """For datasets that an older version measured, or whose caches were cleared: the features as the profile makes
     them."""
-    from training import devices, frozen
-    from training.backbones import build
-    from training.images import ImageData
-    from training.prefix import PrefixCache
+    from training.bench import Bench
 
-    device = devices.pick()
-    cache = caches.folder_of(home, ref.images_id)
-    backbone = build(backbone_name, len(ref.classes), home=home).to(device)
-    assert backbone.preprocessing is not None
-    data = ImageData(
-        ref, cache, backbone.preprocessing, device=device,
-        progress=lambda done, total: tell(0.3 * done / total, f"Reading images, {done:,} of {total:,}", None),
+    bench = Bench.of(
+        ref, backbone_name, home,
+        lambda done, total: tell(0.3 * done / total, f"Reading images, {done:,} of {total:,}", None),
     )  # fmt: skip
-    everything = np.sort(np.concatenate(list(data.rows.values())))
-    example = data.batch(np.resize(everything, frozen.pass_batch(device)), 0)
-    prefix = PrefixCache(backbone, data, device, frozen.choose(backbone, device, example, home), cache)
-    head = backbone.head_index
-    prefix.fill(
-        [head], everything, 0,
+    bench.prefix.fill(
+        [bench.backbone.head_index], bench.everything, 0,
         lambda done, total: tell(0.3 + 0.6 * done / total, f"Running the backbone, {done:,} of {total:,} images", None),
     )  # fmt: skip
-    pca_of(prefix, head, ref, backbone_name, home, everything)
+    pca_of(bench)
 
 
-def pca_of(
-    prefix: PrefixCache, head: int, ref: DatasetRef, backbone: str, home: Path, rows: NDArray[np.int64]
-) -> None:
-    """The map of features that are cached already; nothing where there is one of all these rows.
-
-    head: the boundary at which they are read. rows: those that count, ascending.
-    """
+def pca_of(bench: Bench) -> None:
+    """The map of features that are cached already, of all rows that count; nothing where there is one of them."""
 
     def features(some: NDArray[np.int64]) -> NDArray[np.float32]:
-        found: NDArray[np.float32] = prefix.read(head, some, 0).cpu().numpy()
+        found: NDArray[np.float32] = bench.prefix.read(bench.backbone.head_index, some, 0).cpu().numpy()
         return found
 
-    there = maps.load(home, ref.images_id, backbone, "pca")
-    if there is None or not np.isin(rows, there[:, 0].astype(np.int64)).all():
-        maps.make_pca(home, ref.images_id, backbone, features, rows)
+    home, base, name = bench.home, bench.ref.images_id, bench.backbone.name
+    there = maps.load(home, base, name, "pca")
+    if there is None or not np.isin(bench.everything, there[:, 0].astype(np.int64)).all():
+        maps.make_pca(home, base, name, features, bench.everything)

@@ -72,10 +72,8 @@ def adapt(way: Kind, shift: float, unequal: bool, seed: int) -> dict[str, Any]:
     backbone = build("mlp", CLASSES, inputs=FEATURES, seed=seed)
     he_normal(backbone, derive_seed("domains", seed))
     strategy, context = plan(way), Noting()
-    second = Target.of(
-        strategy, backbone, target, PrefixCache(backbone, target, CPU, "fp32", None), seed, CPU, labelled=True
-    )
-    first = PrefixCache(backbone, source, CPU, "fp32", None)
+    first, other = (PrefixCache(backbone, data, CPU, "fp32", None) for data in (source, target))
+    second = Target.of(strategy, backbone, target, other, seed, CPU, labelled=True)
     fit = Fit(strategy, backbone, source, context, seed=seed, device=CPU, prefix=first, target=second)
     fit.run()
     rows = target.rows["test"]

@@ -88,6 +88,15 @@ class PrefixCache:
             f"allowed: they are computed again in every epoch. {caches.LIMIT_GB} sets another limit."
         )
 
+    def highest(self, rows: Rows) -> int:
+        """The highest boundary at which the plain activations of all these rows are stored and apply; 0 = there is
+        none."""
+        for boundary in range(self.backbone.head_index, 0, -1):
+            held = (boundary, 0) in self._files or (self._folder is not None and self._marks(boundary, 0).exists())
+            if held and not self.missing(boundary, rows, 0) and self.applies(boundary):
+                return boundary
+        return 0
+
     def missing(self, boundary: int, rows: Rows, view: int) -> int:
         """How many of `rows` would have to be computed."""
         return int((self._file(boundary, view)[1][rows] == 0).sum())
@@ -184,6 +193,10 @@ class PrefixCache:
         """Where the features of this backbone at this size and precision lie; None in memory."""
         return self._folder
 
+    def _marks(self, boundary: int, view: int) -> Path:
+        assert self._folder is not None
+        return self._folder / f"boundary{boundary}-view{view}.done.npy"
+
     @property
     def _root(self) -> Path:
         assert self._folder is not None
@@ -213,7 +226,7 @@ class PrefixCache:
             if self._folder is None:
                 self._files[key] = (np.zeros(shape, np.float16), np.zeros(total, np.uint8))
             else:
-                marks = self._folder / f"boundary{boundary}-view{view}.done.npy"
+                marks = self._marks(boundary, view)
                 with caches.changing(self._root):
                     self._folder.mkdir(parents=True, exist_ok=True)
                     values = caches.values_of(marks)

@@ -17,15 +17,13 @@ from advisor.costs import PROFILED_STAGES
 from advisor.datasets import live, read_alike, read_manifest
 from advisor.plans import Phase
 from advisor.types import DatasetFacts, DatasetRef, MemoryFacts, StageCost
-from training import caches, devices, frozen, mapping, memory, moments, out_of_fold, panel
+from training import devices, frozen, mapping, memory, moments, out_of_fold, panel
 from training.arithmetic import Arithmetic, choose_training
-from training.backbones import Backbone, build
-from training.data import Rows
+from training.backbones import Backbone
+from training.bench import Bench
 from training.data_check import feature_check
-from training.images import ImageData
 from training.live_bytes import peak_of
 from training.pools import Pools
-from training.prefix import PrefixCache
 from training.splits import same_pictures
 
 COST_BATCH, ACCELERATED_COST_BATCH, SHORT_BATCH = 8, 32, 8
@@ -47,38 +45,25 @@ def profile(
     this machine (an edit changes at most the width of the head); features come from the cache either way.
     """
     started = time.perf_counter()
-    device = devices.pick()
-    cache = caches.folder_of(home, ref.images_id)
-    backbone = build(backbone_name, len(ref.classes), home=home).to(device)
+    bench = Bench.of(
+        ref, backbone_name, home,
+        lambda done, total: tell(0.3 * done / total, f"Reading images, {done:,} of {total:,}", None),
+    )  # fmt: skip
+    backbone, device = bench.backbone, bench.device
     process = _besides_weights(backbone) if device.type == "cpu" else 0
-    assert backbone.preprocessing is not None
-    data = ImageData(
-        ref, cache, backbone.preprocessing, device=device,
-        progress=lambda done, total: tell(0.3 * done / total, f"Reading images, {done:,} of {total:,}", None),
-    )
+    data, everything = bench.data, bench.everything
     tell(0.3, "Choosing the arithmetic for this machine", None)
-    everything = _everything(data)
-    example = data.batch(np.resize(everything, frozen.pass_batch(device)), 0)
-    precision = frozen.choose(backbone, device, example, home)
-    prefix = PrefixCache(backbone, data, device, precision, cache)
     fit_rows = np.sort(np.concatenate([data.rows["train"], data.rows["val"]]))
     labels = data.labels[torch.from_numpy(fit_rows)]
     deep = fit_rows[panel.deep_rows(labels)]
-    pools = Pools(prefix, deep)
-    forward_s = _feature_pass(prefix, backbone, everything, frozen.pass_batch(device), tell, pools)
-    hardware = devices.hardware(device)
-    if known is not None and known.hardware == hardware and known.costs:
-        costs, taken = known.costs, known.memory
-    else:
-        tell(0.85, "Measuring training speed at each boundary", None)
-        costs = stage_costs(backbone, data, device, precision, forward_s, home)
-        taken = None if process is None else _besides_steps(backbone, data, device, precision, process)
-    tell(0.92, "Comparing with the pre-training", None)
-    gap = panel.domain_gap(backbone, data, fit_rows, device, Arithmetic.named(precision))
-    tell(0.94, "Cross-validating linear probes", None)
+    pools = Pools(bench.prefix, deep)
+    forward_s = _feature_pass(bench, tell, pools)
+    tell(0.85, "Comparing with the pre-training", None)
+    gap = panel.domain_gap(backbone, data, fit_rows, device, Arithmetic.named(bench.precision))
+    tell(0.87, "Cross-validating linear probes", None)
     manifest = read_manifest(ref)
     same = same_pictures(manifest, read_alike(ref))
-    every = prefix.read(backbone.head_index, everything, 0).cpu()
+    every = bench.prefix.read(backbone.head_index, everything, 0).cpu()
     fit = np.isin(everything, fit_rows)
     judged = out_of_fold.judge(
         every, data.labels.numpy()[everything], len(ref.classes), fit=np.flatnonzero(fit), groups=same[everything]
@@ -86,12 +71,19 @@ def profile(
     label_check.save(home, feature_check(ref, backbone_name, judged, every, everything, same[everything]))
     stages = pools.read(deep)
     if gap is None:
-        gap = panel.frechet_gap(stages, moments.load(home, backbone.weights_id), backbone.preprocessing.size)
+        gap = panel.frechet_gap(stages, moments.load(home, backbone.weights_id), data.prep.size)
     found = panel.measure(
         every[fit], stages, labels, len(ref.classes), groups=same[fit_rows], judged=judged.judged if judged else None
     )
     manifest = live(manifest)
-    mapping.pca_of(prefix, backbone.head_index, ref, backbone_name, home, everything)
+    mapping.pca_of(bench)
+    hardware = devices.hardware(device)
+    if known is not None and known.hardware == hardware and known.costs:
+        costs, taken = known.costs, known.memory
+    else:  # last, as its steps write to the weights that everything above was computed by
+        tell(0.93, "Measuring training speed at each boundary", None)
+        costs = stage_costs(bench, forward_s)
+        taken = None if process is None else _besides_steps(bench, process)
     counts = np.bincount(data.labels.numpy()[fit_rows], minlength=len(ref.classes))
     return DatasetFacts(
         dataset_id=ref.id,
@@ -119,18 +111,11 @@ def profile(
     )
 
 
-def _everything(data: ImageData) -> Rows:
-    """The rows that count, ascending: all of an import, those not excluded of a revision."""
-    return np.sort(np.concatenate(list(data.rows.values())))
-
-
-def _feature_pass(
-    prefix: PrefixCache, backbone: Backbone, rows: Rows, batch: int, tell: Tell, pools: Pools
-) -> float | None:
+def _feature_pass(bench: Bench, tell: Tell, pools: Pools) -> float | None:
     """Fill the cache with what the first runs will read; seconds per image, None when little of it was missing."""
-    boundaries = [b for b in (backbone.head_index - stages for stages in PROFILED_STAGES) if b > 0]
-    room = prefix.room()
-    boundaries = [b for b in boundaries if prefix.bytes_per_image(b) * len(rows) < room]
+    boundaries = [b for b in (bench.backbone.head_index - stages for stages in PROFILED_STAGES) if b > 0]
+    room = bench.prefix.room()
+    boundaries = [b for b in boundaries if bench.prefix.bytes_per_image(b) * len(bench.everything) < room]
     started = time.perf_counter()
 
     def tick(done: int, total: int) -> None:
@@ -138,24 +123,17 @@ def _feature_pass(
         left = spent / done * (total - done)
         tell(0.3 + 0.55 * done / total, f"Running the backbone, {done:,} of {total:,} images", left)
 
-    done = prefix.fill(boundaries, rows, 0, tick, pools.add)
-    return (time.perf_counter() - started) / done if done >= 4 * batch else None
+    done = bench.prefix.fill(boundaries, bench.everything, 0, tick, pools.add)
+    return (time.perf_counter() - started) / done if done >= 4 * frozen.pass_batch(bench.device) else None
 
 
-def stage_costs(
-    backbone: Backbone,
-    data: ImageData,
-    device: torch.device,
-    precision: str,
-    forward_s: float | None,
-    home: Path | None = None,
-) -> tuple[StageCost, ...]:
+def stage_costs(bench: Bench, forward_s: float | None) -> tuple[StageCost, ...]:
     """Seconds and bytes per image below and above the boundaries that strategies use, from real steps at each.
 
-    precision: code of the arithmetic of frozen stages. forward_s: seconds per image of a frozen pass when it was just
-    measured; else it is timed here. home: where the choice of arithmetic for training steps is kept.
+    forward_s: seconds per image of a frozen pass when it was just measured; else it is timed here.
     """
-    rows = np.resize(_everything(data), frozen.pass_batch(device))
+    backbone, data, device, precision = bench.backbone, bench.data, bench.device, bench.precision
+    rows = np.resize(bench.everything, frozen.pass_batch(device))
     inputs, few = data.batch(rows, 0), COST_BATCH if device.type == "cpu" else ACCELERATED_COST_BATCH
     head, classes = backbone.head_index, len(data.classes)
     if forward_s is None:
@@ -172,7 +150,7 @@ def stage_costs(
             # Live images are made anew every time they are seen; cached activations are only read.
             return data.batch(rows[:count], view).to(device) if boundary == 0 else x[:count].clone()
 
-        training = choose_training(backbone, Phase(boundary, 1, 0.0), x, classes, device, home)
+        training = choose_training(backbone, Phase(boundary, 1, 0.0), x, classes, device, bench.home)
         labels = data.labels[torch.from_numpy(rows[:few])].to(device)
         eval_s, eval_bytes = _judging_cost(backbone, boundary, precision, device, batch, few)
         train_s, train_bytes = _training_cost(backbone, boundary, training, device, batch, labels)
@@ -243,14 +221,13 @@ def _besides_weights(backbone: Backbone) -> int | None:
     return None if taken is None else max(0, taken - weights)
 
 
-def _besides_steps(
-    backbone: Backbone, data: ImageData, device: torch.device, precision: str, process: int
-) -> MemoryFacts:
-    rows = np.resize(_everything(data), frozen.pass_batch(device))
+def _besides_steps(bench: Bench, process: int) -> MemoryFacts:
+    data, head = bench.data, bench.backbone.head_index
+    rows = np.resize(bench.everything, frozen.pass_batch(bench.device))
 
     def one_pass() -> None:
         batch = data.batch(rows, "cost")
-        frozen.taps(backbone, [backbone.head_index], precision, device, batch)(batch)
+        frozen.taps(bench.backbone, [head], bench.precision, bench.device, batch)(batch)
 
     return MemoryFacts(process, peak_of(lambda: data.batch(rows, "cost")), peak_of(one_pass))
 

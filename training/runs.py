@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,21 +13,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advisor import catalog
 from advisor.adaptation import check_domains
-from advisor.files import find_json, write_json, write_whole
+from advisor.files import write_whole
 from advisor.ingest import load_dataset
 from advisor.plans import RunConfig, run_config_from_json
 from advisor.targets import labels_in
-from training import caches, devices, frozen, shots, starting
+from advisor.types import DatasetRef
+from training import devices, shots, starting
 from training.adaptation import Target
 from training.arithmetic import Arithmetic, choose_training
-from training.backbones import Backbone, Preprocessing, build
+from training.backbones import Backbone
+from training.bench import Bench
 from training.checkpoint import read_checkpoint, write_weights
 from training.data import Rows
 from training.engine import Fit
 from training.images import ImageData
-from training.prefix import PrefixCache
+from training.prefix import Tick
 from training.progress import Fitted
 from training.run_folder import RunFolder
 from training.run_result import RunResult
@@ -43,42 +43,25 @@ def train(job: Job, context: StoreContext, store: Store, home: Path) -> tuple[Ru
     """Train, judge once on the test images, write weights and predictions; returns (result, stopped early by hand)."""
     config = run_config_from_json(job.config)
     folder = RunFolder(home, job.id)
-    device = devices.pick()
-    ref = load_dataset(home, config.dataset_id)
-    backbone = build(
-        config.strategy.backbone, len(ref.classes), pretrained=config.strategy.pretrained, seed=config.seed,
-        image_px=config.strategy.image_px, home=home,
-    ).to(device)
-    if backbone.weights_id == "random":
-        backbone.weights_id = f"random-{config.seed}"
-    assert backbone.preprocessing is not None
-    chain = starting.begin(config, job.id, backbone, store, home) if config.from_run else ()
-    cache = caches.folder_of(home, ref.images_id)
+    chain = starting.begin(config, job.id, store, home) if config.from_run else ()
 
-    def reading(done: int, total: int) -> None:
-        context.progress(0.0, f"Reading images, {done:,} of {total:,}")
+    def reading(what: str) -> Tick:
+        return lambda done, total: context.progress(0.0, f"Reading {what}, {done:,} of {total:,}")
 
-    native = backbone.preprocessing.at(catalog.backbone(config.strategy.backbone).image_px)
-    data = ImageData(
-        ref, cache, native, config.split_seed, reading,
-        image_px=config.strategy.image_px, device=device, split_rules=config.split_rules,
-    )  # fmt: skip
-    repeated = RunFolder(home, config.repeats) if config.repeats else folder
-    runtime = Runtime(folder.runtime, repeated.runtime)
-    if config.per_class:
-        data.rows["train"] = fewer(data.rows["train"], data.labels, config.per_class, config.seed)
+    bench = Bench.of_run(job.id, config, home, reading("images"), trains=True)
+    backbone, data, device, runtime = bench.backbone, bench.data, bench.device, bench.runtime
     # Sums in another number of threads round otherwise: a run resumed on a machine with other cores keeps its number.
     torch.set_num_threads(int(runtime.keep("threads", lambda: str(torch.get_num_threads()))))
-    example = data.batch(np.resize(data.rows["train"], frozen.pass_batch(device)), 0)
-    precision = runtime.keep("frozen", lambda: frozen.choose(backbone, device, example, home))
-    prefix = PrefixCache(backbone, data, device, precision, cache)
 
     def choose(number: int, inputs: Tensor) -> Arithmetic:
-        phase, classes = config.strategy.phases[number], len(ref.classes)
+        phase, classes = config.strategy.phases[number], len(data.classes)
         measured = lambda: choose_training(backbone, phase, inputs, classes, device, home).code  # noqa: E731
         return Arithmetic.named(runtime.keep(f"phase {number}", measured))
 
-    target = _target(config, backbone, native, precision, device, context, home) if config.target_id else None
+    target = None
+    if config.target_id:
+        other = bench.beside(load_dataset(home, config.target_id), reading("the target's images"))
+        target = _target(config, bench.ref, other)
     resume = read_checkpoint(folder.checkpoint) if job.attempt > 1 else None
     store.cut_metrics(job, resume["position"]["rows"] if resume else 0)
     if job.attempt > 1:
@@ -87,7 +70,7 @@ def train(job: Job, context: StoreContext, store: Store, home: Path) -> tuple[Ru
     budget_s = config.minutes * 60 if config.minutes else None
     fit = Fit(
         config.strategy, backbone, data, context,
-        seed=config.seed, device=device, prefix=prefix, budget_s=budget_s, resume=resume, choose=choose,
+        seed=config.seed, device=device, prefix=bench.prefix, budget_s=budget_s, resume=resume, choose=choose,
         target=target,
     )  # fmt: skip
     fitted = fit.run()
@@ -108,42 +91,20 @@ def few_shot(fit: Fit, data: ImageData, backbone: Backbone, seed: int) -> dict[s
     return shots.as_note(shots.curve(train, val, len(data.classes), seed=seed))
 
 
-def fewer(rows: Rows, labels: Tensor, per_class: int, seed: int) -> Rows:
-    """At most `per_class` of `rows` from each class, ascending, drawn by `seed`."""
-    own = labels[torch.from_numpy(rows)].numpy()
-    draw = np.random.default_rng(devices.derive_seed("per class", seed))
-    chosen: Rows = np.sort(
-        np.concatenate([draw.permutation(rows[own == label])[:per_class] for label in np.unique(own)])
-    )
-    return chosen
-
-
-def _target(
-    config: RunConfig,
-    backbone: Backbone,
-    native: Preprocessing,
-    precision: str,
-    device: torch.device,
-    context: StoreContext,
-    home: Path,
-) -> Target:
+def _target(config: RunConfig, source: DatasetRef, bench: Bench) -> Target:
     """The second domain of a run, its labels in the source's numbering. Where an image has none it cannot be judged by,
     so it is aligned, whatever side of the split it is on."""
-    source, ref = load_dataset(home, config.dataset_id), load_dataset(home, config.target_id)
-    check_domains(source, ref)
-    cache = caches.folder_of(home, ref.images_id)
-    data = ImageData(
-        ref, cache, native, config.split_seed,
-        lambda done, total: context.progress(0.0, f"Reading the target's images, {done:,} of {total:,}"),
-        image_px=config.strategy.image_px, device=device, split_rules=config.split_rules,
-    )  # fmt: skip
-    data.labels, data.classes = torch.from_numpy(labels_in(ref, source)), source.classes
+    check_domains(source, bench.ref)
+    data = bench.data
+    data.labels, data.classes = torch.from_numpy(labels_in(bench.ref, source)), source.classes
     known = data.labels.numpy() >= 0
     train, val, test = (data.rows[side] for side in ("train", "val", "test"))
     aligned = np.sort(np.concatenate([train, val[~known[val]], test[~known[test]]]))
     data.rows = {"train": aligned, "val": val[known[val]], "test": test[known[test]]}
-    prefix = PrefixCache(backbone, data, device, precision, cache)
-    return Target.of(config.strategy, backbone, data, prefix, config.seed, device, labelled=bool(known.any()))
+    labelled = bool(known.any())
+    return Target.of(
+        config.strategy, bench.backbone, data, bench.prefix, config.seed, bench.device, labelled=labelled
+    )
 
 
 def write_predictions(path: Path, data: ImageData, rows: Rows, probabilities: Tensor) -> None:
@@ -171,21 +132,6 @@ def _judge_target(target: Target, fit: Fit, folder: RunFolder) -> dict[str, Any]
         "target_accuracy": correct / len(rows), "target_correct": correct, "target_total": len(rows),
         "target_predictions": folder.in_home(folder.target_predictions),
     }  # fmt: skip
-
-
-class Runtime:
-    """What a run chose by measuring on this machine, written down so that a resumed run computes as it began."""
-
-    def __init__(self, path: Path, begin_as: Path) -> None:
-        """begin_as: the choices to begin with when this run has none yet: those of the run that it repeats."""
-        self._path = path
-        self.known: dict[str, str] = find_json(path) or find_json(begin_as) or {}
-
-    def keep(self, name: str, measure: Callable[[], str]) -> str:
-        if name not in self.known:
-            self.known[name] = measure()
-            write_json(self._path, self.known)
-        return self.known[name]
 
 
 def _finish(

@@ -8,14 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from advisor import catalog
 from advisor.errors import DataError
 from advisor.ingest import load_dataset
-from training import caches
 from training.explained import Source
-from training.images import ImageData
 from training.judging import proportional
 from training.stats import wilson
 from training.trained import Trained
@@ -27,8 +24,9 @@ MOST_IMAGES = 500
 def measure(run: Trained, classifier: nn.Linear, dataset_id: str, home: Path) -> Source:
     """Top-1 accuracy among ImageNet's 1,000 classes before and after fine-tuning, on at most MOST_IMAGES images.
 
-    Raises DataError when no class of the set is one of ImageNet's, or the classifier is another one. Leaves the run's
-    own weights in the backbone.
+    Both at the run's own image side: before it, by the backbone's own weights, whatever run it started from. Raises
+    DataError when no class of the set is one of ImageNet's, or the classifier is another one. Leaves the run's own
+    weights in the backbone.
     """
     ref = load_dataset(home, dataset_id)
     if classifier.out_features != IMAGENET:
@@ -42,20 +40,20 @@ def measure(run: Trained, classifier: nn.Linear, dataset_id: str, home: Path) ->
             f"No class of '{ref.name}' is one of ImageNet's: name its folders by synset (n01440764) or by ImageNet's "
             "English word (tench)."
         )
-    prep = run.data.prep.at(catalog.backbone(run.config.strategy.backbone).image_px)
-    data = ImageData(ref, caches.folder_of(home, ref.images_id), prep, device=run.device)
-    rows = np.sort(np.concatenate([data.rows[side] for side in ("train", "val", "test")]))
-    rows = rows[np.isin(data.labels.numpy()[rows], list(known))]
+    bench = run.bench.beside(ref)
+    rows = bench.everything[np.isin(bench.data.labels.numpy()[bench.everything], list(known))]
     if len(rows) > MOST_IMAGES:
-        rows = proportional(rows, data.labels, MOST_IMAGES)
-    truth = torch.tensor([known[int(label)] for label in data.labels[torch.from_numpy(rows)]])
-    correct = []
-    for put in (run.to_original, run.to_trained):
-        put()
-        with torch.no_grad():
-            answers = classifier(run.features(rows, data=data)).argmax(1)
-        correct.append(int((answers == truth).sum()))
-    return Source(ref.id, ref.name, wilson(correct[0], len(rows)), wilson(correct[1], len(rows)), len(known))
+        rows = proportional(rows, bench.data.labels, MOST_IMAGES)
+    truth = torch.tensor([known[int(label)] for label in bench.data.labels[torch.from_numpy(rows)]])
+
+    @torch.no_grad()
+    def right(features: Tensor) -> int:
+        return int((classifier(features).argmax(1) == truth).sum())
+
+    before = right(run.to_untrained().beside(ref).features(rows))
+    run.to_trained()
+    after = right(bench.features(rows))
+    return Source(ref.id, ref.name, wilson(before, len(rows)), wilson(after, len(rows)), len(known))
 
 
 def imagenet_classes(names: Sequence[str]) -> list[int | None]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from advisor.datasets import load_dataset
-from advisor.errors import PlanError, ThawError
+from advisor.errors import ThawError
 from advisor.files import write_json, write_whole
 from advisor.plans import RunConfig
 from training import lineage
-from training.backbones import Backbone
 from training.checkpoint import read_weights, write_weights
 from training.run_folder import RunFolder
 from training.run_result import RunResult, Stage
@@ -21,8 +19,9 @@ if TYPE_CHECKING:
     from training.store import Job, Store
 
 
-def begin(config: RunConfig, run_id: str, backbone: Backbone, store: Store, home: Path) -> tuple[Stage, ...]:
-    """Put the earlier run's weights into `backbone`, keep them and the chain in this run's folder; the chain's links.
+def begin(config: RunConfig, run_id: str, store: Store, home: Path) -> tuple[Stage, ...]:
+    """Keep the earlier run's weights and the chain in this run's folder, where they are read from whenever this run is
+    opened (`Bench.of_run`); returns the chain's links.
 
     The head is taken over where the classes are the same. Raises PlanError, NotFound, WeightsError.
     """
@@ -40,18 +39,6 @@ def begin(config: RunConfig, run_id: str, backbone: Backbone, store: Store, home
         chain = lineage.stages_of(home, parent.id) or [Stage("", first)]
         links = [asdict(stage) for stage in [*chain, lineage.origin(parent, earlier, home)]]
         write_json(folder.lineage, links)
-    weights = read_weights(folder.start_weights)
-    own = backbone.state_dict()
-    names = [name for name in own if name in weights or not name.startswith("head.")]
-    wrong = [name for name in names if name not in weights or weights[name].shape != own[name].shape]
-    if wrong:
-        raise PlanError(
-            f"The weights of run '{config.from_run}' do not fit {config.strategy.backbone}: '{wrong[0]}' differs. "
-            "Choose another run to start from."
-        )
-    backbone.load_state_dict({**own, **{name: weights[name] for name in names}})
-    digest = hashlib.sha256(folder.start_weights.read_bytes()).hexdigest()[:12]
-    backbone.weights_id = f"run-{digest}"  # caches of frozen stages belong to these weights
     return tuple(lineage.read(folder.lineage))
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from advisor import catalog, forecast, measured
 from advisor.costs import Sizes, affordable_epochs
-from advisor.files import find_json, write_json
+from advisor.files import find_as, write_json
 from advisor.memory import forecast_bytes
 from advisor.plans import Kind, RunConfig, run_config_from_json
 from advisor.strategies import estimate_seconds
@@ -59,7 +59,7 @@ def note(store: Store, job: Job) -> None:
 
 def noted(home: Path, run_id: str) -> dict[str, float | None]:
     """What was foreseen of a run; empty where nothing was written down."""
-    return find_json(RunFolder(home, run_id).foreseen) or {}
+    return find_as(RunFolder(home, run_id).foreseen, dict[str, float | None]) or {}
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from advisor import catalog
 from advisor.adaptation import check_domains
-from advisor.files import find_json, write_json, write_whole
+from advisor.files import find_as, write_json, write_whole
 from advisor.ingest import load_dataset
 from advisor.plans import RunConfig, run_config_from_json
 from advisor.targets import labels_in
@@ -179,7 +179,7 @@ class Runtime:
     def __init__(self, path: Path, begin_as: Path) -> None:
         """begin_as: the choices to begin with when this run has none yet: those of the run that it repeats."""
         self._path = path
-        self.known: dict[str, str] = find_json(path) or find_json(begin_as) or {}
+        self.known: dict[str, str] = find_as(path, dict[str, str]) or find_as(begin_as, dict[str, str]) or {}
 
     def keep(self, name: str, measure: Callable[[], str]) -> str:
         if name not in self.known:

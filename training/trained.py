@@ -11,7 +11,7 @@ from torch import Tensor
 
 from advisor import catalog
 from advisor.errors import NotFound, StateError
-from advisor.files import find_json
+from advisor.files import find_as
 from advisor.ingest import load_dataset
 from advisor.plans import RunConfig, run_config_from_json
 from advisor.types import DatasetRef
@@ -103,4 +103,4 @@ class Trained:
         return logits.float().softmax(1).cpu()
 
     def _precision(self) -> str | None:
-        return (find_json(RunFolder(self.home, self.job.id).runtime) or {}).get("frozen")
+        return (find_as(RunFolder(self.home, self.job.id).runtime, dict[str, str]) or {}).get("frozen")

@@ -14,14 +14,14 @@ import itertools
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from advisor import files, looks
-from advisor.errors import BrokenFile, NotFound
+from advisor.decode import decode
+from advisor.errors import NotFound, Unreadable
 from advisor.types import EXCLUDED, SPLITS, DatasetRef
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ MANIFEST = "manifest.csv"
 RECORD = "dataset.json"
 THUMBNAILS = "thumbnails.npy"
 ALIKE = "alike.npy"
+AGAIN = "Import its images again: that mends it."
 
 
 class Row(NamedTuple):
@@ -70,15 +71,17 @@ def counts_of(rows: Iterable[Row], classes: int) -> dict[str, tuple[int, ...]]:
 
 
 def load_dataset(home: Path, dataset_id: str) -> DatasetRef:
-    """The import or revision with this id. Raises NotFound when the home does not hold it."""
+    """The import or revision with this id. Raises NotFound when the home does not hold it, or its record is broken."""
     root = Path(home).absolute() / "datasets" / dataset_id
     missing = NotFound(f"There is no dataset '{dataset_id[:40]}' in '{home}'. Import its images again.")
-    if not re.fullmatch(r"[0-9a-f]{16}", dataset_id):
+    if not re.fullmatch(r"[0-9a-f]{16}", dataset_id) or not (root / RECORD).is_file():
         raise missing
     try:
-        ref = _ref(files.read_json(root / RECORD), root)
-    except (BrokenFile, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise missing from error
+        data = files.read_json(root / RECORD, AGAIN)
+        placed = {**data, "root": str(root)} if isinstance(data, dict) else data  # a home may be moved
+        ref = decode(placed, DatasetRef, f"The file {root / RECORD}", AGAIN)
+    except Unreadable as error:
+        raise NotFound(str(error)) from error
     if ref.base and not (root.with_name(ref.base) / RECORD).is_file():
         raise missing  # a revision without the import that holds its images
     return ref
@@ -91,15 +94,24 @@ def list_datasets(home: Path) -> list[DatasetRef]:
 
 
 def everything(home: Path) -> list[DatasetRef]:
-    """All imports and all their revisions, newest first."""
-    found = []
+    """All imports and all their revisions, newest first; what is broken is left out (`set_aside`)."""
+    found = [ref for ref, _ in _each(home) if ref and not ref.target]
+    return sorted(found, key=lambda ref: (-ref.created, ref.id))
+
+
+def set_aside(home: Path) -> list[str]:
+    """What no list holds because its record cannot be read, by name: one sentence each, with what to do."""
+    return [why for _, why in _each(home) if why]
+
+
+def _each(home: Path) -> Iterator[tuple[DatasetRef | None, str]]:
+    """(dataset, "") or (None, why it cannot be read), folder by folder."""
     for folder in folders(Path(home) / "datasets"):
         try:
-            found.append(load_dataset(home, folder.name))
-        except NotFound:
-            continue  # a staging folder, or something that is not Thaw's
-    found = [ref for ref in found if not ref.target]
-    return sorted(found, key=lambda ref: (-ref.created, ref.id))
+            yield load_dataset(home, folder.name), ""
+        except NotFound as error:
+            if (folder / RECORD).is_file():  # others are staging folders, or nothing of Thaw's
+                yield None, str(error)
 
 
 def live(manifest: pd.DataFrame) -> pd.DataFrame:
@@ -165,21 +177,6 @@ def alike_pairs(thumbnails: NDArray[Any], digests: Sequence[str]) -> NDArray[Any
 
     _, first = np.unique(np.asarray(digests), return_index=True)
     return looks.alike(thumbnails, np.sort(first))
-
-
-def _ref(data: dict[str, Any], root: Path) -> DatasetRef:
-    known = {one.name for one in fields(DatasetRef)}
-    plain = {key: value for key, value in data.items() if key in known}
-    return DatasetRef(
-        **{
-            **plain,
-            "root": str(root),  # a home may be moved
-            "classes": tuple(data["classes"]),
-            "counts": {split: tuple(counts) for split, counts in data["counts"].items()},
-            "set_aside": tuple((path, reason) for path, reason in data["set_aside"]),
-            "notes": tuple(data["notes"]),
-        }
-    )
 
 
 def _row(cells: Sequence[str]) -> Row:

@@ -17,7 +17,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -53,10 +53,31 @@ class Order:
     """Id of the dataset that these images become the target of; '' = a dataset of their own."""
     said: str | None = None
     """Where the images are from, in words, if that is not `source`."""
+    started: float = 0.0
+    """Unix time when it was given to a process; 0 = not yet."""
 
     def __post_init__(self) -> None:
         if not self.source:
             raise DataError("Nothing to import was named. Give a folder, an archive or a table of labels.")
+
+
+@dataclass(frozen=True)
+class _Progress:
+    """How far the process is; pid 0 = it has not said so yet."""
+
+    pid: int = 0
+    done: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True)
+class _Result:
+    """How it ended."""
+
+    state: State
+    dataset: str = ""
+    error: str = ""
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,8 +90,6 @@ class Import:
     done: int = 0
     total: int = 0
     """Files checked, and files in all; done is 0 while an archive is unpacked, both are before the files are known."""
-    started: float = 0.0
-    """Unix time."""
     dataset: str = ""
     """Id of what was imported."""
     error: str = ""
@@ -86,7 +105,7 @@ class Import:
 def start(home: Path, order: Order) -> str:
     """Start an import; its id. Raises DataError when no process can be started."""
     for old in all_imports(home):
-        if time.time() - old.started > KEPT_S:
+        if time.time() - old.order.started > KEPT_S:
             forget(home, old.id)
     import_id = secrets.token_hex(4)
     folder = Path(home) / "imports" / import_id
@@ -94,7 +113,7 @@ def start(home: Path, order: Order) -> str:
     command = [sys.executable, "-m", "advisor.importing", str(folder), "--home", str(home)]
     with open(folder / LOG, "ab") as log, open(folder / LOCK, "ab") as lock:
         kept = (lock.fileno(),) if _lock(lock.fileno()) else ()
-        files.write_json(folder / ORDER, {**asdict(order), "started": time.time()})
+        files.write_json(folder / ORDER, asdict(replace(order, started=time.time())))
         try:
             child = subprocess.Popen(
                 command, cwd=PROJECT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=kept,
@@ -114,18 +133,12 @@ def look(home: Path, import_id: str) -> Import:
         if child.poll() is not None:
             _children.remove(child)
     ended = not _locked(folder / LOCK)  # before its result is read: one that ends in between has written it
-    order = files.find_json(folder / ORDER)
+    order = files.find_as(folder / ORDER, Order)
     if not _ID.fullmatch(import_id) or order is None:
         raise NotFound("This import is not known any more.")
-    started = order.pop("started")
-    known = Import(import_id, Order(**order), "running", started=started)
-    progress = files.find_json(folder / PROGRESS) or {"done": 0, "total": 0}
-    result = files.find_json(folder / RESULT)
-    if result is None and ended:
-        result = {"state": "lost", "error": LOST}
-    if result is not None:
-        result = {**result, "problems": tuple(result.get("problems", ()))}
-    return Import(**{**vars(known), "done": progress["done"], "total": progress["total"], **(result or {})})
+    progress = files.find_as(folder / PROGRESS, _Progress) or _Progress()
+    result = files.find_as(folder / RESULT, _Result) or (_Result("lost", error=LOST) if ended else _Result("running"))
+    return Import(import_id, order, done=progress.done, total=progress.total, **vars(result))
 
 
 def all_imports(home: Path) -> list[Import]:
@@ -135,15 +148,15 @@ def all_imports(home: Path) -> list[Import]:
     for one in folder.iterdir() if folder.is_dir() else ():
         with contextlib.suppress(NotFound):
             found.append(look(home, one.name))
-    return sorted(found, key=lambda one: one.started)
+    return sorted(found, key=lambda one: one.order.started)
 
 
 def cancel(home: Path, import_id: str) -> None:
     """Ask an import to end; it removes what it had done. One that has ended is left as it is."""
-    progress = files.find_json(Path(home) / "imports" / import_id / PROGRESS)
+    progress = files.find_as(Path(home) / "imports" / import_id / PROGRESS, _Progress)
     with contextlib.suppress(NotFound, ProcessLookupError):
-        if progress and look(home, import_id).state == "running":
-            os.kill(progress["pid"], signal.SIGTERM)
+        if progress and progress.pid and look(home, import_id).state == "running":
+            os.kill(progress.pid, signal.SIGTERM)
 
 
 def forget(home: Path, import_id: str) -> None:
@@ -191,8 +204,7 @@ def main(argv: list[str] | None = None) -> int:
         nonlocal told
         if time.monotonic() - told > TELL_EVERY_S:
             told = time.monotonic()
-            said = {"pid": os.getpid(), "done": done, "total": total}
-            files.write_json(folder / PROGRESS, said, lasting=False)
+            files.write_json(folder / PROGRESS, asdict(_Progress(os.getpid(), done, total)), lasting=False)
 
     def on_signal(*_: object) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once: what follows is the clearing up
@@ -201,22 +213,20 @@ def main(argv: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, on_signal)
     try:
         tell(0, 0)
-        order = files.read_json(folder / ORDER)
-        order.pop("started", None)
-        ref = carry_out(Order(**order), options.home, tell)
-        result: dict[str, Any] = {"state": "finished", "dataset": ref.id}
+        ref = carry_out(files.read_as(folder / ORDER, Order), options.home, tell)
+        result = _Result("finished", dataset=ref.id)
     except _Cancelled:
-        result = {"state": "cancelled", "error": "The import was cancelled; nothing of it was kept."}
+        result = _Result("cancelled", error="The import was cancelled; nothing of it was kept.")
     except ThawError as error:
-        result = {"state": "failed", "error": str(error), "problems": getattr(error, "problems", ())}
+        result = _Result("failed", error=str(error), problems=getattr(error, "problems", ()))
     except MemoryError:
-        result = {"state": "failed", "error": "The machine ran out of memory while it imported these images."}
+        result = _Result("failed", error="The machine ran out of memory while it imported these images.")
     except Exception as error:  # the boundary of the process: the page must be able to say it
         import traceback
 
         traceback.print_exc()
-        result = {"state": "failed", "error": f"The import met a fault in Thaw, {type(error).__name__}: {error}."}
-    files.write_json(folder / RESULT, result)
+        result = _Result("failed", error=f"The import met a fault in Thaw, {type(error).__name__}: {error}.")
+    files.write_json(folder / RESULT, asdict(result))
     return 0
 
 

@@ -7,6 +7,7 @@ learns from both, for that home alone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -14,18 +15,20 @@ from pathlib import Path
 from typing import Any
 
 from advisor import evidence, files, forecast, learning
-from advisor.errors import BrokenFile
+from advisor.decode import decode
+from advisor.errors import PlanError, Unreadable
 from advisor.evidence import Facts
 from advisor.forecast import Correction
 from advisor.learning import LeafRecord
 from advisor.panel import percentile
 from advisor.plans import Kind
-from advisor.rulebooks.tree import Branch, Leaf, Node, Question, Rulebook
+from advisor.rulebooks.tree import Branch, Field, Leaf, Node, Op, Question, Rulebook
 from advisor.types import DatasetFacts, Similarity
 
 COMMITTED = Path(__file__).parent / "rulebooks" / "measured.json"
 LOCAL_EVIDENCE, LOCAL_RULES = "evidence.csv", "measured.json"
 """In a home: runs of its user as evidence, and what was learned from them and the committed evidence together."""
+LEARN = "Learn from your runs again."
 NEAR_BELOW, FAR_ABOVE = 100 / 3, 200 / 3
 """Percentiles of the domain gap below which similarity is 'high' and above which it is 'low': thirds of the reference
 sets, for textbooks that ask in words."""
@@ -81,8 +84,8 @@ def rulebook_of(nodes: Sequence[Node], runs: int, sets: Sequence[str]) -> Rulebo
 def _load(path: Path, changed_ns: int) -> Learned | None:
     """None for a file that is broken, or of another version: what is learned can be learned again."""
     try:
-        return from_json(files.read_json(path))
-    except (BrokenFile, AttributeError, KeyError, TypeError, ValueError):
+        return from_json(files.read_json(path), f"The file {path}")
+    except (Unreadable, PlanError):  # a tree that leads nowhere is a PlanError
         return None
 
 
@@ -145,23 +148,48 @@ def to_json(known: Learned) -> dict[str, Any]:
     }
 
 
-def from_json(data: dict[str, Any]) -> Learned:
-    """Inverse of `to_json`."""
-    references = {}
-    for key, values in data["references"].items():
+@dataclass(frozen=True)
+class _Question:
+    """A question as it is written: its branches as lists."""
+
+    id: str
+    text: str
+    field: Field
+    branches: tuple[tuple[str, Op, float | tuple[str, ...], str], ...]
+
+
+@dataclass(frozen=True)
+class _Written:
+    """What the file holds."""
+
+    runs: int
+    local_runs: int
+    sets: tuple[str, ...]
+    nodes: tuple[dict[str, Any], ...]
+    leaves: dict[str, LeafRecord]
+    corrections: dict[Kind, Correction]
+    references: dict[str, tuple[float, ...]]
+    """By backbone and image side, 'resnet50/224'."""
+
+    def __post_init__(self) -> None:
+        if not all(re.fullmatch(r"\S+/[0-9]+", key) for key in self.references):
+            raise PlanError("The references go by backbone and image side, 'resnet50/224'.")
+
+
+def from_json(data: Any, what: str = "The learned rulebook") -> Learned:
+    """Inverse of `to_json`. Raises Unreadable."""
+    found, references = decode(data, _Written, what, LEARN), {}
+    for key, values in found.references.items():
         backbone, _, px = key.rpartition("/")
-        references[backbone, int(px)] = tuple(values)
+        references[backbone, int(px)] = values
     return Learned(
-        rulebook=rulebook_of([_node_from_json(node) for node in data["nodes"]], data["runs"], data["sets"]),
-        leaves={name: LeafRecord(**record) for name, record in data["leaves"].items()},
-        corrections={
-            kind: Correction(**{**own, "coefficients": tuple(own["coefficients"])})
-            for kind, own in data["corrections"].items()
-        },
+        rulebook=rulebook_of([_node_from_json(node, what) for node in found.nodes], found.runs, found.sets),
+        leaves=found.leaves,
+        corrections=found.corrections,
         references=references,
-        runs=data["runs"],
-        sets=tuple(data["sets"]),
-        local_runs=data["local_runs"],
+        runs=found.runs,
+        sets=found.sets,
+        local_runs=found.local_runs,
     )
 
 
@@ -174,7 +202,8 @@ def _node_to_json(node: Node) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _node_from_json(data: dict[str, Any]) -> Node:
+def _node_from_json(data: dict[str, Any], what: str) -> Node:
     if "kind" in data:
-        return Leaf(**data)
-    return Question(data["id"], data["text"], data["field"], tuple(Branch(*branch) for branch in data["branches"]))
+        return decode(data, Leaf, what, LEARN)
+    node = decode(data, _Question, what, LEARN)
+    return Question(node.id, node.text, node.field, tuple(Branch(*branch) for branch in node.branches))

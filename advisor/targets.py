@@ -18,7 +18,7 @@ import json
 import os
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -104,21 +104,28 @@ def labels_of(ref: DatasetRef) -> Labels:
 
 def link(home: Path, ref: DatasetRef, target: DatasetRef) -> None:
     """Make an imported target the one of `ref`."""
-    files.write_json(_link(home, ref), {"target": target.id})
+    files.write_json(_link(home, ref), asdict(_Link(target.id)))
 
 
 def target_of(home: Path, ref: DatasetRef) -> DatasetRef | None:
     """The target attached to `ref` or to the import it is a revision of."""
-    link = files.find_json(_link(home, ref))
+    link = files.find_as(_link(home, ref), _Link)
     try:
-        return load_dataset(home, str(link["target"])) if link else None
-    except (KeyError, NotFound):
+        return load_dataset(home, link.target) if link else None
+    except NotFound:
         return None
 
 
 def detach(home: Path, ref: DatasetRef) -> None:
     """Forget which target `ref` has. Its images stay: runs may name them."""
     _link(home, ref).unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class _Link:
+    """What lies in `home/targets/<import>.json`: the id of the target."""
+
+    target: str
 
 
 def labels_in(target: DatasetRef, ref: DatasetRef) -> NDArray[Any]:

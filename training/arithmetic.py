@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from advisor.files import find_json, write_json
+from advisor.files import find_as, write_json
 from advisor.plans import Phase
 from training.backbones import Backbone
 from training.devices import seed_dropout
@@ -166,4 +166,4 @@ def remembered(home: Path | None, key: str, measure: Callable[[], str]) -> str:
 
 
 def _known(home: Path | None) -> dict[str, str]:
-    return (find_json(home / MACHINE) or {}) if home else {}  # a broken one is measured again
+    return (find_as(home / MACHINE, dict[str, str]) or {}) if home else {}  # a broken one is measured again

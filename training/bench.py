@@ -19,7 +19,7 @@ from torch import Tensor
 from advisor import catalog
 from advisor.datasets import load_dataset
 from advisor.errors import PlanError
-from advisor.files import find_json, write_json
+from advisor.files import find_as, write_json
 from advisor.plans import SPLIT_RULES, RunConfig
 from advisor.types import DatasetRef
 from training import caches, devices, frozen
@@ -109,7 +109,8 @@ class Bench:
             backbone.weights_id = f"run-{run_id}"
         elif config.from_run:
             _start(backbone, read_weights(folder.start_weights), config.from_run)
-        known = find_json(folder.runtime) or find_json(RunFolder(home, config.repeats or run_id).runtime) or {}
+        repeated = RunFolder(home, config.repeats or run_id).runtime
+        known = find_as(folder.runtime, dict[str, str]) or find_as(repeated, dict[str, str]) or {}
         return cls(
             home, ref, backbone.to(device), device, config.seed, config.split_seed, config.split_rules,
             strategy.image_px, config.per_class, Runtime(known, folder.runtime if trains else None), tick,

@@ -10,9 +10,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from advisor.files import find_as, find_json
+from advisor.files import find_as
 from training.run_folder import RunFolder
-from training.run_result import RunResult
+from training.run_result import Extended, RunResult
 from training.store import Job
 
 MODEL, INT8, FACTS = "model.onnx", "model-int8.onnx", "export.json"
@@ -103,12 +103,12 @@ def costly(facts: Facts) -> str:
 
 def left_out(home: Path, run: Job) -> str:
     """What an export does not hold of a run that learned more classes later (`extending`); else ''."""
-    added = (find_json(RunFolder(home, run.id).extended) or {}).get("added")
-    if not added:
+    extended = find_as(RunFolder(home, run.id).extended, Extended)
+    if not extended or not extended.added:
         return ""
     return (
         f"Exports and the Predict page know the run as it was trained, without what was added to it later "
-        f"({', '.join(added)}): to use that there, import it with the other classes and train again."
+        f"({', '.join(extended.added)}): to use that there, import it with the other classes and train again."
     )
 
 

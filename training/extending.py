@@ -10,13 +10,13 @@ import torch
 
 from advisor.datasets import load_dataset
 from advisor.errors import PlanError
-from advisor.files import read_json, write_json
+from advisor.files import read_as, write_json
 from advisor.ingest import take_in
-from advisor.plans import run_config_from_json
+from advisor.plans import run_config_from_json, to_json
 from advisor.targets import OfClasses
 from training.checkpoint import read_weights, write_weights
 from training.run_folder import RunFolder
-from training.run_result import RunResult
+from training.run_result import AddedClass, Extended, RunResult
 from training.shots import with_class
 from training.store import Store
 from training.trained import Trained
@@ -37,12 +37,12 @@ def extend(home: Path, run_id: str, name: str, folder: Path) -> dict[str, Any]:
             "--strategy prototype, or import the new class with the others and train again."
         )
     ref, run_folder = load_dataset(home, config.dataset_id), RunFolder(home, run_id)
-    made = read_json(run_folder.extended) if run_folder.extended.exists() else {"added": {}}
-    known = [*ref.classes, *made["added"]]
+    made = read_as(run_folder.extended, Extended) if run_folder.extended.exists() else Extended()
+    known = [*ref.classes, *made.added]
     if not name.strip() or name in known:
         raise PlanError(f"'{name}' is a class of this model already, or no name: give the new class another one.")
     images = take_in(folder, home, OfClasses((name,)), name=name)
-    weights = read_weights(run_folder.extended_weights if made["added"] else run_folder.weights)
+    weights = read_weights(run_folder.extended_weights if made.added else run_folder.weights)
     run = Trained(job, home)
     rows = run.data.rows["test"]
     test, truth = run.features(rows), run.data.labels[torch.from_numpy(rows)]
@@ -56,11 +56,11 @@ def extend(home: Path, run_id: str, name: str, folder: Path) -> dict[str, Any]:
     head, bias = weights["head.weight"], weights["head.bias"]
     longer, biases = with_class(head, new), torch.cat([bias, bias.new_zeros(1)])
     write_weights(run_folder.extended_weights, {**weights, "head.weight": longer, "head.bias": biases})
-    added = {**made["added"], name: {"images": images.images, "dataset": images.id}}
-    document = {
-        "classes": [*known, name], "added": added, "images": images.images,
-        "weights": run_folder.in_home(run_folder.extended_weights), "before": accuracy(head, bias),
-        "after": accuracy(longer, biases),
-    }  # fmt: skip
+    extended = Extended(
+        classes=(*known, name), added={**made.added, name: AddedClass(images.images, images.id)}, images=images.images,
+        weights=run_folder.in_home(run_folder.extended_weights), before=accuracy(head, bias),
+        after=accuracy(longer, biases),
+    )  # fmt: skip
+    document: dict[str, Any] = to_json(extended)
     write_json(run_folder.extended, document)
     return document

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from advisor.browse import read_table
+from advisor.plans import to_json
 from advisor.types import EXCLUDED, DatasetRef
 from training import maps
 
@@ -29,7 +30,7 @@ def draw(ref: DatasetRef, backbone: str, name: str, home: Path, tell: Tell) -> d
         table = read_table(ref)
         labels = np.where(table.in_split(EXCLUDED), -1, table.labels).astype(np.int64)
         maps.make_tsne(home, base, backbone, labels, tell)
-    return maps.about(home, base, backbone)
+    return dict(to_json(maps.about(home, base, backbone)))
 
 
 def make_pca(ref: DatasetRef, backbone_name: str, home: Path, tell: Tell) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from advisor.errors import NotFound
-from advisor.files import find_array, find_json, write_json, written_whole
+from advisor.files import find_array, find_as, write_json, written_whole
 from training import caches
 from training.requests import MAPS
 
@@ -53,10 +54,21 @@ def load(home: Path, dataset_id: str, backbone: str, name: str) -> NDArray[np.fl
     return found if found is not None and found.ndim == 2 and found.shape[1] == 3 else None
 
 
-def about(home: Path, dataset_id: str, backbone: str) -> dict[str, Any]:
-    """'variance': share of the features' variance that the two axes of `pca` show; 'tsne': steps done and planned.
-    Empty while there is no map."""
-    return find_json(folder(home, dataset_id, backbone) / ABOUT) or {}
+@dataclass(frozen=True)
+class About:
+    """What is known about the maps of a dataset, as far as they were drawn."""
+
+    variance: float | None = None
+    """Share of the features' variance that the two axes of `pca` show."""
+    tsne: tuple[int, int] = (0, 0)
+    """Steps done and planned."""
+    sample: int | None = None
+    """Images on the t-SNE map."""
+
+
+def about(home: Path, dataset_id: str, backbone: str) -> About:
+    """Says nothing while there is no map."""
+    return find_as(folder(home, dataset_id, backbone) / ABOUT, About) or About()
 
 
 def alike(home: Path, dataset_id: str, backbone: str, row: int, most: int) -> list[int]:
@@ -181,4 +193,4 @@ def _save(path: Path, array: NDArray[np.float32]) -> None:
 
 
 def _note(place: Path, facts: dict[str, Any]) -> None:
-    write_json(place / ABOUT, (find_json(place / ABOUT) or {}) | facts)
+    write_json(place / ABOUT, asdict(replace(find_as(place / ABOUT, About) or About(), **facts)))

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from advisor.files import find_json, write_json
+from advisor.files import find_as, write_json
 
 FOLDER = "moments"
 
@@ -58,12 +58,7 @@ def save(home: Path, weights_id: str, known: Moments) -> Path:
 
 def load(home: Path | None, weights_id: str) -> Moments | None:
     """None where no photos were measured with these weights, or the file is broken: the gap is not measured then."""
-    data = find_json(_file(home, weights_id)) if home else None
-    try:
-        rows = {name: tuple(tuple(row) for row in data[name]) for name in ("means", "deviations")} if data else {}
-        return Moments(rows["means"], rows["deviations"], data["photos"], data["image_px"]) if data else None
-    except (KeyError, TypeError):
-        return None
+    return find_as(_file(home, weights_id), Moments) if home else None
 
 
 def _file(home: Path, weights_id: str) -> Path:

@@ -12,6 +12,7 @@ import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 from advisor.decoding import load_decoders
 from advisor.errors import DataError
-from advisor.files import find_array, find_json, write_json
+from advisor.files import find_array, find_as, write_json
 from training.devices import cores
 from training.executors.processes import alive
 from training.portable.predict import square as square  # the one place: also what leaves with an exported model
@@ -28,6 +29,13 @@ from training.portable.predict import square as square  # the one place: also wh
 Progress = Callable[[int, int], None]
 load_decoders()  # before there are threads
 META = "meta.json"
+
+
+@dataclass(frozen=True)
+class _Meta:
+    """What lies beside the squares."""
+
+    seconds_per_image: float
 
 
 def side_for(manifest: pd.DataFrame, resize: int) -> int:
@@ -69,9 +77,8 @@ def _place(folder: Path, side: int, interpolation: str) -> Path:
 
 def decode_seconds(folder: Path, side: int, interpolation: str = "bicubic") -> float | None:
     """What decoding cost per image when the cache was built; None when that is not known."""
-    meta = find_json(_place(folder, side, interpolation) / META) or {}
-    seconds = meta.get("seconds_per_image")
-    return float(seconds) if isinstance(seconds, (int, float)) else None
+    found = find_as(_place(folder, side, interpolation) / META, _Meta)
+    return found.seconds_per_image if found else None
 
 
 def _build(
@@ -102,7 +109,7 @@ def _build(
                     progress(done, len(paths))
         pixels.flush()
         per_image = (time.perf_counter() - started) / max(1, len(paths))
-        write_json(staging / META, {"seconds_per_image": per_image})
+        write_json(staging / META, asdict(_Meta(per_image)))
         try:
             staging.rename(final)
         except OSError:

@@ -32,6 +32,31 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class AddedClass:
+    """Where a class that was added after training came from."""
+
+    images: int
+    dataset: str
+    """Id of the set that showed it."""
+
+
+@dataclass(frozen=True)
+class Extended:
+    """A prototype run with classes added after training (`extending`), as it lies in the run's folder."""
+
+    classes: tuple[str, ...] = ()
+    """All that the weights know, the added ones last."""
+    added: dict[str, AddedClass] = field(default_factory=dict)
+    images: int = 0
+    """Of the class added last."""
+    weights: str = ""
+    """File, relative to the home."""
+    before: float | None = None
+    """Accuracy on the run's own test images before the last one was added, and after: some may be taken for it now."""
+    after: float | None = None
+
+
+@dataclass(frozen=True)
 class Answered:
     """What a run answered on the test images of one side, looked at once."""
 

@@ -6,14 +6,13 @@ The advice of a set is written down before its first run, in `home/advised/<grou
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 from advisor.catalog import STRATEGIES
 from advisor.errors import CompareError
-from advisor.files import find_json, write_json
+from advisor.files import find_as, write_json
 from advisor.plans import Kind
 from advisor.words import counted
 from training.compare import Comparison, compare
@@ -54,8 +53,8 @@ def read(home: Path) -> list[Advised]:
     """Every set's advice, oldest first; a file that is broken is left out."""
     found = []
     for file in sorted((home / "advised").glob("*.json"), key=lambda file: file.stat().st_mtime):
-        with suppress(TypeError):  # not what was advised
-            found.append(Advised(**(find_json(file) or {})))
+        if advised := find_as(file, Advised):
+            found.append(advised)
     return found
 
 

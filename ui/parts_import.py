@@ -123,7 +123,7 @@ def _how_far(one: Import) -> tuple[float, str]:
     if not one.done:
         return 0.0, f"Unpacking {one.total:,} files" if one.total else "Reading the files …"
     part = min(1.0, one.done / one.total)
-    left = (time.time() - one.started) / part * (1 - part) if part > 0.02 else 0
+    left = (time.time() - one.order.started) / part * (1 - part) if part > 0.02 else 0
     eta = f", about {duration(left)} left" if left >= 1 else ""
     return part, f"{one.done:,} of {one.total:,} files checked{eta}"
 

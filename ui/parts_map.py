@@ -50,7 +50,7 @@ def the_map(dataset_id: str, backbone: str) -> None:
     about = maps.about(state.home(), base, backbone)
     job = parts_jobs.latest(DrawMap(ref.id, backbone, name))
     if job and job.state in state.ACTIVE:
-        st.fragment(_progress, run_every=POLL_S)(job.id, base, backbone, about.get(name))
+        st.fragment(_progress, run_every=POLL_S)(job.id, base, backbone, about.tsne)
     if maps.load(state.home(), base, backbone, name) is None:
         if not (job and job.state in state.ACTIVE):
             _missing(ref, backbone, name, job)
@@ -80,9 +80,9 @@ def _keep_which() -> None:
         st.query_params["map"] = st.session_state["map_name"]
 
 
-def _drawn(ref: DatasetRef, table: ImageTable, backbone: str, name: MapName, about: dict[str, Any]) -> None:
+def _drawn(ref: DatasetRef, table: ImageTable, backbone: str, name: MapName, about: maps.About) -> None:
     chosen = picking.selected(ref.id)
-    version = about.get("tsne", [0])[0] if name == "tsne" else ""
+    version = about.tsne[0] if name == "tsne" else ""
     mount(
         {
             "dataset": ref.id, "base": ref.images_id, "classes": list(ref.classes), "picked": sorted(chosen),
@@ -91,7 +91,7 @@ def _drawn(ref: DatasetRef, table: ImageTable, backbone: str, name: MapName, abo
         lambda: picking.hear(KEY, len(table), ref.id, {}),
     )  # fmt: skip
     st.caption(caption(name, about, find_backbone(backbone).title, len(table)))
-    done, planned = about.get("tsne", (0, 0))
+    done, planned = about.tsne
     job = parts_jobs.latest(DrawMap(ref.id, backbone, name))
     unfinished = name == "tsne" and done < planned and not (job and job.state in state.ACTIVE)
     if unfinished and st.button("Draw it anew", key="draw_anew"):
@@ -99,16 +99,16 @@ def _drawn(ref: DatasetRef, table: ImageTable, backbone: str, name: MapName, abo
         st.rerun()
 
 
-def caption(name: MapName, about: dict[str, Any], title: str, images: int) -> str:
+def caption(name: MapName, about: maps.About, title: str, images: int) -> str:
     """What the picture shows, and what it does not."""
     near = f"Images whose features are alike to {title} lie together."
     if name == "pca":
-        shown = about.get("variance")
+        shown = about.variance
         part = f" The two axes show {100 * shown:.0f}% of how the features vary." if shown is not None else ""
         return f"{near}{part}"
-    sampled = about.get("sample", images)
+    sampled = images if about.sample is None else about.sample
     some = f" A sample of {count(sampled)} of {count(images)} images." if sampled < images else ""
-    done, planned = about.get("tsne", (0, 0))
+    done, planned = about.tsne
     early = f" Drawn after {count(done)} of {count(planned)} steps." if done < planned else ""
     return f"{near} Neighbours mean something here, distances between groups do not.{some}{early}"
 
@@ -120,7 +120,7 @@ def _progress(job_id: str, base: str, backbone: str, shown: Any) -> None:
     """
     state.pump()
     job = state.store().job(job_id)
-    drawn = maps.about(state.home(), base, backbone).get("tsne")
+    drawn = maps.about(state.home(), base, backbone).tsne
     if job.state not in state.ACTIVE or (job.config["name"] == "tsne" and job.progress > 0 and drawn != shown):
         st.rerun()
     eta = f", about {duration(job.eta_s)} left" if job.eta_s else ""

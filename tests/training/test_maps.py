@@ -39,7 +39,7 @@ def test_the_map_is_that_of_an_exact_decomposition_whatever_the_chunks(
     exact = centred @ axes[:2].T
     np.testing.assert_allclose(np.abs(found[:, 1:]), np.abs(exact), rtol=1e-3, atol=2e-2)
     share = float((lengths[:2] ** 2).sum() / (lengths**2).sum())
-    assert maps.about(tmp_path, ID, "some")["variance"] == pytest.approx(share, rel=1e-3)
+    assert maps.about(tmp_path, ID, "some").variance == pytest.approx(share, rel=1e-3)
 
 
 def test_the_same_features_give_the_same_map(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_odd_features_still_give_a_point_for_every_image(tmp_path: Path, feature
 
 
 def test_a_map_that_was_never_made_or_is_broken_is_none(tmp_path: Path) -> None:
-    assert maps.load(tmp_path, ID, "some", "pca") is None and maps.about(tmp_path, ID, "some") == {}
+    assert maps.load(tmp_path, ID, "some", "pca") is None and maps.about(tmp_path, ID, "some") == maps.About()
     assert maps.load(tmp_path, ID, "some", "../../thaw") is None
     place = maps.folder(tmp_path, ID, "some")
     place.mkdir(parents=True)
@@ -83,7 +83,7 @@ def test_tsne_keeps_groups_apart_and_tells_how_far_it_is(tmp_path: Path) -> None
 
     def tell(done: float, doing: str, eta: float | None) -> None:
         told.append((done, doing))
-        drawn.extend(maps.about(tmp_path, ID, "some").get("tsne", [0])[:1])
+        drawn.extend(maps.about(tmp_path, ID, "some").tsne[:1])
 
     maps.make_tsne(tmp_path, ID, "some", labels, tell)
     found = maps.load(tmp_path, ID, "some", "tsne")
@@ -116,7 +116,7 @@ def test_a_stop_leaves_the_map_as_far_as_it_came(tmp_path: Path) -> None:
     with pytest.raises(InterruptedError):
         maps.make_tsne(tmp_path, ID, "some", labels, tell)
     assert maps.load(tmp_path, ID, "some", "tsne") is not None
-    assert maps.about(tmp_path, ID, "some")["tsne"] == [150, 750]
+    assert maps.about(tmp_path, ID, "some").tsne == (150, 750)
 
 
 def test_images_left_out_are_not_on_the_map(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

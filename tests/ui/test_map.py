@@ -51,7 +51,7 @@ def test_the_map_of_a_measured_dataset_is_told_where_its_points_are(
     text = words(open_page("data", dataset=dataset.id, view="map"))
     assert told[-1]["url"].startswith(f"/thaw/map/{dataset.id}/{NAME}/pca.bin")
     assert told[-1]["classes"] == list(dataset.classes) and told[-1]["picked"] == []
-    share = maps.about(home, dataset.id, NAME)["variance"]
+    share = maps.about(home, dataset.id, NAME).variance
     assert f"The two axes show {100 * share:.0f}% of how the features vary" in text
 
 
@@ -115,5 +115,5 @@ def test_what_is_selected_on_the_map_stands_under_it(
 
 
 def test_a_sample_is_said_to_be_one() -> None:
-    some = parts_map.caption("tsne", {"tsne": [750, 750], "sample": 5000}, "EfficientNet-Lite0", 50_000)
+    some = parts_map.caption("tsne", maps.About(tsne=(750, 750), sample=5000), "EfficientNet-Lite0", 50_000)
     assert "A sample of 5,000 of 50,000 images." in some and "steps" not in some

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from advisor.errors import StateError, ThawError
-from advisor.plans import to_json
 from advisor.files import write_json
+from advisor.plans import to_json
 from training.executors import executor
 from training.executors.processes import started
 from training.memory import SAMPLE_EVERY_S, Peak

@@ -13,18 +13,19 @@ from typing import Any
 
 from advisor.errors import PlanError, ThawError
 from training.requests_base import Request
+from training.requests_data import ImportImages
 from training.requests_kinds import AddBackbone, DrawMap, Explain, Export, FetchPublic, Profile, exportable
 from training.requests_train import Forecast, Foreseen, NotForeseen, Train, room
 from training.run_folder import RunFolder
 from training.store import Job, Store
 
 __all__ = [
-    "KINDS", "AddBackbone", "DrawMap", "Explain", "Export", "FetchPublic", "Forecast", "Foreseen", "NotForeseen",
-    "Profile", "Request", "Train", "exportable", "handler_of", "of", "room", "submit",
+    "KINDS", "AddBackbone", "DrawMap", "Explain", "Export", "FetchPublic", "Forecast", "Foreseen", "ImportImages",
+    "NotForeseen", "Profile", "Request", "Train", "exportable", "handler_of", "of", "room", "submit",
 ]  # fmt: skip
 
 KINDS: dict[str, type[Request]] = {
-    one.kind: one for one in (Train, Profile, AddBackbone, DrawMap, Explain, FetchPublic, Export)
+    one.kind: one for one in (Train, Profile, AddBackbone, DrawMap, Explain, FetchPublic, Export, ImportImages)
 }
 
 

@@ -25,10 +25,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from advisor import importing
 from advisor.datasets import list_datasets, load_dataset, read_manifest, read_thumbnails
-from advisor.importing import Order
 from advisor.types import DatasetRef
+from training.executors import executor, processes
+from training.requests import ImportImages, submit
+from training.store import Store
 
 POLL_S = 0.005
 ORPHANS_S = 10.0
@@ -72,30 +73,25 @@ def whole(home: Path, dataset_id: str, like: DatasetRef | None = None) -> str:
     return "whole"
 
 
-def run(home: Path, order: Order, kill_after: float | None) -> tuple[str, float, str, list[int]]:
+def run(home: Path, asked: ImportImages, kill_after: float | None) -> tuple[str, float, str, list[int]]:
     """(state at the end, seconds, what it did when killed, its decoding processes then) of one import."""
     started = time.monotonic()
-    import_id = importing.start(home, order)
+    jobs = executor(home)
+    job = jobs.submit(submit(Store(home), asked).id)
+    pid, pid_started = job.pid, job.pid_started
     doing, decoders = "", list[int]()
-    while (one := importing.look(home, import_id)).state == "running":
-        if kill_after is not None and not doing and time.monotonic() - started >= kill_after:
+    while job.active:
+        if pid and kill_after is not None and not doing and time.monotonic() - started >= kill_after:
             doing = stage_of(home)
-            pid = process_of(home, import_id)
-            if pid:
-                decoders = decoders_of(pid)
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            decoders = decoders_of(pid)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         time.sleep(POLL_S)
-    importing.forget(home, import_id)
-    return one.state, time.monotonic() - started, doing, decoders
-
-
-def process_of(home: Path, import_id: str) -> int | None:
-    """The import's process, also before it has said a word."""
-    for child in importing._children:
-        if any(import_id in str(word) for word in child.args if isinstance(word, str)):  # type: ignore[union-attr]
-            return child.pid
-    return None
+        job = jobs.status(job.id)
+    took = time.monotonic() - started
+    while pid and processes.alive(pid, pid_started):  # its last act is to look for other work, in this home
+        time.sleep(POLL_S)
+    return job.state, took, doing, decoders
 
 
 def stage_of(home: Path) -> str:
@@ -128,28 +124,28 @@ def still_there(pids: list[int]) -> int:
     return found
 
 
-def point(home: Path, order: Order, like: DatasetRef, after: float) -> Point:
+def point(home: Path, asked: ImportImages, like: DatasetRef, after: float) -> Point:
     """One kill in an empty home, what it left, and the same import again."""
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
-    state, _, doing, decoders = run(home, order, after)
+    state, _, doing, decoders = run(home, asked, after)
     there = list_datasets(home)
     left = "ended before" if state == "finished" else whole(home, there[0].id, like) if there else "nothing"
     deadline = time.monotonic() + ORPHANS_S
     while still_there(decoders) and time.monotonic() < deadline:
         time.sleep(0.1)
     still = still_there(decoders)
-    state, *_ = run(home, order, None)
+    state, *_ = run(home, asked, None)
     repeated = whole(home, like.id, like) if state == "finished" else state
     if strays := [path.name for path in (home / "datasets").iterdir() if path.name != like.id]:
         repeated = f"left {', '.join(strays)}"
     return Point(after, doing, left, repeated, still)
 
 
-def undisturbed(home: Path, order: Order) -> tuple[DatasetRef, float]:
+def undisturbed(home: Path, asked: ImportImages) -> tuple[DatasetRef, float]:
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
-    state, seconds, *_ = run(home, order, None)
+    state, seconds, *_ = run(home, asked, None)
     (ref,) = list_datasets(home)
     assert state == "finished" and whole(home, ref.id) == "whole"
     return ref, seconds
@@ -168,7 +164,7 @@ def main() -> int:
     parser.add_argument("--images", type=int, default=1500)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    order = Order(str(make_archive(options.out, options.images)))
+    order = ImportImages(str(make_archive(options.out, options.images)))
     like, seconds = undisturbed(options.out / "home", order)
     rng = np.random.default_rng(options.seed)
     points: list[Point] = []

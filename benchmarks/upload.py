@@ -23,8 +23,8 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Page
 
-from advisor import importing
 from benchmarks.browser import Watch, chromium, rss, served
+from training.store import Store
 
 MB = 2**20
 SIDE = 590
@@ -92,7 +92,7 @@ def memory(home: Path, archive: Path) -> str:
             arrived = 0.0
             while not arrived:
                 page.wait_for_timeout(50)
-                if any(home.glob("imports/*")):
+                if Store(home).jobs(kind="import"):
                     arrived = time.perf_counter() - started
             uploaded = watch.peaks["server"]
             page.get_by_role("button", name="Get advice").wait_for()
@@ -135,11 +135,12 @@ def seconds(home: Path, what: Path, give: Callable[[Page, Path], None]) -> float
         page.wait_for_timeout(3000)  # until the server has loaded what its first page needs
         started = time.perf_counter()
         give(page, what)
-        while not (begun := importing.all_imports(home)):
+        store = Store(home)
+        while not (begun := store.jobs(kind="import")):
             page.wait_for_timeout(20)
         took = time.perf_counter() - started
-        while any(one.state == "running" for one in importing.all_imports(home)):
-            importing.cancel(home, begun[0].id)
+        store.request_stop(begun[0].id)
+        while any(job.active for job in store.jobs(kind="import")):
             page.wait_for_timeout(200)
         return took
 

@@ -97,6 +97,12 @@ def delete(store: Store, doomed: Doomed) -> int:
     return doomed.bytes
 
 
+def forget(store: Store, job: Job) -> None:
+    """An ended job that nobody needs any more goes, with its log; what it made stays. Raises NotFound, StateError."""
+    store.delete([job.id])
+    (store.home / "logs" / f"{job.id}.log").unlink(missing_ok=True)
+
+
 def _refuse_while_used(store: Store, what: str, jobs: set[str], datasets: set[str]) -> None:
     for job in store.queue():
         needs = {job.config.get(name) for name in ("run", "from_run", "repeats", "target_id", "source", "target")}

@@ -6,6 +6,7 @@ must know, StopRequested when it obeyed a stop. Torch is loaded inside, by those
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from advisor.datasets import load_dataset
 from advisor.plans import to_json
 from advisor.revisions import history
 from training.job_context import StopRequested, StoreContext
-from training.requests import AddBackbone, DrawMap, Explain, Export, FetchPublic, Profile, Train
+from training.requests import AddBackbone, DrawMap, Explain, Export, FetchPublic, ImportImages, Profile, Train
 
 if TYPE_CHECKING:
     from advisor.types import DatasetFacts, DatasetRef
@@ -73,6 +74,19 @@ def fetch_public(request: FetchPublic, context: StoreContext) -> Result:
     return _imported(public.bring(request.name, context.home, context.tell))
 
 
+def import_images(request: ImportImages, context: StoreContext) -> Result:
+    """The dataset that the images became, or the target."""
+    from advisor import importing
+
+    began = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        context.progress(*_checked(done, total, time.monotonic() - began))
+
+    with context.interrupted():
+        return _imported(importing.carry_out(request, context.home, tell))
+
+
 def export(request: Export, context: StoreContext) -> Result:
     """The facts of a run's export."""
     from training import export
@@ -86,6 +100,16 @@ def _known(store: Store, ref: DatasetRef, backbone: str) -> DatasetFacts | None:
         return None
     measured = (store.facts(one.id, backbone) for one in history(store.home, ref) if one.id != ref.id)
     return next((facts for facts in measured if facts is not None), None)
+
+
+def _checked(done: int, total: int, seconds: float) -> tuple[float, str, float | None]:
+    """(share done, sentence, seconds left) of an import. done: files checked, 0 while an archive is unpacked; total: of
+    files, 0 before they are known."""
+    if not done:
+        return 0.0, f"Unpacking {total:,} files" if total else "Reading the files", None
+    part = min(1.0, done / total)
+    left = seconds / part * (1 - part) if part > 0.02 else None
+    return part, f"{done:,} of {total:,} files checked", left
 
 
 def _imported(ref: DatasetRef) -> Result:

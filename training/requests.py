@@ -13,6 +13,7 @@ from typing import Any
 
 from advisor.errors import PlanError, ThawError
 from training.requests_base import Request
+from training.requests_data import ImportImages
 from training.requests_kinds import (
     MAPS,
     AddBackbone,
@@ -29,13 +30,13 @@ from training.run_folder import RunFolder
 from training.store import Job, Store
 
 __all__ = [
-    "KINDS", "MAPS", "AddBackbone", "DrawMap", "Explain", "Export", "FetchPublic", "Forecast", "Foreseen", "MapName",
-    "NotForeseen", "Profile", "Request", "Train", "exportable", "fitted", "forecast_in", "handler_of", "limits", "of",
-    "read", "room", "submit",
+    "KINDS", "MAPS", "AddBackbone", "DrawMap", "Explain", "Export", "FetchPublic", "Forecast", "Foreseen",
+    "ImportImages", "MapName", "NotForeseen", "Profile", "Request", "Train", "exportable", "fitted", "forecast_in",
+    "handler_of", "limits", "of", "read", "room", "submit",
 ]  # fmt: skip
 
 KINDS: dict[str, type[Request]] = {
-    one.kind: one for one in (Train, Profile, AddBackbone, DrawMap, Explain, FetchPublic, Export)
+    one.kind: one for one in (Train, Profile, AddBackbone, DrawMap, Explain, FetchPublic, Export, ImportImages)
 }
 
 

@@ -22,7 +22,7 @@ Lane = Literal["train", "side", "import", "fetch"]
 LANES: tuple[Lane, ...] = get_args(Lane)
 """Queues that never wait for each other. 'train': what needs the whole machine (training, profiles); 'side': what
 computes beside it (maps, explanations, exports, the gap of two domains, added classes); 'import': bringing images in;
-'fetch': downloads."""
+'fetch': downloads. How many jobs of a lane run at a time is the executor's affair."""
 State = Literal["queued", "running", "finished", "failed", "stopped", "lost"]
 STATES: tuple[State, ...] = get_args(State)
 

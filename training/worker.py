@@ -42,14 +42,11 @@ def main(argv: list[str] | None = None) -> int:
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: context.request_stop())
     try:
-        end = _work(context)
-        context.close()
-        end()
+        perform(context)
     except StateError as error:  # the job was taken away: what came of this attempt is not wanted
         print(f"{error}", file=sys.stderr, flush=True)
         return TAKEN_AWAY
     finally:
-        context.close()
         executor(store.home).pump()
     return 0
 
@@ -67,6 +64,15 @@ def _given(home: Path) -> str | None:
             os.dup2(log.fileno(), 1)
             os.dup2(log.fileno(), 2)
     return job_id
+
+
+def perform(context: StoreContext) -> Job:
+    """Do what a claimed job asks for, and end it. Raises StateError when it was taken away meanwhile."""
+    try:
+        end = _work(context)
+    finally:
+        context.close()
+    return end()
 
 
 def _work(context: StoreContext) -> Callable[[], Job]:

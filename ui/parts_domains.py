@@ -15,14 +15,15 @@ from advisor.adaptation import gap_words, likely_to_hurt, plan_adaptation, share
 from advisor.cards import BackboneCard
 from advisor.files import find_json, write_json
 from advisor.plans import ADAPTING, RunConfig
-from advisor.samples import PAIRS, import_sample
+from advisor.samples import PAIRS
 from advisor.strategies import plan
 from advisor.types import Budget, DatasetFacts, DatasetRef
 from advisor.words import counted
 from training import domains, lineage
+from training.requests import ImportImages
 from training.run_folder import RunFolder
 from training.store import Job
-from ui import charts, charts_domains, frame, parts_jobs, parts_target, pictures, state
+from ui import charts, charts_domains, frame, parts_import, parts_jobs, parts_target, pictures, state
 from ui.lineage_picture import chain
 from ui.show import show
 from ui.words import percent
@@ -62,16 +63,19 @@ def _attach(ref: DatasetRef) -> None:
         st.switch_page(state.DATA_PAGE)
     pair = PAIRS[PAIRS["digits_plain"].pair]
     if ref.source == "sample: digits_plain":
-        if st.button(f"Attach the sample: {pair.title}", key="attach_sample"):
-            with st.spinner("Drawing the sample"):
-                targets.link(state.home(), ref, import_sample(pair.key, state.home()))
+        if st.button(f"Attach the sample: {pair.title}", key="attach_sample") and _sample(pair.key, ref):
             st.rerun()
     elif st.button("Or try the worked example: digits, and digits over photographs", key="try_pair"):
-        with st.spinner("Drawing the two samples"):
-            source = import_sample("digits_plain", state.home())
-            targets.link(state.home(), source, import_sample("digits_coloured", state.home()))
-        state.choose_dataset(source.id)
-        st.rerun()
+        source = _sample("digits_plain")
+        if source and _sample("digits_coloured", source):
+            state.choose_dataset(source.id)
+            st.rerun()
+
+
+def _sample(name: str, target_of: DatasetRef | None = None) -> DatasetRef | None:
+    """Import a sample here and now, told as it goes; None when that failed, or was cancelled."""
+    asked = ImportImages(f"sample:{name}", target_of=target_of.id if target_of else "")
+    return parts_import.follow(parts_import.start(asked), st.empty())
 
 
 def _gap(ref: DatasetRef, target: DatasetRef, card: BackboneCard) -> None:

@@ -1,7 +1,7 @@
 """Bringing images in: the drop zone, the path field and the samples; and an import that is under way.
 
-An import runs in a process of its own (`advisor.importing`): leaving the page or reloading it changes nothing, and this
-page, opened again, goes on telling how far it is.
+An import is a job with a worker of its own: leaving the page or reloading it changes nothing, and this page, opened
+again, goes on telling how far it is.
 """
 
 from __future__ import annotations
@@ -13,20 +13,24 @@ from pathlib import Path
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from advisor import importing
-from advisor.errors import NotFound
-from advisor.importing import Import, Order
+from advisor.datasets import load_dataset
+from advisor.errors import NotFound, StateError
 from advisor.layout import ClassFrom
 from advisor.samples import SAMPLES
 from advisor.types import DatasetRef
-from ui import frame, pictures, state
+from training import deleting
+from training.requests import ImportImages, submit
+from training.store import Job
+from ui import frame, parts_jobs, pictures, state
+from ui.parts_progress import told
 from ui.parts_samples import sample_picture
 from ui.parts_upload import drop_zone
 from ui.show import show
-from ui.words import duration
 
 PATH_FIELD = "Folder, archive or table of labels on this computer"
 POLL_S = 0.15
+TOLD_S = 86_400.0
+"""What came of an import is told to whoever comes within a day."""
 FEW = 5
 LAYOUT = """flowers.zip
 ├── daisy/    1.jpg  2.jpg  …
@@ -55,7 +59,7 @@ CLASS_FOLDERS: dict[ClassFrom, str] = {
 """Which of nested folders is the class -> the choice as it reads."""
 
 
-def ways_in() -> Order | None:
+def ways_in() -> ImportImages | None:
     """Draw every way to bring in images; what the user has just asked for, or None."""
     left, right = st.columns([3, 2], gap="large")
     with left:
@@ -71,61 +75,62 @@ def ways_in() -> Order | None:
             classes_from = _class_folders("classes_from")
     sample = _samples()
     if uploaded:
-        return Order(uploaded.source, uploaded.name or None, classes_from)
+        return ImportImages(uploaded.source, uploaded.name or None, classes_from)
     if path:
-        return Order(path, classes_from=classes_from)
-    return Order(f"sample:{sample}") if sample else None
+        return ImportImages(path, classes_from=classes_from)
+    return ImportImages(f"sample:{sample}") if sample else None
 
 
-def bring_in(order: Order | None, where: DeltaGenerator) -> None:
+def bring_in(asked: ImportImages | None, where: DeltaGenerator) -> None:
     """Start what was asked for, or find the import that is under way; follow it in `where`, then show its dataset."""
-    if order is not None:
+    if asked is not None:
         state.prepare()  # the profile that follows
-        waiting = [importing.look(state.home(), importing.start(state.home(), order))]
-    else:
-        waiting = [one for one in importing.all_imports(state.home()) if not one.order.target_of]
-    for one in waiting:
-        ref = follow(one, where)
+    for job in [start(asked)] if asked else under_way():
+        ref = follow(job, where)
         if ref is not None:
             state.choose_dataset(ref.id)
             st.rerun()
 
 
-def follow(one: Import, where: DeltaGenerator, *, what: str = "These images") -> DatasetRef | None:
+def start(asked: ImportImages) -> Job:
+    """Queue an import and wake the executor."""
+    return state.jobs_executor().submit(submit(state.store(), asked).id)
+
+
+def under_way(dataset_id: str = "") -> list[Job]:
+    """Imports that run, or of which nobody has been told what came of them, oldest first. dataset_id: whose target they
+    become; "" = none."""
+    imports = state.store().jobs(kind=ImportImages.kind, dataset_id=dataset_id)[::-1]
+    long_ago = time.time() - TOLD_S
+    return [job for job in imports if job.active or (job.finished or 0.0) > long_ago]
+
+
+def follow(job: Job, where: DeltaGenerator, *, what: str = "These images") -> DatasetRef | None:
     """Tell in `where` how far an import is until it has ended. Its dataset, or None when there is none, and why."""
-    home = state.home()
     with where.container():
         st.subheader("Importing")
-        bar = st.progress(0.0, text="Reading the files …")
-        st.button("Cancel import", key=f"cancel_{one.id}", on_click=importing.cancel, args=(home, one.id))
-    while one.state == "running":
-        bar.progress(*_how_far(one))
-        time.sleep(POLL_S)
-        try:
-            one = importing.look(home, one.id)
-        except NotFound:  # another tab has taken note of it
-            where.empty()
-            return None
-    importing.forget(home, one.id)
-    where.empty()
-    if one.state == "finished":
-        return one.result(home)
+        bar = st.progress(0.0, text="Reading the files")
+        st.button("Cancel import", key=f"cancel_{job.id}", on_click=parts_jobs.stop, args=(job,))
+    try:
+        while job.active:
+            bar.progress(*told(job, "Reading the files"))
+            time.sleep(POLL_S)
+            state.pump()
+            job = state.store().job(job.id)
+        deleting.forget(state.store(), job)
+        where.empty()
+        if job.state == "finished" and job.result:
+            return load_dataset(state.home(), str(job.result["dataset_id"]))
+    except (NotFound, StateError):  # another tab was told of it, and may have deleted what it made
+        where.empty()
+        return None
     with where.container():
-        if one.state == "cancelled":
+        if job.state == "stopped":
             show(pictures.notice("info", "The import was cancelled", "Nothing of it was kept."))
         else:
-            frame.show_problem(f"{what} could not be imported", one.error, one.problems)
+            said, *problems = (job.error or "The worker gave no reason.").split("\n")
+            frame.show_problem(f"{what} could not be imported", said, problems)
     return None
-
-
-def _how_far(one: Import) -> tuple[float, str]:
-    """(share done, sentence)."""
-    if not one.done:
-        return 0.0, f"Unpacking {one.total:,} files" if one.total else "Reading the files …"
-    part = min(1.0, one.done / one.total)
-    left = (time.time() - one.order.started) / part * (1 - part) if part > 0.02 else 0
-    eta = f", about {duration(left)} left" if left >= 1 else ""
-    return part, f"{one.done:,} of {one.total:,} files checked{eta}"
 
 
 def _class_folders(key: str) -> ClassFrom:
@@ -138,7 +143,7 @@ def _class_folders(key: str) -> ClassFrom:
     return chosen
 
 
-def read_again(ref: DatasetRef) -> Order | None:
+def read_again(ref: DatasetRef) -> ImportImages | None:
     """For a dataset with folders in folders: the choice which of them is the class, asked after it was seen."""
     with st.expander("Folders lie inside the class folders: take others as classes"):
         classes_from = _class_folders(f"again_{ref.id}")
@@ -146,7 +151,7 @@ def read_again(ref: DatasetRef) -> Order | None:
         st.caption("Makes another dataset of the same images; this one and its runs stay.")
     if not asked:
         return None
-    return Order(str(ref.images_root), ref.name, classes_from, said=ref.source)
+    return ImportImages(str(ref.images_root), ref.name, classes_from, said=ref.source)
 
 
 def path_field(label: str, button: str, *, key: str) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from advisor import importing, targets
-from advisor.importing import Order
+from advisor import targets
 from advisor.types import DatasetRef
+from training.requests import ImportImages
 from ui import frame, parts_import, state
 from ui.parts_upload import drop_zone
 from ui.words import count
@@ -19,7 +19,7 @@ def section(ref: DatasetRef) -> None:
     """Which target there is; the ways to attach another one."""
     home = state.home()
     target = targets.target_of(home, ref)
-    under_way = [one for one in importing.all_imports(home) if one.order.target_of == ref.id]
+    under_way = parts_import.under_way(ref.id)
     if target:
         st.markdown(f"**{frame.plain(target.name)}**  \n{frame.plain(in_words(target))}")
         for note in target.notes:
@@ -39,13 +39,10 @@ def section(ref: DatasetRef) -> None:
         uploaded = drop_zone("Drop a zip, a tar or a folder of such images", key=f"target_zone_{ref.id}")
     with right:
         path = parts_import.path_field("Or a folder or archive on this computer", "Attach this path", key="target_path")
-    order: Order | None = None
     if uploaded:
-        order = Order(uploaded.source, uploaded.name or None, target_of=ref.id)
+        under_way = [parts_import.start(ImportImages(uploaded.source, uploaded.name or None, target_of=ref.id))]
     elif path:
-        order = Order(path, target_of=ref.id)
-    if order:
-        under_way = [importing.look(home, importing.start(home, order))]
+        under_way = [parts_import.start(ImportImages(path, target_of=ref.id))]
     for one in under_way:
         if parts_import.follow(one, where):
             st.rerun()

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from advisor import catalog, datasets, importing, label_check, measured, revisions, targets
+from advisor import catalog, datasets, label_check, measured, revisions, targets
 from advisor.ingest import import_path
 from advisor.plans import to_json
 from advisor.types import DatasetRef
@@ -149,27 +149,6 @@ def link_to_a_revision(home: Path) -> Path:
     return home / "current" / ref.images_id
 
 
-def an_import(name: str) -> Callable[[Path], Path]:
-    def make(home: Path) -> Path:
-        folder = home / "imports" / "0123abcd"
-        for file, content in {
-            importing.ORDER: {"source": "sample:shapes", "name": None, "classes_from": 1, "target_of": "", "said": None,
-                              "started": 1.0},
-            importing.PROGRESS: {"pid": 1, "done": 3, "total": 6},
-            importing.RESULT: {"state": "finished", "dataset": "0" * 16},
-        }.items():  # fmt: skip
-            written(f"imports/0123abcd/{file}", content)(home)
-        return folder / name
-
-    return make
-
-
-def imports_are_listed(home: Path) -> None:
-    assert all(one.state in ("finished", "lost") for one in importing.all_imports(home))
-    importing.cancel(home, "0123abcd")
-    importing.forget(home, "0123abcd")
-
-
 def a_card(home: Path) -> Path:
     card = catalog.backbone(catalog.DEFAULT_BACKBONE)
     return written("backbones/own.json", to_json(card) | {"name": "own"})(home)
@@ -251,9 +230,6 @@ KEPT: dict[str, Kept] = {
     "pairs that look alike": Kept(two_datasets(datasets.ALIKE), both_are_listed_without_looks),
     "target of a dataset": Kept(link_to_a_target, there_is_no_target),
     "revision worked with": Kept(link_to_a_revision, lambda home: revisions.list_current(home)),
-    "order of an import": Kept(an_import(importing.ORDER), imports_are_listed),
-    "progress of an import": Kept(an_import(importing.PROGRESS), imports_are_listed),
-    "result of an import": Kept(an_import(importing.RESULT), imports_are_listed),
     "card of a backbone": Kept(a_card, the_curated_ones_are_known),
     "chain of runs": Kept(
         of_a_run("lineage.json", [{"run_id": "", "dataset": "ImageNet"}]),

@@ -24,6 +24,7 @@ from training.requests import (
     Export,
     FetchPublic,
     Foreseen,
+    ImportImages,
     NotForeseen,
     Profile,
     Request,
@@ -49,6 +50,8 @@ REQUESTS: tuple[Request, ...] = (
     AddBackbone("regnety_032"),
     AddBackbone("regnety_032", "/weights.safetensors"),
     FetchPublic("flowers102"),
+    ImportImages("/photos", classes_from="innermost", said="a camera"),
+    ImportImages("upload:0123", "Sketches", target_of="d"),
 )
 
 

@@ -17,6 +17,8 @@ from advisor.options import Options
 from advisor.plans import Kind, RunConfig, to_json
 from advisor.strategies import plan
 from advisor.types import DatasetFacts, DatasetRef, Estimate, HardwareFacts, StageCost
+from training import worker
+from training.job_context import StoreContext
 from training.store import Job, Store
 from ui import state
 
@@ -26,7 +28,8 @@ TEST_IMAGES = 40
 
 
 class NoWorkers:
-    """An executor that starts nothing: what a page queues stays queued, and can be looked at."""
+    """An executor that starts nothing: what a page queues stays queued, and can be looked at. Imports, which a page
+    follows to their end, are done here and now."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -36,11 +39,12 @@ class NoWorkers:
 
     def submit(self, job_id: str) -> Job:
         self.submitted.append(job_id)
-        return self.store.job(job_id)
+        imported = self.store.claim_next("import")
+        return worker.perform(StoreContext(self.store, imported)) if imported else self.store.job(job_id)
 
-    def pump(self) -> Job | None:
+    def pump(self) -> list[Job]:
         self.pumped += 1
-        return None
+        return []
 
     def check(self) -> list[Job]:
         return []

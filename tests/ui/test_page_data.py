@@ -12,10 +12,11 @@ from conftest import Open
 from PIL import Image
 from seeding import NoWorkers, button, facts_of, param, picture_folder, words
 
-from advisor import importing, uploads
+from advisor import uploads
 from advisor.ingest import import_path, list_datasets
 from advisor.samples import SAMPLES
 from advisor.types import DatasetFacts, DatasetRef
+from training.requests import ImportImages, submit
 from training.store import Store
 from ui import parts_import
 from ui.parts_upload import Uploaded
@@ -119,11 +120,32 @@ def test_a_zip_with_one_class_is_refused_and_not_tried_again(
     assert list_datasets(home) == []
 
 
-def test_an_import_that_was_left_is_found_again(open_page: Open, tmp_path: Path, home: Path) -> None:
+def test_an_import_that_was_left_is_found_again(
+    open_page: Open, tmp_path: Path, store: Store, executor: NoWorkers
+) -> None:
     folder = picture_folder(tmp_path / "leaves", {"oak": 3, "elm": 4})
-    importing.start(home, importing.Order(str(folder)))
+    executor.submit(submit(store, ImportImages(str(folder))).id)
     assert "7 images in 2 classes" in words(open_page("data"))
-    assert importing.all_imports(home) == []
+    assert store.jobs(kind="import") == []
+
+
+@pytest.mark.parametrize(
+    ("end", "says"),
+    [
+        ("stopped", "The import was cancelled Nothing of it was kept."),
+        ("lost", "These images could not be imported The worker ended without finishing."),
+    ],
+)
+def test_how_an_import_ended_is_told_once_to_whoever_comes(open_page: Open, store: Store, end: str, says: str) -> None:
+    submit(store, ImportImages("/some/folder"))
+    job = store.claim_next("import")
+    assert job is not None
+    if end == "stopped":
+        store.stopped(job, None)
+    else:
+        store.lose(job, "The worker ended without finishing.")
+    assert says in " ".join(words(open_page("data")).split())
+    assert says not in " ".join(words(open_page("data")).split())
 
 
 def test_folders_in_folders_can_be_read_again_as_other_classes(open_page: Open, tmp_path: Path, home: Path) -> None:

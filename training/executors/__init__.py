@@ -21,7 +21,7 @@ class Executor(Protocol):
         """See to it that a queued job starts, now or when its turn comes."""
 
     def pump(self) -> list[Job]:
-        """Declare dead workers lost, then start the next job of each lane that is free. Returns what it started."""
+        """Declare dead workers lost, then start what waits in each lane that has room. Returns what it started."""
 
     def prepare(self) -> None:
         """A job is likely to come soon: make its start quick, where that can be done."""

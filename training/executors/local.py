@@ -1,4 +1,4 @@
-"""Workers as processes of this machine, one a lane at a time, each in its own session so that it outlives its page.
+"""Workers as processes of this machine, a few a lane at a time, each in a session of its own: they outlive their page.
 
 Any number of processes may pump one home at once: the store gives each job to exactly one of them.
 The worker's output goes to `home/logs/<job>.log`. No torch, no streamlit.
@@ -23,6 +23,8 @@ from training.store import LANES, Job, Lane, Store
 
 PROJECT = Path(__file__).resolve().parents[2]
 WORKER = (sys.executable, "-m", "training.worker")
+CAPACITY: dict[Lane, int] = {"train": 1, "side": 1, "import": 3, "fetch": 2}
+"""How many jobs of a lane this machine works on at a time."""
 SPARED: Lane = "train"
 """The lane whose next worker may be loaded ahead of its job."""
 START_SECONDS = 30.0
@@ -40,7 +42,7 @@ _children_lock = threading.Lock()
 
 
 class LocalExecutor:
-    """Starts `command + (job id, '--home', home)` for one job of each lane of `home` at a time."""
+    """Starts `command + (job id, '--home', home)` for what waits in the lanes of `home`, as far as each has room."""
 
     def __init__(self, home: Path | str, command: Sequence[str] = WORKER) -> None:
         self.store = Store(home)
@@ -54,7 +56,7 @@ class LocalExecutor:
         return self.store.job(job_id)
 
     def pump(self) -> list[Job]:
-        """Declare dead workers lost, then start the next job of each lane that is free. Returns what it started."""
+        """Declare dead workers lost, then start what waits in each lane that has room. Returns what it started."""
         self.check()
         waiting = {job.lane for job in self.store.jobs(states=("queued",))}
         started = [job for lane in LANES if lane in waiting for job in self._next(lane)]
@@ -103,8 +105,9 @@ class LocalExecutor:
 
     def _next(self, lane: Lane) -> list[Job]:
         """Start what this lane has room for."""
-        claimed = self.store.claim_next(lane)
-        return [] if claimed is None else [self._start(claimed)]
+        room = CAPACITY[lane]
+        claimed = (self.store.claim_next(lane, capacity=room) for _ in range(room))
+        return [self._start(job) for job in claimed if job is not None]
 
     def _start(self, job: Job) -> Job:
         path = self.log_path(job.id)

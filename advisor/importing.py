@@ -26,8 +26,6 @@ class Order:
     """Id of the dataset that these images become the target of; '' = a dataset of their own."""
     said: str | None = None
     """Where the images are from, in words, if that is not `source`."""
-    started: float = 0.0
-    """Unix time when it was given to a process; 0 = not yet."""
 
     def __post_init__(self) -> None:
         if not self.source:

@@ -80,7 +80,7 @@ def run(home: Path, order: Order, kill_after: float | None) -> tuple[str, float,
     while (one := importing.look(home, import_id)).state == "running":
         if kill_after is not None and not doing and time.monotonic() - started >= kill_after:
             doing = stage_of(home)
-            pid = process_of(home, import_id)
+            pid = process_of(import_id)
             if pid:
                 decoders = decoders_of(pid)
                 with suppress(ProcessLookupError):
@@ -90,7 +90,7 @@ def run(home: Path, order: Order, kill_after: float | None) -> tuple[str, float,
     return one.state, time.monotonic() - started, doing, decoders
 
 
-def process_of(home: Path, import_id: str) -> int | None:
+def process_of(import_id: str) -> int | None:
     """The import's process, also before it has said a word."""
     for child in importing._children:
         if any(import_id in str(word) for word in child.args if isinstance(word, str)):  # type: ignore[union-attr]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from advisor.catalog import STRATEGIES, BackboneCard
 from advisor.plans import Kind, Phase
@@ -20,7 +19,6 @@ from ui.marks import mark, mark_shape
 from ui.theme import strategy_style
 from ui.words import counted, duration, esc, interval, params, size
 
-Tone = Literal["info", "good", "caution", "bad"]
 SIGNS: dict[str, str] = {"info": "i", "good": "\N{CHECK MARK}", "caution": "!", "bad": "\N{MULTIPLICATION SIGN}"}
 TONES: dict[str, str] = {"info": "Note", "good": "Good", "caution": "Caution", "bad": "Problem"}
 STATES: dict[str, tuple[str, str]] = {

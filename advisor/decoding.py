@@ -65,14 +65,6 @@ def load_decoders() -> None:
     )
 
 
-def readable_formats() -> list[str]:
-    """FORMATS as `PIL.Image.open` takes them: it knows MPO only as a kind of JPEG. Loads the readers."""
-    from PIL import Image
-
-    load_decoders()
-    return [one for one in FORMATS if one in Image.OPEN]
-
-
 def decode(path: Path) -> Decoded | str:
     """Decode the whole file. Returns what was seen, or the reason why it cannot be used."""
     with open(path, "rb") as file:

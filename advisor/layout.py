@@ -88,7 +88,7 @@ def find_layout(images: Sequence[str], folders: Iterable[str], classes_from: Cla
         notes.append(f"The folder '{folder}' around the data was skipped.")
     inner_paths = [path[len(wrapper) :] for path in paths]
     inner_tree = {folder[len(wrapper) :] for folder in tree if len(folder) > len(wrapper)}
-    splits = _splits(inner_paths, inner_tree)
+    splits = _splits(inner_tree)
     top = 1 if splits else 0
     """Index of the outermost class folder in a path."""
 
@@ -156,7 +156,7 @@ def split_of(folder: str) -> Split | None:
     return SPLIT_NAMES.get(folder.lower())
 
 
-def _splits(paths: Sequence[tuple[str, ...]], tree: set[tuple[str, ...]]) -> dict[str, Split]:
+def _splits(tree: set[tuple[str, ...]]) -> dict[str, Split]:
     """Top folders that are splits, and the split each stands for; {} when the top folders are classes."""
     tops = sorted({folder[0] for folder in tree})
     named = {top: split for top in tops if (split := split_of(top))}

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from advisor.catalog import BackboneCard
 from advisor.catalog import backbone as find_backbone
-from advisor.panel import Curve, fit_curve
+from advisor.panel import fit_curve
 from advisor.types import Candidate, DatasetFacts, Recommendation
 from advisor.words import count, counted, percent
 
@@ -44,20 +44,6 @@ def more_labels(facts: DatasetFacts, advice: Recommendation) -> str:
             return f"{said} That is more than any strategy here is forecast to gain ({gain})."
         return f"{said} The best strategy is forecast to gain {100 * max(0.0, method):.1f} points without them."
     return said
-
-
-def images_for(curve: Curve | None, accuracy: float) -> int | None:
-    """Images that would take the probe to this accuracy; None where the curve does not get there within reach."""
-    if curve is None or curve.accuracy(10**9) < accuracy:
-        return None
-    low, high = 1, 10**7
-    while low < high:
-        middle = (low + high) // 2
-        if curve.accuracy(middle) >= accuracy:
-            high = middle
-        else:
-            low = middle + 1
-    return low
 
 
 def no_transfer(facts: DatasetFacts, card: BackboneCard) -> str:
@@ -123,7 +109,7 @@ def pitfalls(facts: DatasetFacts, advice: Recommendation) -> list[str]:
     return said
 
 
-def augmentation(candidate: Candidate, facts: DatasetFacts) -> str:
+def augmentation(candidate: Candidate) -> str:
     """What augmentation the plan uses, and what to leave out for images like these."""
     views = candidate.strategy.views
     if not views or all(phase.solved for phase in candidate.strategy.phases):
@@ -133,8 +119,7 @@ def augmentation(candidate: Candidate, facts: DatasetFacts) -> str:
     )  # fmt: skip
     return (
         f"{kind} (crops of at least half the area, mirror images). If mirroring changes a class here, "
-        "as it "
-        "does for letters, digits or left and right hands, set the views to 0 by hand."
+        "as it does for letters, digits or left and right hands, set the views to 0 by hand."
     )
 
 

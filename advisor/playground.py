@@ -94,10 +94,7 @@ class Settings:
 
 
 NOTEBOOK = Settings()
-"""As the notebook's text describes it: a related task, slightly shifted."""
-NOTEBOOK_CODE = Settings(redrawn=True)
-"""As its code runs: the target's classes have nothing to do with the source's."""
-UNRELATED = replace(NOTEBOOK, shift=1.0)
+"""As its text describes it: a related task, slightly shifted. (Its code runs `Settings(redrawn=True)`.)"""
 
 
 def pretraining() -> Strategy:

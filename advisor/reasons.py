@@ -287,7 +287,7 @@ def warnings(
     return tuple(said)
 
 
-def confidence(kind: Kind, followed: Answer, record: LeafRecord | None) -> str:
+def confidence(kind: Kind, record: LeafRecord | None) -> str:
     """How sure the measured rulebook is, in words with what they rest on; '' for a textbook's answer."""
     if record is None:
         return ""

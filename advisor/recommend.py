@@ -95,7 +95,7 @@ def recommend(
             kind, candidates[kind], candidates[followed.kind], card, facts, situation, lead
         ),
         warnings=reasons.warnings(best, plans[kind][1], answers, facts, budget, card),
-        confidence=reasons.confidence(kind, followed, record),
+        confidence=reasons.confidence(kind, record),
         within_noise=_within_noise(kind, record, candidates),
         domain_gap=situation.domain_gap,
         similarity=situation.similarity,

@@ -166,7 +166,7 @@ class DatasetFacts:
     probe_accuracy: Estimate | None = None
     """Plain (not balanced) accuracy of the same probe: what a test on images in these proportions would show."""
     domain_gap: DomainGap | None = None
-    """Distance between the images' activations and the pre-training's; 0-100 by `advisor.gaps.percent`."""
+    """Distance between the images' activations and the pre-training's; 0-100 by `advisor.measured.gap_percent`."""
     depth_gap: Estimate | None = None
     """Balanced accuracy of a probe on the pooled features of all stages minus one on the last stage's alone, in
     [-1, 1]. Above 0: the top stages are not made for these images."""

@@ -188,7 +188,7 @@ def plane(source: Tensor, target: Tensor) -> tuple[Tensor, Tensor, float]:
 
 
 def snapshot(
-    source: Inputs, target: Inputs, data: Data, other: Data, backbone: Backbone, boundary: int, *, labelled: bool
+    source: Inputs, target: Inputs, data: Data, other: Data, boundary: int, *, labelled: bool
 ) -> dict[str, Any]:
     """The map of the two domains by the backbone as it is, as a JSON note: points [x, y, class] of each (class None
     where unknown), and how well the domains are told apart. Validation rows, neither trained on nor tested with, where

@@ -49,7 +49,7 @@ def advice_document(
         "also": {
             "more_labels": other_advice.more_labels(facts, advice),
             "backbones": other_advice.backbones(others, facts.backbone),
-            "augmentation": other_advice.augmentation(advice.best, facts),
+            "augmentation": other_advice.augmentation(advice.best),
             "no_transfer": other_advice.no_transfer(facts, card),
             "pitfalls": other_advice.pitfalls(facts, advice),
         },

@@ -40,11 +40,6 @@ class Answers:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def only(self, wanted: Sequence[int]) -> Answers:
-        """The answers at these places."""
-        at = np.asarray(wanted, dtype=np.int64)
-        return Answers(tuple(self.paths[i] for i in at), self.truth[at], self.predicted[at], self.confidence[at])
-
 
 NONE = Answers((), np.array([], dtype=str), np.array([], dtype=str), np.array([]))
 

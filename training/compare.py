@@ -6,7 +6,7 @@ shared test images with Holm's correction (`stats`), never from one number. No t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from training.run_result import RunResult, Side
 from training.stats import wilson
 from training.store import Job, Store
 
-__all__ = ["ALPHA", "Comparison", "Group", "Pair", "Row", "Verdict", "compare", "curves"]
+__all__ = ["ALPHA", "Comparison", "Group", "Pair", "Row", "Verdict", "compare"]
 
 MUST_MATCH = (("dataset_id", "dataset"), ("split_seed", "split seed"), ("split_rules", "way of splitting"))
 """Fields of a run in which those compared may not differ, and what they are called."""
@@ -139,11 +139,6 @@ def compare(store: Store, run_ids: Sequence[str]) -> Comparison:
         settles=words.settles(groups, contests, images, side),
         target=target,
     )
-
-
-def curves(store: Store, run_ids: Iterable[str]) -> dict[str, Metrics]:
-    """All metrics rows of each run, in the order asked for. Raises NotFound."""
-    return {store.job(run_id).id: store.metrics(run_id) for run_id in run_ids}
 
 
 def _comparable(jobs: Sequence[Job], home: Path) -> dict[str, RunConfig]:

@@ -80,7 +80,7 @@ def cross_validate(
     held_out = folds(truth, classes, groups, seed)
     if not held_out:
         return None
-    path = _Path(len(truth), features.device)
+    path = _Path(len(truth))
     targets = labels.to(features.device)
     sizes = []
     for number, held in enumerate(held_out):
@@ -99,7 +99,7 @@ def cross_validate(
 class _Path:
     """Every step of the regularisation path over all folds: the opinions, and the loss that picks the step."""
 
-    def __init__(self, images: int, device: torch.device) -> None:
+    def __init__(self, images: int) -> None:
         self.loss = np.zeros(PATH_STEPS)
         self.own = torch.zeros(PATH_STEPS, images)
         self.favoured = torch.zeros(PATH_STEPS, images, dtype=torch.int64)

@@ -1,6 +1,6 @@
 """Examples as the engine sees them: labels, a split, and batches by row and view.
 
-Images are in `images.py`; here is what the engine asks for, and the synthetic vectors of the Playground.
+Images are in `images.py`; here is what the engine asks for, and vectors, which need no disk.
 """
 
 from __future__ import annotations
@@ -55,28 +55,3 @@ class VectorData:
 
     def batch(self, rows: Rows, view: object, px: int | None = None) -> Tensor:
         return self._inputs[torch.from_numpy(rows)]
-
-
-def synthetic_task(
-    *,
-    samples: int,
-    features: int = 10,
-    classes: int = 5,
-    noise: float = 0.5,
-    shift: float = 0.0,
-    centers_seed: int = 0,
-    seed: int = 0,
-) -> tuple[Tensor, Tensor]:
-    """Gaussian blobs: inputs [samples, features] and labels [samples].
-
-    Class centres are drawn from N(0, 2^2) by `centers_seed`, samples around them with spread `noise`; `shift`
-    mixes in a random linear map (0 = same domain), as in the seed notebook's domain shift I + shift * N(0, 1).
-    """
-    centres_source = np.random.default_rng(centers_seed)
-    centres = centres_source.normal(size=(classes, features)) * 2
-    mix = np.eye(features) + centres_source.normal(size=(features, features)) * shift
-    source = np.random.default_rng(seed)
-    labels = np.arange(samples) % classes
-    source.shuffle(labels)
-    inputs = (centres[labels] + source.normal(size=(samples, features)) * noise) @ mix
-    return torch.from_numpy(inputs.astype(np.float32)), torch.from_numpy(labels)

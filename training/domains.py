@@ -21,8 +21,6 @@ from training.stats import wilson
 from training.store import Job, Store
 
 ALPHA = 0.05
-LABELS = "labels"
-"""Name of the run that learned from a few labelled target images instead."""
 
 Tone = Literal["good", "caution", "bad", "info"]
 

@@ -296,7 +296,7 @@ class Fit:
         with self._clock.overhead():
             self.backbone.eval()
             shown = snapshot(
-                self.inputs, self.target.inputs, self.data, self.target.data, self.backbone, lowest,
+                self.inputs, self.target.inputs, self.data, self.target.data, lowest,
                 labelled=self.target.labelled,
             )  # fmt: skip
             self.context.note(name, {**shown, "classes": list(self.data.classes)})

@@ -30,8 +30,7 @@ COLUMNS = (
 
 
 def lines(store: Store) -> list[dict[str, Any]]:
-    """One line for each tested run that belongs to a set of `LEAST` or more under one group, with its dataset's "
-    "facts."""
+    """One line for each tested run of a set of `LEAST` or more under one group, with its dataset's facts."""
     groups: dict[str, list[Job]] = defaultdict(list)
     for job in store.jobs(kind="train", states=("finished",)):
         if job.group.startswith("set-") and RunResult.of(job).test_accuracy is not None:
@@ -61,8 +60,7 @@ def _line(job: Job, facts: DatasetFacts, group: str, epochs: float) -> dict[str,
 
 
 def learn(store: Store) -> Learned:
-    """Write this home's evidence and learn from it and the committed one. Raises PlanError when there is nothing "
-    "yet."""
+    """Write this home's evidence and learn from it and the committed one. Raises PlanError when there is none yet."""
     own = lines(store)
     if not own:
         raise PlanError(

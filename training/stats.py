@@ -52,12 +52,7 @@ def mcnemar(right_a: Answered, right_b: Answered) -> float:
     coin (McNemar 1947; the exact binomial form). 1.0 when they never differ. It asks whether these two *models* differ;
     two seeds of one strategy are different models too, so `paired_p` asks about their strategies.
     """
-    return sign_test(*flips(right_a, right_b))
-
-
-def sign_test(wins: int, losses: int) -> float:
-    """Exact two-sided binomial p-value of `wins` against `losses` of a fair coin."""
-    return paired_p(wins, losses, rho=0.0)
+    return paired_p(*flips(right_a, right_b), rho=0.0)
 
 
 def paired_p(wins: int, losses: int, rho: float) -> float:

@@ -35,12 +35,9 @@ class Advised:
 
 @dataclass(frozen=True)
 class Judged:
-    advised: Advised
     outcome: Outcome
     best: Kind
     """What reached most on the test images."""
-    behind: float
-    """Test accuracy of the best minus the advised one's, in [0, 1]."""
     sentence: str
 
 
@@ -69,7 +66,7 @@ def judge(advised: Advised, comparison: Comparison) -> Judged | None:
     behind = best.test_accuracy.value - mine.test_accuracy.value
     name = STRATEGIES[advised.kind].title
     if behind <= 0:
-        return Judged(advised, "won", advised.kind, 0.0, f"The advice won: nothing reached more than {name.lower()}.")
+        return Judged("won", advised.kind, f"The advice won: nothing reached more than {name.lower()}.")
     better = any(
         (pair.a == mine.run_id and pair.verdict == "worse") or (pair.b == mine.run_id and pair.verdict == "better")
         for pair in comparison.pairs
@@ -78,9 +75,9 @@ def judge(advised: Advised, comparison: Comparison) -> Judged | None:
     points = f"{100 * behind:.1f} points"
     if better:
         said = f"The advice lost: {other} reached {points} more than {name.lower()}."
-        return Judged(advised, "lost", best.kind, behind, said)
+        return Judged("lost", best.kind, said)
     return Judged(
-        advised, "held", best.kind, behind,
+        "held", best.kind,
         f"The advice held: {other} reached {points} more than {name.lower()}, less than these test images can show.",
     )  # fmt: skip
 

@@ -14,7 +14,6 @@ from advisor.words import listing, percent
 from training.compare import Comparison, Group
 
 Tone = Literal["info", "good", "caution", "bad"]
-Topic = Literal["negative transfer", "forgetting", "overfitting", "advice"]
 
 SOME_GAP, LARGE_GAP = 0.05, 0.15
 """Training minus validation accuracy from which the risk of overfitting is called some, and high. Thaw's own rule of
@@ -25,7 +24,6 @@ FORGOT_LITTLE, FORGOT_MUCH = 0.8, 0.4
 
 @dataclass(frozen=True)
 class Finding:
-    topic: Topic
     tone: Tone
     title: str
     text: str
@@ -38,7 +36,7 @@ def negative_transfer(comparison: Comparison) -> Finding:
     if not scratch or not transfer:
         missing = "starts from random weights" if not scratch else "starts from pre-trained weights"
         return Finding(
-            "negative transfer", "info", "Does transfer help? Not known",
+            "info", "Does transfer help? Not known",
             f"None of these runs {missing}: train one of each to see what pre-training brings here.",
         )  # fmt: skip
     best, floor = max(transfer, key=_value), max(scratch, key=_value)
@@ -46,14 +44,14 @@ def negative_transfer(comparison: Comparison) -> Finding:
     said = f"{_scored(best)} against {_scored(floor)} from random weights"
     if verdict == "better":
         text = f"{said}: what was learned before is of use here."
-        return Finding("negative transfer", "good", "Transfer helps", text)
+        return Finding("good", "Transfer helps", text)
     if verdict == "worse":
         return Finding(
-            "negative transfer", "bad", "Negative transfer",
+            "bad", "Negative transfer",
             f"{said}: the pre-trained weights hurt here. Look for a backbone trained on more similar images.",
         )  # fmt: skip
     return Finding(
-        "negative transfer", "caution", "Whether transfer helps is not shown",
+        "caution", "Whether transfer helps is not shown",
         f"{said}: {comparison.images:,} test images cannot tell the two apart.",
     )  # fmt: skip
 
@@ -73,7 +71,7 @@ def overfitting(comparison: Comparison) -> Finding | None:
     bound = "" if len(known) == 1 or worst == "low" else "up to "
     text = ". ".join(f"{name.capitalize()} for {rows}" for name, rows in parts)
     return Finding(
-        "overfitting", tone, f"Risk of overfitting: {bound}{worst}",
+        tone, f"Risk of overfitting: {bound}{worst}",
         f"{text}. Points by which training accuracy exceeds validation accuracy at the best epoch.",
     )  # fmt: skip
 
@@ -90,7 +88,7 @@ def forgetting(comparison: Comparison, agreement: Mapping[str, Estimate | None])
     tone: Tone = "good" if lowest >= FORGOT_LITTLE else "info" if lowest >= FORGOT_MUCH else "caution"
     title = {"good": "Little was forgotten", "info": "Some was forgotten", "caution": "Catastrophic forgetting"}[tone]
     return Finding(
-        "forgetting", tone, title,
+        tone, title,
         f"Test images that the backbone still gives its original ImageNet prediction for: {said}. It matters when the "
         "network is to keep its old task; for the new task alone it does not.",
     )  # fmt: skip

@@ -7,7 +7,6 @@ that the eye compares them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 from advisor.catalog import STRATEGIES, BackboneCard
 from advisor.plans import Kind, Phase
@@ -18,7 +17,6 @@ from training.freeze_map import freeze_map
 from training.marks import mark
 from ui.words import counted, duration, esc, interval, params, size
 
-Tone = Literal["info", "good", "caution", "bad"]
 SIGNS: dict[str, str] = {"info": "i", "good": "\N{CHECK MARK}", "caution": "!", "bad": "\N{MULTIPLICATION SIGN}"}
 TONES: dict[str, str] = {"info": "Note", "good": "Good", "caution": "Caution", "bad": "Problem"}
 STATES: dict[str, tuple[str, str]] = {

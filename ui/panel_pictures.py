@@ -45,8 +45,7 @@ WIDTH, HEIGHT, LEFT, BOTTOM = 320.0, 130.0, 44.0, 22.0
 
 
 def data_curve(points: Sequence[CurvePoint], curve: Curve | None) -> str:
-    """Measured accuracy against images, solid; its continuation to four times as many, dashed. Images on a log "
-    "scale."""
+    """Measured accuracy against images (log scale), solid; its continuation to four times as many, dashed."""
     if not points:
         return ""
     from math import log2

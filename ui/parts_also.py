@@ -1,5 +1,4 @@
-"""What else is advised: more labels, the backbone, augmentation, no transfer at all, and the pitfalls of this "
-"dataset."""
+"""What else is advised: more labels, the backbone, augmentation, no transfer at all, and this dataset's pitfalls."""
 
 from __future__ import annotations
 
@@ -26,7 +25,7 @@ def also(ref: DatasetRef, facts: DatasetFacts, advice: Recommendation, card: Bac
         show(pictures.notice("info", "How much there is to gain", no_transfer))
     lines = [
         ("More labels", other_advice.more_labels(facts, advice)),
-        ("Augmentation", other_advice.augmentation(advice.best, facts)),
+        ("Augmentation", other_advice.augmentation(advice.best)),
     ]
     st.markdown("\n".join(f"- **{title}:** {frame.plain(text)}" for title, text in lines if text))
     pitfalls = other_advice.pitfalls(facts, advice)

@@ -58,7 +58,7 @@ def images(dataset_id: str) -> None:
     table = state.images(ref)
     query, among = _filters(ref, table)
     rows = matching(table, query, among)
-    strips = _strips(ref, query, among)
+    strips = _strips(query, among)
     data = _by_class(ref, table, rows) if strips else _grid(ref, table, query, rows)
     if data["empty"]:
         _nothing(table, query)
@@ -188,7 +188,7 @@ def show_finding(kind: str) -> None:
     st.session_state.pop("view", None)
 
 
-def _strips(ref: DatasetRef, query: Query, among: Any) -> bool:
+def _strips(query: Query, among: Any) -> bool:
     grid = st.session_state.get("images_arrange") == "grid"
     return not (query.words or query.trait or query.label is not None or among is not None or grid)
 

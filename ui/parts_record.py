@@ -1,5 +1,4 @@
-"""The advice's record: forecasts against what came of them, who won the comparisons, and learning from one's own "
-"runs."""
+"""The advice's record: forecasts against what came of them, who won the comparisons, learning from one's own runs."""
 
 from __future__ import annotations
 

@@ -149,11 +149,6 @@ def row_numbers(ref: DatasetRef) -> dict[str, int]:
     return _row_numbers(home(), ref.id)
 
 
-def manifest(ref: DatasetRef) -> pd.DataFrame:
-    """The images' table. Cached: a dataset's id is the hash of its content, so it never changes."""
-    return _manifest(home(), ref.id)
-
-
 def images(ref: DatasetRef) -> ImageTable:
     """The images by columns, for looking through them: without pandas. Cached like `manifest`."""
     return _images(home(), ref.id)

@@ -24,8 +24,6 @@ THRESHOLDS = (10, 4, 0)
 """Hamming distances up to which imagededup's perceptual hashes count as alike: its own choice, and stricter ones."""
 FILTERS = ("prune_by_noise_rate", "both", "confident_learning", "low_normalized_margin")
 """Of cleanlab's `find_label_issues`; the first is its own choice."""
-Found = dict[str, list[list[str]]]
-"""Name -> pairs of files, relative to the folder."""
 
 
 def hashes(folder: Path) -> dict[str, Any]:

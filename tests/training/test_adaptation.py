@@ -13,10 +13,10 @@ from torch import Tensor, nn
 
 from advisor.errors import PlanError
 from advisor.plans import Phase, RunConfig, Strategy
-from tests.training.toys import HEAD, Recorder, equal, task, weights
+from tests.training.toys import HEAD, Recorder, equal, synthetic_task, task, weights
 from training.adaptation import KERNELS, Reverse, Target, discriminator, mmd, plane, ramp, told_apart
 from training.backbones import Backbone, build
-from training.data import VectorData, synthetic_task
+from training.data import VectorData
 from training.engine import Fit
 from training.prefix import PrefixCache
 from training.progress import Fitted

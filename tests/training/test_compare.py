@@ -9,7 +9,7 @@ import pytest
 from advisor.catalog import STRATEGIES
 from advisor.errors import CompareError, NotFound
 from advisor.plans import Kind, Phase, RunConfig, Strategy, to_json
-from training.compare import Comparison, compare, curves
+from training.compare import Comparison, compare
 from training.luck import FINE_TUNED
 from training.stats import flips, paired_p
 from training.store import Store
@@ -336,18 +336,6 @@ def test_seeds_that_were_not_chosen_say_how_much_luck_is_possible(store: Store) 
 def test_the_same_seed_twice_is_no_second_look_at_seeds(store: Store) -> None:
     a = [run(store, config(), answers(300, 400)) for _ in range(2)]
     assert len(compare(store, a).groups) == 2
-
-
-def test_curves_come_per_run(store: Store) -> None:
-    other = run(store, config())
-    store.create_job("train", "d", to_json(config()))
-    job = store.claim_next()
-    assert job is not None
-    store.add_metrics(job, 0, {"epoch": 1.0, "train_loss": 0.5})
-    found = curves(store, [job.id, other])
-    assert list(found) == [job.id, other]
-    assert found[job.id][0]["train_loss"] == 0.5
-    assert found[other] == []
 
 
 # -- two domains -----------------------------------------------------------------------------------------------------

@@ -8,8 +8,8 @@ from sklearn.linear_model import LogisticRegression
 from torch.nn import functional as F
 
 from advisor.plans import Phase
+from tests.training.toys import synthetic_task
 from training import head_solver, schedule
-from training.data import synthetic_task
 
 
 def features(samples: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -4,7 +4,7 @@ import random
 import pytest
 
 from advisor.errors import CompareError
-from training.stats import holm, mcnemar, sign_test, wilson
+from training.stats import holm, mcnemar, paired_p, wilson
 
 
 def test_wilson_matches_published_values() -> None:
@@ -55,12 +55,12 @@ def test_mcnemar_refuses_different_numbers_of_images() -> None:
 
 @pytest.mark.parametrize(("wins", "losses", "p"), [(0, 0, 1.0), (5, 5, 1.0), (0, 6, 0.03125), (5, 0, 0.0625)])
 def test_sign_test_by_hand(wins: int, losses: int, p: float) -> None:
-    assert sign_test(wins, losses) == pytest.approx(p)
+    assert paired_p(wins, losses, rho=0.0) == pytest.approx(p)
 
 
 def test_sign_test_is_exact_for_many_images() -> None:
     # Far beyond what floats could sum; the normal approximation is close at this size.
-    assert sign_test(2900, 3100) == pytest.approx(math.erfc(199 / math.sqrt(2 * 6000)), rel=0.01)
+    assert paired_p(2900, 3100, rho=0.0) == pytest.approx(math.erfc(199 / math.sqrt(2 * 6000)), rel=0.01)
 
 
 def test_holm_by_hand() -> None:

@@ -11,7 +11,7 @@ import torch
 
 from advisor.plans import Phase, Strategy
 from training.backbones import Backbone, build
-from training.data import VectorData, synthetic_task
+from training.data import VectorData
 from training.engine import Fit
 from training.prefix import PrefixCache
 from training.progress import Fitted
@@ -67,6 +67,24 @@ class Recorder:
     def epochs(self) -> list[dict[str, Any]]:
         """The rows that end an epoch, without clock times."""
         return [{k: v for k, v in row.items() if k not in ("seconds", "row")} for row in self.rows if "val_loss" in row]
+
+
+def synthetic_task(
+    *, samples: int, features: int = 10, noise: float = 0.5, shift: float = 0.0, seed: int = 0
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Gaussian blobs of 5 classes: inputs [samples, features] and labels [samples].
+
+    Class centres, always the same, are drawn from N(0, 2^2), samples around them with spread `noise`; `shift` mixes in
+    a random linear map (0 = same domain).
+    """
+    fixed = np.random.default_rng(0)
+    centres = fixed.normal(size=(5, features)) * 2
+    mix = np.eye(features) + fixed.normal(size=(features, features)) * shift
+    source = np.random.default_rng(seed)
+    labels = np.arange(samples) % 5
+    source.shuffle(labels)
+    inputs = (centres[labels] + source.normal(size=(samples, features)) * noise) @ mix
+    return torch.from_numpy(inputs.astype(np.float32)), torch.from_numpy(labels)
 
 
 def task(noise: float = 2.0) -> VectorData:

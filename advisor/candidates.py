@@ -51,7 +51,7 @@ def candidate_of(
 ) -> Candidate:
     planned, uncut = plans
     classes = len(facts.classes)
-    sizes = Sizes.of(facts.train_images, facts.test_images, classes)
+    sizes = Sizes.measured(facts)
     strategy = memory.fit_batch(planned, card, sizes, facts, room)
     needed = memory.forecast_bytes(strategy, card, sizes, facts)
     price = estimate_seconds(strategy, facts, card)

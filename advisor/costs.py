@@ -121,14 +121,13 @@ def price(
 
 
 def estimate_seconds(
-    strategy: Strategy, facts: DatasetFacts, card: BackboneCard
+    strategy: Strategy, facts: DatasetFacts, card: BackboneCard, sizes: Sizes | None = None
 ) -> tuple[float, float] | None:
     """(total, cached) seconds of a run on the machine that was profiled, its worker loaded; None where
-    it was not measured."""
+    it was not measured. sizes: of the run, where it does not train on all images."""
     if strategy.backbone != facts.backbone or card.name != facts.backbone or not facts.costs:
         return None
-    sizes = Sizes.of(facts.train_images, facts.test_images, len(facts.classes))
-    priced = price(strategy, sizes, facts.costs, card.image_px)
+    priced = price(strategy, sizes or Sizes.measured(facts), facts.costs, card.image_px)
     return None if priced is None else (START_S + priced[0], priced[1])
 
 
@@ -138,6 +137,6 @@ def affordable_epochs(facts: DatasetFacts, minutes: float) -> float | None:
     whole = cost_at(facts.costs, 0)
     if whole is None:
         return None
-    sizes = Sizes.of(facts.train_images, facts.test_images, len(facts.classes))
+    sizes = Sizes.measured(facts)
     epoch_s = sizes.fit * whole.train_s + sizes.val * whole.eval_s
     return 60 * minutes / epoch_s if epoch_s > 0 else None

@@ -85,7 +85,8 @@ def _descending(
     trained = FLOAT * sum(n for stage, n in enumerate(params) if phase.trains(stage))
     best = FLOAT * sum(params[phase.boundary :])
     steps = math.ceil(sizes.fit / strategy.batch_size)  # of one size
-    step = sizes.fit // steps * cost.train_bytes
+    domains = 1 if strategy.align == "none" else 2  # a step that aligns passes as many images of the target
+    step = domains * (sizes.fit // steps) * cost.train_bytes
     judging = min(EVAL_BATCH, max(sizes.val, sizes.test)) * cost.eval_bytes
     return best + 3 * trained + max(step, judging)
 
@@ -101,14 +102,21 @@ def fit_batch(
     needed = forecast_bytes(strategy, card, sizes, facts)
     if needed is None or available is None:
         return strategy
-    fitting = strategy
-    while needed > SHARE_USED * available and fitting.batch_size > 1:
-        smaller = _with_batch(fitting, fitting.batch_size // 2)
+    fitting = smaller = strategy
+    while needed > SHARE_USED * available and smaller.batch_size > 1:
+        smaller = _with_batch(smaller, smaller.batch_size // 2)
         now = forecast_bytes(smaller, card, sizes, facts)
-        if now is None or now >= needed:
-            return fitting if fitting.batch_size < strategy.batch_size else strategy
-        fitting, needed = smaller, now
+        if now is not None and now < needed:
+            fitting, needed = smaller, now
+        elif smaller.batch_size < sizes.fit:  # larger ones hold no more than all images anyway
+            break
     return fitting
+
+
+def fits(strategy: Strategy, card: BackboneCard, sizes: Sizes, facts: DatasetFacts, available: int | None) -> bool:
+    """Whether a run can be tried: False where it is forecast to need more than there is. The unknown is tried."""
+    needed = forecast_bytes(strategy, card, sizes, facts)
+    return needed is None or available is None or needed <= available
 
 
 def memory_for(facts: DatasetFacts, free: int | None) -> int | None:

@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from advisor.catalog import STRATEGIES, BackboneCard
+from advisor.costs import Sizes
 from advisor.learning import NOISE
+from advisor.memory import fit_batch, fits, memory_for
 from advisor.plans import KINDS, Kind, Strategy
 from advisor.strategies import estimate_seconds, plan
 from advisor.types import Budget, DatasetFacts, Recommendation
@@ -30,9 +32,15 @@ class Pilot:
     seconds: float
 
 
-def pilots(advice: Recommendation, facts: DatasetFacts, card: BackboneCard, budget: Budget) -> list[Pilot]:
-    """What to run, the recommended strategy first; empty where speed is unknown or fewer than two can afford it."""
+def pilots(
+    advice: Recommendation, facts: DatasetFacts, card: BackboneCard, budget: Budget, free_bytes: int | None = None
+) -> list[Pilot]:
+    """What to run, the recommended strategy first; empty where speed is unknown or fewer than two can afford it.
+
+    free_bytes: the machine's free memory, if known: batches are fitted into it, and what needs more is no pilot.
+    """
     each = SHARE * budget.minutes / MOST
+    sizes, there = Sizes.measured(facts), memory_for(facts, free_bytes)
     planned: dict[Kind, Pilot] = {}
     for candidate in (advice.best, *advice.alternatives):
         kind = candidate.strategy.kind
@@ -42,8 +50,11 @@ def pilots(advice: Recommendation, facts: DatasetFacts, card: BackboneCard, budg
             kind, card, train_images=facts.train_images, classes=len(facts.classes), minutes=each, costs=facts.costs,
             test_images=facts.test_images,
         )  # fmt: skip
+        strategy = fit_batch(strategy, card, sizes, facts, there)
         priced = estimate_seconds(strategy, facts, card)
-        if priced is not None and priced[0] <= 60 * each:
+        if priced is None or priced[0] > 60 * each:
+            continue
+        if fits(strategy, card, sizes, facts, there):
             planned[kind] = Pilot(strategy, each, priced[0])
     chosen = list(planned)[:MOST]
     tuned = next((kind for kind in planned if kind in FINE_TUNES), None)

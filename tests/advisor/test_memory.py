@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from advisor.adaptation import plan_adaptation
 from advisor.catalog import BACKBONES
 from advisor.costs import Sizes
 from advisor.decode import decode
-from advisor.memory import ALLOCATOR, fit_batch, forecast_bytes, limits, memory_for
+from advisor.memory import ALLOCATOR, fit_batch, fits, forecast_bytes, limits, memory_for
 from advisor.options import Options
+from advisor.pilots import pilots
 from advisor.plans import Kind, Strategy, to_json
 from advisor.recommend import recommend
 from advisor.strategies import PLANNED, plan
@@ -72,6 +74,40 @@ def test_holding_weights_near_the_old_ones_takes_their_copies() -> None:
     assert (near - plain, fisher - plain) == (WEIGHTS, 2 * WEIGHTS)
 
 
+def test_a_step_that_aligns_two_domains_holds_as_many_images_of_the_other() -> None:
+    costs = tuple(replace(c, eval_bytes=1, train_bytes=80 * MB) for c in COSTS)
+    facts = replace(FACTS, costs=costs, memory=replace(FACTS.memory, frozen_pass=1, batch=1))  # type: ignore[type-var]
+    alone, aligned = (
+        forecast_bytes(plan_adaptation(kind, CARD, train_images=1000, classes=2, test_images=250), CARD, SIZES, facts)
+        for kind in ("source_only", "dann")
+    )
+    assert alone is not None and aligned is not None
+    assert aligned - alone == pytest.approx(ALLOCATOR * 32 * 80 * MB, rel=1e-6)
+
+
+def test_a_run_is_tried_unless_it_is_known_to_need_more_than_there_is() -> None:
+    needed = forecast(planned("full")) or 0
+    assert fits(planned("full"), CARD, SIZES, FACTS, needed) and fits(planned("full"), CARD, SIZES, FACTS, None)
+    assert not fits(planned("full"), CARD, SIZES, FACTS, needed - 1)
+    assert fits(planned("full"), CARD, SIZES, replace(FACTS, memory=None), 1)
+
+
+def test_few_images_a_class_leave_the_others_out_of_training_only() -> None:
+    assert Sizes.measured(FACTS) == SIZES
+    assert Sizes.measured(FACTS, per_class=5) == replace(SIZES, fit=10)
+    assert Sizes.measured(FACTS, per_class=9999) == SIZES
+
+
+def test_pilots_fit_into_memory_or_are_none() -> None:
+    facts = replace(FACTS, costs=tuple(replace(c, eval_bytes=MB) for c in COSTS))
+    advice = recommend(facts, "medium", Budget(600))
+    roomy, tight, none = (pilots(advice, facts, CARD, Budget(600), free * MB) for free in (16_000, 2_500, 700))
+    assert [pilot.strategy.kind for pilot in tight] == [pilot.strategy.kind for pilot in roomy]
+    assert {pilot.strategy.batch_size for pilot in tight} != {32} == {pilot.strategy.batch_size for pilot in roomy}
+    assert all((forecast(pilot.strategy, facts) or 0) <= 0.8 * 2_500 * MB for pilot in tight)
+    assert all(phase.solved for pilot in none for phase in pilot.strategy.phases)
+
+
 @pytest.mark.parametrize(
     "facts",
     [
@@ -97,6 +133,14 @@ def test_the_batch_is_halved_until_it_fits_four_fifths_of_the_memory() -> None:
     assert fit_batch(strategy, CARD, SIZES, FACTS, round(needs[32] / 0.8) + 1) == strategy
     smaller = fit_batch(strategy, CARD, SIZES, FACTS, round(needs[32] / 0.8) - 100)
     assert smaller.batch_size == 16 and forecast(smaller) == needs[16]
+
+
+def test_a_batch_larger_than_all_images_is_halved_until_it_helps() -> None:
+    few = replace(SIZES, fit=12, val=3, test=4)
+    strategy = planned("full", batch_size=64)
+    needs = forecast_bytes(strategy, CARD, few, FACTS)
+    assert needs == forecast_bytes(planned("full", batch_size=16), CARD, few, FACTS)
+    assert fit_batch(strategy, CARD, few, FACTS, needs).batch_size == 8
 
 
 def test_below_sixteen_images_batch_norm_keeps_its_statistics() -> None:

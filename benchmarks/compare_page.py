@@ -25,10 +25,11 @@ from playwright.sync_api import Page
 from advisor.catalog import DEFAULT_BACKBONE, backbone
 from advisor.ingest import import_path
 from advisor.options import Options
-from advisor.plans import Kind, RunConfig, to_json
+from advisor.plans import Kind, RunConfig
 from advisor.strategies import plan
 from benchmarks.browser import chromium, served
 from benchmarks.machine import describe
+from training.requests import NotForeseen, Train, submit
 from training.run_folder import RunFolder
 from training.store import Store
 
@@ -99,7 +100,7 @@ def fill(home: Path, folder: Path, runs: int, epochs: int, images: int) -> str:
         options = Options(epochs=epochs)
         strategy = plan(kind, backbone(DEFAULT_BACKBONE), train_images=100, classes=CLASSES, options=options)
         config = RunConfig(ref.id, strategy, seed=number // len(KINDS))
-        store.create_job("train", ref.id, to_json(config))
+        submit(store, Train(config, NotForeseen("Made up for this benchmark.")))
         job = store.claim_next()
         assert job is not None
         for epoch in range(epochs):

@@ -34,7 +34,9 @@ from benchmarks.command import append, read
 from benchmarks.machine import describe
 from training.__main__ import parser
 from training.commands import import_data, plan_of
+from training.foreseen import to_train
 from training.job_context import StoreContext
+from training.requests import submit
 from training.runs import train
 from training.store import Store
 
@@ -128,7 +130,7 @@ def plan_run(source: DatasetRef, target: DatasetRef, flags: str, seed: int) -> R
 def train_here(home: Path, config: RunConfig) -> dict[str, Any]:
     """One run in this process, as a worker would do it: forty-five workers would mostly load torch."""
     store = Store(home)
-    store.create_job("train", config.dataset_id, to_json(config))
+    submit(store, to_train(store, config))
     job = store.claim_next()
     assert job is not None
     context = StoreContext(store, job)

@@ -35,13 +35,15 @@ from advisor import catalog
 from advisor.home import home as make_home
 from advisor.ingest import import_path
 from advisor.options import Options
-from advisor.plans import Kind, RunConfig, to_json
+from advisor.plans import Kind, RunConfig
 from advisor.strategies import PLANNED, plan
 from advisor.types import DatasetRef
 from benchmarks.command import append, read
 from benchmarks.machine import describe
 from training import deleting
 from training.executors import Executor, executor
+from training.foreseen import to_train
+from training.requests import submit
 from training.run_result import RunResult
 from training.store import Job, Store
 
@@ -127,8 +129,8 @@ def main() -> int:
 
 def undisturbed(bench: Bench, kind: Kind) -> dict[str, Any]:
     # Twice: the first run measures this machine's arithmetic, which no later one does.
-    end(bench, attempt(bench, submit(bench, kind), None)[0])
-    job, _, (began, seconds) = attempt(bench, submit(bench, kind), None)
+    end(bench, attempt(bench, begin(bench, kind), None)[0])
+    job, _, (began, seconds) = attempt(bench, begin(bench, kind), None)
     record = {
         **outcome(bench, kind, UNDISTURBED, job), "began": began, "seconds": seconds, "kills": [], "differs": [],
     }  # fmt: skip
@@ -145,7 +147,7 @@ def disturbed(
     for _ in range(DRAWS):  # a run may end before its moment has come; then another moment is drawn
         if ended:
             end(bench, ended)
-        job, kill, _ = attempt(bench, submit(bench, kind), moments.uniform(whole["began"], whole["seconds"]))
+        job, kill, _ = attempt(bench, begin(bench, kind), moments.uniform(whole["began"], whole["seconds"]))
         if kill:
             kills.append(kill)
             break
@@ -165,10 +167,10 @@ def disturbed(
 # --- one attempt ---------------------------------------------------------------------------------------------
 
 
-def submit(bench: Bench, kind: Kind) -> Job:
+def begin(bench: Bench, kind: Kind) -> Job:
     """A new run of this kind with nothing cached. The machine's measured choices stay: they belong to the home."""
     shutil.rmtree(bench.home / "cache" / bench.data.id, ignore_errors=True)
-    return bench.store.create_job("train", bench.data.id, to_json(bench.config(kind)))
+    return submit(bench.store, to_train(bench.store, bench.config(kind)))
 
 
 def resumed(bench: Bench, job: Job) -> Job:

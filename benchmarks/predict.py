@@ -22,13 +22,15 @@ from statistics import median
 from advisor import catalog
 from advisor.home import home as make_home
 from advisor.options import Options
-from advisor.plans import RunConfig, to_json
+from advisor.plans import RunConfig
 from advisor.strategies import plan
 from benchmarks.command import thaw
 from benchmarks.machine import describe
 from training import exports
 from training.executors import executor
+from training.foreseen import to_train
 from training.predicting import Predictor
+from training.requests import submit
 from training.store import Job, Store
 
 ALONE = 300
@@ -92,7 +94,7 @@ def start_training(store: Store, home: Path, dataset_id: str) -> Job:
     """A long run of `full`, under way: past its caches, some steps done."""
     card, options = catalog.backbone("efficientnet_lite0"), Options(epochs=500)
     strategy = plan("full", card, train_images=200, classes=2, options=options)
-    job = executor(home).submit(store.create_job("train", dataset_id, to_json(RunConfig(dataset_id, strategy))).id)
+    job = executor(home).submit(submit(store, to_train(store, RunConfig(dataset_id, strategy))).id)
     deadline = time.monotonic() + START_S
     while len(store.metrics(job.id)) < 5:
         now = executor(home).status(job.id)

@@ -8,10 +8,10 @@ from typing import Any
 
 from advisor import catalog
 from advisor.cards import BackboneCard
-from advisor.errors import WeightsError
 from training import weights
 from training.commands import Answer, open_place
 from training.follow import follow, to_stderr
+from training.requests import AddBackbone, submit
 
 
 def backbones(args: Namespace) -> Answer:
@@ -24,14 +24,7 @@ def backbones(args: Namespace) -> Answer:
 def backbone_add(args: Namespace) -> Answer:
     """Queue a job that brings in weights, and follow it."""
     place = open_place(args)
-    catalog.safe_name(args.name)
-    config: dict[str, Any] = {"name": args.name, "weights": None}
-    if args.weights is not None:
-        path = Path(args.weights).expanduser().absolute()
-        if not path.is_file():  # before a worker starts
-            raise WeightsError(f"There is no file {path}.")
-        config["weights"] = str(path)
-    job = place.store.create_job("backbone", "", config)
+    job = submit(place.store, AddBackbone.of(args.name, args.weights))
     to_stderr(f"Adding {args.name} (job {job.id}).")
     job = follow(place.store, place.executor, job.id)
     card = catalog.known(args.name)

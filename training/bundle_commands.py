@@ -12,7 +12,9 @@ from advisor.errors import ThawError
 from training import bundles, unbundling
 from training.commands import Answer, open_place
 from training.follow import follow, to_stderr
+from training.foreseen import foresee
 from training.repeating import again
+from training.requests import submit
 from training.run_result import RunResult
 from training.taking_commands import Verb
 from training.terminal import run_document, run_lines
@@ -55,9 +57,8 @@ def reproduce(args: Namespace) -> Answer:
         if file.is_file()
         else place.store.job(args.source)
     )
-    job = again(place.store, run)
+    job = submit(place.store, again(place.store, run, foresee))
     to_stderr(f"Run {job.id} repeats run {run.id}.")
-    place.executor.submit(job.id)
     job = follow(place.store, place.executor, job.id)
     before, now = RunResult.of(run), RunResult.of(job)
     if job.state != "finished":

@@ -20,7 +20,7 @@ from advisor.files import written_whole
 from advisor.plans import run_config_from_json
 from advisor.types import DatasetRef
 from training import metrics_files, report
-from training.exports import exportable
+from training.requests import exportable
 from training.run_folder import RunFolder
 from training.splits import sides
 from training.store import Job, Store

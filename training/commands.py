@@ -20,19 +20,19 @@ from typing import Any, cast
 from advisor import catalog
 from advisor.adaptation import check_domains, plan_adaptation
 from advisor.cards import BackboneCard
-from advisor.costs import VAL_SHARE, Sizes
+from advisor.costs import VAL_SHARE
 from advisor.errors import CompareError, PlanError
 from advisor.home import home as find_home
-from advisor.memory import fit_batch, forecast_bytes, limits, memory_for
 from advisor.plans import ADAPTING, KINDS, Kind, RunConfig, Strategy, to_json
 from advisor.strategies import PLANNED, plan, trains_all
 from advisor.types import Budget, DatasetFacts, DatasetRef
 from advisor.words import counted
-from training import executors, foreseen, lineage, memory, second_domain, weights
+from training import executors, foreseen, lineage, requests, second_domain, weights
 from training.compare import compare as compare_runs
 from training.executors import Executor
 from training.flags import options_of
 from training.follow import follow, to_stderr
+from training.requests import Profile, submit
 from training.store import Job, Store
 from training.terminal import advice_lines, comparison_lines, facts_lines, run_document, run_lines, runs_lines
 
@@ -109,7 +109,7 @@ def advise(args: Namespace) -> Answer:
             return Answer({"dataset_id": ref.id, "state": job.state, "error": error}, [], 1, error)
     budget, known = Budget(args.minutes, args.priority), learned(place.home)
     advice = recommend(
-        facts, args.similarity, budget, follow="measured", free_bytes=memory.available_bytes(), learned=known
+        facts, args.similarity, budget, follow="measured", free_bytes=requests.room(place.store), learned=known
     )
     measured_with = [place.store.facts(ref.id, name) for name in catalog.BACKBONES]
     second = second_domain.about(place.store, ref, card.name)
@@ -146,12 +146,17 @@ def fit(args: Namespace) -> Answer:
         measured(place, ref, card.name)
         facts = place.store.facts(ref.id, card.name)
     strategy = plan_of(ref, facts, args)
+    if whole := trains_all(strategy, card):
+        to_stderr(whole)
     config = RunConfig(
         ref.id, strategy, seed=args.seed, minutes=args.minutes, target_id=target.id if target else "",
         from_run=args.from_run or "", per_class=args.per_class,
     )  # fmt: skip
-    job = place.store.create_job("train", ref.id, to_json(config))
-    foreseen.note(place.store, job)
+    by_hand = options_of(args).batch_size is not None
+    request = foreseen.to_train(place.store, config, by_hand=by_hand)
+    for limit in requests.limits(place.store, request.plan, strategy.batch_size):
+        to_stderr(limit)
+    job = submit(place.store, request)
     to_stderr(f"Run {job.id}: {catalog.STRATEGIES[strategy.kind].title} on {counted(ref.images, 'image')}.")
     return _carry_out(place, job)
 
@@ -257,11 +262,7 @@ def say_import() -> Callable[[int, int], None]:
 
 def measured(place: Place, ref: DatasetRef, backbone: str) -> Job:
     """A profile job to its end; joins one that is already on its way."""
-    config = {"backbone": backbone, "seed": 0}
-    waiting = place.store.jobs(kind="profile", dataset_id=ref.id, states=("queued", "running"))
-    job = next((job for job in waiting if job.config == config), None)
-    if job is None:
-        job = place.store.create_job("profile", ref.id, config)
+    job = submit(place.store, Profile(ref.id, backbone))
     to_stderr(f"Measuring with {catalog.backbone(backbone).title} (job {job.id}).")
     return follow(place.store, place.executor, job.id)
 
@@ -280,7 +281,7 @@ def plan_of(ref: DatasetRef, facts: DatasetFacts | None, args: Namespace) -> Str
     card, options = catalog.backbone(args.backbone), options_of(args)
     if args.per_class:
         train_images = min(train_images, max(2, math.ceil(args.per_class * len(ref.classes) / (1 - VAL_SHARE))))
-    strategy = (plan_adaptation if args.strategy in ADAPTING else plan)(
+    return (plan_adaptation if args.strategy in ADAPTING else plan)(
         cast(Kind, args.strategy),
         card,
         train_images=train_images,
@@ -290,19 +291,9 @@ def plan_of(ref: DatasetRef, facts: DatasetFacts | None, args: Namespace) -> Str
         options=options,
         test_images=test_images,
     )
-    if whole := trains_all(strategy, card):
-        to_stderr(whole)
-    if facts is None or options.batch_size is not None:  # a batch set by hand stays
-        return strategy
-    sizes, room = Sizes.of(train_images, test_images, len(ref.classes)), memory_for(facts, memory.available_bytes())
-    fitting = fit_batch(strategy, card, sizes, facts, room)
-    for limit in limits(fitting, strategy.batch_size, forecast_bytes(fitting, card, sizes, facts), room):
-        to_stderr(limit)
-    return fitting
 
 
 def _carry_out(place: Place, job: Job) -> Answer:
-    place.executor.submit(job.id)
     job = follow(place.store, place.executor, job.id)
     return Answer(run_document(place.home, job), run_lines(place.home, job), *_outcome(job))
 

@@ -8,6 +8,7 @@ from advisor.words import percent
 from training.commands import Answer, import_data, open_place
 from training.explained import Explained, read, to_record
 from training.follow import follow
+from training.requests import Explain, submit
 
 MOST_LISTED = 10
 
@@ -17,9 +18,7 @@ def explain(args: Namespace) -> Answer:
     place = open_place(args)
     run = place.store.job(args.run_id)
     source = import_data(args.source, place.home).id if args.source else ""
-    job = place.store.create_job("explain", run.dataset_id, {"run": run.id, "source": source})
-    place.executor.submit(job.id)
-    job = follow(place.store, place.executor, job.id)
+    job = follow(place.store, place.executor, submit(place.store, Explain.of(run, source)).id)
     found = read(place.home, run.id) if job.state == "finished" else None
     if found is None:
         error = job.error or f"The look into run '{run.id}' was {job.state} before it was done."

@@ -30,6 +30,7 @@ from training.data import Rows
 from training.images import ImageData
 from training.judging import proportional
 from training.portable import predict
+from training.requests import exportable
 from training.run_result import RunResult
 from training.store import Job, Store
 
@@ -44,7 +45,7 @@ Tell = Callable[[float, str, float | None], None]
 
 def load(run: Job, home: Path) -> Bench:
     """The run as it ended, on the CPU, in eval mode. Raises ThawError when its data or weights are not here."""
-    exports.exportable(run)
+    exportable(run)
     weights = home / str(RunResult.of(run).weights)
     bench = Bench.of_run(run.id, run_config_from_json(run.config), home, weights=weights, device=torch.device("cpu"))
     bench.backbone.eval()

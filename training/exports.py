@@ -10,11 +10,10 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from advisor.errors import StateError
 from advisor.files import find_as, find_json
 from training.run_folder import RunFolder
 from training.run_result import RunResult
-from training.store import Job, Store
+from training.store import Job
 
 MODEL, INT8, FACTS = "model.onnx", "model-int8.onnx", "export.json"
 CONTENTS: dict[str, str] = {
@@ -117,24 +116,6 @@ def at_most(difference: float) -> str:
     """A difference of probabilities as 'less than 0.000001': its next power of ten, in plain digits."""
     power = min(6, max(0, math.floor(-math.log10(difference)))) if difference > 0 else 6
     return f"less than {10.0**-power:.{power}f}"
-
-
-def exportable(run: Job) -> None:
-    """Raises StateError, with what to do, for a job that has no weights to export."""
-    if run.kind != "train":
-        raise StateError(f"Job '{run.id}' is no run: only a trained model can be exported.")
-    if not RunResult.of(run).weights_sha256:
-        what = "wait until it has ended" if run.active else "start a new run"
-        raise StateError(f"Run '{run.id}' is {run.state} and has no weights to export: {what}.")
-
-
-def job_for(store: Store, run: Job, *, int8: bool = False) -> Job:
-    """The queued or running export job of a run, a new one where there is none. Raises StateError."""
-    exportable(run)
-    for job in store.jobs(kind="export", dataset_id=run.dataset_id, states=("queued", "running")):
-        if job.config.get("run") == run.id and bool(job.config.get("int8")) >= int8:
-            return job
-    return store.create_job("export", run.dataset_id, {"run": run.id, "int8": int8})
 
 
 def copy_out(home: Path, run_id: str, to: Path) -> list[Path]:

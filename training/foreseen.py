@@ -1,7 +1,7 @@
 """What was foreseen of a run before it began, beside what came of it: the record that advice is held to.
 
-Whoever queues a run works its forecast out first, from the profile that the plan was made from, and keeps it beside the
-run as `foreseen.json`. Nothing here trains, and no torch.
+Whoever asks for a run works its forecast out here first, and hands it over with the request, which keeps it beside the
+run (`training.requests`). Nothing here trains, and no torch.
 """
 
 from __future__ import annotations
@@ -14,52 +14,53 @@ from typing import Any
 
 from advisor import catalog, forecast, measured
 from advisor.costs import Sizes, affordable_epochs
-from advisor.files import find_json, write_json
 from advisor.memory import forecast_bytes
-from advisor.plans import Kind, RunConfig, run_config_from_json
+from advisor.plans import Kind, RunConfig
 from advisor.strategies import estimate_seconds
 from advisor.types import DatasetFacts, Estimate
+from training.requests import Forecast, Foreseen, NotForeseen, Train, fitted, forecast_in
 from training.run_folder import RunFolder
 from training.run_result import RunResult
 from training.stats import wilson
 from training.store import Job, Store
 
 
-def foresee(config: RunConfig, facts: DatasetFacts | None, home: Path) -> dict[str, float | None]:
-    """Forecast accuracy with its 80 % interval (fractions), seconds and bytes of one run; None = not forecast."""
-    names = ("accuracy", "accuracy_low", "accuracy_high", "seconds", "memory_bytes")
-    nothing: dict[str, float | None] = dict.fromkeys(names)
-    if facts is None or config.strategy.backbone != facts.backbone:
-        return nothing
-    card, strategy = catalog.backbone(facts.backbone), config.strategy
-    priced = estimate_seconds(strategy, facts, card)
-    sizes = Sizes.of(facts.train_images, facts.test_images, len(facts.classes))
+def foresee(store: Store, plan: RunConfig) -> Forecast:
+    """What exactly this plan will reach, take and need, from what was measured about its images on this machine.
+
+    The evidence that accuracies rest on is about runs on all images of one domain, from the backbone's own weights: for
+    other runs none is forecast. Nor is the time of a run with two domains, whose target nobody measured.
+    """
+    strategy = plan.strategy
+    facts = store.facts(plan.dataset_id, strategy.backbone)
+    if facts is None:
+        return NotForeseen(f"These images had not been measured with {strategy.backbone} when it was queued.")
+    card, sizes = catalog.backbone(strategy.backbone), Sizes.measured(facts, plan.per_class)
+    priced = None if plan.target_id else estimate_seconds(strategy, facts, card, sizes)
+    accuracy = None if plan.target_id or plan.from_run or plan.per_class else _accuracy(plan, facts, priced, store.home)
+    needed = forecast_bytes(strategy, card, sizes, facts)
+    if accuracy is None and priced is None and needed is None:
+        return NotForeseen("Nothing that this run does was measured on this machine.")
+    return Foreseen(
+        accuracy.value if accuracy else None, accuracy.low if accuracy else None, accuracy.high if accuracy else None,
+        priced[0] if priced else None, needed,
+    )  # fmt: skip
+
+
+def _accuracy(plan: RunConfig, facts: DatasetFacts, priced: tuple[float, float] | None, home: Path) -> Estimate | None:
     known = measured.learned(home)
-    accuracy: Estimate | None = None
-    if known is not None:
-        minutes = config.minutes or (priced[0] / 60 if priced else 10.0)
-        gap = measured.gap_percent(facts, known)
-        own = measured.facts_for(facts, gap, affordable_epochs(facts, minutes))
-        accuracy = forecast.forecast(strategy.kind, own, known.corrections)
-    return {
-        "accuracy": accuracy.value if accuracy else None,
-        "accuracy_low": accuracy.low if accuracy else None,
-        "accuracy_high": accuracy.high if accuracy else None,
-        "seconds": priced[0] if priced else None,
-        "memory_bytes": forecast_bytes(strategy, card, sizes, facts),
-    }
+    if known is None:
+        return None
+    minutes = plan.minutes or (priced[0] / 60 if priced else 10.0)
+    gap = measured.gap_percent(facts, known)
+    own = measured.facts_for(facts, gap, affordable_epochs(facts, minutes))
+    return forecast.forecast(plan.strategy.kind, own, known.corrections)
 
 
-def note(store: Store, job: Job) -> None:
-    """Write down what is foreseen of a queued training run, before it begins."""
-    config = run_config_from_json(job.config)
-    said = foresee(config, store.facts(config.dataset_id, config.strategy.backbone), store.home)
-    write_json(RunFolder(store.home, job.id).foreseen, said)
-
-
-def noted(home: Path, run_id: str) -> dict[str, float | None]:
-    """What was foreseen of a run; empty where nothing was written down."""
-    return find_json(RunFolder(home, run_id).foreseen) or {}
+def to_train(store: Store, plan: RunConfig, *, by_hand: bool = False) -> Train:
+    """The request for a run: its batch fitted into memory, unless it was set by hand, and the forecast of just that."""
+    plan = plan if by_hand else fitted(store, plan)
+    return Train(plan, foresee(store, plan))
 
 
 @dataclass(frozen=True)
@@ -88,17 +89,19 @@ def kept(home: Path, jobs: Sequence[Job]) -> list[Kept]:
     for job in jobs:
         result = RunResult.of(job)
         tested = result.on("test")
-        said = noted(home, job.id)
-        if job.state != "finished" or tested is None or not said:
+        if job.state != "finished" or tested is None:
             continue
-        value, low, high = (said.get(name) for name in ("accuracy", "accuracy_low", "accuracy_high"))
-        known = value is not None and low is not None and high is not None
-        accuracy = Estimate(value, low, high, "80% interval") if known else None  # type: ignore[arg-type]
+        said = forecast_in(RunFolder(home, job.id))
+        if isinstance(said, NotForeseen):
+            continue
+        accuracy = None
+        if said.accuracy is not None and said.accuracy_low is not None and said.accuracy_high is not None:
+            accuracy = Estimate(said.accuracy, said.accuracy_low, said.accuracy_high, "80% interval")
         found.append(
             Kept(
                 job.id, job.dataset_id, job.config["strategy"]["kind"], accuracy,
-                wilson(tested.correct, tested.total), said.get("seconds"),
-                result.seconds or job.seconds, said.get("memory_bytes"), result.peak_memory_bytes,
+                wilson(tested.correct, tested.total), said.seconds,
+                result.seconds or job.seconds, said.memory_bytes, result.peak_memory_bytes,
             )
         )  # fmt: skip
     return found

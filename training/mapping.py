@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from advisor.browse import read_table
-from advisor.errors import PlanError
 from advisor.types import EXCLUDED, DatasetRef
 from training import maps
 
@@ -21,9 +20,7 @@ Tell = Callable[[float, str, float | None], None]
 
 
 def draw(ref: DatasetRef, backbone: str, name: str, home: Path, tell: Tell) -> dict[str, Any]:
-    """Make the map `name` and return what is known about the maps (`maps.about`). Raises PlanError, NotFound."""
-    if name not in maps.NAMES:
-        raise PlanError(f"There is no map called '{name}'; choose one of {', '.join(maps.NAMES)}.")
+    """Make the map `name` and return what is known about the maps (`maps.about`). Raises NotFound."""
     base = ref.images_id
     if maps.load(home, base, backbone, "pca") is None:
         tell(0.0, "Reading the features", None)

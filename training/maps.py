@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 from advisor.errors import NotFound
 from advisor.files import find_array, find_json, write_json, written_whole
 from training import caches
+from training.requests import MAPS
 
-Name = Literal["pca", "tsne"]
-NAMES: tuple[Name, ...] = get_args(Name)
 ABOUT, COMPONENTS = "about.json", "components.npy"
 KEPT = 50
 """Components kept for t-SNE; as many as its authors use."""
@@ -48,7 +47,7 @@ def folder(home: Path, dataset_id: str, backbone: str) -> Path:
 
 def load(home: Path, dataset_id: str, backbone: str, name: str) -> NDArray[np.float32] | None:
     """float32 [n, 3]: row, x, y of every image on the map; None when it was not made, or is not whole."""
-    if name not in NAMES:
+    if name not in MAPS:
         return None
     found = find_array(folder(home, dataset_id, backbone) / f"{name}.npy")
     return found if found is not None and found.ndim == 2 and found.shape[1] == 3 else None

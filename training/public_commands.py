@@ -8,6 +8,7 @@ from dataclasses import asdict
 from advisor.public_sets import PUBLIC_SETS, public_set
 from training.commands import Answer, open_place
 from training.follow import follow, to_stderr
+from training.requests import FetchPublic, submit
 
 
 def public(args: Namespace) -> Answer:
@@ -16,8 +17,7 @@ def public(args: Namespace) -> Answer:
         return Answer([{**asdict(one), "splits": list(one.splits)} for one in PUBLIC_SETS.values()], _table())
     card, place = public_set(args.name), open_place(args)
     to_stderr(f"{card.title}: {_facts(card.name)}. Licence: {card.licence}.")
-    job = place.store.create_job("public", "", {"name": card.name})
-    job = follow(place.store, place.executor, job.id)
+    job = follow(place.store, place.executor, submit(place.store, FetchPublic(card.name)).id)
     result = job.result or {}
     document = {"job_id": job.id, "state": job.state, "error": job.error, **result}
     lines = []

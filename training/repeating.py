@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from advisor.datasets import load_dataset
 from advisor.errors import NotFound
-from advisor.plans import run_config_from_json, to_json
-from training.exports import exportable
+from advisor.plans import RunConfig, run_config_from_json
+from training.requests import Forecast, Train, exportable
 from training.run_result import RunResult
 from training.store import Job, Store
 
 
-def again(store: Store, run: Job) -> Job:
-    """A new queued run with the same configuration, in the arithmetic and threads that the first one chose, and from
-    the weights that it started from.
+def again(store: Store, run: Job, foresee: Callable[[Store, RunConfig], Forecast]) -> Train:
+    """The request for a run with the same configuration, in the arithmetic and threads that the first one chose, and
+    from the weights that it started from. foresee: says what is forecast of it.
 
     A first run that was not cut by its time budget gets none now: another one could end it early. Raises StateError for
     a run without weights, NotFound when the second domain that it adapted to is not here.
     """
-    exportable(run)
+    exportable(run, "repeat")
     config = run_config_from_json(run.config)
     if config.target_id:
         try:
@@ -32,4 +33,4 @@ def again(store: Store, run: Job) -> Job:
             ) from error
     cut = bool(RunResult.of(run).stopped_early)
     config = replace(config, minutes=config.minutes if cut else None, group="", repeats=run.id)
-    return store.create_job("train", run.dataset_id, to_json(config))
+    return Train(config, foresee(store, config))

@@ -13,14 +13,25 @@ from typing import Any
 
 from advisor.errors import PlanError, ThawError
 from training.requests_base import Request
-from training.requests_kinds import AddBackbone, DrawMap, Explain, Export, FetchPublic, Profile, exportable
-from training.requests_train import Forecast, Foreseen, NotForeseen, Train, room
+from training.requests_kinds import (
+    MAPS,
+    AddBackbone,
+    DrawMap,
+    Explain,
+    Export,
+    FetchPublic,
+    MapName,
+    Profile,
+    exportable,
+)
+from training.requests_train import Forecast, Foreseen, NotForeseen, Train, fitted, forecast_in, limits, room
 from training.run_folder import RunFolder
 from training.store import Job, Store
 
 __all__ = [
-    "KINDS", "AddBackbone", "DrawMap", "Explain", "Export", "FetchPublic", "Forecast", "Foreseen", "NotForeseen",
-    "Profile", "Request", "Train", "exportable", "handler_of", "of", "room", "submit",
+    "KINDS", "MAPS", "AddBackbone", "DrawMap", "Explain", "Export", "FetchPublic", "Forecast", "Foreseen", "MapName",
+    "NotForeseen", "Profile", "Request", "Train", "exportable", "fitted", "forecast_in", "handler_of", "limits", "of",
+    "read", "room", "submit",
 ]  # fmt: skip
 
 KINDS: dict[str, type[Request]] = {
@@ -37,7 +48,7 @@ def submit(store: Store, request: Request) -> Job:
 
     def does_it(job: Job) -> bool:
         try:
-            return request.joins(of(store, job))
+            return request.joins(read(job))
         except ThawError:  # another version's
             return False
 
@@ -48,10 +59,15 @@ def submit(store: Store, request: Request) -> Job:
 
 
 def of(store: Store, job: Job) -> Request:
-    """The request that became this job. Raises PlanError for one that this version cannot read."""
+    """The request that became this job, whole. Raises PlanError for one that this version cannot read."""
+    return read(job).prepared(RunFolder(store.home, job.id))
+
+
+def read(job: Job) -> Request:
+    """As `of`, without what lies in the job's folder."""
     if job.kind not in KINDS:
         raise PlanError(f"Job '{job.id}' is of kind '{job.kind}', which this version of Thaw does not know: update it.")
-    return KINDS[job.kind].read(job.dataset_id, job.config, RunFolder(store.home, job.id))
+    return KINDS[job.kind].read(job.dataset_id, job.config)
 
 
 def handler_of(request: Request) -> Callable[..., Any]:

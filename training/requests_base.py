@@ -53,13 +53,17 @@ class Request:
     def prepare(self, folder: RunFolder) -> None:
         """Write what has to lie in the job's folder before a worker may take it."""
 
+    def prepared(self, folder: RunFolder) -> Self:
+        """This request, with what `prepare` wrote."""
+        return self
+
     def config(self) -> dict[str, Any]:
         """As the store keeps it: plain JSON."""
         return {name: value for name, value in asdict(self).items() if name != "dataset_id"}
 
     @classmethod
-    def read(cls, dataset_id: str, config: dict[str, Any], folder: RunFolder) -> Self:
-        """Inverse of `config` and `prepare`. Raises PlanError for what this version cannot read."""
+    def read(cls, dataset_id: str, config: dict[str, Any]) -> Self:
+        """Inverse of `config`. Raises PlanError for what this version cannot read."""
         place = {"dataset_id": dataset_id} if cls.__dataclass_fields__["dataset_id"].init else {}
         try:
             return cls(**place, **config)

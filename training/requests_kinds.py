@@ -26,13 +26,13 @@ def weights_are_here(backbone: str, home: Path) -> None:
         weights.find(card, home)
 
 
-def exportable(run: Job) -> None:
-    """Raises StateError, with what to do, for a job that has no weights to export."""
+def exportable(run: Job, to: str = "export") -> None:
+    """Raises StateError, with what to do, for a job that has no weights to export, or whatever else is to be done."""
     if run.kind != "train":
-        raise StateError(f"Job '{run.id}' is no run: only a trained model can be exported.")
+        raise StateError(f"Job '{run.id}' is no run: it holds no trained model to {to}.")
     if not RunResult.of(run).weights_sha256:
         what = "wait until it has ended" if run.active else "start a new run"
-        raise StateError(f"Run '{run.id}' is {run.state} and has no weights to export: {what}.")
+        raise StateError(f"Run '{run.id}' is {run.state} and has no weights to {to}: {what}.")
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Explain(Request):
 
     def check(self, store: Store) -> None:
         super().check(store)
-        exportable(store.job(self.run))
+        exportable(store.job(self.run), "look into")
         if self.source:
             load_dataset(store.home, self.source)
 
@@ -139,6 +139,11 @@ class AddBackbone(Request):
 
     def __post_init__(self) -> None:
         catalog.safe_name(self.name)
+
+    @classmethod
+    def of(cls, name: str, path: str | Path | None = None) -> Self:
+        """path: as somebody typed it."""
+        return cls(name, str(Path(path).expanduser().absolute()) if path else None)
 
     @property
     def title(self) -> str:

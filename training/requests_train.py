@@ -6,18 +6,19 @@ kept, in the run's folder, there before the run can start. No torch, no opinions
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Self
 
-from advisor import catalog
+from advisor import catalog, memory
 from advisor.adaptation import check_domains
+from advisor.cards import BackboneCard
 from advisor.costs import Sizes
 from advisor.datasets import load_dataset
 from advisor.errors import PlanError
 from advisor.files import find_json, write_json
-from advisor.memory import fit_batch, forecast_bytes, memory_for
-from advisor.plans import RunConfig, run_config_from_json, to_json
-from advisor.words import size
+from advisor.plans import RunConfig, Strategy, run_config_from_json, to_json
+from advisor.types import DatasetFacts
+from advisor.words import counted, size
 from training import lineage
 from training.memory import available_bytes, process_bytes
 from training.requests_base import Request
@@ -64,11 +65,9 @@ UNKNOWN = NotForeseen("Nothing was written down before this run began.")
 
 def forecast_in(folder: RunFolder) -> Forecast:
     """What was foreseen of the run in this folder."""
-    said = find_json(folder.foreseen)
-    if said is None:
-        return UNKNOWN
+    said = find_json(folder.foreseen) or {}
     try:
-        return NotForeseen(said["reason"]) if "reason" in said else Foreseen(**said)
+        return NotForeseen(**said) if "reason" in said else Foreseen(**said)
     except (TypeError, PlanError):
         return UNKNOWN
 
@@ -108,22 +107,17 @@ class Train(Request):
 
     def _fits(self, store: Store) -> None:
         """Raises PlanError where more memory is needed than there is."""
-        strategy = self.plan.strategy
-        facts = store.facts(self.dataset_id, strategy.backbone)
-        if facts is None:
+        known, strategy = _Memory.of(store, self.plan), self.plan.strategy
+        if known is None or memory.fits(strategy, known.card, known.sizes, known.facts, known.there):
             return
-        card, sizes, free = catalog.backbone(strategy.backbone), Sizes.measured(facts, self.plan.per_class), room(store)
-        needed, there = forecast_bytes(strategy, card, sizes, facts), memory_for(facts, free)
-        if needed is None or there is None or needed <= there:
-            return
-        smaller = fit_batch(strategy, card, sizes, facts, there).batch_size
+        smaller = known.fit(strategy).batch_size
         remedy = (
             f"choose batches of {smaller}" if smaller < strategy.batch_size
             else "free some, or choose a smaller backbone or a strategy that trains less of it"
         )  # fmt: skip
         raise PlanError(
-            f"This run needs about {size(needed)} of memory in batches of {strategy.batch_size} images, and "
-            f"{size(there)} are there: {remedy}."
+            f"This run needs about {size(known.needed(strategy) or 0)} of memory in batches of "
+            f"{counted(strategy.batch_size, 'image')}, and {size(known.there or 0)} are there: {remedy}."
         )
 
     def joins(self, other: Request) -> bool:
@@ -132,12 +126,27 @@ class Train(Request):
     def prepare(self, folder: RunFolder) -> None:
         write_json(folder.foreseen, asdict(self.foreseen))
 
+    def prepared(self, folder: RunFolder) -> Self:
+        return replace(self, foreseen=forecast_in(folder))
+
     def config(self) -> dict[str, Any]:
         return dict(to_json(self.plan))
 
     @classmethod
-    def read(cls, dataset_id: str, config: dict[str, Any], folder: RunFolder) -> Self:
-        return cls(run_config_from_json(config), forecast_in(folder))
+    def read(cls, dataset_id: str, config: dict[str, Any]) -> Self:
+        return cls(run_config_from_json(config), UNKNOWN)
+
+
+def fitted(store: Store, plan: RunConfig) -> RunConfig:
+    """The plan with batches that fit into memory; as it is where that is unknown, or a smaller batch would not help."""
+    known = _Memory.of(store, plan)
+    return replace(plan, strategy=known.fit(plan.strategy)) if known else plan
+
+
+def limits(store: Store, plan: RunConfig, planned_batch: int) -> tuple[str, ...]:
+    """What memory costs this plan, as sentences. planned_batch: before it was fitted."""
+    known = _Memory.of(store, plan)
+    return memory.limits(plan.strategy, planned_batch, known.needed(plan.strategy), known.there) if known else ()
 
 
 def room(store: Store) -> int | None:
@@ -147,3 +156,28 @@ def room(store: Store) -> int | None:
         return None
     before = [job.pid for job in store.queue(Train.lane) if job.state == "running" and job.pid]
     return free + sum(process_bytes(pid) or 0 for pid in before)
+
+
+@dataclass(frozen=True)
+class _Memory:
+    """What a run's memory depends on besides its strategy."""
+
+    card: BackboneCard
+    sizes: Sizes
+    facts: DatasetFacts
+    there: int | None
+
+    @classmethod
+    def of(cls, store: Store, plan: RunConfig) -> Self | None:
+        """None where nothing was measured."""
+        facts = store.facts(plan.dataset_id, plan.strategy.backbone)
+        if facts is None:
+            return None
+        card = catalog.backbone(plan.strategy.backbone)
+        return cls(card, Sizes.measured(facts, plan.per_class), facts, memory.memory_for(facts, room(store)))
+
+    def needed(self, strategy: Strategy) -> int | None:
+        return memory.forecast_bytes(strategy, self.card, self.sizes, self.facts)
+
+    def fit(self, strategy: Strategy) -> Strategy:
+        return memory.fit_batch(strategy, self.card, self.sizes, self.facts, self.there)

@@ -15,6 +15,7 @@ from advisor.words import counted, percent
 from training import exports, metrics_files, report
 from training.commands import Answer, Place, open_place
 from training.follow import follow, to_stderr
+from training.requests import Export, exportable, submit
 from training.store import Job
 
 SAY_S = 2.0
@@ -103,12 +104,11 @@ def write_report(args: Namespace) -> Answer:
 
 def ready(place: Place, run: Job, *, int8: bool = False) -> exports.Facts:
     """The export of a run, made now if there is none. Raises ThawError when it cannot be made."""
-    exports.exportable(run)
+    exportable(run)
     facts = exports.find(place.home, run)
     if facts is None or (int8 and facts.int8 is None):
-        job = exports.job_for(place.store, run, int8=int8)
+        job = submit(place.store, Export.of(run, int8=int8))
         to_stderr(f"Exporting run {run.id} (job {job.id}).")
-        place.executor.submit(job.id)
         job = follow(place.store, place.executor, job.id)
         facts = exports.find(place.home, run)
         if job.state != "finished" or facts is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 import streamlit as st
 
 from advisor.catalog import STRATEGIES, BackboneCard, backbone
@@ -10,11 +12,11 @@ from advisor.measured import Learned, gap_percent, learned
 from advisor.reasons import book as reasons_book
 from advisor.recommend import recommend
 from advisor.rulebooks import RULEBOOKS
-from advisor.strategies import state_at
+from advisor.strategies import PLANNED, state_at
 from advisor.types import Budget, Candidate, DatasetFacts, DatasetRef, Recommendation, Similarity
 from advisor.words import listing
 from training import tally
-from training.memory import available_bytes
+from training.requests import room
 from ui import (
     frame,
     parts_also,
@@ -75,7 +77,7 @@ def advised(
     facts: DatasetFacts, similarity: Similarity | None, budget: Budget, known: Learned | None
 ) -> Recommendation:
     return recommend(
-        facts, similarity, budget, follow="measured", free_bytes=available_bytes(), learned=known
+        facts, similarity, budget, follow="measured", free_bytes=room(state.store()), learned=known
     )
 
 
@@ -138,7 +140,14 @@ def verdict(
 
 
 def set_in_words(planned: list[parts_jobs.Planned], budget: Budget) -> str:
-    """What the button 'Compare all strategies' will cost."""
+    """What the button 'Compare all strategies' will cost, and what memory is too small for."""
+    trained = {part.strategy.kind for part in planned}
+    too_large = [STRATEGIES[kind].title.lower() for kind in PLANNED if kind not in trained]
+    without = f" Left out, as memory is too small: {listing(too_large)}." if too_large else ""
+    return cost_in_words(planned, budget) + without
+
+
+def cost_in_words(planned: list[parts_jobs.Planned], budget: Budget) -> str:
     total = parts_jobs.total_seconds(planned)
     runs = f"Compare all: {len(planned)} runs, one after the other, on the same split and seed,"
     given = duration(60 * budget.minutes)
@@ -151,17 +160,19 @@ def set_in_words(planned: list[parts_jobs.Planned], budget: Budget) -> str:
 
 
 def train(ref: DatasetRef, candidate: Candidate, budget: Budget) -> None:
-    frame.open_run(parts_jobs.start_run(ref, candidate.strategy, budget.minutes).id)
+    with frame.calm("This run cannot be started"):
+        frame.open_run(parts_jobs.start_run(ref, candidate.strategy, budget.minutes).id)
 
 
 def compare_all(
     ref: DatasetRef, planned: list[parts_jobs.Planned], advice: Recommendation, budget: Budget
 ) -> None:
-    jobs = parts_jobs.start_set(ref, planned)
-    kind, book = advice.best.strategy.kind, advice.answers[0].rulebook
-    tally.write(state.home(), tally.Advised(jobs[0].group, ref.id, kind, book, budget.minutes))
-    frame.remember_runs([job.id for job in jobs])
-    frame.open_run(jobs[0].id)
+    group, kind, book = f"set-{secrets.token_hex(4)}", advice.best.strategy.kind, advice.answers[0].rulebook
+    with frame.calm("These runs cannot be started"):
+        tally.write(state.home(), tally.Advised(group, ref.id, kind, book, budget.minutes))
+        jobs = parts_jobs.start_set(ref, planned, group)
+        frame.remember_runs([job.id for job in jobs])
+        frame.open_run(jobs[0].id)
 
 
 def reasons(advice: Recommendation) -> None:

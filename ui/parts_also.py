@@ -10,6 +10,7 @@ from advisor.catalog import BACKBONES, DEFAULT_BACKBONE, BackboneCard
 from advisor.errors import ThawError
 from advisor.types import DatasetFacts, DatasetRef, Recommendation
 from training import weights
+from training.requests import Profile
 from ui import frame, parts_jobs, pictures, state
 from ui.show import show
 from ui.words import counted
@@ -53,8 +54,8 @@ def backbones(ref: DatasetRef) -> None:
             st.caption("Only the default has been measured on these images.")
         if missing and st.button(f"Measure {counted(len(missing), 'more backbone')}", key="measure_backbones"):
             for card in missing:
-                if parts_jobs.profile_job(ref.id, card.name) is None:
-                    parts_jobs.start_profile(ref, card.name)
+                if parts_jobs.latest(Profile(ref.id, card.name)) is None:
+                    parts_jobs.start(Profile(ref.id, card.name))
             st.rerun()
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 from advisor import catalog
 from advisor.cards import BackboneCard
 from training import weights
+from training.requests import AddBackbone
 from training.store import Job
 from ui import frame, parts_jobs, pictures, state
 from ui.kept import keep, start
@@ -63,7 +64,7 @@ def _weights_here(card: BackboneCard, here: bool) -> None:
         if card.hub:
             st.caption(f"Its weights are not on this machine. They come from {weights.host()}; nothing is sent.")
             if st.button(f"Download ({size(card.download_bytes)})", key="download_backbone"):
-                parts_jobs.start_backbone(card.name)
+                parts_jobs.start(AddBackbone(card.name))
                 st.rerun()
         else:
             st.caption("Its weights are not on this machine; add their file below.")
@@ -116,5 +117,5 @@ def _form(card: BackboneCard, here: bool) -> None:
         st.caption("Type a model's name first.")
         return
     with frame.calm("This backbone cannot be added"):
-        parts_jobs.start_backbone(name.strip(), path.strip().strip("'\"") if on_loopback else "")
+        parts_jobs.start(AddBackbone.of(name.strip(), path.strip().strip("'\"") if on_loopback else ""))
         st.rerun()

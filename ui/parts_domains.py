@@ -14,7 +14,7 @@ from advisor import targets
 from advisor.adaptation import gap_words, likely_to_hurt, plan_adaptation, shares_apart
 from advisor.cards import BackboneCard
 from advisor.files import find_json, write_json
-from advisor.plans import ADAPTING, RunConfig, to_json
+from advisor.plans import ADAPTING, RunConfig
 from advisor.samples import PAIRS, import_sample
 from advisor.strategies import plan
 from advisor.types import Budget, DatasetFacts, DatasetRef
@@ -119,14 +119,16 @@ def _runs(ref: DatasetRef, target: DatasetRef, facts: DatasetFacts, card: Backbo
         st.caption(f"On their way: {frame.plain(names)}. Reload to see what came of them.")
     with st.container(horizontal=True, gap="small"):
         if st.button("Train all three", type="primary", key="train_domains"):
-            group = [start(ref, target, kind, facts, card, budget) for kind in ADAPTING]
-            frame.open_run(group[0].id)
+            with frame.calm("These runs cannot be started"):
+                group = [start(ref, target, kind, facts, card, budget) for kind in ADAPTING]
+                frame.open_run(group[0].id)
         whole = target.unlabelled == 0 and all(target.per_class)
         if st.button(
             f"{FEW} labels a class instead", key="train_few", disabled=not whole,
             help=None if whole else "Needs labels on the target: folders named like the classes.",
         ):  # fmt: skip
-            frame.open_run(start_few(target, card).id)
+            with frame.calm("This run cannot be started"):
+                frame.open_run(start_few(target, card).id)
 
 
 def start(
@@ -138,8 +140,7 @@ def start(
         kind, card, train_images=facts.train_images, classes=len(ref.classes), minutes=minutes, costs=facts.costs,
         test_images=facts.test_images,
     )  # fmt: skip
-    config = RunConfig(ref.id, strategy, seed=parts_jobs.SEED, minutes=minutes, target_id=target.id)
-    return _submit(ref, config)
+    return parts_jobs.train(RunConfig(ref.id, strategy, seed=parts_jobs.SEED, minutes=minutes, target_id=target.id))
 
 
 def start_few(target: DatasetRef, card: BackboneCard) -> Job:
@@ -147,12 +148,7 @@ def start_few(target: DatasetRef, card: BackboneCard) -> Job:
     strategy = plan(
         "prototype", card, train_images=max(2, FEW * len(target.classes)), classes=len(target.classes), minutes=None
     )
-    return _submit(target, RunConfig(target.id, strategy, seed=parts_jobs.SEED, per_class=FEW))
-
-
-def _submit(ref: DatasetRef, config: RunConfig) -> Job:
-    job = state.store().create_job("train", ref.id, to_json(config))
-    return state.jobs_executor().submit(job.id)
+    return parts_jobs.train(RunConfig(target.id, strategy, seed=parts_jobs.SEED, per_class=FEW))
 
 
 # -- on the Train page ------------------------------------------------------------------------------------------

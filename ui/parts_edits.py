@@ -17,6 +17,7 @@ from advisor.errors import ThawError, WeightsError
 from advisor.revisions import history, make_current, revise
 from advisor.types import EXCLUDED, SPLITS, DatasetRef
 from advisor.words import counted
+from training.requests import Profile
 from ui import frame, parts_jobs, pictures, state
 from ui.show import show
 
@@ -49,11 +50,12 @@ def open_revision(ref: DatasetRef) -> None:
     """Look at this revision from now on, and measure it unless that was done or is on its way."""
     make_current(state.home(), ref)
     state.choose_dataset(ref.id)
-    latest = parts_jobs.profile_job(ref.id, DEFAULT_BACKBONE)
+    measuring = Profile(ref.id, DEFAULT_BACKBONE)
+    latest = parts_jobs.latest(measuring)
     never_begun = latest is not None and latest.state == "stopped" and latest.started is None
     if state.store().facts(ref.id, DEFAULT_BACKBONE) is None and (latest is None or never_begun):
         with contextlib.suppress(WeightsError):  # the measured panel says so
-            parts_jobs.start_profile(ref, DEFAULT_BACKBONE)
+            parts_jobs.start(measuring)
 
 
 def tools(ref: DatasetRef, rows: Sequence[int], done: Callable[[], None] | None = None) -> None:

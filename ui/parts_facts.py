@@ -6,6 +6,7 @@ import streamlit as st
 
 from advisor.catalog import backbone as find_backbone
 from advisor.types import DatasetFacts, DatasetRef
+from training.requests import Profile
 from training.store import Job
 from ui import parts_jobs, pictures, state
 from ui.show import show
@@ -20,9 +21,9 @@ def measured_panel(ref: DatasetRef, backbone: str, *, start: bool) -> DatasetFac
     if facts:
         show_facts(facts)
         return facts
-    job = parts_jobs.profile_job(ref.id, backbone)
+    job = parts_jobs.latest(Profile(ref.id, backbone))
     if job is None and start:
-        job = parts_jobs.start_profile(ref, backbone)
+        job = parts_jobs.start(Profile(ref.id, backbone))
     if job and job.state in state.ACTIVE:
         st.fragment(_progress, run_every=POLL_S)(job.id, backbone)
         return None
@@ -62,7 +63,7 @@ def _not_measured(ref: DatasetRef, backbone: str, job: Job | None) -> None:
         notice = ("info", "Measuring was cancelled", "Accuracy and times are unknown until it is done.")
     show(pictures.notice(*notice))
     if st.button(f"Measure with {title}", key=f"measure_{backbone}"):
-        parts_jobs.start_profile(ref, backbone)
+        parts_jobs.start(Profile(ref.id, backbone))
         st.rerun()
 
 

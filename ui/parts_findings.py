@@ -13,6 +13,7 @@ from advisor.catalog import DEFAULT_BACKBONE
 from advisor.edits import Edit
 from advisor.findings import Finding, Remedy
 from advisor.types import DatasetRef
+from training.requests import Profile
 from ui import finding_card, frame, parts_edits, parts_gallery, parts_jobs, state
 from ui.show import show
 from ui.words import counted
@@ -65,14 +66,14 @@ def labels_note(ref: DatasetRef) -> None:
     """That labels and shift were not judged yet, and how they would be."""
     if state.labels_checked(ref) is not None:
         return
-    job = parts_jobs.profile_job(ref.id, DEFAULT_BACKBONE)
+    job = parts_jobs.latest(Profile(ref.id, DEFAULT_BACKBONE))
     if job is not None and job.state in state.ACTIVE:
         st.caption("Labels that look wrong, and test images unlike the others, are looked for while measuring.")
     elif state.store().facts(ref.id, DEFAULT_BACKBONE) is not None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.caption("An older version measured these images and judged no labels.", width="content")
             if st.button("Judge the labels", key="judge_labels"):
-                parts_jobs.start_profile(ref, DEFAULT_BACKBONE)
+                parts_jobs.start(Profile(ref.id, DEFAULT_BACKBONE))
                 st.rerun()
 
 

@@ -12,6 +12,7 @@ from advisor.types import DatasetRef
 from training.evaluate import calibration_error
 from training.explained import Explained, read
 from training.reliability import bins
+from training.requests import Explain
 from training.store import Job
 from ui import charts, charts_run, frame, parts_details, parts_jobs, pictures, state
 from ui.moved_map import moved_map
@@ -24,7 +25,7 @@ POLL_S = 1.5
 def ask(run: Job) -> Explained | None:
     """What is known of this run; without it the button that starts the look, or how far it is."""
     found = read(state.home(), run.id)
-    job = parts_jobs.explain_job(run)
+    job = parts_jobs.latest_about(run, Explain)
     if job is not None and job.active:
         st.fragment(_progress, run_every=POLL_S)(job.id)
         return found
@@ -39,8 +40,9 @@ def ask(run: Job) -> Explained | None:
         with right:
             source = _source(run)
             if st.button("Look inside this run", type="primary", key="explain", width="stretch"):
-                parts_jobs.start_explain(run, source)
-                st.rerun()
+                with frame.calm("This run cannot be looked into"):
+                    parts_jobs.start(Explain.of(run, source))
+                    st.rerun()
     return found
 
 

@@ -5,22 +5,19 @@ Pure planning plus calls to the store and the executor; draws nothing.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from advisor.catalog import BackboneCard, known, safe_name
+from advisor.catalog import BackboneCard
 from advisor.costs import Sizes
-from advisor.errors import StateError, ThawError, WeightsError
-from advisor.memory import fit_batch, memory_for
-from advisor.plans import Kind, RunConfig, Strategy, run_config_from_json, to_json
-from advisor.public_sets import public_set
+from advisor.errors import StateError, ThawError
+from advisor.memory import fit_batch, fits, memory_for
+from advisor.plans import Kind, RunConfig, Strategy, run_config_from_json
 from advisor.strategies import PLANNED, estimate_seconds, plan
 from advisor.types import DatasetFacts, DatasetRef
-from training import foreseen, weights
 from training.before_after import group_of
-from training.memory import available_bytes
+from training.foreseen import to_train
+from training.requests import Explain, Export, Request, room, submit
 from training.store import Job
 from ui import parts_stage, state
 
@@ -63,10 +60,9 @@ def share_budget(needs: Mapping[Kind, float | None], minutes: float) -> dict[Kin
 
 
 def plan_set(facts: DatasetFacts, card: BackboneCard, minutes: float) -> list[Planned]:
-    """Every strategy that this version trains, planned so that all together take about `minutes`."""
+    """Every strategy that this version trains and memory has room for, planned so that all take about `minutes`."""
     classes = len(facts.classes)
-    sizes = Sizes.of(facts.train_images, facts.test_images, classes)
-    room = memory_for(facts, available_bytes())
+    sizes, there = Sizes.measured(facts), memory_for(facts, room(state.store()))
 
     def planned(kind: Kind, share: float | None) -> Strategy:
         return plan(
@@ -82,12 +78,15 @@ def plan_set(facts: DatasetFacts, card: BackboneCard, minutes: float) -> list[Pl
 
     needs: dict[Kind, float | None] = {}
     for kind in PLANNED:
-        full_length = estimate_seconds(planned(kind, None), facts, card)
+        whole = fit_batch(planned(kind, None), card, sizes, facts, there)
+        if not fits(whole, card, sizes, facts, there):
+            continue
+        full_length = estimate_seconds(whole, facts, card)
         needs[kind] = SLACK * full_length[0] if full_length else None
     shares = share_budget(needs, minutes)
     result = []
-    for kind in PLANNED:
-        strategy = fit_batch(planned(kind, shares[kind]), card, sizes, facts, room)
+    for kind in needs:
+        strategy = fit_batch(planned(kind, shares[kind]), card, sizes, facts, there)
         estimate = estimate_seconds(strategy, facts, card)
         result.append(Planned(strategy, shares[kind], estimate[0] if estimate else None))
     return result
@@ -99,102 +98,48 @@ def total_seconds(planned: Sequence[Planned]) -> float | None:
     return sum(seconds) if len(seconds) == len(planned) else None
 
 
-def _weights_are_here(backbone: str) -> None:
-    """Raises WeightsError, with what to do, before a job is queued that could only fail."""
-    card = known(backbone)
-    if card is not None and card.pretrained:
-        weights.find(card, state.home())
+def start(request: Request) -> Job:
+    """Submit what is asked for and wake the executor. Raises ThawError, with what to do, where it could only fail."""
+    return state.jobs_executor().submit(submit(state.store(), request).id)
 
 
-def start_backbone(name: str, path: str = "") -> Job:
-    """Queue the addition of a backbone's weights: from a file, else by download. Raises PlanError, WeightsError."""
-    safe_name(name)
-    file = Path(path).expanduser().absolute() if path else None
-    if file is not None and not file.is_file():
-        raise WeightsError(f"There is no file {file}.")
-    job = state.store().create_job("backbone", "", {"name": name, "weights": str(file) if file else None})
-    state.jobs_executor().submit(job.id)
-    return job
-
-
-def start_public(name: str) -> Job:
-    """Queue the fetching of a public image set. Raises NotFound for a name that is none."""
-    job = state.store().create_job("public", "", {"name": public_set(name).name})
-    state.jobs_executor().submit(job.id)
-    return job
-
-
-def start_run(ref: DatasetRef, strategy: Strategy, minutes: float | None, *, group: str = "") -> Job:
-    """Queue one run and start it if nothing else runs. Raises WeightsError."""
-    if strategy.pretrained:
-        _weights_are_here(strategy.backbone)
-    config = RunConfig(
+def plan_for(ref: DatasetRef, strategy: Strategy, minutes: float | None, *, group: str = "") -> RunConfig:
+    """The plan of a run that starts from a page, from the weights that were chosen there."""
+    return RunConfig(
         ref.id, strategy, seed=SEED, split_seed=SEED, minutes=minutes, group=group,
         from_run=parts_stage.start_of(strategy),
     )  # fmt: skip
-    job = state.store().create_job("train", ref.id, to_json(config), group=group)
-    foreseen.note(state.store(), job)
-    state.jobs_executor().submit(job.id)
-    return job
 
 
-def start_set(ref: DatasetRef, planned: Sequence[Planned]) -> list[Job]:
+def train(plan: RunConfig, *, by_hand: bool = False) -> Job:
+    """Queue one run, with its forecast, and start it if nothing else runs. by_hand: its batch is the user's own."""
+    return start(to_train(state.store(), plan, by_hand=by_hand))
+
+
+def start_run(ref: DatasetRef, strategy: Strategy, minutes: float | None, *, group: str = "") -> Job:
+    return train(plan_for(ref, strategy, minutes, group=group))
+
+
+def start_set(ref: DatasetRef, parts: Sequence[Planned], group: str) -> list[Job]:
     """Queue a set of runs under one group id: same data, same split, same seed."""
-    group = "set-" + secrets.token_hex(4)
-    return [start_run(ref, part.strategy, part.minutes, group=group) for part in planned]
-
-
-def start_profile(ref: DatasetRef, backbone: str) -> Job:
-    """Queue the measurement of one dataset with one backbone. Raises WeightsError."""
-    _weights_are_here(backbone)
-    job = state.store().create_job("profile", ref.id, {"backbone": backbone, "seed": SEED})
-    state.jobs_executor().submit(job.id)
-    return job
-
-
-def start_explain(run: Job, source: str = "") -> Job:
-    """Queue the look into a run that has ended. source: a dataset of ImageNet's classes, '' for none."""
-    job = state.store().create_job("explain", run.dataset_id, {"run": run.id, "source": source})
-    state.jobs_executor().submit(job.id)
-    return job
-
-
-def explain_job(run: Job) -> Job | None:
-    """The latest look into this run."""
-    jobs = state.store().jobs(kind="explain", dataset_id=run.dataset_id)
-    return next((job for job in jobs if job.config.get("run") == run.id), None)
+    return [start_run(ref, part.strategy, part.minutes, group=group) for part in parts]
 
 
 def start_again(run: Job, ref: DatasetRef) -> Job:
-    """Queue the same plan and seed on another revision of the same images. Raises WeightsError, PlanError."""
-    config = run_config_from_json(run.config)
-    if config.strategy.pretrained:
-        _weights_are_here(config.strategy.backbone)
-    group = group_of(run.id)
-    again = replace(config, dataset_id=ref.id, group=group)
-    job = state.store().create_job("train", ref.id, to_json(again), group=group)
-    state.jobs_executor().submit(job.id)
-    return job
+    """Queue the same plan and seed on another revision of the same images. Raises ThawError."""
+    return train(replace(run_config_from_json(run.config), dataset_id=ref.id, group=group_of(run.id)))
 
 
-def profile_job(dataset_id: str, backbone: str) -> Job | None:
-    """The latest profile job of this dataset with this backbone."""
-    jobs = state.store().jobs(kind="profile", dataset_id=dataset_id)
-    return next((job for job in jobs if job.config.get("backbone") == backbone), None)
+def latest(request: Request) -> Job | None:
+    """The newest job that was asked for the same, whatever became of it."""
+    jobs = state.store().jobs(kind=request.kind, dataset_id=request.dataset_id)
+    return next((job for job in jobs if job.config == request.config()), None)
 
 
-def start_map(ref: DatasetRef, backbone: str, name: str) -> Job:
-    """Queue the drawing of a map of one dataset (`training.maps.NAMES`). Raises WeightsError."""
-    _weights_are_here(backbone)
-    job = state.store().create_job("map", ref.id, {"backbone": backbone, "name": name})
-    state.jobs_executor().submit(job.id)
-    return job
-
-
-def map_job(dataset_id: str, backbone: str, name: str) -> Job | None:
-    """The latest job that draws this map."""
-    jobs = state.store().jobs(kind="map", dataset_id=dataset_id)
-    return next((job for job in jobs if job.config == {"backbone": backbone, "name": name}), None)
+def latest_about(run: Job, kind: type[Explain | Export]) -> Job | None:
+    """The newest look into this run, or export of it, whatever became of it."""
+    jobs = state.store().jobs(kind=kind.kind, dataset_id=run.dataset_id)
+    return next((job for job in jobs if job.config.get("run") == run.id), None)
 
 
 def resume(job: Job) -> None:

@@ -17,6 +17,7 @@ from advisor.browse import ImageTable
 from advisor.catalog import backbone as find_backbone
 from advisor.types import EXCLUDED, DatasetRef
 from training import maps
+from training.requests import DrawMap, MapName, Profile
 from training.store import Job
 from ui import parts_jobs, parts_picked, picking, pictures, state
 from ui.show import show
@@ -25,7 +26,7 @@ from ui.words import count, duration
 KEY = "map"
 POLL_S = 1.0
 SCRIPTS = ("viewer.js", "map.js")
-TITLES = {"pca": "Principal components", "tsne": "t-SNE"}
+TITLES: dict[MapName, str] = {"pca": "Principal components", "tsne": "t-SNE"}
 
 
 @functools.cache
@@ -47,7 +48,7 @@ def the_map(dataset_id: str, backbone: str) -> None:
     name = _which()
     base = ref.images_id
     about = maps.about(state.home(), base, backbone)
-    job = parts_jobs.map_job(ref.id, backbone, name)
+    job = parts_jobs.latest(DrawMap(ref.id, backbone, name))
     if job and job.state in state.ACTIVE:
         st.fragment(_progress, run_every=POLL_S)(job.id, base, backbone, about.get(name))
     if maps.load(state.home(), base, backbone, name) is None:
@@ -61,15 +62,15 @@ def the_map(dataset_id: str, backbone: str) -> None:
                      "select them, with Select or the Shift key.", everything=False)  # fmt: skip
 
 
-def _which() -> str:
+def _which() -> MapName:
     if "map_name" not in st.session_state:
         asked = st.query_params.get("map", "pca")
         st.session_state["map_name"] = asked if asked in TITLES else "pca"
-    name = st.segmented_control(
+    name: MapName | None = st.segmented_control(
         "Map", list(TITLES), format_func=TITLES.__getitem__, key="map_name", required=True,
         label_visibility="collapsed", on_change=_keep_which,
     )  # fmt: skip
-    return str(name or "pca")
+    return name or "pca"
 
 
 def _keep_which() -> None:
@@ -79,7 +80,7 @@ def _keep_which() -> None:
         st.query_params["map"] = st.session_state["map_name"]
 
 
-def _drawn(ref: DatasetRef, table: ImageTable, backbone: str, name: str, about: dict[str, Any]) -> None:
+def _drawn(ref: DatasetRef, table: ImageTable, backbone: str, name: MapName, about: dict[str, Any]) -> None:
     chosen = picking.selected(ref.id)
     version = about.get("tsne", [0])[0] if name == "tsne" else ""
     mount(
@@ -91,14 +92,14 @@ def _drawn(ref: DatasetRef, table: ImageTable, backbone: str, name: str, about: 
     )  # fmt: skip
     st.caption(caption(name, about, find_backbone(backbone).title, len(table)))
     done, planned = about.get("tsne", (0, 0))
-    job = parts_jobs.map_job(ref.id, backbone, name)
+    job = parts_jobs.latest(DrawMap(ref.id, backbone, name))
     unfinished = name == "tsne" and done < planned and not (job and job.state in state.ACTIVE)
     if unfinished and st.button("Draw it anew", key="draw_anew"):
-        parts_jobs.start_map(ref, backbone, name)
+        parts_jobs.start(DrawMap(ref.id, backbone, name))
         st.rerun()
 
 
-def caption(name: str, about: dict[str, Any], title: str, images: int) -> str:
+def caption(name: MapName, about: dict[str, Any], title: str, images: int) -> str:
     """What the picture shows, and what it does not."""
     near = f"Images whose features are alike to {title} lie together."
     if name == "pca":
@@ -132,10 +133,10 @@ def _progress(job_id: str, base: str, backbone: str, shown: Any) -> None:
             st.rerun()
 
 
-def _missing(ref: DatasetRef, backbone: str, name: str, job: Job | None) -> None:
+def _missing(ref: DatasetRef, backbone: str, name: MapName, job: Job | None) -> None:
     """Why there is no map yet, and the one button that helps."""
     title = find_backbone(backbone).title
-    profile = parts_jobs.profile_job(ref.id, backbone)
+    profile = parts_jobs.latest(Profile(ref.id, backbone))
     if name == "pca" and profile and profile.state in state.ACTIVE:
         text = f"{title} is looking at the images now; see above."
         show(pictures.notice("info", "The map comes with the measuring", text))
@@ -149,5 +150,5 @@ def _missing(ref: DatasetRef, backbone: str, name: str, job: Job | None) -> None
         text = f"t-SNE pulls apart groups that lie over each other. It takes {some}{count(ref.images)} images."
         show(pictures.notice("info", "Not drawn yet", text))
     if st.button("Draw the map", type="primary", key=f"draw_{name}"):
-        parts_jobs.start_map(ref, backbone, name)
+        parts_jobs.start(DrawMap(ref.id, backbone, name))
         st.rerun()

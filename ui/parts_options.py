@@ -16,7 +16,8 @@ from advisor.options import DESCENDING, Options
 from advisor.plans import Kind, Strategy
 from advisor.strategies import PLANNED, estimate_seconds, plan
 from advisor.types import Budget, DatasetFacts, DatasetRef
-from ui import frame, parts_jobs
+from training.requests import fitted, limits
+from ui import frame, parts_jobs, state
 from ui.parts_details import plan_in_full
 from ui.words import duration
 
@@ -47,12 +48,17 @@ def by_hand(ref: DatasetRef, facts: DatasetFacts, card: BackboneCard, budget: Bu
         except PlanError as error:
             frame.show_error(error, "These settings do not go together")
             return
+        given_batch, run = "batch_size" in given, parts_jobs.plan_for(ref, strategy, budget.minutes)
+        run = run if given_batch else fitted(state.store(), run)
         st.divider()
-        plan_in_full(strategy, card, len(ref.classes))
+        plan_in_full(run.strategy, card, len(ref.classes))
+        for limit in limits(state.store(), run, strategy.batch_size):
+            st.caption(limit)
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             if st.button("Train this plan", type="primary", key="train_by_hand"):
-                frame.open_run(parts_jobs.start_run(ref, strategy, budget.minutes).id)
-            st.caption(_cost(strategy, facts, card, budget))
+                with frame.calm("This run cannot be started"):
+                    frame.open_run(parts_jobs.train(run, by_hand=given_batch).id)
+            st.caption(_cost(run.strategy, facts, card, budget))
 
 
 def _cost(strategy: Strategy, facts: DatasetFacts, card: BackboneCard, budget: Budget) -> str:

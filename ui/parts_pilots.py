@@ -9,9 +9,10 @@ import streamlit as st
 from advisor.catalog import STRATEGIES, BackboneCard
 from advisor.pilots import Pilot, decide, pilots
 from advisor.types import Budget, DatasetFacts, DatasetRef, Recommendation
+from training.requests import room
 from training.run_result import RunResult
 from training.store import Job
-from ui import parts_jobs, pictures, state
+from ui import frame, parts_jobs, pictures, state
 from ui.show import show
 from ui.words import duration
 
@@ -32,14 +33,15 @@ def section(ref: DatasetRef, facts: DatasetFacts, advice: Recommendation, card: 
         agrees = kind == advice.best.strategy.kind
         tone = "good" if agrees else "caution"
         show(pictures.notice(tone, f"Pilots: {STRATEGIES[kind].title}", said))
-    offered = pilots(advice, facts, card, budget)
+    offered = pilots(advice, facts, card, budget, room(state.store()))
     if not offered:
         return
     total = sum(pilot.seconds for pilot in offered)
     names = ", ".join(STRATEGIES[pilot.strategy.kind].title.lower() for pilot in offered)
     if st.button("Run pilots first", key="pilots", help=f"{names}: a short complete schedule each"):
-        start(ref, offered)
-        st.rerun()
+        with frame.calm("The pilots cannot be started"):
+            start(ref, offered)
+            st.rerun()
     st.caption(f"Pilots: {names}, a short run each, about {duration(total)} in all: at most 15% of the budget.")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from advisor.public_sets import PUBLIC_SETS, PublicSet
+from training.requests import FetchPublic
 from training.store import Job
 from ui import frame, parts_jobs, pictures, state
 from ui.show import show
@@ -31,7 +32,7 @@ def fold() -> None:
             "Size and licence are as we know them: the publisher's page decides."
         )
         if st.button(f"Fetch {card.title} ({size(card.download_bytes)})", key="fetch_public"):
-            parts_jobs.start_public(name)
+            parts_jobs.start(FetchPublic(name))
             st.rerun()
 
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from advisor.catalog import BACKBONES, STRATEGIES
-from advisor.public_sets import PUBLIC_SETS
+from advisor.catalog import BACKBONES
+from advisor.errors import ThawError
 from advisor.reasons import epochs_in_words
+from training import requests
 from training.run_result import RunResult
 from training.store import Job
 from ui import frame, parts_jobs, parts_keep, pictures, state
@@ -20,21 +21,11 @@ COLUMNS = [4, 3, 2, 2, 2]
 
 
 def title(job: Job) -> str:
-    """'Partial fine-tuning', or what a profile job does."""
-    if job.kind == "profile":
-        return "Measuring the dataset"
-    if job.kind == "map":
-        return "Drawing a map"
-    if job.kind == "explain":
-        return f"Looking into run {job.config['run']}"
-    if job.kind == "backbone":
-        return f"Adding {job.config['name']}"
-    if job.kind == "public":
-        return f"Fetching {PUBLIC_SETS[job.config['name']].title}"
-    if job.kind == "export":
-        return f"Exporting run {job.config['run']}"
-    config = parts_jobs.config_of(job)
-    return STRATEGIES[config.strategy.kind].title if config else "A run of another version"
+    """'Partial fine-tuning', 'Measuring the dataset'."""
+    try:
+        return requests.read(job).title
+    except ThawError:
+        return f"A {job.noun.lower()} of another version"
 
 
 def facts_line(job: Job) -> str:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from advisor.words import counted
 from training import exports
+from training.requests import Export
 from training.store import Job
 from ui import frame, parts_jobs, parts_runs, pictures, state
 from ui.downloads import download_url, report_url
@@ -17,7 +18,7 @@ POLL_S = 1.0
 
 def prepare(run: Job) -> None:
     """The run has no export yet: say why it needs one, and how far it is."""
-    job = latest(run)
+    job = parts_jobs.latest_about(run, Export)
     if job is not None and job.active:
         st.subheader("Preparing the model")
         st.fragment(progress, run_every=POLL_S)(job.id, job.state)
@@ -31,21 +32,8 @@ def prepare(run: Job) -> None:
             "can download. That takes under a minute for most models.",
         )
     if st.button("Prepare this model", type="primary", key="prepare"):
-        start(run)
+        parts_jobs.start(Export.of(run))
         st.rerun()
-
-
-def latest(run: Job) -> Job | None:
-    """The newest export job of this run."""
-    jobs = state.store().jobs(kind="export", dataset_id=run.dataset_id)
-    return next((job for job in jobs if job.config.get("run") == run.id), None)
-
-
-def start(run: Job, *, int8: bool = False) -> Job:
-    """Queue the export of a run. Raises StateError."""
-    job = exports.job_for(state.store(), run, int8=int8)
-    state.jobs_executor().submit(job.id)
-    return job
 
 
 def progress(job_id: str, seen: str) -> None:
@@ -100,11 +88,11 @@ def eight_bits(run: Job, facts: exports.Facts) -> None:
             show(pictures.notice("caution", exports.costly(facts)))
         st.link_button("ONNX, 8 bits", download_url(run.id, exports.INT8))
         return
-    job = latest(run)
+    job = parts_jobs.latest_about(run, Export)
     if job is not None and job.active:
         st.fragment(progress, run_every=POLL_S)(job.id, job.state)
     elif st.button("Measure it in 8-bit integers", key="int8", help="A smaller file; what it costs is measured"):
-        start(run, int8=True)
+        parts_jobs.start(Export.of(run, int8=True))
         st.rerun()
 
 

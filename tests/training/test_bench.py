@@ -28,6 +28,7 @@ from training import caches, explain, explained, export, exports, extending, spl
 from training.backbones import Backbone
 from training.checkpoint import read_weights
 from training.executors import executor
+from training.requests import Export, submit
 from training.shots import with_class
 from training.store import Job, Store
 from training.trained import Trained
@@ -171,7 +172,7 @@ def test_nearest_images_are_among_those_that_a_run_trained_on(runs: SimpleNamesp
 
 def test_an_export_is_calibrated_and_compared_on_the_runs_own_sides(runs: SimpleNamespace) -> None:
     store = Store(runs.home)
-    export.export(exports.job_for(store, runs.old_few), store, runs.home, nothing)
+    export.export(submit(store, Export.of(runs.old_few)), store, runs.home, nothing)
     kept = np.load(exports.folder_of(runs.home, runs.old_few.id) / "neighbours.npz")
     split = splits.sides(runs.ref, 0, rules=1)
     assert (split[kept["rows"]] == "train").all() and np.bincount(kept["labels"]).tolist() == [FEW] * 3
@@ -182,7 +183,7 @@ def test_an_export_is_calibrated_and_compared_on_the_runs_own_sides(runs: Simple
 
 def test_the_export_of_a_run_that_started_from_another_answers_as_it_did(runs: SimpleNamespace) -> None:
     store = Store(runs.home)
-    export.export(exports.job_for(store, runs.further), store, runs.home, nothing)
+    export.export(submit(store, Export.of(runs.further)), store, runs.home, nothing)
     facts = exports.find(runs.home, runs.further)
     assert facts is not None and facts.accuracy == pytest.approx((runs.further.result or {})["val_accuracy"])
 

@@ -20,7 +20,8 @@ from advisor.ingest import import_path
 from advisor.plans import to_json
 from advisor.types import DatasetRef
 from tests.conftest import write_images
-from training import arithmetic, explained, exports, foreseen, lineage, maps, moments, pixels, tally
+from training import arithmetic, explained, exports, lineage, maps, moments, pixels, requests, tally
+from training.run_folder import RunFolder
 from training.runs import Runtime
 from training.store import Store
 
@@ -190,6 +191,11 @@ def the_price_is_measured_again(home: Path) -> None:
     assert arithmetic.remembered(home, "k", lambda: "bf16") == "fp32"
 
 
+def nobody_knows_of_a_forecast(home: Path) -> None:
+    said = requests.forecast_in(RunFolder(home, the_run(home).id))
+    assert said == requests.NotForeseen("Nothing was written down before this run began.")
+
+
 def the_choices_are_made_again(home: Path) -> None:
     file = home / "runs" / the_run(home).id / "runtime.json"
     assert Runtime(file, file).keep("frozen", lambda: "fp32-nchw") == "fp32-nchw"
@@ -213,9 +219,7 @@ def nothing(read: Callable[[Path], object]) -> Callable[[Path], object]:
 
 KEPT: dict[str, Kept] = {
     "advice of a set": Kept(advice_of_sets, the_other_set_is_read),
-    "forecast of a run": Kept(
-        of_a_run("foreseen.json", {"accuracy": 0.5}), nothing(lambda home: foreseen.noted(home, the_run(home).id))
-    ),
+    "forecast of a run": Kept(of_a_run("foreseen.json", {"reason": "Not measured."}), nobody_knows_of_a_forecast),
     "learned rules": Kept(own_rules, the_committed_rules_hold),
     "moments of photos": Kept(moments_of_photos, nothing(lambda home: moments.load(home, "w"))),
     "price of decoding": Kept(

@@ -115,7 +115,6 @@ def test_a_worker_loads_while_images_are_read_and_is_let_go_when_they_cannot_be(
     assert asked == ["prepare", "prepare", "dismiss"]
 
 
-@pytest.mark.xfail(strict=True, reason="a repetition is queued without a forecast")
 def test_a_run_and_its_repetition_have_their_forecast_beside_them(thaw: Terminal, photos: Path, home: Path) -> None:
     first = thaw("fit", str(photos), "--strategy", "linear_probe", "--json").json
     second = thaw("reproduce", first["run_id"], "--json").json

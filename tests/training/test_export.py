@@ -28,6 +28,7 @@ from training.backbones import build
 from training.executors import executor
 from training.portable import predict
 from training.predicting import Predictor
+from training.requests import Export, submit
 from training.store import Job, Store
 
 DEADLINE_S = 120.0
@@ -251,8 +252,8 @@ def test_what_has_no_weights_is_refused_with_the_next_step(exported: Exported) -
     home, ref, _, _ = exported
     store = Store(home)
     job = store.create_job("profile", ref.id, {"backbone": "mlp", "seed": 0})
-    with pytest.raises(StateError, match="is no run: only a trained model can be exported"):
-        exports.job_for(store, job)
+    with pytest.raises(StateError, match="is no run: it holds no trained model to export"):
+        submit(store, Export.of(job))
     store.request_stop(job.id)
 
 

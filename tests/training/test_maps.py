@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from advisor.errors import NotFound, PlanError
-from advisor.types import DatasetRef
-from training import mapping, maps
+from advisor.errors import NotFound
+from training import maps
 
 ID = "0123456789abcdef"
 
@@ -145,9 +144,3 @@ def test_a_sample_takes_every_class_in_proportion() -> None:
     assert (labels[rows] >= 0).all() and len(set(rows.tolist())) == len(rows)
     assert counts[2] == 2 and abs(counts[0] - 800) < 5 and abs(counts[1] - 199) < 5
     assert maps.sample(labels, 10**6).tolist() == np.flatnonzero(labels >= 0).tolist()
-
-
-def test_an_unknown_map_is_refused(tmp_path: Path) -> None:
-    ref = DatasetRef(ID, "some", str(tmp_path), ("a", "b"), {"": (1, 1)}, "some", 0.0)
-    with pytest.raises(PlanError, match="no map called 'umap'; choose one of pca, tsne"):
-        mapping.draw(ref, "some", "umap", tmp_path, lambda *_: None)

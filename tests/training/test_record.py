@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from advisor import measured
+from advisor.adaptation import plan_adaptation
 from advisor.errors import PlanError
-from advisor.plans import Kind, RunConfig, to_json
+from advisor.plans import Kind, RunConfig
 from advisor.strategies import plan
 from tests.advisor.evidence_rows import lines
 from tests.advisor.test_measured_advice import LITE, facts
 from training import foreseen, own_evidence, tally
 from training.compare import Comparison, Row
 from training.contests import Pair
+from training.requests import Foreseen, NotForeseen
 from training.run_folder import RunFolder
 from training.stats import wilson
 from training.store import Job, Store
@@ -24,8 +27,8 @@ from training.store import Job, Store
 def run(store: Store, kind: Kind, accuracy: float, group: str = "set-1", seed: int = 0, **result: Any) -> Job:
     strategy = plan(kind, LITE, train_images=500, classes=5, minutes=10.0, costs=facts().costs, test_images=125)
     config = RunConfig("d", strategy, seed=seed, minutes=10.0, group=group)
-    job = store.create_job("train", "d", to_json(config), group=group)
-    foreseen.note(store, job)
+    request = foreseen.to_train(store, config)
+    job = store.create_job("train", "d", request.config(), group=group, prepare=request.prepare)
     assert store.claim_next() is not None
     correct = round(accuracy * 125)
     found = {"test_accuracy": correct / 125, "test_correct": correct, "test_total": 125, "seconds": 30.0, **result}
@@ -66,8 +69,25 @@ def test_the_standing_counts_hits_and_misses(store: Store, known: measured.Learn
 
 def test_a_run_without_a_forecast_is_not_in_the_record(store: Store, known: measured.Learned) -> None:
     job = run(store, "partial", 0.7)
-    RunFolder(store.home, job.id).foreseen.unlink()
+    file = RunFolder(store.home, job.id).foreseen
+    file.write_text('{"reason": "These images had not been measured."}')
     assert foreseen.kept(store.home, [job]) == []
+    file.unlink()
+    assert foreseen.kept(store.home, [job]) == []
+
+
+def test_a_forecast_is_of_just_the_plan_that_is_asked_for(store: Store, known: measured.Learned) -> None:
+    strategy = plan("partial", LITE, train_images=500, classes=5, minutes=10.0, costs=facts().costs, test_images=125)
+    usual = RunConfig("d", strategy, minutes=10.0)
+    whole = foreseen.foresee(store, usual)
+    assert isinstance(whole, Foreseen) and whole.accuracy is not None and whole.seconds is not None
+    few, further = (foreseen.foresee(store, replace(usual, **how)) for how in ({"per_class": 5}, {"from_run": "r"}))
+    assert isinstance(few, Foreseen) and few.accuracy is None and (few.seconds or 0) < whole.seconds
+    assert isinstance(further, Foreseen) and (further.accuracy, further.seconds) == (None, whole.seconds)
+    two = plan_adaptation("mmd", LITE, train_images=500, classes=5, costs=facts().costs, test_images=125)
+    for other in (RunConfig("d", two, target_id="t"), RunConfig("elsewhere", strategy)):
+        said = foreseen.foresee(store, other)
+        assert isinstance(said, NotForeseen) and said.reason.endswith(".")
 
 
 def comparison(rows: dict[Kind, float], verdict: str = "no difference shown") -> Comparison:

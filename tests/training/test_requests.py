@@ -33,6 +33,7 @@ from training.run_folder import RunFolder
 from training.store import Job, Lane, Store
 
 LITE = "efficientnet_lite0"
+PROJECT = Path(__file__).resolve().parents[2]
 CARD = catalog.backbone(LITE)
 SAID = Foreseen(0.8, 0.7, 0.9, 30.0, 5e8)
 UNSAID = NotForeseen("Not measured.")
@@ -173,7 +174,6 @@ def test_a_run_that_cannot_fit_into_memory_is_refused_with_the_batch_that_would(
     store: Store, ref: DatasetRef, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     needs = {32: 4e9, 16: 3e9, 8: 2e9}
-    monkeypatch.setattr(requests_train, "forecast_bytes", lambda strategy, *_: needs[strategy.batch_size])
     monkeypatch.setattr("advisor.memory.forecast_bytes", lambda strategy, *_: needs[strategy.batch_size])
     monkeypatch.setattr(requests_train, "available_bytes", lambda: 3_900_000_000)
     request = run_of(ref)
@@ -232,6 +232,12 @@ def test_an_export_with_8_bits_does_for_one_without(store: Store, ref: DatasetRe
     store.request_stop(both.id)
     plain = requests.submit(store, Export.of(run))
     assert requests.submit(store, Export.of(run, int8=True)).id not in (plain.id, both.id)
+
+
+def test_submit_is_the_only_way_to_a_job() -> None:
+    product = [file for room in ("training", "ui", "benchmarks") for file in (PROJECT / room).rglob("*.py")]
+    calls = [file.name for file in product if ".create_job(" in file.read_text(encoding="utf-8")]
+    assert calls == ["requests.py"]
 
 
 def test_a_refused_request_leaves_nothing_behind(store: Store, ref: DatasetRef) -> None:

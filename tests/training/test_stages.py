@@ -28,6 +28,7 @@ from training import bundles, deleting, exports, lineage, report, unbundling
 from training.__main__ import main
 from training.executors import executor
 from training.extending import extend
+from training.foreseen import foresee
 from training.repeating import again
 from training.run_result import RunResult
 from training.store import Job, Store
@@ -146,7 +147,7 @@ def test_a_run_of_two_domains_says_what_its_repetition_elsewhere_lacks(
     bundles.write(Store(home), done.id, file)
     elsewhere = Store(tmp_path / "elsewhere")
     with pytest.raises(NotFound, match=f"second domain, dataset {target.id}, which is not here and which a bundle"):
-        again(elsewhere, unbundling.read(file, elsewhere))
+        again(elsewhere, unbundling.read(file, elsewhere), foresee)
 
 
 def test_a_run_cannot_start_from_one_that_has_no_fitting_weights(home: Path, data: DatasetRef) -> None:

@@ -93,7 +93,7 @@ def queue_run(store: Store, ref: DatasetRef, kind: Kind, *, group: str = "", spl
 
 def claim(store: Store, job: Job) -> Job:
     """Make this job the running one, whatever else waits."""
-    claimed = store.claim_next()
+    claimed = store.claim_next(job.lane)
     assert claimed is not None and claimed.id == job.id, "seed one running job at a time"
     return claimed
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Open
-from seeding import NoWorkers, button, param, words
+from seeding import NoWorkers, button, claim, param, words
 
 from advisor import catalog
 from advisor.files import write_whole
@@ -46,7 +46,7 @@ def test_a_download_is_one_click_and_can_be_cancelled(
     button(at, "Download (102 MB)").click().run()
     (job,) = store.jobs(kind="backbone")
     assert job.config == {"name": "resnet50", "weights": None} and executor.submitted == [job.id]
-    store.claim_next()
+    claim(store, job)
     store.beat(store.job(job.id), progress=0.4, doing="Downloading ResNet-50, 41 of 102 MB", eta_s=30.0)
     assert "Downloading ResNet-50, 41 of 102 MB, about 30 s left" in words(at.run())
     button(at, "Cancel").click().run()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import Open
-from seeding import NoWorkers, button, param, words
+from seeding import NoWorkers, button, claim, param, words
 
 from advisor.types import DatasetFacts, DatasetRef
 from training import maps
@@ -65,7 +65,7 @@ def test_what_an_older_version_measured_can_be_drawn(
     (job,) = store.jobs(kind="map")
     assert job.config == {"backbone": NAME, "name": "pca"} and executor.submitted == [job.id]
     assert "Waiting for the job before it to end" in words(at)
-    store.claim_next()
+    claim(store, job)
     store.fail(store.job(job.id), "The disk is full.")
     assert "The map was not drawn" in words(at.run()) and "The disk is full" in words(at)
 
@@ -79,7 +79,7 @@ def test_tsne_is_asked_for_and_can_be_cancelled(
     assert "It takes all 19 images" in words(at)
     button(at, "Draw the map").click().run()
     (job,) = store.jobs(kind="map")
-    store.claim_next()
+    claim(store, job)
     store.beat(store.job(job.id), progress=0.2, doing="Drawing the map, 150 of 750 steps")
     assert "Drawing the map, 150 of 750 steps" in words(at.run())
     button(at, "Cancel").click().run()

@@ -135,6 +135,9 @@ def fill(timm_name: str, title: str, path: Path, *, image_px: int | None = None)
     try:
         net = create(timm_name, image_px=image_px, state=bare or state, overlay=overlay)
     except (RuntimeError, KeyError, IndexError, AttributeError) as error:
+        own = int(cfg["input_size"][-1])
+        if image_px and image_px != own and _fits(timm_name, state):
+            raise PlanError(f"{_sides(timm_name, own, image_px)}: its weights cannot be resized.") from error
         raise WeightsError(_misfit(timm_name, title, path, cfg, state, error)) from error
     return net, bare is None
 
@@ -240,6 +243,13 @@ def _classifier(net: nn.Module, px: int) -> nn.Linear | None:
         same = same and torch.allclose(layer(pooled), net(x), rtol=1e-4, atol=1e-4)
     net.train(was_training)
     return layer if same else None
+
+
+def _fits(timm_name: str, state: State) -> bool:
+    """Whether weights are those of a network at its own side."""
+    with torch.device("meta"):
+        wanted = timm.create_model(timm_name, pretrained=False).state_dict()
+    return all(key not in state or state[key].shape == value.shape for key, value in wanted.items())
 
 
 def _misfit(

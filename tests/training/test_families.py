@@ -112,7 +112,6 @@ def test_a_network_with_buffers_outside_its_state_dict_is_trained_and_kept(
     assert any(not torch.equal(after[key], value) for key, value in before.items())
 
 
-@pytest.mark.xfail(strict=True, raises=RuntimeError, reason="one name a tensor is expected at the end of a run")
 def test_weights_with_several_names_are_written_under_each(tmp_path: Path) -> None:
     """CoaT's stages share a layer."""
     shared = torch.randn(3)

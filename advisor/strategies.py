@@ -139,16 +139,14 @@ def plan(
     classes: int,
     minutes: float | None = None,
     costs: tuple[StageCost, ...] = (),
-    decode_s: float | None = None,
     test_images: int | None = None,
     options: Options = DEFAULTS,
 ) -> Strategy:
     """The strategy of one kind for one dataset, cut to `minutes` where the costs are known.
 
     `train_images` counts training and validation together. `options.epochs` sets the total exactly (after the solved
-    head), before `minutes` cuts it. `decode_s` changes nothing: the pixel cache was paid for by the profile that
-    measured it. A plan that cannot fit comes back with 1 epoch a phase after the solved head: `estimate_seconds` says
-    what it takes. Raises PlanError.
+    head), before `minutes` cuts it. A plan that cannot fit comes back with 1 epoch a phase after the solved head:
+    `estimate_seconds` says what it takes. Raises PlanError.
     """
     if kind not in PLANNED:
         raise PlanError(f"This version cannot train '{kind}'; choose one of {', '.join(PLANNED)}.")

@@ -72,7 +72,6 @@ def plan_set(facts: DatasetFacts, card: BackboneCard, minutes: float) -> list[Pl
             classes=classes,
             minutes=share,
             costs=facts.costs,
-            decode_s=facts.decode_s,
             test_images=facts.test_images,
         )
 

@@ -10,7 +10,6 @@ import atexit
 import functools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -21,7 +20,7 @@ from advisor.catalog import DEFAULT_BACKBONE
 from advisor.datasets import THUMBNAILS
 from advisor.errors import NotFound
 from advisor.home import home as find_home
-from advisor.ingest import load_dataset, read_manifest
+from advisor.ingest import load_dataset
 from advisor.layout import nested_levels
 from advisor.revisions import list_current
 from advisor.types import DatasetFacts, DatasetRef
@@ -29,9 +28,6 @@ from training.executors import Executor, executor
 from training.store import Job, Store
 from training.warm import Pool
 from ui import ids
-
-if TYPE_CHECKING:
-    import pandas as pd  # half a second, which the first page does not need
 
 HERE = Path(__file__).parent
 DATA_PAGE = str(HERE / "pages_data.py")
@@ -125,11 +121,6 @@ def existing_runs(wanted: Sequence[str]) -> tuple[list[Job], list[str]]:
 
 
 @functools.lru_cache(maxsize=4)
-def _manifest(place: Path, dataset_id: str) -> pd.DataFrame:
-    return read_manifest(load_dataset(place, dataset_id))
-
-
-@functools.lru_cache(maxsize=4)
 def _images(place: Path, dataset_id: str) -> ImageTable:
     return read_table(load_dataset(place, dataset_id))
 
@@ -150,7 +141,7 @@ def row_numbers(ref: DatasetRef) -> dict[str, int]:
 
 
 def images(ref: DatasetRef) -> ImageTable:
-    """The images by columns, for looking through them: without pandas. Cached like `manifest`."""
+    """The images by columns. Cached: a dataset's id is the hash of its content, so it never changes."""
     return _images(home(), ref.id)
 
 

@@ -15,7 +15,7 @@ from advisor.cards import BackboneCard
 from advisor.costs import Sizes
 from advisor.datasets import load_dataset
 from advisor.errors import PlanError
-from advisor.files import find_json, write_json
+from advisor.files import find_as, write_json
 from advisor.plans import RunConfig, Strategy, run_config_from_json, to_json
 from advisor.types import DatasetFacts
 from advisor.words import counted, size
@@ -65,11 +65,7 @@ UNKNOWN = NotForeseen("Nothing was written down before this run began.")
 
 def forecast_in(folder: RunFolder) -> Forecast:
     """What was foreseen of the run in this folder."""
-    said = find_json(folder.foreseen) or {}
-    try:
-        return NotForeseen(**said) if "reason" in said else Foreseen(**said)
-    except (TypeError, PlanError):
-        return UNKNOWN
+    return find_as(folder.foreseen, Foreseen) or find_as(folder.foreseen, NotForeseen) or UNKNOWN
 
 
 @dataclass(frozen=True)

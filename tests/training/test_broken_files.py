@@ -16,13 +16,14 @@ import pytest
 import torch
 
 from advisor import catalog, datasets, label_check, measured, revisions, targets
+from advisor.files import find_as
 from advisor.ingest import import_path
 from advisor.plans import to_json
 from advisor.types import DatasetRef
 from tests.conftest import write_images
 from training import arithmetic, explained, exports, lineage, maps, moments, pixels, requests, tally
+from training.bench import Runtime
 from training.run_folder import RunFolder
-from training.runs import Runtime
 from training.store import Store
 
 
@@ -189,7 +190,7 @@ def nobody_knows_of_a_forecast(home: Path) -> None:
 
 def the_choices_are_made_again(home: Path) -> None:
     file = home / "runs" / the_run(home).id / "runtime.json"
-    assert Runtime(file, file).keep("frozen", lambda: "fp32-nchw") == "fp32-nchw"
+    assert Runtime(find_as(file, dict[str, str]) or {}, file).keep("frozen", lambda: "fp32-nchw") == "fp32-nchw"
 
 
 class Kept(NamedTuple):

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Self
 
 from advisor.datasets import load_dataset
+from advisor.decode import decode
 from advisor.errors import PlanError
 from training.run_folder import RunFolder
 from training.store import Lane, Store
@@ -65,9 +66,4 @@ class Request:
     def read(cls, dataset_id: str, config: dict[str, Any]) -> Self:
         """Inverse of `config`. Raises PlanError for what this version cannot read."""
         place = {"dataset_id": dataset_id} if cls.__dataclass_fields__["dataset_id"].init else {}
-        try:
-            return cls(**place, **config)
-        except TypeError as error:
-            raise PlanError(
-                f"This job of kind '{cls.kind}' is not one that this version of Thaw can read: {error}."
-            ) from error
+        return decode({**place, **config}, cls, f"A job of kind '{cls.kind}'", error=PlanError)

@@ -112,7 +112,7 @@ def test_jobs_of_older_homes_are_read(store: Store) -> None:
 
 def test_a_job_of_another_version_is_named(store: Store) -> None:
     job = store.create_job("profile", "d", {"backbone": LITE, "seed": 0, "depth": 3})
-    with pytest.raises(PlanError, match="kind 'profile' is not one that this version of Thaw can read.*depth"):
+    with pytest.raises(PlanError, match="A job of kind 'profile' is not what this version of Thaw can read at 'depth'"):
         requests.of(store, job)
     with pytest.raises(PlanError, match="is of kind 'dream', which this version of Thaw does not know: update it"):
         requests.of(store, replace(job, kind="dream"))

@@ -16,27 +16,27 @@ from benchmarks.paths import STEPS, between, calls, files_of, table
 FILES = {
     "core/__init__.py": "from core.door import door\n",
     "core/door.py": "def door(work):\n    return work()\n",
-    "training/__init__.py": "",
-    "training/engine.py": (
-        "import threading\nfrom training.store import Store, save\n"
+    "kitchen/__init__.py": "",
+    "kitchen/oven.py": (
+        "import threading\nfrom kitchen.pantry import Store, save\n"
         "def fit():\n    Store().rows()\n"
         "    thread = threading.Thread(target=save)\n    thread.start(); thread.join()\n"
         "    return sorted([2, 1], key=Store().order)\n"
     ),
-    "training/store.py": (
+    "kitchen/pantry.py": (
         "def save():\n    return _whole()\ndef _whole():\n    return 1\nsave()\n"
         "class Store:\n    def rows(self):\n        return save()\n    def order(self, one):\n        return one\n"
     ),
-    "training/__main__.py": (
-        "import os, subprocess, sys\nfrom core import door\nfrom training.engine import fit\n"
+    "kitchen/__main__.py": (
+        "import os, subprocess, sys\nfrom core import door\nfrom kitchen.oven import fit\n"
         "door(fit)\n"
         "if len(sys.argv) == 1:\n"
-        "    subprocess.run([sys.executable, '-m', 'training', 'again'])\n"
+        "    subprocess.run([sys.executable, '-m', 'kitchen', 'again'])\n"
         "    if os.fork() == 0:\n        from tests.helper import help_out\n        help_out()\n        os._exit(0)\n"
         "    os.wait()\n"
     ),
     "tests/__init__.py": "",
-    "tests/helper.py": "from training.store import save\ndef help_out():\n    save()\n",
+    "tests/helper.py": "from kitchen.pantry import save\ndef help_out():\n    save()\n",
 }
 
 
@@ -56,16 +56,16 @@ def test_calls_between_files_are_counted_once_through_doors_libraries_threads_an
     to.mkdir()
     shutil.copy(following.__file__, hooks / "sitecustomize.py")
     environment = {"PYTHONPATH": str(hooks), following.TREE: str(tree), following.FOLDER: str(to)}
-    subprocess.run([sys.executable, "-m", "training"], cwd=tree, env={**os.environ, **environment}, check=True)
+    subprocess.run([sys.executable, "-m", "kitchen"], cwd=tree, env={**os.environ, **environment}, check=True)
     found = calls(to)
     assert len(list(to.iterdir())) == 3  # the command, the one that it starts, and a fork of it that calls `save` anew
     assert between(found) == {
-        ("training/__main__.py", "training/engine.py", "fit"),  # through the door
-        ("training/engine.py", "training/store.py", "Store.rows"),
-        ("training/engine.py", "training/store.py", "Store.order"),  # through `sorted`
-        ("training/__main__.py", "training/store.py", "save"),  # what lies between is a test
-    }  # the thread's `save` has no caller, what importing the store runs does not count
-    assert files_of(found) == {"training/__main__.py", "training/engine.py", "training/store.py"}
+        ("kitchen/__main__.py", "kitchen/oven.py", "fit"),  # through the door
+        ("kitchen/oven.py", "kitchen/pantry.py", "Store.rows"),
+        ("kitchen/oven.py", "kitchen/pantry.py", "Store.order"),  # through `sorted`
+        ("kitchen/__main__.py", "kitchen/pantry.py", "save"),  # what lies between is a test
+    }  # the thread's `save` has no caller, what importing the pantry runs does not count
+    assert files_of(found) == {"kitchen/__main__.py", "kitchen/oven.py", "kitchen/pantry.py"}
 
 
 def test_the_table_has_both_figures_of_every_tree() -> None:

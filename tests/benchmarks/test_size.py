@@ -39,9 +39,9 @@ def test_a_module_of_imports_alone_passes_on_and_one_with_a_line_of_its_own_does
 def test_trees_stand_side_by_side_with_what_is_missing_left_out(tmp_path: Path) -> None:
     old, new = tmp_path / "old", tmp_path / "new"
     for path, text in {
-        "old/app.py": "import training\n", "old/training/__init__.py": "", "old/training/engine.py": MODULE,
-        "old/training/names.py": "from training.engine import LIMIT\n", "old/tests/test_engine.py": "assert True\n",
-        "new/core/__init__.py": "LIMIT = 3\n", "new/training/engine/fit.py": MODULE,
+        "old/app.py": "import training\n", "old/training/__init__.py": "", "old/training/oven.py": MODULE,
+        "old/training/names.py": "from training.oven import LIMIT\n", "old/tests/test_oven.py": "assert True\n",
+        "new/core/__init__.py": "LIMIT = 3\n", "new/training/kitchen/oven.py": MODULE,
     }.items():  # fmt: skip
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
@@ -52,4 +52,4 @@ def test_trees_stand_side_by_side_with_what_is_missing_left_out(tmp_path: Path) 
     assert (after.modules, after.doors, after.code_in_modules, after.code_in_doors) == (1, 1, 5, 1)
     text = table({"old": before, "new": after})
     assert "| lines of code in modules | 7 | 5 |" in text and "| modules that only pass names on | 2 | 0 |" in text
-    assert "new: fullest folders `training/engine` 1." in text and text.count("Only pass names on") == 1
+    assert "new: fullest folders `training/kitchen` 1." in text and text.count("Only pass names on") == 1

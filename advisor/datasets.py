@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from advisor import files, looks
 from advisor.decode import decode
-from advisor.errors import NotFound, Unreadable
+from advisor.errors import NotFound, SetAside, Unreadable
 from advisor.types import EXCLUDED, SPLITS, DatasetRef
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def counts_of(rows: Iterable[Row], classes: int) -> dict[str, tuple[int, ...]]:
 
 
 def load_dataset(home: Path, dataset_id: str) -> DatasetRef:
-    """The import or revision with this id. Raises NotFound when the home does not hold it, or its record is broken."""
+    """The import or revision with this id. Raises NotFound, SetAside when its record cannot be read."""
     root = Path(home).absolute() / "datasets" / dataset_id
     missing = NotFound(f"There is no dataset '{dataset_id[:40]}' in '{home}'. Import its images again.")
     if not re.fullmatch(r"[0-9a-f]{16}", dataset_id) or not (root / RECORD).is_file():
@@ -81,7 +81,7 @@ def load_dataset(home: Path, dataset_id: str) -> DatasetRef:
         placed = {**data, "root": str(root)} if isinstance(data, dict) else data  # a home may be moved
         ref = decode(placed, DatasetRef, f"The file {root / RECORD}", AGAIN)
     except Unreadable as error:
-        raise NotFound(str(error)) from error
+        raise SetAside(str(error)) from error
     if ref.base and not (root.with_name(ref.base) / RECORD).is_file():
         raise missing  # a revision without the import that holds its images
     return ref
@@ -109,9 +109,10 @@ def _each(home: Path) -> Iterator[tuple[DatasetRef | None, str]]:
     for folder in folders(Path(home) / "datasets"):
         try:
             yield load_dataset(home, folder.name), ""
-        except NotFound as error:
-            if (folder / RECORD).is_file():  # others are staging folders, or nothing of Thaw's
-                yield None, str(error)
+        except SetAside as error:
+            yield None, str(error)
+        except NotFound:
+            continue  # a staging folder, or something that is not Thaw's
 
 
 def live(manifest: pd.DataFrame) -> pd.DataFrame:

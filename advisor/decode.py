@@ -45,6 +45,17 @@ def decode(data: Any, kind: type[T], what: str, do: str = "", *, error: type[Tha
     return found
 
 
+def decode_text(text: str, kind: type[T], what: str, do: str = "") -> T:
+    """JSON text, as a column of the database holds it, as one `kind`. Raises Unreadable as `decode` does."""
+    import msgspec
+
+    try:
+        data = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError) as problem:
+        raise Unreadable(_sentence(what, "", str(problem), do)) from problem
+    return decode(data, kind, what, do)
+
+
 def _sentence(what: str, place: str, why: str, do: str) -> str:
     at = f" at '{place}'" if place else ""
     why = why[:1].lower() + why[1:].replace("`", "")

@@ -7,6 +7,7 @@
     ├── PlanError                a strategy, phase, budget or backbone that contradicts itself
     ├── WeightsError             pre-trained weights that are missing, unreadable or do not fit
     ├── NotFound                 an id (run, dataset) that this home does not hold
+    │   └── SetAside             one that it holds, but that cannot be read: lists leave it out, by name
     ├── Unreadable               what Thaw wrote itself and cannot read back: damaged, or of another version
     │   └── BrokenFile           a file of a home that is missing, cut off or holds something else; names it
     ├── TrainingError            a run that cannot go on (loss never finite, no memory for one image)
@@ -53,6 +54,10 @@ class TrainingError(ThawError):
 
 class NotFound(ThawError):
     """No such run or dataset in this home."""
+
+
+class SetAside(NotFound):
+    """A run or dataset that is there and cannot be read: damaged, or of another version. Names it and the field."""
 
 
 class Unreadable(ThawError):

@@ -186,7 +186,8 @@ def runs(args: Namespace) -> Answer:
     place.executor.check()
     documents = [{"id": job.id, **run_document(place.home, job)} for job in place.store.jobs(kind="train")]
     created = [time.strftime("%Y-%m-%d %H:%M", time.localtime(d["created"])) for d in documents]
-    return Answer(documents, runs_lines(documents, created))
+    broken = [f"! Set aside: {why}" for why in place.store.set_aside()]
+    return Answer(documents, [*runs_lines(documents, created), *broken])
 
 
 def compare(args: Namespace) -> Answer:

@@ -55,7 +55,7 @@ class Doomed:
 
 def of_run(store: Store, run_id: str) -> Doomed:
     """What goes with a run. Raises NotFound, and StateError while it or a job that needs it is queued or running."""
-    run = store.job(run_id)
+    run = store.remains(run_id)
     what = f"{run.noun} '{run.id}'"
     jobs = [run, *(job for job in store.jobs(dataset_id=run.dataset_id) if job.config.get("run") == run.id)]
     _refuse_while_used(store, what, {job.id for job in jobs}, set())

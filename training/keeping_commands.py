@@ -7,6 +7,7 @@ from argparse import ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Callable
 
+from advisor.datasets import set_aside
 from advisor.errors import NotFound, StateError
 from advisor.revisions import list_current
 from advisor.words import size
@@ -39,7 +40,9 @@ def datasets(args: Namespace) -> Answer:
     ]  # fmt: skip
     rows = [(ref.id, ref.name, f"{ref.images:,}", str(len(ref.classes)), str(runs[ref.id])) for ref in found]
     lines = list(table(("dataset", "name", "images", "classes", "runs"), rows))
-    return Answer(documents, lines if rows else ["No dataset yet: `python -m training profile PATH` imports one."])
+    broken = [f"! Set aside: {why}" for why in set_aside(place.home)]
+    none = ["No dataset yet: `python -m training profile PATH` imports one."]
+    return Answer(documents, [*(lines if rows else none), *broken])
 
 
 def label(args: Namespace) -> Answer:

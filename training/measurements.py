@@ -7,13 +7,12 @@ Nothing here changes a job's state. No torch, no streamlit.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from advisor.decode import decode
+from advisor.decode import decode_text
 from advisor.errors import StateError, Unreadable
 from advisor.plans import to_json
 from advisor.types import DatasetFacts
@@ -60,7 +59,7 @@ class Measurements(Database):
             rows = db.execute(
                 'SELECT * FROM metrics WHERE job = ? AND "row" > ? ORDER BY "row"', (job_id, after)
             ).fetchall()
-        return [{**_values(row), "lrs": json.loads(row["lrs"] or "[]")} for row in rows]
+        return [{**_values(row), "lrs": _rates(row["lrs"])} for row in rows]
 
     def add_event(
         self,
@@ -99,9 +98,17 @@ class Measurements(Database):
                 "SELECT facts FROM facts WHERE dataset_id = ? AND backbone = ?", (dataset_id, backbone)
             ).fetchone()
         try:
-            return None if row is None else decode(json.loads(row["facts"]), DatasetFacts, "What was measured")
-        except (ValueError, Unreadable):
+            return None if row is None else decode_text(row["facts"], DatasetFacts, "What was measured")
+        except Unreadable:
             return None
+
+
+def _rates(text: str | None) -> list[float | None]:
+    """Learning rates per stage; none where the row is damaged."""
+    try:
+        return decode_text(text or "[]", list[float | None], "The learning rates")
+    except Unreadable:
+        return []
 
 
 def insert_history(

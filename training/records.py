@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from advisor.errors import NotFound, PlanError, StateError
+from advisor.decode import decode, decode_text
+from advisor.errors import NotFound, PlanError, SetAside, StateError, Unreadable
+from training.run_result import RunResult
 from training.schema import TRANSITIONS, Lane, State
 
 METRICS: tuple[str, ...] = (
@@ -116,25 +118,76 @@ class Job:
         return "queued" in TRANSITIONS[self.state]
 
 
+EMPTY: dict[str, Any] = {"config": {}, "result": None, "tags": []}
+"""The columns that hold JSON, and what they hold of a job that says nothing."""
 COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(Job))
 
 
 def to_job(row: sqlite3.Row) -> Job:
+    """Raises SetAside, naming job and field, for a row that is damaged or of another version."""
+    try:
+        job = decode(_values(row, _document), Job, _called(row), _remedy(row))
+        if job.kind == "train":
+            RunResult.of(job)
+            decode(job.config.get("strategy", {}), dict[str, Any], f"{_called(row)}, its strategy,", _remedy(row))
+    except Unreadable as error:
+        raise SetAside(str(error)) from error
+    return job
+
+
+def remains(row: sqlite3.Row) -> Job:
+    """A job that is to go: of one that cannot be read, without config, result and tags."""
+    try:
+        return to_job(row)
+    except SetAside:
+        return decode(_values(row, lambda _, name: EMPTY[name]), Job, _called(row), _remedy(row))
+
+
+def readable(rows: Iterable[sqlite3.Row]) -> tuple[list[Job], list[str]]:
+    """The jobs of these rows; and of those that cannot be read, a sentence each."""
+    jobs, broken = [], []
+    for row in rows:
+        try:
+            jobs.append(to_job(row))
+        except SetAside as error:
+            broken.append(str(error))
+    return jobs, broken
+
+
+def _values(row: sqlite3.Row, document: Callable[[sqlite3.Row, str], Any]) -> dict[str, Any]:
     values = {name: row[name] for name in COLUMNS}
-    values["config"] = json.loads(row["config"])
-    values["result"] = None if row["result"] is None else json.loads(row["result"])
-    values["stop_requested"] = bool(row["stop_requested"])
-    values["tags"] = tuple(json.loads(row["tags"]))
-    return Job(**values)
+    values |= {name: document(row, name) for name in EMPTY}
+    return {**values, "stop_requested": bool(row["stop_requested"])}
 
 
-def find_job(db: sqlite3.Connection, job_id: str) -> Job:
-    row = db.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
+def _document(row: sqlite3.Row, name: str) -> Any:
+    """What one column holds as JSON text."""
+    if row[name] is None:
+        return None
+    return decode_text(row[name], Any, f"{_called(row)}, its {name},", _remedy(row))
+
+
+def _called(row: sqlite3.Row) -> str:
+    return f"{row['noun']} '{row['id']}' in the database"
+
+
+def _remedy(row: sqlite3.Row) -> str:
+    return f"Update Thaw where a newer one wrote it, or delete it: python -m training delete {row['id']}"
+
+
+def find_row(db: sqlite3.Connection, job_id: str) -> sqlite3.Row:
+    """Raises NotFound."""
+    row: sqlite3.Row | None = db.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
     if row is None:
         raise NotFound(
             f"There is no run '{job_id}' in this home: `python -m training runs` lists those that exist."
         )
-    return to_job(row)
+    return row
+
+
+def find_job(db: sqlite3.Connection, job_id: str) -> Job:
+    """Raises NotFound, SetAside for a row that cannot be read."""
+    return to_job(find_row(db, job_id))
 
 
 def attempted(db: sqlite3.Connection, job: Job) -> Job:

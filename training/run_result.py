@@ -6,11 +6,13 @@ The worker makes it when training ends, the store keeps it as JSON, and `RunResu
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from advisor.decode import decode
 from advisor.errors import ThawError, Unreadable
-from training.records import Job
+
+if TYPE_CHECKING:
+    from training.records import Job
 
 Side = Literal["test", "target"]
 """Which test images were answered: those of the run's own dataset, or those of the target that it was adapted to."""

@@ -20,7 +20,19 @@ from advisor import catalog
 from advisor.errors import StateError
 from training import schema
 from training.measurements import Measurements, insert_history
-from training.records import METRICS, Job, Label, at_work, attempted, dump, find_job, finite, to_job
+from training.records import (
+    METRICS,
+    Job,
+    Label,
+    at_work,
+    attempted,
+    dump,
+    find_job,
+    find_row,
+    finite,
+    readable,
+    remains,
+)
 from training.run_folder import RunFolder
 from training.schema import LANES, STATES, Lane, State
 
@@ -39,7 +51,7 @@ class Store(Measurements):
     # -- jobs: reading ------------------------------------------------------------------------------
 
     def job(self, job_id: str) -> Job:
-        """Raises NotFound."""
+        """Raises NotFound, SetAside for one that cannot be read."""
         with self._read() as db:
             return find_job(db, job_id)
 
@@ -50,7 +62,7 @@ class Store(Measurements):
         states: Iterable[str] | None = None,
         group: str | None = None,
     ) -> list[Job]:
-        """Newest first; each argument that is given narrows the list."""
+        """Newest first; each argument that is given narrows the list. What cannot be read is left out (`set_aside`)."""
         where, values = ["1"], []
         for column, wanted in (("kind", kind), ("dataset_id", dataset_id), ('"group"', group)):
             if wanted is not None:
@@ -64,7 +76,18 @@ class Store(Measurements):
             rows = db.execute(
                 f"SELECT * FROM jobs WHERE {' AND '.join(where)} ORDER BY created DESC, rowid DESC", values
             ).fetchall()
-        return [to_job(row) for row in rows]
+        return readable(rows)[0]
+
+    def set_aside(self, dataset_id: str | None = None) -> list[str]:
+        """What no list holds because its row cannot be read: a sentence each, naming job and field."""
+        with self._read() as db:
+            rows = db.execute("SELECT * FROM jobs WHERE dataset_id = COALESCE(?, dataset_id)", (dataset_id,)).fetchall()
+        return readable(rows)[1]
+
+    def remains(self, job_id: str) -> Job:
+        """A job that is to be deleted, even one that cannot be read whole. Raises NotFound."""
+        with self._read() as db:
+            return remains(find_row(db, job_id))
 
     def queue(self, lane: Lane | None = None) -> list[Job]:
         """What runs, then what waits, in the order in which it will start; of one lane, or of all."""
@@ -74,7 +97,7 @@ class Store(Measurements):
                 " ORDER BY state = 'running' DESC, kind <> 'train' DESC, position",
                 (lane,),
             ).fetchall()
-        return [to_job(row) for row in rows]
+        return readable(rows)[0]
 
     # -- jobs: state changes ------------------------------------------------------------------------
 
@@ -96,7 +119,7 @@ class Store(Measurements):
                 " AND NOT stop_requested ORDER BY position",
                 (kind, dataset_id),
             ).fetchall()
-            for job in map(to_job, on_its_way):
+            for job in readable(on_its_way)[0]:
                 if joins and joins(job):
                     return job
             job_id = _new_id(db)
@@ -115,15 +138,14 @@ class Store(Measurements):
             running = db.execute("SELECT COUNT(*) FROM jobs WHERE state = 'running' AND lane = ?", (lane,))
             if running.fetchone()[0] >= capacity:
                 return None
-            first = db.execute(
-                "SELECT id FROM jobs WHERE state = 'queued' AND lane = ?"
-                " ORDER BY kind <> 'train' DESC, position LIMIT 1",
+            waiting = db.execute(
+                "SELECT * FROM jobs WHERE state = 'queued' AND lane = ? ORDER BY kind <> 'train' DESC, position",
                 (lane,),
-            ).fetchone()
-            if first is None:
+            ).fetchall()
+            jobs, _ = readable(waiting)  # one that cannot be read keeps nobody waiting
+            if not jobs:
                 return None
-            now = time.time()
-            job = find_job(db, first["id"])
+            now, job = time.time(), jobs[0]
             return _move(
                 db, job.id, "running", attempt=job.attempt + 1, started=job.started or now, heartbeat=now,
                 stop_requested=0, finished=None, result=None, error=None, doing="Starting",
@@ -250,7 +272,7 @@ class Store(Measurements):
         Their files are `deleting`'s. Raises NotFound, and StateError for a job that is active."""
         with self._write() as db:
             for job_id in job_ids:
-                job = find_job(db, job_id)
+                job = remains(find_row(db, job_id))
                 if job.active:
                     raise StateError(f"{job.noun} '{job.id}' is {job.state} and cannot be deleted: stop it first.")
                 db.execute("DELETE FROM jobs WHERE id = ?", (job_id,))

@@ -79,7 +79,7 @@ def runs_lines(documents: Sequence[dict[str, Any]], created: Sequence[str]) -> l
         return ["No runs yet. Start one: python -m training fit PATH --strategy linear_probe"]
     heads = ("run", "state", "strategy", "backbone", "test", "time", "dataset", "created", "name and tags")
     rows = [
-        (d["id"], _state(d), d["strategy"], d["backbone"], percent(d["test_accuracy"]),
+        (d["id"], _state(d), d["strategy"] or "unknown", d["backbone"] or "unknown", percent(d["test_accuracy"]),
          duration(d["seconds"]), d["dataset_id"], when, _label(d["label"]))
         for d, when in zip(documents, created, strict=True)
     ]  # fmt: skip

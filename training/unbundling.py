@@ -19,7 +19,7 @@ from advisor.archives import unpack
 from advisor.datasets import RECORD, Row, content_id, counts_of, load_dataset, read_rows
 from advisor.decoders import Decoders
 from advisor.decoding import Decoded
-from advisor.errors import DataError, NotFound, PlanError, Unreadable
+from advisor.errors import DataError, NotFound, PlanError, SetAside, Unreadable
 from advisor.names import safe_relative
 from advisor.plans import run_config_from_json, to_json
 from advisor.types import DatasetRef
@@ -175,6 +175,8 @@ def _bring_run(place: Path, contents: Contents, store: Store, bundle: Path) -> J
         raise DataError(f"{bundle.name} is damaged: the chain of runs before this one cannot be read.") from error
     try:
         there = store.job(wanted)
+    except SetAside:
+        there, wanted = None, ""
     except NotFound:
         there = None
     if there is not None and RunResult.of(there).weights_sha256 == result.weights_sha256:
@@ -182,7 +184,7 @@ def _bring_run(place: Path, contents: Contents, store: Store, bundle: Path) -> J
     try:
         rows = json.loads((place / "rows.json").read_text(encoding="utf-8"))
         job = store.adopt(
-            {**run, "id": None if there else wanted}, rows, contents.events,
+            {**run, "id": None if there else wanted or None}, rows, contents.events,
             place=lambda new_id: _files_in(place, store.home, new_id, result),
         )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError) as error:

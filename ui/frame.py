@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from advisor.errors import DataError, NotFound, ThawError
+from advisor.errors import DataError, NotFound, SetAside, ThawError
 from advisor.types import DatasetRef
 from ui import ids, pictures, state
 from ui.show import show
@@ -38,12 +38,25 @@ def show_error(error: ThawError, title: str = "This did not work") -> None:
     show_problem(title, str(error), error.problems if isinstance(error, DataError) else ())
 
 
+def show_gone(error: NotFound, what: str) -> None:
+    """A run or dataset of the URL that is not there, or is there and cannot be read."""
+    show_error(error, f"This {what} {'cannot be read' if isinstance(error, SetAside) else 'is not here any more'}")
+
+
 def show_problem(title: str, sentence: str, problems: Sequence[str] = ()) -> None:
     """What went wrong in a quiet box; a long list of problems folds away."""
     show(pictures.notice("bad", title, sentence))
     if problems:
         with st.expander(f"All problems found ({len(problems)})", expanded=len(problems) <= SHOWN_PROBLEMS):
             st.text("\n".join(problems))
+
+
+def set_aside(whys: Sequence[str]) -> None:
+    """What the list above leaves out because it cannot be read: a fold with a sentence for each; nothing for none."""
+    if whys:
+        with st.expander(f"Set aside: {len(whys):,} that cannot be read", key="set_aside"):
+            for why in whys:
+                st.caption(plain(why))
 
 
 @contextmanager
@@ -61,7 +74,7 @@ def dataset_or_stop(title: str, why: str) -> DatasetRef:
         ref = state.current_dataset()
     except NotFound as error:
         st.title(title)
-        show_error(error, "This dataset is not here any more")
+        show_gone(error, "dataset")
         to_data("Choose another dataset")
         st.stop()
     if ref is not None:

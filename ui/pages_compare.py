@@ -50,9 +50,11 @@ def main() -> None:
         frame.empty("No runs of these images yet", "Advice can queue all strategies under one time budget.")
         if st.button("Get advice", type="primary"):
             st.switch_page(state.ADVICE_PAGE)
+        frame.set_aside(state.store().set_aside(ref.id))
         parts_revisions.other_runs(ref)
         return
     picked = picker(runs, chosen)
+    frame.set_aside(state.store().set_aside(ref.id))
     pending(picked)
     if not picked:
         frame.empty("Choose at least one run", "Two or more of them can be compared.")

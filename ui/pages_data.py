@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from advisor import browse
+from advisor import browse, datasets
 from advisor.catalog import DEFAULT_BACKBONE
 from advisor.errors import NotFound
 from advisor.revisions import list_current
@@ -40,7 +40,7 @@ def main() -> None:
     try:
         ref = state.current_dataset(newest=False)
     except NotFound as error:
-        frame.show_error(error, "This dataset is not here any more")
+        frame.show_gone(error, "dataset")
         state.choose_dataset(None)
         ref = None
     if ref is None:
@@ -60,6 +60,7 @@ def first_visit() -> None:
     parts_import.bring_in(parts_import.ways_in(), where)
     parts_public.fold()
     parts_import.earlier(list_current(state.home()))
+    frame.set_aside(datasets.set_aside(state.home()))
     parts_bundle.fold()
 
 

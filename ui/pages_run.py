@@ -84,7 +84,7 @@ def asked() -> Job | None:
             job = state.store().job(run_id)
         except NotFound as error:
             st.title("Understand a run")
-            frame.show_error(error, "This run is not here any more")
+            frame.show_gone(error, "run")
             ids.remember("run", None)
     else:
         st.title("Understand a run")

@@ -45,6 +45,7 @@ def main() -> None:
     job = asked or first_choice(runs)
     if job is None:
         nothing_yet(ref.name)
+        frame.set_aside(state.store().set_aside(ref.id))
         parts_revisions.other_runs(ref)
         return
     if asked is None:
@@ -65,6 +66,7 @@ def main() -> None:
         every = POLL_S if any(one in state.ACTIVE for _, one in watched) else None
         st.fragment(queue, run_every=every)(watched, job.id)
     parts_runs.past_runs(runs, job.id)
+    frame.set_aside(state.store().set_aside(ref.id))
     parts_revisions.other_runs(ref)
 
 
@@ -76,7 +78,7 @@ def asked_run() -> Job | None:
     try:
         job = state.store().job(run_id)
     except NotFound as error:
-        frame.show_error(error, "This run is not here any more")
+        frame.show_gone(error, "run")
         ids.remember("run", None)
         return None
     return job if job.kind == "train" else None

@@ -24,6 +24,7 @@ from tests.training.test_export import run_to_end
 from training import bundles, unbundling
 from training.__main__ import main
 from training.bundle_commands import _differing
+from training.run_result import RunResult
 from training.store import Job, Store
 
 Made = tuple[Path, DatasetRef, Job]
@@ -161,6 +162,6 @@ def test_what_is_not_there_is_said(made: Made, tmp_path: Path) -> None:
 
 
 def test_a_repetition_elsewhere_says_what_was_different() -> None:
-    before = {"device": "CPU, 2 cores", "arithmetic": {"threads": "2"}, "versions": {"torch": "2.14.1"}}
-    now = {"device": "CPU, 4 cores", "arithmetic": {"threads": "2"}, "versions": {"torch": "2.15.0"}}
+    before = RunResult(device="CPU, 2 cores", arithmetic={"threads": "2"}, versions={"torch": "2.14.1"})
+    now = RunResult(device="CPU, 4 cores", arithmetic={"threads": "2"}, versions={"torch": "2.15.0"})
     assert _differing(before, now) == ["device CPU, 4 cores, CPU, 2 cores then", "torch 2.15.0, 2.14.1 then"]

@@ -359,8 +359,8 @@ def test_non_finite_numbers_become_null_and_an_event(store: Store) -> None:
     (event,) = store.events(job.id)
     assert (event["kind"], event["level"], event["epoch"]) == ("non_finite", "bad", 2.0)
     assert event["text"] == "Not a finite number at row 0: train_loss, lrs."
-    store.finish(job, {"val_loss": float("inf"), "n": np.int64(3), "p": np.float32(0.5)})
-    assert store.job(job.id).result == {"val_loss": None, "n": 3, "p": 0.5}
+    store.finish(job, {"val_loss": float("inf"), "rollbacks": np.int64(3), "val_accuracy": np.float32(0.5)})
+    assert store.job(job.id).result == {"val_loss": None, "rollbacks": 3, "val_accuracy": 0.5}
 
 
 def test_a_cut_is_counted_so_that_charts_read_again(store: Store) -> None:

@@ -148,6 +148,8 @@ class LocalExecutor:
         if processes.alive(job.pid, job.pid_started):
             return None
         code = _exit_code(job.pid)
+        if code is None and job.pid in _children:
+            return None  # killed, while threads of it still end: what it holds is not free yet
         last = "" if code is not None and code < 0 else _last_line(self.log_path(job.id))
         said = f" The last line of its log: {last}" if last else ""
         return f"The worker ended without finishing{_how(code)}. {KEPT if job.kind == 'train' else NOT_KEPT}{said}"

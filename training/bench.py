@@ -137,7 +137,10 @@ class Bench:
     def precision(self) -> str:
         """The arithmetic of frozen stages (a code of `Arithmetic`): the run's own, else what is fastest here."""
         rows = np.resize(self.everything, frozen.pass_batch(self.device))
-        choose = lambda: frozen.choose(self.backbone, self.device, self.data.batch(rows, 0), self.home)  # noqa: E731
+
+        def choose() -> str:
+            return frozen.choose(self.backbone, self.device, self.data.batch(rows, 0), self.home)
+
         return self.runtime.keep("frozen", choose)
 
     @cached_property

@@ -22,9 +22,9 @@ HERE = Path(__file__).parent
 
 def main() -> None:
     """One view of a page: styles, ids, the line about the dataset, then the page itself."""
-    from ui import ids, state
-    from ui.context_line import context_line
-    from ui.theme import css
+    from ui.kit import ids, state
+    from ui.kit.context_line import context_line
+    from ui.pictures.theme import css
 
     st.set_page_config(page_title="Thaw", page_icon=str(HERE / "assets" / "logo.svg"), layout="wide")
     st.logo(str(HERE / "assets" / "wordmark.svg"), size="large")
@@ -57,7 +57,7 @@ def serve() -> dict[str, Any]:
     from starlette.middleware import Middleware
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-    from ui.routes import routes
+    from ui.server.routes import routes
 
     # Streamlit checks the Host of its websocket only; this checks every request.
     hosts = list(st.get_option("server.allowedHosts")) or ["*"]
@@ -74,11 +74,21 @@ async def go_on(_app: Any) -> AsyncIterator[None]:
     meanwhile, start what is queued."""
 
     def pump() -> None:
-        from advisor.samples import SAMPLES
-        from ui import charts, frame, parts_facts, parts_import, parts_samples, pictures, state  # noqa: F401
+        from dataset.ingest import SAMPLES
+        from ui import pictures  # noqa: F401
+        from ui.bring_in import (
+            imports,  # noqa: F401
+            samples,
+        )
+        from ui.data import profile  # noqa: F401
+        from ui.kit import (
+            frame,  # noqa: F401
+            state,
+        )
+        from ui.pictures import charts  # noqa: F401
 
         for key in SAMPLES:
-            parts_samples.sample_picture(key)
+            samples.sample_picture(key)
         try:
             state.jobs_executor().pump()
         except Exception:  # a broken home must not keep the pages from saying so

@@ -23,15 +23,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from advisor.catalog import DEFAULT_BACKBONE
-from advisor.datasets import read_manifest
-from advisor.home import home as make_home
-from advisor.ingest import import_path
-from advisor.label_check import SURE, FeatureCheck
-from advisor.types import DatasetRef
 from benchmarks import faults, features, planting
 from benchmarks.command import PROJECT
-from training import cross_validation, out_of_fold
+from core.home import home as make_home
+from core.types import DatasetRef
+from core.zoo.catalog import DEFAULT_BACKBONE
+from dataset.audit.feature_check import SURE, FeatureCheck
+from dataset.folder import read_manifest
+from dataset.ingest.sources import import_path
+from training.profile import cross_validation, out_of_fold
 
 Pairs = set[frozenset[str]]
 FLIPS = ("any", "alike")
@@ -239,7 +239,7 @@ def looks(archives: list[Path], seeds: int, home: Path, peers: Peers) -> None:
 
 def paths_of(ref: DatasetRef) -> dict[str, list[str]]:
     """Kind of finding -> all its files."""
-    from advisor.audit import audit
+    from dataset.audit.report import audit
 
     paths = read_manifest(ref)["path"].tolist()
     found: dict[str, list[str]] = {}

@@ -1,6 +1,7 @@
 """What it costs to flush the prefix cache to disk while it is filled: `python -m benchmarks.cache_flush`.
 
-Fills stage 6 and the head of EfficientNet-Lite0 from random images, with the flushes of `training.prefix` (every few
+Fills stage 6 and the head of EfficientNet-Lite0 from random images, with the flushes of `training.caches.prefix`
+(every few
 seconds), with one after every batch, and with one at the end; the median of three rounds, interleaved.
 """
 
@@ -16,9 +17,9 @@ import numpy as np
 import torch
 
 from benchmarks.machine import describe
-from training import prefix
-from training.backbones import build
-from training.data import VectorData
+from training.backbones.backbone import build
+from training.caches import prefix
+from training.caches.examples import VectorData
 
 BOUNDARIES = (6, 8)
 

@@ -22,16 +22,17 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Page
 
-from advisor.catalog import DEFAULT_BACKBONE, backbone
-from advisor.ingest import import_path
-from advisor.options import Options
-from advisor.plans import Kind, RunConfig
-from advisor.strategies import plan
+from advisor.planning.options import Options
+from advisor.planning.strategies import plan
 from benchmarks.browser import chromium, served
 from benchmarks.machine import describe
-from training.requests import NotForeseen, Train, submit
-from training.run_folder import RunFolder
-from training.store import Store
+from core.plans import Kind, RunConfig
+from core.zoo.catalog import DEFAULT_BACKBONE, backbone
+from dataset.ingest.sources import import_path
+from training.requests.submit import submit
+from training.requests.train import NotForeseen, Train
+from training.store.run_folder import RunFolder
+from training.store.store import Store
 
 KINDS: tuple[tuple[Kind, float], ...] = (
     ("partial", 0.93), ("gradual", 0.92), ("lp_ft", 0.94), ("full", 0.91), ("scratch", 0.6),

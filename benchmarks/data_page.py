@@ -23,13 +23,14 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Page
 
-from advisor.catalog import DEFAULT_BACKBONE
-from advisor.ingest import import_path, list_datasets
-from advisor.types import DatasetFacts, DatasetRef
 from benchmarks.browser import chromium, rss, served
 from benchmarks.machine import describe
-from training import maps
-from training.store import Store
+from core.types import DatasetFacts, DatasetRef
+from core.zoo.catalog import DEFAULT_BACKBONE
+from dataset.folder import list_datasets
+from dataset.ingest.sources import import_path
+from training.profile import maps
+from training.store.store import Store
 
 CLASSES = 40
 PX = (96, 72)

@@ -25,20 +25,20 @@ from typing import Any
 
 import numpy as np
 
-from advisor.adaptation import check_domains
-from advisor.datasets import read_rows
-from advisor.home import home as make_home
-from advisor.plans import ADAPTING, RunConfig, to_json
-from advisor.types import DatasetRef
+from advisor.planning.two_domains import check_domains
 from benchmarks.command import append, read
 from benchmarks.machine import describe
+from core.home import home as make_home
+from core.plans import ADAPTING, RunConfig, to_json
+from core.types import DatasetRef
+from dataset.folder import read_rows
 from training.__main__ import parser
-from training.commands import import_data, plan_of
-from training.foreseen import to_train
-from training.job_context import StoreContext
-from training.requests import submit
-from training.runs import train
-from training.store import Store
+from training.cli.commands.runs import import_data, plan_of
+from training.jobs.context import StoreContext
+from training.jobs.train import train
+from training.record.foreseen import to_train
+from training.requests.submit import submit
+from training.store.store import Store
 
 WAYS = {
     "source only": "--strategy source_only",

@@ -23,19 +23,21 @@ from typing import Any
 import numpy as np
 import torch
 
-from advisor import catalog
-from advisor.costs import Sizes, price
-from advisor.home import home as make_home
-from advisor.plans import Kind, Phase, Strategy
-from advisor.strategies import plan
-from advisor.types import StageCost
+from advisor.planning.costs import Sizes, price
+from advisor.planning.strategies import plan
 from benchmarks.evidence_data import MOST_TEST, MOST_TRAIN, Drawn, Pool, draw, open_set
-from training import devices, frozen, panel
-from training.arithmetic import Arithmetic, choose_training
-from training.backbones import build
-from training.engine import Fit
-from training.pools import Pools
-from training.prefix import PrefixCache
+from core.home import home as make_home
+from core.plans import Kind, Phase, Strategy
+from core.types import StageCost
+from core.zoo import catalog
+from training.backbones.backbone import build
+from training.caches import frozen_pass
+from training.caches.arithmetic import Arithmetic, choose_training
+from training.caches.pooled import Pools
+from training.caches.prefix import PrefixCache
+from training.engine.fit import Fit
+from training.machine import devices
+from training.profile import panel
 
 COSTS = (
     StageCost(0, 0.0, 0.0270, 0.00469),
@@ -131,8 +133,8 @@ class Bench:
         self.pristine = build(backbone, len(ref.classes), image_px=self._own_px(), home=home).to(self.device)
         assert self.pristine.preprocessing is not None
         self.pool = Pool(ref, self.pristine.preprocessing.at(image_px), most_train, most_test)
-        example = self.pool.batch(np.resize(self.pool.train, frozen.pass_batch(self.device)), 0)
-        self.precision = frozen.choose(self.pristine, self.device, example, home)
+        example = self.pool.batch(np.resize(self.pool.train, frozen_pass.pass_batch(self.device)), 0)
+        self.precision = frozen_pass.choose(self.pristine, self.device, example, home)
         cache = home / "cache" / f"{ref.id}-pool{most_train}"
         self.prefix = PrefixCache(self.pristine, self.pool, self.device, self.precision, cache)
         self.pools = Pools(self.prefix, self.pool.train, kept=False)

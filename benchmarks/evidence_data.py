@@ -8,14 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advisor.ingest import import_path, read_manifest
-from advisor.types import DatasetRef, Split
-from training import pixels, views
-from training.backbones import Preprocessing
-from training.cross_validation import stratified
-from training.data import Rows
-from training.devices import derive_seed
-from training.splits import make_split
+from core.types import DatasetRef, Split
+from dataset.folder import read_manifest
+from dataset.ingest.sources import import_path
+from dataset.splits import make_split
+from training.backbones.backbone import Preprocessing
+from training.caches import pixels, views
+from training.caches.examples import Rows
+from training.machine.devices import derive_seed
+from training.profile.cross_validation import stratified
 
 MOST_TRAIN, MOST_TEST = 160, 200
 """Images of a set that the grid may train (and validate) on, and is tested on."""
@@ -25,7 +26,7 @@ VAL_SHARE = 0.2
 
 
 class Pool:
-    """The drawn images of one set, decoded in memory: a `training.data.Data` without a split of its own."""
+    """The drawn images of one set, decoded in memory: a `training.caches.examples.Data` without a split of its own."""
 
     def __init__(
         self, ref: DatasetRef, prep: Preprocessing, most_train: int = MOST_TRAIN, most_test: int = MOST_TEST
@@ -63,7 +64,7 @@ class Pool:
 
 
 class Drawn:
-    """One task's images out of a pool: a `training.data.Data`, another draw for every seed."""
+    """One task's images out of a pool: a `training.caches.examples.Data`, another draw for every seed."""
 
     def __init__(self, pool: Pool, rows: dict[Split, Rows]) -> None:
         self.pool, self.rows = pool, rows
@@ -100,7 +101,7 @@ def draw(pool: Pool, per_class: int, seed: int) -> Drawn:
 def open_set(path: str, home: Path) -> DatasetRef:
     """A zip, a folder, or 'digits' (scikit-learn's 1,797)."""
     if path == "digits":
-        from advisor.samples import import_sample
+        from dataset.ingest.samples import import_sample
 
         return import_sample("digits", home)
     return import_path(Path(path), home)

@@ -16,10 +16,10 @@ from typing import Any
 
 import torch
 
-from advisor.catalog import DEFAULT_BACKBONE
-from advisor.home import home as make_home
 from benchmarks import command, evidence
 from benchmarks.evidence_data import draw
+from core.home import home as make_home
+from core.zoo.catalog import DEFAULT_BACKBONE
 
 MOST_TRAIN = 3000
 VAL_SHARE = 0.2

@@ -23,14 +23,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.home import home as make_home
 from benchmarks.command import append, read, thaw
 from benchmarks.machine import describe
-from training import export
-from training.bench import Bench
-from training.portable.predict import FORMATS
-from training.run_folder import RunFolder
-from training.store import Store
+from core.home import home as make_home
+from core.portable.predict import FORMATS
+from training.caches.bench import Bench
+from training.export import exporting
+from training.store.run_folder import RunFolder
+from training.store.store import Store
 
 BARE = ("onnxruntime", "numpy", "pillow")
 FOREIGN = 200
@@ -102,7 +102,7 @@ def checked(path: Path, kind: str, epochs: str, out: Path, python: Path, foreign
     seconds, facts = thaw(home, "export", fitted["run_id"], "--out", str(folder), "--int8")
     if "files" not in facts:
         return {**record, "error": facts.get("error")}
-    trained = export.load(Store(home).job(fitted["run_id"]), home)
+    trained = exporting.load(Store(home).job(fitted["run_id"]), home)
     rows = trained.data.rows["test"]
     files = [str(trained.ref.images_root / trained.data.paths[row]) for row in rows]
     torchs, given = torch_probabilities(trained, facts["temperature"]), bare(python, folder, files)

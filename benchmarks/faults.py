@@ -20,19 +20,19 @@ from pathlib import Path
 
 import numpy as np
 
-from advisor import label_check
-from advisor.audit import audit
-from advisor.catalog import DEFAULT_BACKBONE
-from advisor.datasets import read_manifest
-from advisor.edits import Edit
-from advisor.findings import MAX_SHOWN
-from advisor.home import home as make_home
-from advisor.ingest import import_path
-from advisor.revisions import revise
-from advisor.types import DatasetFacts, DatasetRef
 from benchmarks import planting
-from training.probes import profile
-from training.store import Store
+from core.home import home as make_home
+from core.types import DatasetFacts, DatasetRef
+from core.zoo.catalog import DEFAULT_BACKBONE
+from dataset.audit import feature_check
+from dataset.audit.findings import MAX_SHOWN
+from dataset.audit.report import audit
+from dataset.edits import Edit
+from dataset.folder import read_manifest
+from dataset.ingest.sources import import_path
+from dataset.revisions import revise
+from training.profile.profiling import profile
+from training.store.store import Store
 
 FLIPPED = 0.05
 """Of the training labels."""
@@ -180,7 +180,7 @@ def labels(archive: Path, seeds: int, home: Path) -> None:
         started = time.perf_counter()
         profiled(flipped, home, facts)
         seconds = time.perf_counter() - started
-        check = label_check.load(label_check.find(home, flipped, DEFAULT_BACKBONE))
+        check = feature_check.load(feature_check.find(home, flipped, DEFAULT_BACKBONE))
         assert check is not None and check.dataset_id == flipped.id
         manifest = read_manifest(flipped)
         now, train = manifest["label"].to_numpy(), np.flatnonzero(manifest["split"] == "train")

@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from advisor.catalog import DEFAULT_BACKBONE
-from advisor.datasets import read_alike, read_manifest
-from advisor.types import DatasetRef
-from training import caches, devices, frozen
-from training.backbones import build
-from training.images import ImageData
-from training.prefix import PrefixCache
-from training.splits import same_pictures
+from core.types import DatasetRef
+from core.zoo.catalog import DEFAULT_BACKBONE
+from dataset.folder import read_alike, read_manifest
+from dataset.splits import same_pictures
+from training.backbones.backbone import build
+from training.caches import budget, frozen_pass
+from training.caches.image_data import ImageData
+from training.caches.prefix import PrefixCache
+from training.machine import devices
 
 Ints = NDArray[np.int64]
 
@@ -41,13 +42,13 @@ class Features:
 
 def read(ref: DatasetRef, home: Path) -> Features:
     """From the caches that a profile fills; what is missing there is run through the backbone now."""
-    device, cache = devices.pick(), caches.folder_of(home, ref.images_id)
+    device, cache = devices.pick(), budget.folder_of(home, ref.images_id)
     backbone = build(DEFAULT_BACKBONE, len(ref.classes), home=home).to(device)
     assert backbone.preprocessing is not None
     data = ImageData(ref, cache, backbone.preprocessing, device=device)
     rows = np.sort(np.concatenate(list(data.rows.values())))
-    example = data.batch(np.resize(rows, frozen.pass_batch(device)), 0)
-    prefix = PrefixCache(backbone, data, device, frozen.choose(backbone, device, example, home), cache)
+    example = data.batch(np.resize(rows, frozen_pass.pass_batch(device)), 0)
+    prefix = PrefixCache(backbone, data, device, frozen_pass.choose(backbone, device, example, home), cache)
     prefix.fill([backbone.head_index], rows, 0, lambda done, total: None)
     manifest = read_manifest(ref)
     return Features(

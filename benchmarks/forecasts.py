@@ -3,7 +3,8 @@
     python -m benchmarks.forecasts OUT_FOLDER DATA.zip [DATA.zip ...] [--minutes 0.5] [--strategies ...]
 
 For each archive `python -m training profile`, then `fit --minutes` of every strategy that its advice says ends in time.
-The forecasts were written down when each run was queued (`training.foreseen`). A killed benchmark goes on where it
+The forecasts were written down when each run was queued (`training.record.foreseen`). A killed benchmark goes on where
+it
 stopped: what is finished in OUT_FOLDER's home is not run again. The machine should have nothing else to do.
 """
 
@@ -12,13 +13,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from advisor.datasets import load_dataset
-from advisor.home import home as make_home
-from advisor.strategies import PLANNED
+from advisor.planning.strategies import PLANNED
 from benchmarks.command import thaw
 from benchmarks.machine import describe
-from training import foreseen
-from training.store import Store
+from core.home import home as make_home
+from dataset.folder import load_dataset
+from training.record import foreseen
+from training.store.store import Store
 
 
 def main() -> None:

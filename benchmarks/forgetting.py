@@ -16,12 +16,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from advisor.home import home as make_home
-from advisor.types import Estimate
-from advisor.words import percent
 from benchmarks.command import append, read, thaw
 from benchmarks.machine import describe
-from training.commands import import_data
+from core.home import home as make_home
+from core.types import Estimate
+from core.words import percent
+from training.cli.commands.runs import import_data
 
 SETTINGS: dict[str, tuple[str, ...]] = {
     "frozen (linear probe)": ("--strategy", "linear_probe"),

@@ -16,11 +16,12 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from advisor.catalog import DEFAULT_BACKBONE
 from benchmarks.machine import describe
-from training import devices, frozen
-from training.arithmetic import candidates
-from training.backbones import build
+from core.zoo.catalog import DEFAULT_BACKBONE
+from training.backbones.backbone import build
+from training.caches import frozen_pass
+from training.caches.arithmetic import candidates
+from training.machine import devices
 
 ROUNDS = 5
 
@@ -28,7 +29,7 @@ ROUNDS = 5
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("backbone", nargs="?", default=DEFAULT_BACKBONE)
-    parser.add_argument("--batch", type=int, default=frozen.BATCH)
+    parser.add_argument("--batch", type=int, default=frozen_pass.BATCH)
     options = parser.parse_args()
     name, batch, device = options.backbone, options.batch, devices.pick()
     backbone = build(name, 2).eval().to(device)
@@ -48,7 +49,7 @@ def main() -> None:
         "channels_last, bf16 autocast": autocast,
     }
     for arithmetic in candidates(device, True):
-        run = frozen.taps(backbone, [head], arithmetic.code, device, last)
+        run = frozen_pass.taps(backbone, [head], arithmetic.code, device, last)
         ways[f"folded {arithmetic.code} (one of what Thaw chooses from)"] = lambda run=run: run(last)[0]  # type: ignore[misc]
     seconds: dict[str, list[float]] = {way: [] for way in ways}
     features: dict[str, Tensor] = {}

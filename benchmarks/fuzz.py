@@ -22,11 +22,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from advisor.decoders import Decoders
-from advisor.decoding import Decoded
-from advisor.errors import DataError, UnsafeArchive
-from advisor.ingest import import_path
-from tests.advisor import corpus, hostile
+from core.errors import DataError, UnsafeArchive
+from dataset.ingest.decode_workers import Decoders
+from dataset.ingest.decoding import Decoded
+from dataset.ingest.sources import import_path
+from tests.support import corpus, hostile
 
 MOST_SECONDS = 5.0
 EXTREMES = (b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\xff\xff\xff\x7f", b"\x80\0\0\0", b"\0\0\0\x01")
@@ -173,7 +173,7 @@ def at_most(seconds: float) -> Iterator[None]:
 
 def main() -> int:
     from benchmarks.machine import describe
-    from training.pixels import square
+    from training.caches.pixels import square
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=2000)

@@ -31,21 +31,22 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from advisor import catalog
-from advisor.home import home as make_home
-from advisor.ingest import import_path
-from advisor.options import Options
-from advisor.plans import Kind, RunConfig
-from advisor.strategies import PLANNED, plan
-from advisor.types import DatasetRef
+from advisor.planning.options import Options
+from advisor.planning.strategies import PLANNED, plan
 from benchmarks.command import append, read
 from benchmarks.machine import describe
-from training import deleting
-from training.executors import Executor, executor
-from training.foreseen import to_train
-from training.requests import submit
-from training.run_result import RunResult
-from training.store import Job, Store
+from core.home import home as make_home
+from core.plans import Kind, RunConfig
+from core.types import DatasetRef
+from core.zoo import catalog
+from dataset.ingest.sources import import_path
+from training.jobs import deleting
+from training.jobs.executor import Executor, executor
+from training.record.foreseen import to_train
+from training.requests.submit import submit
+from training.store.records import Job
+from training.store.run_result import RunResult
+from training.store.store import Store
 
 CLASSES, PER_CLASS, PX = 3, 36, 64
 VECTOR_EPOCHS = 400

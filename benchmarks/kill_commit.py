@@ -21,15 +21,16 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from advisor import disk, writing
-from advisor.datasets import list_datasets
-from advisor.ingest import import_path
 from benchmarks.command import PROJECT
 from benchmarks.kill_import import make_archive, whole
+from core import disk
+from dataset import commit
+from dataset.folder import list_datasets
+from dataset.ingest.sources import import_path
 
 STEP = {
     one.__code__: one.__name__
-    for one in (writing.commit, writing._save_thumbnails, disk.flush, disk.flush_one, writing.remember)
+    for one in (commit.commit, commit._save_thumbnails, disk.flush, disk.flush_one, commit.remember)
 }
 
 

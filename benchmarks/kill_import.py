@@ -25,11 +25,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from advisor.datasets import list_datasets, load_dataset, read_manifest, read_thumbnails
-from advisor.types import DatasetRef
-from training.executors import executor, processes
-from training.requests import ImportImages, submit
-from training.store import Store
+from core import processes
+from core.types import DatasetRef
+from dataset.folder import list_datasets, load_dataset, read_manifest, read_thumbnails
+from training.jobs.executor import executor
+from training.requests.data import ImportImages
+from training.requests.submit import submit
+from training.store.store import Store
 
 POLL_S = 0.005
 ORPHANS_S = 10.0
@@ -120,7 +122,7 @@ def still_there(pids: list[int]) -> int:
     found = 0
     for pid in pids:
         with suppress(OSError):
-            found += b"advisor.decoders" in Path(f"/proc/{pid}/cmdline").read_bytes()
+            found += b"dataset.ingest.decode_workers" in Path(f"/proc/{pid}/cmdline").read_bytes()
     return found
 
 

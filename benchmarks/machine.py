@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from training import devices
+from training.machine import devices
 
 
 def describe() -> str:

@@ -21,7 +21,7 @@ from PIL import Image
 from playwright.sync_api import Page
 
 from benchmarks.browser import Watch, chromium, served
-from training.store import Store
+from training.store.store import Store
 
 MB = 2**20
 CLASSES = 10
@@ -97,7 +97,7 @@ def main() -> None:
         page.get_by_role("button", name="Get advice").wait_for()
         imported = time.perf_counter() - started
         note(f"import, {options.images / imported:,.0f} images/s", imported)
-        watch.groups = {"worker": ("training.worker", str(home))}
+        watch.groups = {"worker": ("training.jobs.worker", str(home))}
         address = page.url
         note("its page, opened anew", timed(page, "open", address, f"{options.images:,} images in"))
         page.locator("img[src*='/thaw/thumb']").first.wait_for()

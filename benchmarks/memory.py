@@ -13,16 +13,16 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from advisor import catalog
-from advisor.catalog import DEFAULT_BACKBONE
-from advisor.costs import Sizes
-from advisor.home import home as make_home
-from advisor.memory import forecast_bytes
-from advisor.plans import run_config_from_json
-from advisor.strategies import PLANNED
+from advisor.planning.costs import Sizes
+from advisor.planning.memory import forecast_bytes
+from advisor.planning.strategies import PLANNED
 from benchmarks.command import append, read, thaw
 from benchmarks.machine import describe
-from training.store import Store
+from core.home import home as make_home
+from core.plans import run_config_from_json
+from core.zoo import catalog
+from core.zoo.catalog import DEFAULT_BACKBONE
+from training.store.store import Store
 
 EPOCHS = {"gradual": 4}
 """One epoch shows the peak; 'gradual' needs one for each of its four thaws."""

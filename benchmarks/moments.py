@@ -13,14 +13,16 @@ from pathlib import Path
 
 import numpy as np
 
-from advisor.home import home as make_home
-from advisor.ingest import import_path
-from training import caches, devices, frozen, moments
-from training.backbones import build
-from training.cross_validation import stratified
-from training.images import ImageData
-from training.pools import Pools
-from training.prefix import PrefixCache
+from core.home import home as make_home
+from dataset.ingest.sources import import_path
+from training.backbones.backbone import build
+from training.caches import budget, frozen_pass
+from training.caches.image_data import ImageData
+from training.caches.pooled import Pools
+from training.caches.prefix import PrefixCache
+from training.machine import devices
+from training.profile import moments
+from training.profile.cross_validation import stratified
 
 MOST = 1000
 
@@ -35,10 +37,10 @@ def main() -> None:
     ref = import_path(options.photos, home)
     backbone = build(options.backbone, len(ref.classes), home=home).to(device)
     assert backbone.preprocessing is not None
-    data = ImageData(ref, caches.folder_of(home, ref.id), backbone.preprocessing, device=device)
+    data = ImageData(ref, budget.folder_of(home, ref.id), backbone.preprocessing, device=device)
     rows = stratified(data.labels.numpy(), MOST, 0)
-    example = data.batch(np.resize(rows, frozen.pass_batch(device)), 0)
-    prefix = PrefixCache(backbone, data, device, frozen.choose(backbone, device, example, home), None)
+    example = data.batch(np.resize(rows, frozen_pass.pass_batch(device)), 0)
+    prefix = PrefixCache(backbone, data, device, frozen_pass.choose(backbone, device, example, home), None)
     pools = Pools(prefix, rows)
     known = moments.of(pools.read(rows), backbone.preprocessing.size)
     print(f"{known.photos} photos, kept in {moments.save(home, backbone.weights_id, known)}")

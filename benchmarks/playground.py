@@ -22,12 +22,12 @@ from statistics import median
 
 import torch
 
-from advisor.playground import ARMS, NOTEBOOK
 from benchmarks.browser import chromium, served
 from benchmarks.machine import describe
-from training import playground
-from training.warm import Pool
-from ui.playground_run import Memory, run
+from training.playground import experiment
+from training.playground.client import Pool
+from training.playground.settings import ARMS, NOTEBOOK
+from ui.playground.run import Memory, run
 
 GOAL_S = 5.0
 SLOW_MS = 120_000
@@ -63,11 +63,11 @@ def alone(seeds: int) -> float:
     """Seconds for all strategies on so many seeds, the source networks included."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    playground._pretrained.cache_clear()
+    experiment._pretrained.cache_clear()
     began = time.perf_counter()
     for seed in range(seeds):
         for arm in ARMS:
-            playground.run_arm(NOTEBOOK, arm, seed)
+            experiment.run_arm(NOTEBOOK, arm, seed)
     seconds = time.perf_counter() - began
     torch.set_num_threads(threads)
     return seconds

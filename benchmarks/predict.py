@@ -19,19 +19,20 @@ from itertools import cycle
 from pathlib import Path
 from statistics import median
 
-from advisor import catalog
-from advisor.home import home as make_home
-from advisor.options import Options
-from advisor.plans import RunConfig
-from advisor.strategies import plan
+from advisor.planning.options import Options
+from advisor.planning.strategies import plan
 from benchmarks.command import thaw
 from benchmarks.machine import describe
-from training import exports
-from training.executors import executor
-from training.foreseen import to_train
-from training.predicting import Predictor
-from training.requests import submit
-from training.store import Job, Store
+from core.home import home as make_home
+from core.plans import RunConfig
+from core.zoo import catalog
+from training.export import contents
+from training.export.predictor import Predictor
+from training.jobs.executor import executor
+from training.record.foreseen import to_train
+from training.requests.submit import submit
+from training.store.records import Job
+from training.store.store import Store
 
 ALONE = 300
 """Images of the measurement with nothing else running."""
@@ -60,7 +61,7 @@ def main() -> None:
     _, fitted = thaw(home, "fit", options.data, "--strategy", "linear_probe")
     _, facts = thaw(home, "export", fitted["run_id"], "--out", str(options.out / "export"))
     ref_images = images_of(home, fitted["dataset_id"])
-    folder = exports.folder_of(home, fitted["run_id"])
+    folder = contents.folder_of(home, fitted["run_id"])
     alone = speed_alone(folder, ref_images)
     job = start_training(store, home, fitted["dataset_id"])
     try:
@@ -74,7 +75,7 @@ def main() -> None:
 
 
 def images_of(home: Path, dataset_id: str) -> list[Path]:
-    from advisor.datasets import load_dataset, read_rows
+    from dataset.folder import load_dataset, read_rows
 
     ref = load_dataset(home, dataset_id)
     return [ref.images_root / row.path for row in read_rows(ref)]

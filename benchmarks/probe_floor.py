@@ -17,12 +17,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advisor.catalog import DEFAULT_BACKBONE
-from advisor.home import home as make_home
 from benchmarks.evidence import Bench
 from benchmarks.evidence_data import draw
 from benchmarks.machine import describe
-from training import head_solver
+from core.home import home as make_home
+from core.zoo.catalog import DEFAULT_BACKBONE
+from training.engine import head_solver
 
 FLOORS = (0.0, 0.02, 0.1, 0.3, 1.0)
 PER_CLASS = (5, 20, 60, 300)

@@ -22,7 +22,7 @@ from statistics import median
 import torch
 
 from benchmarks.machine import describe
-from training.backbones import build
+from training.backbones.backbone import build
 
 
 def main() -> None:

@@ -20,12 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, median
 
-from advisor import evidence, forecast, learning, measured
-from advisor.evidence import Task
-from advisor.learning import Grown, carried_out
-from advisor.plans import KINDS, Kind
-from advisor.rulebooks import RULEBOOKS, Situation, leaf_for
-from advisor.types import Similarity
+from advisor.advice import evidence, forecasts, learned_rules, learning
+from advisor.advice.evidence import Task
+from advisor.advice.learning import Grown, carried_out
+from advisor.rulebooks import RULEBOOKS
+from advisor.rulebooks.tree import Situation, leaf_for
+from core.plans import KINDS, Kind
+from core.types import Similarity
 
 ADVISOR, FORECASTER, RANDOM, SINGLE = "advisor", "best forecast", "random", "single best elsewhere"
 MINUTES = {"short": 10.0, "medium": 10.0, "long": 100.0}
@@ -70,7 +71,7 @@ Chooser = Callable[[Task], Kind]
 def choosers(others: Sequence[Task]) -> dict[str, Chooser]:
     """Everything that is judged, knowing only `others`."""
     grown = learning.grow(others)
-    corrections = forecast.learn(others)
+    corrections = forecasts.learn(others)
     averaged = evidence.averaged(others)
     single = min(KINDS, key=lambda kind: (round(learning.mean_regret(kind, averaged), 6), KINDS.index(kind)))
     rules: dict[str, Chooser] = {
@@ -87,14 +88,14 @@ def choosers(others: Sequence[Task]) -> dict[str, Chooser]:
 
 
 def _by_tree(grown: Grown, task: Task) -> Kind:
-    book = measured.rulebook_of(grown.nodes, 0, ())
+    book = learned_rules.rulebook_of(grown.nodes, 0, ())
     return leaf_for(book, _situation(task))[0].kind
 
 
-def _by_forecast(corrections: dict[Kind, forecast.Correction], task: Task) -> Kind:
+def _by_forecast(corrections: dict[Kind, forecasts.Correction], task: Task) -> Kind:
     values = {}
     for kind in task.scores:
-        estimate = forecast.forecast(kind, task.facts, corrections)
+        estimate = forecasts.forecast(kind, task.facts, corrections)
         if estimate is not None:
             values[kind] = estimate.value
     if not values:
@@ -109,7 +110,7 @@ def _by_textbook(name: str, task: Task) -> Kind:
 
 def _situation(task: Task) -> Situation:
     facts = task.facts
-    alike: Similarity = measured.similarity(facts.domain_gap) or "medium"
+    alike: Similarity = learned_rules.similarity(facts.domain_gap) or "medium"
     return Situation(
         max(1, round(facts.images_per_class * facts.classes)), alike, MINUTES.get(task.budget, 10.0), "accuracy",
         images_per_class=facts.images_per_class, classes=facts.classes, ready_made=facts.ready_made,
@@ -139,14 +140,14 @@ def judge(tasks: Sequence[Task]) -> tuple[dict[str, Score], list[tuple[float, fl
     for family in families:
         others = [task for task in tasks if task.family != family]
         own = cases([task for task in tasks if task.family == family])
-        corrections = forecast.learn(others)
+        corrections = forecasts.learn(others)
         for name, choose in choosers(others).items():
             regrets[name][family] = [100 * case.regret(choose(case.asked)) for case in own]
             if name != ADVISOR:
                 continue
             for case in own:
                 kind = carried_out(choose(case.asked), case.scored.scores)
-                estimate = forecast.forecast(kind, case.asked.facts, corrections)
+                estimate = forecasts.forecast(kind, case.asked.facts, corrections)
                 if estimate is not None:
                     reached = case.scored.scores[kind]
                     foreseen.append((estimate.value, reached, estimate.low <= reached <= estimate.high))

@@ -18,15 +18,15 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from advisor.cleaned import items
-from advisor.datasets import Row, content_id, counts_of
-from advisor.edits import Edit
-from advisor.revisions import history, revise
-from advisor.types import IMAGES, DatasetRef
-from advisor.writing import commit, staging
 from benchmarks.browser import rss, served
 from benchmarks.machine import describe
-from training.splits import sides
+from core.types import IMAGES, DatasetRef
+from dataset.cleaned_set import items
+from dataset.commit import commit, staging
+from dataset.edits import Edit
+from dataset.folder import Row, content_id, counts_of
+from dataset.revisions import history, revise
+from dataset.splits import sides
 
 CLASSES = tuple(f"class {number:02d}" for number in range(20))
 REPEATS = 3

@@ -11,21 +11,21 @@ import argparse
 import json
 from pathlib import Path
 
-from advisor import evidence, measured
-from advisor.rulebooks import Leaf
+from advisor.advice import evidence, learned_rules
+from advisor.rulebooks.tree import Leaf
 
 
 def text_of(lines: list[dict[str, str]]) -> str:
     """The file's whole content."""
-    return json.dumps(measured.to_json(measured.learn(lines)), indent=1) + "\n"
+    return json.dumps(learned_rules.to_json(learned_rules.learn(lines)), indent=1) + "\n"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("table", type=Path, nargs="?", default=evidence.COMMITTED)
     options = parser.parse_args()
-    measured.COMMITTED.write_text(text_of(evidence.read(options.table)))
-    known = measured.learned()
+    learned_rules.COMMITTED.write_text(text_of(evidence.read(options.table)))
+    known = learned_rules.learned()
     assert known is not None
     for depth, node in known.rulebook.walk():
         if isinstance(node, Leaf):

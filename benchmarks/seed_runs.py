@@ -17,18 +17,19 @@ from typing import Any
 
 import numpy as np
 
-from advisor import catalog
-from advisor.options import Options
-from advisor.plans import Kind
-from advisor.strategies import PLANNED, plan
-from advisor.types import DatasetRef
+from advisor.planning.options import Options
+from advisor.planning.strategies import PLANNED, plan
 from benchmarks.command import append, read
-from training import devices, frozen
-from training.backbones import build
-from training.commands import import_data
-from training.engine import Fit
-from training.images import ImageData
-from training.prefix import PrefixCache
+from core.plans import Kind
+from core.types import DatasetRef
+from core.zoo import catalog
+from training.backbones.backbone import build
+from training.caches import frozen_pass
+from training.caches.image_data import ImageData
+from training.caches.prefix import PrefixCache
+from training.cli.commands.runs import import_data
+from training.engine.fit import Fit
+from training.machine import devices
 
 
 class Silent:
@@ -79,8 +80,8 @@ def answers(ref: DatasetRef, home: Path, name: str, kind: Kind, seed: int, epoch
     assert backbone.preprocessing is not None
     cache = home / "cache" / ref.id
     data = ImageData(ref, cache, backbone.preprocessing, device=device)
-    example = data.batch(np.resize(data.rows["train"], frozen.pass_batch(device)), 0)
-    prefix = PrefixCache(backbone, data, device, frozen.choose(backbone, device, example, home), cache)
+    example = data.batch(np.resize(data.rows["train"], frozen_pass.pass_batch(device)), 0)
+    prefix = PrefixCache(backbone, data, device, frozen_pass.choose(backbone, device, example, home), cache)
     test = data.rows["test"]
     strategy = plan(
         kind, card, train_images=len(data.labels) - len(test), classes=len(ref.classes), test_images=len(test),

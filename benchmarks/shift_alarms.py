@@ -3,7 +3,8 @@
     python -m benchmarks.shift_alarms HOME DATA.zip [DATA.zip ...] [--splits 100]
 
 The features of each set are made once. Then its images are split anew, at random within each class, as many to the test
-side as came in the test folder, and `training.data_check.data_shift` looks for a difference that cannot be there.
+side as came in the test folder, and `training.profile.feature_check.data_shift` looks for a difference that cannot be
+there.
 "Leaks": a fifth of the test side are copies of training images. "Copies": a fifth of either side are copies of others
 there, as moments of a film are. Neither is a shift. "As given" is the set's own test folder (--splits 0: that alone).
 """
@@ -17,11 +18,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from advisor.doubts import SHIFT_CAUTION, SHIFT_P
-from advisor.home import home as make_home
-from advisor.label_check import Shift
 from benchmarks import faults, features
-from training.data_check import data_shift
+from core.home import home as make_home
+from dataset.audit.doubts import SHIFT_CAUTION, SHIFT_P
+from dataset.audit.feature_check import Shift
+from training.profile.feature_check import data_shift
 
 COPIED = 0.2
 KINDS = ("random", "leaks", "copies")

@@ -35,16 +35,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from advisor import catalog
-from advisor.errors import ThawError
-from advisor.strategies import plan
+from advisor.planning.strategies import plan
 from benchmarks import speed_table as tables
 from benchmarks.command import PROJECT, append, last_line, read, thaw
 from benchmarks.machine import describe
 from benchmarks.peers.task import Task
 from benchmarks.speed_data import Ground, prepare
 from benchmarks.speed_table import BUDGET, COLD, PLAN, THAW, WARM, Record
-from training import devices
+from core.errors import ThawError
+from core.zoo import catalog
+from training.machine import devices
 
 PEERS = {"plain": "benchmarks.peers.plain_loop", "fastai": "benchmarks.peers.fastai_loop"}
 KINDS = {"frozen": "linear_probe", "partial": "partial", "full": "full"}

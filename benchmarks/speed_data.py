@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from advisor.errors import DataError
-from advisor.home import home as make_home
-from advisor.ingest import import_path, read_manifest
-from training.splits import make_split
+from core.errors import DataError
+from core.home import home as make_home
+from dataset.folder import read_manifest
+from dataset.ingest.sources import import_path
+from dataset.splits import make_split
 
 FEWEST = 5
 """Images of a class on a given side that `limit` leaves, where there are as many."""

@@ -19,13 +19,13 @@ from typing import Any
 
 import numpy as np
 
-from advisor.home import home as make_home
-from advisor.ingest import import_path
-from advisor.strategies import PLANNED
+from advisor.planning.strategies import PLANNED
 from benchmarks.command import append, read, thaw
 from benchmarks.machine import describe
 from benchmarks.memory import forecast
-from training.store import Store
+from core.home import home as make_home
+from dataset.ingest.sources import import_path
+from training.store.store import Store
 
 FLOOR = "logistic regression (scikit-learn)"
 PROFILE = "profile"
@@ -93,11 +93,12 @@ def floor(path: str, home: Path) -> dict[str, Any]:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    from advisor.catalog import DEFAULT_BACKBONE
-    from training import devices, frozen
-    from training.backbones import build
-    from training.images import ImageData
-    from training.prefix import PrefixCache
+    from core.zoo.catalog import DEFAULT_BACKBONE
+    from training.backbones.backbone import build
+    from training.caches import frozen_pass
+    from training.caches.image_data import ImageData
+    from training.caches.prefix import PrefixCache
+    from training.machine import devices
 
     ref = import_path(path, home)
     backbone = build(DEFAULT_BACKBONE, len(ref.classes))
@@ -105,7 +106,7 @@ def floor(path: str, home: Path) -> dict[str, Any]:
     cache = home / "cache" / ref.id
     data = ImageData(ref, cache, backbone.preprocessing)
     device = devices.pick()
-    precision = frozen.choose(backbone, device, data.batch(np.arange(32), 0), home)
+    precision = frozen_pass.choose(backbone, device, data.batch(np.arange(32), 0), home)
     prefix = PrefixCache(backbone, data, device, precision, cache)
     started = time.perf_counter()
     sides = {}

@@ -1,4 +1,5 @@
-"""One strategy set up in several ways, under equal time: where the numbers in `advisor.strategies.RECIPES` come from.
+"""One strategy set up in several ways, under equal time: where the numbers in `advisor.planning.strategies.RECIPES`
+come from.
 
     python -m benchmarks.sweep OUT_FOLDER DATA.zip [DATA.zip ...] --strategy partial --minutes 1 --seeds 2
         --way= --way="--views 0" --way="--views 7"
@@ -17,10 +18,10 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
-from advisor.home import home as make_home
-from advisor.strategies import PLANNED
+from advisor.planning.strategies import PLANNED
 from benchmarks.command import append, read, thaw
 from benchmarks.machine import describe
+from core.home import home as make_home
 
 
 def main() -> None:

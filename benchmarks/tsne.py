@@ -23,12 +23,12 @@ from numpy.typing import NDArray
 from sklearn.manifold import TSNE, trustworthiness
 from sklearn.neighbors import NearestNeighbors
 
-from advisor.files import find_array
-from advisor.home import home as make_home
 from benchmarks import features
 from benchmarks.machine import describe
-from training import maps
-from training.commands import import_data
+from core.files import find_array
+from core.home import home as make_home
+from training.cli.commands.runs import import_data
+from training.profile import maps
 
 Scores = NDArray[np.float32]
 Places = NDArray[np.floating]
@@ -37,7 +37,8 @@ NEIGHBOURS = 10
 
 
 def rounds(scores: Scores, heard: Heard) -> Places:
-    """As `training.maps` did it until it took openTSNE: a stop is heard, and a map written, between two rounds."""
+    """As `training.profile.maps` did it until it took openTSNE: a stop is heard, and a map written, between two
+    rounds."""
     now = scores[:, :2] / scores[:, 0].std() * 1e-4
     for number in range(4):
         now = TSNE(

@@ -24,7 +24,7 @@ from PIL import Image
 from playwright.sync_api import Page
 
 from benchmarks.browser import Watch, chromium, rss, served
-from training.store import Store
+from training.store.store import Store
 
 MB = 2**20
 SIDE = 590

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from benchmarks.command import read
 from benchmarks.machine import describe
-from training.luck import FINE_TUNED, SCRATCH, SOLVED, measured
-from training.power import seeds_needed
-from training.stats import flips, holm, mcnemar, paired_p, seed_rho, seeds_test
+from training.compare.power import seeds_needed
+from training.compare.seeds import FINE_TUNED, SCRATCH, SOLVED, measured
+from training.evaluation.stats import flips, holm, mcnemar, paired_p, seed_rho, seeds_test
 
 Right = NDArray[np.bool_]
 Test = Callable[[Right, Right], float]
@@ -95,7 +95,8 @@ def real(runs: Sequence[dict[str, Any]]) -> list[str]:
     lines += [
         "",
         f"Assumed where nothing is measured: {SOLVED:g} for a solved head, {FINE_TUNED:g} for fine-tuning, {SCRATCH:g} "
-        "from scratch (`training/luck.py`). These values were chosen with these rows in view, so `luck assumed` is no "
+        "from scratch (`training/compare/seeds.py`). "
+        "These values were chosen with these rows in view, so `luck assumed` is no "
         "independent check of them; `luck measured` uses no such value where the seeds spread more.",
     ]
     return lines
@@ -143,7 +144,7 @@ def asked(draws: int) -> list[str]:
         "## How many seeds Compare asks for, and what they then show",
         "",
         f"The same simulation. Compare looks at the runs at hand and says how many seeds of each would show "
-        f"{100 * PLANTED:g} points (`training/power.py`, made for 4 of 5); then as many are drawn anew.",
+        f"{100 * PLANTED:g} points (`training/compare/power.py`, made for 4 of 5); then as many are drawn anew.",
         "",
         "| seeds at hand | spread, points | asked for, median (range) | not with 10 | planted difference then found |",
         "|---|---|---|---|---|",

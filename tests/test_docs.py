@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from advisor.catalog import STRATEGIES
-from advisor.rulebooks import RULEBOOKS, Situation, answer
-from advisor.strategies import PLANNED
+from advisor.planning.strategies import PLANNED
+from advisor.rulebooks import RULEBOOKS
+from advisor.rulebooks.tree import Situation, answer
+from core.zoo.catalog import STRATEGIES
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -1,6 +1,4 @@
-"""DOING it: engine, caches, store, workers.
+"""DOING it: engine, caches, store, workers, the terminal. torch only where a worker runs.
 
-torch is imported only by the modules that a worker process runs (`backbones`, `data`, `engine`,
-`probes`, ...). `store`, `executors`, `requests` and `compare` stay free of torch: the UI process reads them.
-This package file imports nothing, so that importing one of those costs nothing else.
+This package file imports nothing, so that importing a room costs that room alone.
 """

@@ -15,24 +15,16 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn, get_args
 
-from advisor.catalog import DEFAULT_BACKBONE
-from advisor.errors import ThawError
-from advisor.types import Priority, Similarity
-from training import (
-    backbone_commands,
-    cache_commands,
-    check_commands,
-    commands,
-    data_commands,
-    explain_commands,
-    extend_commands,
-    public_commands,
-    target_commands,
-)
-from training.bundle_commands import add_verbs as add_bundle_verbs
-from training.flags import add_flags
-from training.keeping_commands import add_verbs as add_keeping_verbs
-from training.taking_commands import add_verbs as add_taking_verbs
+from core import Priority, Similarity, ThawError
+from core.zoo import DEFAULT_BACKBONE
+from training.cli import add_flags
+from training.cli.commands import backbones, caches, data, explain, extend, runs
+from training.cli.commands import check as check_commands
+from training.cli.commands import public as public_commands
+from training.cli.commands import target as target_commands
+from training.cli.commands.bundle import add_verbs as add_bundle_verbs
+from training.cli.commands.keep import add_verbs as add_keeping_verbs
+from training.cli.commands.take import add_verbs as add_taking_verbs
 
 
 class UsageError(ThawError):
@@ -57,13 +49,13 @@ def parser() -> argparse.ArgumentParser:
                  parents=[common], allow_abbrev=False)  # fmt: skip
     verbs = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
-    def verb(name: str, text: str, run: Callable[..., commands.Answer] | None = None) -> argparse.ArgumentParser:
+    def verb(name: str, text: str, run: Callable[..., runs.Answer] | None = None) -> argparse.ArgumentParser:
         made = verbs.add_parser(name, help=text, description=text, parents=[common], allow_abbrev=False)
-        made.set_defaults(run=run or getattr(commands, name))
+        made.set_defaults(run=run or getattr(runs, name))
         return made
 
     def on_data(
-        name: str, text: str, run: Callable[..., commands.Answer] | None = None
+        name: str, text: str, run: Callable[..., runs.Answer] | None = None
     ) -> argparse.ArgumentParser:
         made = verb(name, text, run)
         made.add_argument(
@@ -96,7 +88,7 @@ def parser() -> argparse.ArgumentParser:
     compare = verb("compare", "Put runs of one dataset and split side by side.")
     compare.add_argument("runs", nargs="+", metavar="RUN")
     looked = verb("explain", "Look into a run: losses, calibration, activation maps, what was forgotten.",
-                  explain_commands.explain)  # fmt: skip
+                  explain.explain)  # fmt: skip
     looked.add_argument("run_id", metavar="RUN")
     looked.add_argument("--source", metavar="PATH",
                         help="images of ImageNet's classes: is the old task still known?")  # fmt: skip
@@ -106,9 +98,9 @@ def parser() -> argparse.ArgumentParser:
     resume = verb("resume", "Go on with a stopped, lost or failed run, and follow it.")
     resume.add_argument("run_id", metavar="RUN")
     verb("backbones", "List the backbones: what they are good for, and whether their weights are here.",
-         backbone_commands.backbones)  # fmt: skip
+         backbones.backbones)  # fmt: skip
     backbone = verb("backbone", "Add a backbone: download its weights, or take them from a file.",
-                    backbone_commands.backbone_add)  # fmt: skip
+                    backbones.backbone_add)  # fmt: skip
     backbone.add_argument("action", choices=("add",))
     backbone.add_argument("name", metavar="NAME", help="of `backbones`, or of any other model of timm")
     backbone.add_argument("--weights", metavar="FILE", help="a .safetensors or .pth file instead of a download")
@@ -117,18 +109,18 @@ def parser() -> argparse.ArgumentParser:
     target.add_argument("path", metavar="DATASET", help="as for profile")
     target.add_argument("images", nargs="?", metavar="PATH", help="a folder, an archive or a table; none: say which")
     target.add_argument("--detach", action="store_true", help="forget the target; its images stay")
-    data_commands.add_arguments(
-        verb("data", "Edit a dataset and list its revisions; write the cleaned set.", data_commands.data), common
+    data.add_arguments(
+        verb("data", "Edit a dataset and list its revisions; write the cleaned set.", data.data), common
     )
     public = verb("public", "List the public image sets that can be fetched, or fetch one.", public_commands.public)
     public.add_argument("name", nargs="?", metavar="NAME", help="of the list")
     more = verb("extend", "Add a class to a finished prototype model from a folder of images, without training.",
-                extend_commands.extend)  # fmt: skip
+                extend.extend)  # fmt: skip
     more.add_argument("run_id", metavar="RUN")
     more.add_argument("name", metavar="NAME", help="of the new class")
     more.add_argument("folder", metavar="FOLDER", help="its images")
-    cache = verb("cache", "List what is cached and how much disk it takes; clear it.", cache_commands.cache)
-    cache.add_argument("--clear", nargs="?", const=cache_commands.ALL, metavar="DATASET",
+    cache = verb("cache", "List what is cached and how much disk it takes; clear it.", caches.cache)
+    cache.add_argument("--clear", nargs="?", const=caches.ALL, metavar="DATASET",
                        help="clear the caches of one dataset (its id), or of all")  # fmt: skip
     add_keeping_verbs(verb)
     add_taking_verbs(verb)

@@ -1,1 +1,1 @@
-"""SHOWING it: Streamlit pages, charts and the live-chart component. Never imports torch."""
+"""SHOWING it: Streamlit pages, pictures and the live chart, a room a page. Never imports torch."""

@@ -1,16 +1,16 @@
 """The rulebooks: what three textbooks say, each as a tree of data with its source.
 
 They are kept exactly as their texts give them, also where measurements speak against them: judging is the
-work of `advisor.recommend`.
+work of `advisor.advice.recommendation`.
 """
 
 from __future__ import annotations
 
-from advisor.errors import PlanError
 from advisor.rulebooks.classic import CLASSIC
 from advisor.rulebooks.course import COURSE
 from advisor.rulebooks.tree import Branch, Leaf, Question, Rulebook, Situation, answer, leaf_for
 from advisor.rulebooks.workflow import WORKFLOW
+from core import PlanError
 
 RULEBOOKS: dict[str, Rulebook] = {book.name: book for book in (COURSE, WORKFLOW, CLASSIC)}
 

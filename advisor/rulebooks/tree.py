@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, get_args
 
-from advisor.errors import PlanError
-from advisor.plans import Kind
-from advisor.types import Answer, PathStep, Priority, Similarity
+from core import Answer, Kind, PathStep, PlanError, Priority, Similarity
 
 Field = Literal[
     "train_images", "similarity", "minutes", "priority",

@@ -98,7 +98,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 def end_workers(home: Path) -> None:
     """End the workers that a test left behind: those of its own home only."""
-    from training.store import Store
+    from training.store.store import Store
 
     spares = [int(file.name.split(".")[0]) for file in (home / "spares").glob("*.free")]
     for pid in [*spares, *(job.pid for job in Store(home).jobs(states=("running",)))]:

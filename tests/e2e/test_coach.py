@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from advisor.plans import Phase, RunConfig, Strategy, to_json
-from advisor.samples import import_sample
+from core.plans import Phase, RunConfig, Strategy, to_json
+from dataset.ingest.samples import import_sample
 from tests.e2e.conftest import Server
-from training.store import Job, Store
+from training.store.records import Job
+from training.store.store import Store
 
 PLOT = "document.querySelector('.thaw-live .js-plotly-plot')"
 FLAGS = (

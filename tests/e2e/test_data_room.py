@@ -11,13 +11,13 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from advisor.catalog import DEFAULT_BACKBONE
-from advisor.ingest import import_path
-from advisor.types import DatasetFacts, DatasetRef
+from core.types import DatasetFacts, DatasetRef
+from core.zoo.catalog import DEFAULT_BACKBONE
+from dataset.ingest.sources import import_path
 from tests.e2e.conftest import Server
 from tests.e2e.test_journey import shoot
-from training import maps
-from training.store import Store
+from training.profile import maps
+from training.store.store import Store
 
 PICS = ".thaw-pics"
 TILES = f"{PICS} .p-tile"

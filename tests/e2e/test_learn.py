@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Server
 from tests.e2e.test_journey import shoot
-from ui.lessons import LESSONS
+from ui.learn import LESSONS
 
 SLOW = 120_000  # ms: small runs on two busy cores, and a process that first loads torch
 LIVE = ("transfer", "forgetting", "domains", "when_not", "pitfalls")

@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from advisor import catalog
-from advisor.options import Options
-from advisor.plans import RunConfig, to_json
-from advisor.samples import import_sample
-from advisor.strategies import plan
+from advisor.planning.options import Options
+from advisor.planning.strategies import plan
+from core.plans import RunConfig, to_json
+from core.zoo import catalog
+from dataset.ingest.samples import import_sample
 from tests.e2e.conftest import Server, start_server
-from training.executors import executor
-from training.store import Job, Store
+from training.jobs.executor import executor
+from training.store.records import Job
+from training.store.store import Store
 
 LIVE = ".thaw-live"
 

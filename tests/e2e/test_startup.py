@@ -74,11 +74,12 @@ def test_the_pages_process_is_light_and_has_no_torch(server: Server, page: Page)
 def test_importing_every_page_leaves_torch_out() -> None:
     code = (
         "import sys, pathlib, importlib\n"
-        "for path in sorted(pathlib.Path('ui').glob('*.py')):\n"
-        "    if not path.stem.startswith('pages_'):\n"
-        "        importlib.import_module(f'ui.{path.stem}')\n"
-        "for name in ('store', 'compare', 'executors', 'splits', 'stats', 'answers'):\n"
-        "    importlib.import_module(f'training.{name}')\n"
+        "for path in sorted(pathlib.Path('ui').rglob('*.py')):\n"
+        "    if not path.stem.endswith(('_page', '__init__')):\n"
+        "        importlib.import_module('.'.join(path.with_suffix('').parts))\n"
+        "for name in ('training.store.store', 'training.compare.comparison', 'training.jobs.executor',"
+        " 'dataset.splits', 'training.evaluation.stats', 'training.evaluation.answers'):\n"
+        "    importlib.import_module(name)\n"
         "print(sorted(m for m in sys.modules if m.split('.')[0] in ('torch', 'timm', 'torchvision')))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -11,17 +11,18 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from advisor import catalog
-from advisor.ingest import import_path
-from advisor.plans import RunConfig, to_json
-from advisor.revisions import current
-from advisor.strategies import plan
-from advisor.types import DatasetRef
+from advisor.planning.strategies import plan
+from core.plans import RunConfig, to_json
+from core.types import DatasetRef
+from core.zoo import catalog
+from dataset.ingest.sources import import_path
+from dataset.revisions import current
 from tests.conftest import write_images
 from tests.e2e.conftest import Server
 from tests.e2e.test_journey import shoot
-from training.executors import executor
-from training.store import Job, Store
+from training.jobs.executor import executor
+from training.store.records import Job
+from training.store.store import Store
 
 SLOW = 240_000
 PLANTED = ("round/planted0.png", "round/planted1.png")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from advisor.ingest import list_datasets
+from dataset.folder import list_datasets
 from tests.e2e.conftest import Server
 
 PATIENT_MS = 30_000

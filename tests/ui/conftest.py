@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from seeding import LONG, RTL, NoWorkers, facts_of, picture_folder
 from streamlit.testing.v1 import AppTest
 
-from advisor.ingest import import_path
-from advisor.types import DatasetFacts, DatasetRef
-from training.store import Store
-from ui import state
+from core.types import DatasetFacts, DatasetRef
+from dataset.ingest.sources import import_path
+from tests.support.seeding import LONG, RTL, NoWorkers, facts_of, picture_folder
+from training.store.store import Store
+from ui.kit import state
 
 NAV_APP = Path(__file__).with_name("nav_app.py")
 
@@ -61,7 +62,7 @@ def open_page(home: Path, executor: NoWorkers) -> Open:
         at = AppTest.from_file(str(NAV_APP), default_timeout=90)
         if name != "data":
             at.run()
-            at.switch_page(f"../../ui/pages_{name}.py")
+            at.switch_page(os.path.relpath(getattr(state, f"{name.upper()}_PAGE"), NAV_APP.parent))
         for key, value in params.items():
             at.query_params[key] = value
         at.run()

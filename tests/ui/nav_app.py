@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui import ids, state
+from ui.kit import ids, state
 
 ids.carry()
 st.navigation(

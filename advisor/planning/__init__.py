@@ -1,0 +1,49 @@
+"""Kind, backbone and budget become a `Strategy`; what it costs in seconds and bytes."""
+
+from typing import TYPE_CHECKING
+
+from core.door import door
+
+if TYPE_CHECKING:
+    from advisor.planning.costs import PROFILED_STAGES, VAL_SHARE, Sizes, affordable_epochs, estimate_seconds
+    from advisor.planning.memory import fit_batch, fits, forecast_bytes, memory_for
+    from advisor.planning.options import DESCENDING, Options, Unfreeze
+    from advisor.planning.strategies import (
+        PLANNED,
+        lowest_boundary,
+        plan,
+        stage_lrs,
+        state_at,
+        trainable_params,
+        trains_all,
+    )
+    from advisor.planning.two_domains import check_domains, gap_words, likely_to_hurt, plan_adaptation, shares_apart
+else:
+    __getattr__ = door(__name__)
+
+__all__ = [
+    "DESCENDING",
+    "PLANNED",
+    "PROFILED_STAGES",
+    "VAL_SHARE",
+    "Options",
+    "Sizes",
+    "Unfreeze",
+    "affordable_epochs",
+    "check_domains",
+    "estimate_seconds",
+    "fit_batch",
+    "fits",
+    "forecast_bytes",
+    "gap_words",
+    "likely_to_hurt",
+    "lowest_boundary",
+    "memory_for",
+    "plan",
+    "plan_adaptation",
+    "shares_apart",
+    "stage_lrs",
+    "state_at",
+    "trainable_params",
+    "trains_all",
+]

@@ -1,0 +1,378 @@
+"""The plans: kind + backbone + size + budget -> a complete `Strategy`, and what it trains.
+
+All numbers that a plan starts from stand in `RECIPES` and the constants below it, each with its source, so
+that measurements can replace them in one place. Nothing here chooses between kinds (that is `recommend`) or
+trains.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from advisor.planning.costs import PROFILED_STAGES, Sizes, cost_at, estimate_seconds, price
+from advisor.planning.options import Options, freeze_point
+from core import ADAPTING, KINDS, Kind, Phase, PlanError, StageCost, Strategy
+from core.zoo import BackboneCard
+
+DEFAULTS = Options()
+
+__all__ = [
+    "PLANNED",
+    "RECIPES",
+    "Recipe",
+    "estimate_seconds",
+    "lowest_boundary",
+    "plan",
+    "stage_lrs",
+    "state_at",
+    "trainable_params",
+    "trains_all",
+]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The numbers of one kind. Epochs are what it takes to make `steps` updates, kept within `epochs`."""
+
+    lr_head: float
+    lr_stage: float
+    """Peak rate of the topmost stage below the head."""
+    decay: float
+    steps: int
+    """Updates aimed at in one phase after the solved head (all phases of 'gradual' alike)."""
+    epochs: tuple[int, int]
+    """(fewest, most) epochs of one such phase before a budget cuts them; of a solver, its passes."""
+    views: int
+    """Cached augmented views. With boundary 0 nothing is cached: any number above 0 means fresh
+    augmentation."""
+    weight_decay: float
+    optimizer: Literal["adamw", "lbfgs", "class_means"] = "adamw"
+    schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
+    batch_norm: Literal["eval", "train", "by batch size"] = "eval"
+    label_smoothing: float = 0.0
+    full_rate_steps: int = 60
+    """Steps of a phase after a solved head from which on the peak rates are used whole; with fewer they fall in
+    proportion (`_gentle`)."""
+
+
+RECIPES: dict[Kind, Recipe] = {
+    # The mean of each class's L2-normalised features, compared by cosine (arXiv 1912.07200). Nothing to set.
+    "prototype": Recipe(
+        lr_head=0.0, lr_stage=0.0, decay=1.0, steps=0, epochs=(1, 1), views=0, weight_decay=0.0,
+        optimizer="class_means", schedule="constant",
+    ),
+    # Full-batch logistic regression on cached features. The solver has no learning rate; its 60 passes walk a
+    # path of L2 strengths (ours, to be measured), so there is no weight decay to set either.
+    "linear_probe": Recipe(
+        lr_head=0.0, lr_stage=0.0, decay=1.0, steps=0, epochs=(60, 60), views=0, weight_decay=0.0,
+        optimizer="lbfgs", schedule="constant",
+    ),
+    # After a solved head (`WARM_PASSES`). Peak rate by benchmarks/results/rates.md on hand signs (one seed):
+    # 3e-4 / 1e-3 / 2e-3 reached 96.6 / 97.8 / 98.7 % of the test images. Decay 0.75 as timm's layer decay.
+    "partial": Recipe(
+        lr_head=2e-3, lr_stage=2e-3, decay=0.75, steps=250, epochs=(5, 30), views=3, weight_decay=0.01,
+        full_rate_steps=200,
+    ),
+    # After a solved head, one stage more each phase (ULMFiT, arXiv 1801.06146).
+    "gradual": Recipe(
+        lr_head=1e-3, lr_stage=1e-3, decay=0.75, steps=80, epochs=(2, 10), views=1, weight_decay=0.01,
+    ),
+    # Everything at one low rate after a solved head; BN eval, cosine, no weight decay (arXiv 2202.10054; its
+    # SGD grid 3e-7..1e-2 does not carry over to AdamW: 3e-4 is ours).
+    "lp_ft": Recipe(
+        lr_head=3e-4, lr_stage=3e-4, decay=1.0, steps=250, epochs=(4, 25), views=3, weight_decay=0.0,
+        schedule="cosine",
+    ),
+    # lr_l = 1e-3 * 0.75^(L-l): the stem of eight stages gets 1.3e-4. The new head, random, learns at twice that.
+    "full": Recipe(
+        lr_head=2e-3, lr_stage=1e-3, decay=0.75, steps=250, epochs=(4, 25), views=3, weight_decay=0.01,
+        batch_norm="by batch size",
+    ),
+    # 1e-3 everywhere is the course's rate from scratch; the steps are a compromise with patience, not with
+    # convergence.
+    "scratch": Recipe(
+        lr_head=1e-3, lr_stage=1e-3, decay=1.0, steps=400, epochs=(10, 60), views=3, weight_decay=0.01,
+        batch_norm="train",
+    ),
+}  # fmt: skip
+
+PARTIAL_STAGES = PROFILED_STAGES[-1]
+"""Stages below the head that 'partial' trains by default: in EfficientNet-Lite all at the last resolution."""
+WARM_PASSES = 20
+"""Passes over cached features that solve the head before anything below it is trained (arXiv 2202.10054): a
+random head would first wreck the features it stands on. They are next to nothing beside an epoch."""
+GRADUAL_STAGES = 3
+"""Stages that 'gradual' thaws one by one before it thaws everything at once."""
+PLATEAU_PATIENCE, PLATEAU_EPOCHS = 2, 3
+"""'gradual' on a plateau: epochs without improvement before the next stage, and the most of a phase, as a multiple of
+what it gets by the clock."""
+BATCH, SMALL_BATCH, SMALL_BELOW = 32, 16, 128
+"""Batch size, and the smaller one for fewer than `SMALL_BELOW` images: else an epoch is only a few updates. Also for
+'full' where the budget leaves a single epoch: 94.9 instead of 87.5 % on hand signs (three seeds). With three epochs and
+more it gains nothing (benchmarks/results/sweep_full.md)."""
+BN_TRAIN_FROM = 16
+"""Smallest batch whose own statistics BatchNorm may use in a trained stage."""
+JUDGED_SHARE, LEAST_JUDGED = 0.04, 200
+"""Judging after an epoch may take this share of the epoch's time, but looks at no fewer validation images than this:
+the standard error of their accuracy is at most 3.5 points, the same images each time."""
+CACHE_SHARE = 0.5
+"""Augmented views are dropped until filling the cache takes at most this share of the budget."""
+EPOCHS_A_VIEW = 2
+"""Augmented views are dropped until a cut plan shows each view of an image at least so many times: with 1 to 4
+epochs no view was better than one by 1.0 and 2.0 points, with 9 and more three were better than none by 1.3 and 1.9
+(benchmarks/results/sweep_partial.md)."""
+
+PLANNED: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind in RECIPES)
+"""The kinds that this version trains, from least to most trained."""
+
+
+def plan(
+    kind: Kind,
+    card: BackboneCard,
+    *,
+    train_images: int,
+    classes: int,
+    minutes: float | None = None,
+    costs: tuple[StageCost, ...] = (),
+    test_images: int | None = None,
+    options: Options = DEFAULTS,
+) -> Strategy:
+    """The strategy of one kind for one dataset, cut to `minutes` where the costs are known.
+
+    `train_images` counts training and validation together. `options.epochs` sets the total exactly (after the solved
+    head), before `minutes` cuts it. A plan that cannot fit comes back with 1 epoch a phase after the solved head:
+    `estimate_seconds` says what it takes. Raises PlanError.
+    """
+    if kind not in PLANNED:
+        raise PlanError(f"This version cannot train '{kind}'; choose one of {', '.join(PLANNED)}.")
+    if train_images < 2:
+        raise PlanError(f"A plan needs at least 2 training images, not {train_images}.")
+    if minutes is not None and not minutes > 0:
+        raise PlanError(f"The budget must be more than 0 minutes, not {minutes:g}.")
+    options.check(kind, card)
+
+    sizes = Sizes.of(train_images, test_images, classes)
+    batch = options.batch_size or (BATCH if sizes.fit >= SMALL_BELOW else SMALL_BATCH)
+    recipe = _with_options(RECIPES[kind], options)
+    strategy = Strategy(
+        kind=kind,
+        backbone=card.name,
+        phases=_phases(kind, recipe, card, sizes.fit, batch, options),
+        batch_size=batch,
+        views=recipe.views,
+        weight_decay=recipe.weight_decay,
+        label_smoothing=recipe.label_smoothing,
+        pretrained=card.pretrained and kind != "scratch",
+        image_px=options.image_px,
+        mixup=options.mixup or 0.0,
+        l2_sp=options.l2_sp or 0.0,
+        l2_sp_head=options.l2_sp_head or 0.0,
+        ewc=options.ewc or 0.0,
+        balance=options.balance or "none",
+        lr_range_test=options.lr_range_test,
+    )
+    if minutes is not None and costs:
+        strategy = _cut(strategy, sizes, costs, card.image_px, minutes * 60)
+        if kind == "full" and strategy.epochs == 1 and batch == BATCH and options.batch_size is None:
+            strategy = replace(strategy, batch_size=SMALL_BATCH)
+    if costs:
+        strategy = replace(strategy, judged=_judged(strategy, sizes, costs, card.image_px, minutes))
+    return strategy if options.lr is not None else _gentle(strategy, sizes)
+
+
+def _with_options(recipe: Recipe, options: Options) -> Recipe:
+    """The recipe with the numbers that were set by hand."""
+    if options.lr is not None and recipe.lr_stage:
+        recipe = replace(recipe, lr_head=options.lr * recipe.lr_head / recipe.lr_stage, lr_stage=options.lr)
+    by_hand = {name: getattr(options, name) for name in ("views", "weight_decay", "label_smoothing")}
+    return replace(recipe, **{name: value for name, value in by_hand.items() if value is not None})
+
+
+def _phases(
+    kind: Kind, recipe: Recipe, card: BackboneCard, fit: int, batch: int, options: Options
+) -> tuple[Phase, ...]:
+    head, epochs = card.head, options.epochs
+    fewest, most = recipe.epochs
+    each = min(most, max(fewest, math.ceil(recipe.steps / math.ceil(fit / batch))))
+    if kind == "prototype":
+        return (_phase(recipe, head, 1, batch),)
+    if kind == "linear_probe":
+        return (_phase(recipe, head, epochs or each, batch),)
+    solved = _phase(RECIPES["linear_probe"], head, WARM_PASSES, batch)
+    if kind == "gradual":
+        return (solved, *_thawing(recipe, head, each, batch, options))
+    patience = options.early_stopping or 0
+    start_px = (options.image_px or card.image_px) // 2 if options.progressive else None
+    last = replace(_phase(recipe, 0, epochs or each, batch), patience=patience, start_px=start_px)
+    if kind == "partial":
+        return (solved, _top(last, card, options))
+    return (solved, last) if kind == "lp_ft" else (last,)
+
+
+def _top(phase: Phase, card: BackboneCard, options: Options) -> Phase:
+    """The phase of 'partial': by default the top stages, else what was chosen by hand."""
+    if options.freeze is not None:
+        boundary, layers = freeze_point(card, options.freeze)
+        return replace(phase, boundary=boundary, frozen_layers=layers)
+    if options.only_stages:
+        lowest = min(options.only_stages)
+        between = (stage for stage in range(lowest + 1, card.head) if stage not in options.only_stages)
+        return replace(phase, boundary=lowest, frozen_stages=tuple(between))
+    return replace(phase, boundary=max(0, card.head - (options.trained_stages or PARTIAL_STAGES)))
+
+
+def _thawing(recipe: Recipe, head: int, each: int, batch: int, options: Options) -> tuple[Phase, ...]:
+    """The top stages one by one, then everything; the last is the first to go when time is short."""
+    epochs, plateau = options.epochs, options.unfreeze == "plateau"
+    boundaries = [b for b in range(head - 1, head - GRADUAL_STAGES - 1, -1) if b > 0] + [0]
+    boundaries = boundaries[:epochs]
+    counts = [PLATEAU_EPOCHS * each if plateau else each] * len(boundaries)
+    if epochs is not None:
+        share, extra = divmod(epochs, len(boundaries))
+        # What does not divide goes to the later phases, which have more to learn.
+        counts = [share + (i >= len(boundaries) - extra) for i in range(len(boundaries))]
+    phases = [_phase(recipe, b, n, batch) for b, n in zip(boundaries, counts, strict=True)]
+    if plateau:  # a rate that fell by schedule would make its own plateau
+        phases = [replace(phase, schedule="constant", patience=PLATEAU_PATIENCE) for phase in phases]
+    if options.early_stopping:
+        phases[-1] = replace(phases[-1], patience=options.early_stopping)
+    return tuple(phases)
+
+
+def _phase(recipe: Recipe, boundary: int, epochs: int, batch: int) -> Phase:
+    if recipe.batch_norm == "by batch size":
+        batch_norm: Literal["eval", "train"] = "train" if batch >= BN_TRAIN_FROM else "eval"
+    else:
+        batch_norm = recipe.batch_norm
+    return Phase(
+        boundary=boundary,
+        epochs=epochs,
+        lr_head=recipe.lr_head,
+        lr_stage=recipe.lr_stage,
+        decay=recipe.decay,
+        optimizer=recipe.optimizer,
+        schedule=recipe.schedule,
+        batch_norm=batch_norm,
+    )
+
+
+def _gentle(strategy: Strategy, sizes: Sizes) -> Strategy:
+    """Lower peak rates where only a few steps are left: AdamW moves a weight by about the rate each step, and a few
+    large ones wreck a solved head that they have no time to mend."""
+    steps = math.ceil(sizes.fit / strategy.batch_size)
+
+    def gentle(phase: Phase) -> Phase:
+        share = min(1.0, phase.epochs * steps / RECIPES[strategy.kind].full_rate_steps)
+        if phase.solved or share == 1 or strategy.kind in ("scratch", "full"):
+            return phase
+        return replace(phase, lr_head=phase.lr_head * share, lr_stage=phase.lr_stage * share)
+
+    return replace(strategy, phases=tuple(map(gentle, strategy.phases)))
+
+
+def _judged(
+    strategy: Strategy, sizes: Sizes, costs: tuple[StageCost, ...], px: int, minutes: float | None
+) -> int | None:
+    """How many validation images an epoch leaves time to judge; None where it is all of them or costs are unknown."""
+    fewest = sizes.val
+    for phase in strategy.phases:
+        cost = cost_at(costs, phase.boundary)
+        if phase.solved or cost is None or not cost.eval_s:
+            continue
+        # An epoch that the budget will cut short leaves no more time to judge than the budget's own share.
+        epoch_s = sizes.fit * cost.train_s * phase.mean_area(strategy.image_px or px)
+        epoch_s = min(epoch_s, math.inf if minutes is None else minutes * 60)
+        fewest = min(fewest, max(LEAST_JUDGED, math.ceil(JUDGED_SHARE * epoch_s / cost.eval_s)))
+    return fewest if fewest < sizes.val else None
+
+
+# --- cut to a budget ---------------------------------------------------------------------------------------
+
+
+def _cut(strategy: Strategy, sizes: Sizes, costs: tuple[StageCost, ...], px: int, seconds: float) -> Strategy:
+    """The strategy within `seconds`: first fewer thawed stages ('gradual'), then fewer views, then fewer
+    epochs."""
+    now = price(strategy, sizes, costs, px)
+    if now is None or now[0] <= seconds:
+        return strategy
+    if strategy.kind == "gradual" and len(strategy.phases) > 1 and strategy.phases[-1].boundary == 0:
+        return _cut(replace(strategy, phases=strategy.phases[:-1]), sizes, costs, px, seconds)
+    once = price(_with_epochs(strategy, 0.0), sizes, costs, px) or now
+    # Without a cache (boundary 0) views cost nothing: dropping them would only take the augmentation away.
+    caches_views = any(not phase.solved and phase.boundary > 0 for phase in strategy.phases)
+    while caches_views and strategy.views > 0 and (now[1] > CACHE_SHARE * seconds or once[0] > seconds):
+        strategy = replace(strategy, views=strategy.views // 2)
+        now = price(strategy, sizes, costs, px) or now
+        once = price(_with_epochs(strategy, 0.0), sizes, costs, px) or now
+    if now[0] <= seconds:
+        return strategy
+    if strategy.kind == "gradual" and len(strategy.phases) > 2 and once[0] > seconds:
+        return _cut(replace(strategy, phases=strategy.phases[:-1]), sizes, costs, px, seconds)
+    # Every phase keeps one epoch; what lies above that is scaled. The price rises with it, but not along a line.
+    most = max((phase.epochs for phase in strategy.phases if not phase.solved), default=1)
+
+    def needs(extra: int) -> float:
+        return (price(_with_epochs(strategy, extra / (most - 1)), sizes, costs, px) or now)[0]
+
+    affordable = bisect_right(range(1, most), seconds, key=needs)
+    cut = _with_epochs(strategy, affordable / max(1, most - 1))
+    if caches_views and 0 < cut.adam_epochs < EPOCHS_A_VIEW * (1 + strategy.views) and strategy.views > 0:
+        return _cut(replace(strategy, views=strategy.views // 2), sizes, costs, px, seconds)
+    return cut
+
+
+def _with_epochs(strategy: Strategy, share: float) -> Strategy:
+    """One epoch a phase plus `share` of the others; solver passes cost next to nothing and stay."""
+    phases = tuple(
+        phase
+        if phase.solved
+        else replace(phase, epochs=1 + math.floor((phase.epochs - 1) * share + 1e-9))
+        for phase in strategy.phases
+    )
+    return replace(strategy, phases=phases)
+
+
+# --- what a plan trains -----------------------------------------------------------------------------------
+
+
+def lowest_boundary(strategy: Strategy) -> int:
+    """Index of the lowest stage that is trained at any time in the run."""
+    return min(phase.boundary for phase in strategy.phases)
+
+
+def trains_all(strategy: Strategy, card: BackboneCard) -> str:
+    """A sentence where a plan whose name says that stages stay frozen leaves none frozen; else empty."""
+    kind = strategy.kind
+    freezes = kind in ("partial", *ADAPTING) or (kind == "gradual" and card.head == 1)  # else it ends with everything
+    if lowest_boundary(strategy) or not freezes:
+        return ""
+    stages = "is a single stage" if card.head == 1 else f"has {card.head} stages"
+    return f"{card.title} {stages}: '{kind}' trains everything, as 'full' does."
+
+
+def trainable_params(strategy: Strategy, card: BackboneCard, classes: int) -> int:
+    """Parameters that are trained at any time in the run; a stage frozen up to some layer counts whole."""
+    return sum(
+        params for stage, params in enumerate(card.params(classes)) if any(p.trains(stage) for p in strategy.phases)
+    )
+
+
+def stage_lrs(strategy: Strategy, card: BackboneCard) -> tuple[float, ...]:
+    """Peak learning rate per stage over the run, the head last; 0 = never trained by gradient descent.
+
+    A head that only a solver trains has no learning rate: 0. `state_at` says whether a stage is trained.
+    """
+    peaks = [0.0] * (card.head + 1)
+    for phase in strategy.phases:
+        peaks = [max(peak, phase.stage_lr(stage, card.head)) for stage, peak in enumerate(peaks)]
+    return tuple(peaks)
+
+
+def state_at(strategy: Strategy, card: BackboneCard, phase_index: int) -> tuple[bool, ...]:
+    """Per stage, the head last: whether it is trained (True) or frozen (False) in one phase."""
+    if not 0 <= phase_index < len(strategy.phases):
+        raise PlanError(f"The strategy has {len(strategy.phases)} phases; there is no phase {phase_index}.")
+    return tuple(strategy.phases[phase_index].trains(stage) for stage in range(card.head + 1))

@@ -1,0 +1,90 @@
+"""Plain JSON values into the frozen types that the rest of Thaw works with, strictly.
+
+Nothing is converted on the way (text is no number), a field that the type does not have is refused as a missing one is,
+and what a type rejects in its `__post_init__` is rejected here with what it came from. Writing needs no counterpart:
+`plans.to_json` writes any of these types.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from functools import lru_cache
+from typing import Any, TypeVar, get_args, get_type_hints
+
+from core.errors import ThawError, Unreadable
+
+T = TypeVar("T")
+
+_PROBLEM = re.compile(r"(?P<why>.*?)(?: - at `(?:key` in `)?\$\.?(?P<field>.*)`)?", re.S)
+_MISSING = re.compile(r"Object missing required field `(?P<name>.*)`")
+
+
+def decode(data: Any, kind: type[T], what: str, do: str = "", *, error: type[ThawError] = Unreadable) -> T:
+    """`data`, as JSON gives it, as one `kind`: a dataclass, or what is built of such by tuple, dict and `| None`.
+
+    what, do: the subject of the sentence ("The result of run 'ab12cd34'"), and a sentence with what to do next. Raises
+    `error` with both, naming the field.
+    """
+    import msgspec  # 10 ms that only those pay who read something
+
+    try:
+        found = msgspec.convert(data, kind, str_keys=True)
+    except msgspec.ValidationError as problem:
+        said = _PROBLEM.fullmatch(str(problem))
+        assert said is not None
+        why, place = said["why"], said["field"] or ""
+        if missing := _MISSING.fullmatch(why):
+            why, place = "it is missing", f"{place}.{missing['name']}".lstrip(".")
+        raise error(_sentence(what, place, why, do)) from problem
+    except ThawError as problem:
+        raise error(_sentence(what, "", str(problem).rstrip("."), do)) from problem
+    for stranger in _strangers(data, found):
+        raise error(_sentence(what, stranger, "no such field is known", do))
+    return found
+
+
+def decode_text(text: str, kind: type[T], what: str, do: str = "") -> T:
+    """JSON text, as a column of the database holds it, as one `kind`. Raises Unreadable as `decode` does."""
+    import msgspec
+
+    try:
+        data = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError) as problem:
+        raise Unreadable(_sentence(what, "", str(problem), do)) from problem
+    return decode(data, kind, what, do)
+
+
+def _sentence(what: str, place: str, why: str, do: str) -> str:
+    at = f" at '{place}'" if place else ""
+    why = why[:1].lower() + why[1:].replace("`", "")
+    return f"{what} is not what this version of Thaw can read{at}: {why}. {do}".rstrip()
+
+
+def _strangers(data: Any, value: Any, place: str = "") -> Iterator[str]:
+    """Where `data` holds a field that its dataclass does not have."""
+    if isinstance(data, dict) and is_dataclass(value) and not isinstance(value, type):
+        known = _fields(type(value))
+        for name, item in data.items():
+            if name not in known:
+                yield f"{place}{name}"
+            elif known[name]:
+                yield from _strangers(item, getattr(value, name), f"{place}{name}.")
+    elif isinstance(data, dict) and isinstance(value, dict):
+        for (name, item), inner in zip(data.items(), value.values(), strict=True):
+            yield from _strangers(item, inner, f"{place}{name}.")
+    elif isinstance(data, list) and isinstance(value, tuple):
+        for at, (item, inner) in enumerate(zip(data, value, strict=True)):
+            yield from _strangers(item, inner, f"{place.rstrip('.')}[{at}].")
+
+
+@lru_cache
+def _fields(kind: Any) -> dict[str, bool]:
+    """Names of a dataclass's fields; whether a field holds dataclasses, at any depth."""
+    hints = get_type_hints(kind)
+    return {one.name: _holds(hints[one.name]) for one in fields(kind)}
+
+
+def _holds(hint: Any) -> bool:
+    return is_dataclass(hint) or any(map(_holds, get_args(hint)))

@@ -1,0 +1,115 @@
+"""Small files on disk: written whole or not at all, and read so that a broken one is named.
+
+Everything that Thaw keeps as a file of its own goes through here. What grows while it is read (memory-mapped caches),
+streams in from outside (uploads, downloads) or is a whole folder keeps a temporary name of its own, and says so there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from zipfile import BadZipFile
+
+from core.decode import decode
+from core.errors import BrokenFile, Unreadable
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+T = TypeVar("T")
+
+AGAIN = "Remove it, or bring it back from a copy."
+
+
+@contextmanager
+def written_whole(path: Path, *, lasting: bool = True) -> Iterator[BinaryIO]:
+    """A new file to write into, which takes its name when the block ends and is gone when it ends with an error.
+
+    Its temporary name, in the same folder (made if needed), is no other process's or thread's. lasting: flushed to the
+    disk first, so that a power cut leaves the old file or the new one; False for what is written several times a second
+    and worth nothing later.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        with part.open("xb") as file:
+            yield file
+            if lasting:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def write_whole(path: Path, data: bytes | str, *, lasting: bool = True) -> None:
+    """These bytes, or this text in UTF-8, as `written_whole` does it."""
+    with written_whole(path, lasting=lasting) as file:
+        file.write(data.encode() if isinstance(data, str) else data)
+
+
+def write_json(path: Path, value: Any, *, indent: int | None = None, lasting: bool = True) -> None:
+    """One JSON document, as `written_whole` does it."""
+    write_whole(path, json.dumps(value, indent=indent), lasting=lasting)
+
+
+def read_json(path: Path, do: str = AGAIN) -> Any:
+    """What `write_json` wrote. Raises BrokenFile, naming it, when it is missing, empty or no JSON. do: what to do."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BrokenFile(path, "is not there", do) from error
+    except OSError as error:
+        raise BrokenFile(path, f"cannot be read: {error.strerror}", do) from error
+    except (ValueError, RecursionError) as error:
+        raise BrokenFile(path, "is empty" if not path.stat().st_size else "is damaged or no JSON", do) from error
+
+
+def read_as(path: Path, kind: type[T], do: str = AGAIN) -> T:
+    """One document as `kind` (`decode.decode`). Raises Unreadable, naming file and field. do: what to do next."""
+    return decode(read_json(path, do), kind, f"The file {path}", do)
+
+
+def find_as(path: Path, kind: type[T]) -> T | None:
+    """`read_as` for what Thaw can do without: None when it is missing, broken or something else."""
+    try:
+        return read_as(path, kind)
+    except Unreadable:
+        return None
+
+
+def find_json(path: Path) -> dict[str, Any] | None:
+    """A document of named values that Thaw can do without: None when it is missing, broken or something else."""
+    try:
+        found = read_json(path)
+    except BrokenFile:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def find_array(path: Path, *, mapped: bool = False) -> NDArray[Any] | None:
+    """An array kept with `np.save`; None when it is missing or broken. mapped: read from the disk as it is needed."""
+    import numpy as np
+
+    try:
+        found: NDArray[Any] = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    return found if isinstance(found, np.ndarray) else None
+
+
+def find_arrays(path: Path) -> dict[str, NDArray[Any]] | None:
+    """Arrays by name kept with `np.savez`; None when the file is missing or broken."""
+    import numpy as np
+
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, BadZipFile, AttributeError, TypeError):
+        return None

@@ -1,0 +1,104 @@
+"""A dataset as it lies in the home: its folder and manifest, its revisions, its split."""
+
+from typing import TYPE_CHECKING
+
+from core.door import door
+
+if TYPE_CHECKING:
+    from dataset.cleaned_set import half_split, items, write_table, zip_pieces
+    from dataset.commit import archive_key, recall, remember, remove, staging
+    from dataset.edits import SIDES, Edit
+    from dataset.folder import (
+        MANIFEST,
+        RECORD,
+        THUMBNAILS,
+        Row,
+        content_id,
+        counts_of,
+        everything,
+        list_datasets,
+        live,
+        load_dataset,
+        read_alike,
+        read_manifest,
+        read_rows,
+        read_thumbnails,
+        set_aside,
+    )
+    from dataset.image_table import ImageTable, Query, by_class, matching, page_of, pages, read_table, spread
+    from dataset.layout import (
+        EXPECTED,
+        OUTERMOST,
+        SPLIT_NAMES,
+        ClassFrom,
+        Layout,
+        Placed,
+        class_from,
+        find_layout,
+        nested_levels,
+        split_of,
+    )
+    from dataset.look_alikes import BLACK, BLANK, empty, joined
+    from dataset.revisions import current, history, list_current, make_current, origin_of, revise
+    from dataset.splits import same_pictures, sides
+else:
+    __getattr__ = door(__name__)
+
+__all__ = [
+    "BLACK",
+    "BLANK",
+    "EXPECTED",
+    "MANIFEST",
+    "OUTERMOST",
+    "RECORD",
+    "SIDES",
+    "SPLIT_NAMES",
+    "THUMBNAILS",
+    "ClassFrom",
+    "Edit",
+    "ImageTable",
+    "Layout",
+    "Placed",
+    "Query",
+    "Row",
+    "archive_key",
+    "by_class",
+    "class_from",
+    "content_id",
+    "counts_of",
+    "current",
+    "empty",
+    "everything",
+    "find_layout",
+    "half_split",
+    "history",
+    "items",
+    "joined",
+    "list_current",
+    "list_datasets",
+    "live",
+    "load_dataset",
+    "make_current",
+    "matching",
+    "nested_levels",
+    "origin_of",
+    "page_of",
+    "pages",
+    "read_alike",
+    "read_manifest",
+    "read_rows",
+    "read_table",
+    "read_thumbnails",
+    "recall",
+    "remember",
+    "remove",
+    "revise",
+    "same_pictures",
+    "set_aside",
+    "sides",
+    "split_of",
+    "spread",
+    "staging",
+    "write_table",
+    "zip_pieces",
+]

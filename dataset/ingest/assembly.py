@@ -1,0 +1,262 @@
+"""From the files a source holds to a committed dataset: laid out, decoded, counted, set aside.
+
+The sources themselves (folder, archive, upload) are read by `ingest`. This module takes files that already
+lie on this disk under safe relative names.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+from core import IMAGES, DataError, DatasetRef, TooFewImages
+from core.disk import need_space
+from core.names import IMAGE_SUFFIXES, is_archive_name, printable
+from dataset import EXPECTED, OUTERMOST, ClassFrom, Layout, Placed, Row, content_id, counts_of
+from dataset.commit import commit
+from dataset.ingest.decode_workers import Decoders
+from dataset.ingest.decoding import Decoded
+from dataset.ingest.tables import lay_out
+
+Progress = Callable[[int, int], None]
+"""Called with (files checked, files in all). What it raises cancels the import."""
+
+Bring = Callable[[Path, Path], object]
+"""Puts a file (first argument) where it belongs (second); raises OSError."""
+
+MAX_LISTED = 2_000
+"""Files set aside that are listed by name; above it a note says how many more there are."""
+MIN_PER_CLASS = 2
+MOST_WORKERS, WORTH_A_PROCESS = 8, 64
+"""Decoding processes, and the images from which another one is worth its start."""
+BATCH, PORTION = 256, 16
+"""Images between two chances to cancel, and those handed to a decoding process at a time."""
+
+_ARCHIVE_INSIDE = "an archive inside: unpack it first"
+
+
+@dataclass
+class Found:
+    """What a source holds, before anything was judged: relative paths, and where the images lie now."""
+
+    images: dict[str, Path] = field(default_factory=dict)
+    folders: list[str] = field(default_factory=list)
+    set_aside: list[tuple[str, str]] = field(default_factory=list)
+    tables: dict[str, Path] = field(default_factory=dict)
+    """Files that may hold labels (`tables`), likewise."""
+    size: int = 0
+    """Bytes of all images."""
+
+    def leave_out(self, path: str, reason: str = "") -> None:
+        """Set one file aside; its folder is still seen, as it may be meant as a class."""
+        if not reason:
+            reason = _ARCHIVE_INSIDE if is_archive_name(path) else "not an image file"
+        self.set_aside.append((path, reason))
+        if "/" in path:
+            self.folders.append(path.rpartition("/")[0])
+
+
+class Labels(Protocol):
+    """How the files of a source get their labels, and what is asked of the outcome."""
+
+    target: ClassVar[bool]
+    """Whether it becomes a target (`dataset.ingest.targets`) instead of a dataset of its own."""
+
+    @property
+    def key(self) -> str:
+        """Differs where the same archive would give another dataset; '' for the usual way."""
+        ...
+
+    def arrange(self, found: Found, table: str | None) -> Layout:
+        """table: the one of `found.tables` that holds the labels. Tables that were not read are left out of `found`."""
+        ...
+
+    def check(self, layout: Layout, rows: Sequence[Row]) -> None:
+        """Raises TooFewImages."""
+        ...
+
+
+@dataclass(frozen=True)
+class FromFolders:
+    """Labels from tables that list nearly all images, else from the folders; enough of them to learn from."""
+
+    classes_from: ClassFrom = OUTERMOST
+    target: ClassVar[bool] = False
+
+    @property
+    def key(self) -> str:
+        return "" if self.classes_from == OUTERMOST else f"-{self.classes_from}"
+
+    def arrange(self, found: Found, table: str | None) -> Layout:
+        layout, used = lay_out(list(found.images), found.folders, found.tables, table, self.classes_from)
+        for path in found.tables.keys() - used:
+            found.leave_out(path)
+        return layout
+
+    def check(self, layout: Layout, rows: Sequence[Row]) -> None:
+        _check_counts(layout, rows, Counter(one.label for one in layout.placed))
+
+
+def finish(
+    found: Found,
+    stage: Path,
+    name: str,
+    source: str,
+    progress: Progress | None,
+    *,
+    bring: Bring = os.rename,
+    table: str | None = None,
+    labels: Labels | None = None,
+) -> DatasetRef:
+    """Lay out, take over and decode the images, then commit.
+
+    bring: how a file comes to its place: moved, copied (shutil.copyfile) or linked (os.link). table: the one of
+    `found` that holds the labels; else `labels` decides (None: as `FromFolders`).
+    """
+    labels = labels or FromFolders()
+    source = printable(source)
+    _check_images(found, source)
+    layout = labels.arrange(found, table)
+    if bring is shutil.copyfile:
+        need_space(stage, sum(found.images[one.given].stat().st_size for one in layout.placed))
+    rows, thumbnails, unusable = _take_over(found, layout, stage / IMAGES, progress, bring)
+    labels.check(layout, rows)
+    for done in ("unpacked", "upload"):
+        shutil.rmtree(stage / done, ignore_errors=True)
+    set_aside = sorted({*found.set_aside, *layout.set_aside, *unusable})
+    dataset_id = content_id(rows, layout.classes, target=labels.target)
+    ref = DatasetRef(
+        id=dataset_id,
+        name=printable(name).strip() or "images",
+        root=str(stage.parent / dataset_id),
+        classes=layout.classes,
+        counts=counts_of(rows, len(layout.classes)),
+        source=source,
+        created=time.time(),
+        set_aside=tuple(set_aside[:MAX_LISTED]),
+        notes=(*layout.notes, *_notes(set_aside)),
+        target=labels.target,
+        unlabelled=sum(row.label < 0 for row in rows),
+    )
+    return commit(stage, ref, rows, thumbnails)
+
+
+def _check_images(found: Found, source: str) -> None:
+    if found.images:
+        return
+    for path, reason in found.set_aside:
+        if reason == _ARCHIVE_INSIDE:
+            raise DataError(
+                f"There are no images, only another archive: '{path}'. Unpack it and import what is inside."
+            )
+    formats = ", ".join(IMAGE_SUFFIXES)
+    raise DataError(f"No images were found in '{source}' (read are {formats}). {EXPECTED}")
+
+
+def _take_over(
+    found: Found, layout: Layout, images: Path, progress: Progress | None, bring: Bring
+) -> tuple[list[Row], list[bytes], list[tuple[str, str]]]:
+    """Bring all files to their place under `images` and decode them: (sorted rows, thumbnails, unusable files)."""
+    for folder in sorted({one.path.rpartition("/")[0] for one in layout.placed}):
+        (images / folder).mkdir(parents=True, exist_ok=True)
+    rows: list[tuple[Row, bytes]] = []
+    unusable: list[tuple[str, str]] = []
+    for one, result in _judge_all(found, images, bring, layout.placed, progress):
+        if isinstance(result, Decoded):
+            seen = (result.digest, result.width, result.height, " ".join(result.traits))
+            rows.append((Row(one.path, one.label, one.split, *seen), result.thumbnail))
+        else:
+            unusable.append((one.given, result))
+    rows.sort()
+    return [row for row, _ in rows], [thumbnail for _, thumbnail in rows], unusable
+
+
+def _notes(set_aside: Sequence[tuple[str, str]]) -> list[str]:
+    notes = []
+    archives = sum(reason == _ARCHIVE_INSIDE for _, reason in set_aside)
+    if archives:
+        what = "1 archive inside was" if archives == 1 else f"{archives} archives inside were"
+        notes.append(f"{what} not unpacked. If images are missing, unpack it first and import again.")
+    if len(set_aside) > MAX_LISTED:
+        notes.append(f"{len(set_aside):,} files were set aside; the first {MAX_LISTED:,} are listed.")
+    return notes
+
+
+def _judge_all(
+    found: Found, images: Path, bring: Bring, placed: Sequence[Placed], progress: Progress | None
+) -> Iterator[tuple[Placed, Decoded | str]]:
+    """Bring every file to its place and decode it there: (image, result) in order. What is unusable is removed."""
+    workers = max(1, min(MOST_WORKERS, os.cpu_count() or 1, len(placed) // WORTH_A_PROCESS))
+    # One thread more than processes: it brings files to their place while the others wait for answers.
+    with Decoders(workers) as decoders, ThreadPoolExecutor(workers + 1) as pool:
+        judge = partial(_judge, found.images, images, bring, decoders)
+        for start in range(0, len(placed), BATCH):  # in batches, so that cancelling is quick
+            end = min(start + BATCH, len(placed))
+            portions = [placed[at : min(at + PORTION, end)] for at in range(start, end, PORTION)]
+            results = (pair for portion in pool.map(judge, portions) for pair in portion)
+            for done, pair in enumerate(results, start=start + 1):
+                yield pair
+                if progress:
+                    progress(done, len(placed))
+
+
+def _judge(
+    bytes_at: dict[str, Path], images: Path, bring: Bring, decoders: Decoders, portion: Sequence[Placed]
+) -> list[tuple[Placed, Decoded | str]]:
+    """Bring a few files to their place and decode them there."""
+    failed: dict[str, str] = {}
+    for one in portion:
+        try:
+            bring(bytes_at[one.given], images / one.path)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            failed[one.path] = f"cannot be read: {error.strerror or error}"
+    there = [one.path for one in portion if one.path not in failed]
+    results = {**failed, **dict(zip(there, decoders.decode([images / path for path in there]), strict=True))}
+    for path, result in results.items():
+        if isinstance(result, str):
+            (images / path).unlink(missing_ok=True)
+    return [(one, results[one.path]) for one in portion]
+
+
+def _check_counts(layout: Layout, rows: Sequence[Row], named: Counter[int]) -> None:
+    """Raise TooFewImages unless there are two classes with two images each, and two of them in training."""
+    readable = Counter(row.label for row in rows)
+
+    def count(label: int) -> str:
+        lost = named[label] - readable[label]
+        text = f"'{layout.classes[label]}' has {readable[label]:,}"
+        return f"{text} ({lost:,} cannot be read)" if lost else text
+
+    everything = "; ".join(count(label) for label in range(len(layout.classes)))
+    if len(layout.classes) < 2:
+        raise TooFewImages(
+            f"Only one class folder was found: {everything} readable images. "
+            f"At least two classes are needed. {EXPECTED}",
+            (f"{everything} readable images.",),
+        )
+    small = [label for label in range(len(layout.classes)) if readable[label] < MIN_PER_CLASS]
+    if small:
+        some = "A class needs" if len(small) == 1 else f"{len(small)} classes need"
+        raise TooFewImages(
+            f"{some} more images (at least {MIN_PER_CLASS} readable ones in each class): "
+            f"{'; '.join(map(count, small))}. Add images, or remove the folder, and import again.",
+            tuple(f"{count(label)} readable images." for label in small),
+        )
+    taught = {row.label for row in rows if row.split in ("", "train")}
+    if len(taught) < 2:
+        raise TooFewImages(
+            f"The train folder holds readable images of only {len(taught)} of the {len(layout.classes)} "
+            f"classes: {everything} over all splits. Put training images of at least two classes into it, "
+            "and import again."
+        )

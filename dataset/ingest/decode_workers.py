@@ -1,0 +1,169 @@
+"""Decoding in processes of its own: a file that crashes, hangs or blows up a decoder costs that file, not the server.
+
+Each process (`python -m dataset.ingest.decode_workers`) reads a path a line and answers a line, both JSON. It may take
+`MOST_BYTES`
+of memory and `MOST_SECONDS` for one image; when it dies or is ended for that, the image in hand is set aside by name
+and another process goes on with the next one. It ends when its input ends, so also when this process is killed.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from core import DataError
+from dataset.ingest.decoding import Decoded, decode, load_decoders
+
+MOST_BYTES = 4 * 1024**3
+"""Address space of one process. The largest image that is accepted takes about a quarter of it."""
+MOST_SECONDS = 20.0
+"""For one image; the largest ones take one or two."""
+START_SECONDS = 30.0
+PROJECT = Path(__file__).resolve().parents[2]
+COMMAND = (sys.executable, "-m", "dataset.ingest.decode_workers")
+READY = "ready"
+
+
+class Decoders:
+    """Up to `count` decoding processes, started when first needed. Close it, or use it in a with statement.
+
+    `decode` may be called from several threads at once; those above the number of processes wait.
+    """
+
+    def __init__(self, count: int, command: Sequence[str] = COMMAND) -> None:
+        self._command = tuple(command)
+        self._free: SimpleQueue[_Process | None] = SimpleQueue()
+        self._count = count
+        for _ in range(count):
+            self._free.put(None)
+
+    def decode(self, paths: Sequence[Path]) -> list[Decoded | str]:
+        """As `decoding.decode` for each path, in order. Raises DataError when no process can be started."""
+        results: list[Decoded | str] = []
+        process = self._free.get()
+        try:
+            while len(results) < len(paths):
+                process = process or _Process(self._command)
+                results += process.answers(paths[len(results) :])
+                if process.ended:
+                    results.append(process.ended)
+                    process.close()
+                    process = None
+        finally:
+            self._free.put(process)
+        return results[: len(paths)]
+
+    def close(self) -> None:
+        for _ in range(self._count):
+            process = self._free.get()
+            if process:
+                process.close()
+
+    def __enter__(self) -> Decoders:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _Process:
+    """One decoding process and what of its answers was not read yet."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self.ended = ""
+        """Why it answers no more, said of the image it had in hand; '' while it does."""
+        self._unread = b""
+        try:
+            self._child = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=PROJECT,
+                bufsize=0, start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            raise DataError(f"Images cannot be checked: no process for it can be started ({error}).") from error
+        if self._line(START_SECONDS) != READY:
+            self.close()
+            raise DataError("Images cannot be checked: the process for it does not start. Is Pillow installed?")
+
+    def answers(self, paths: Sequence[Path]) -> Iterator[Decoded | str]:
+        """Results in order; fewer than asked for when the process ends in between."""
+        assert self._child.stdin is not None
+        asked = "".join(f"{json.dumps(os.fspath(path))}\n" for path in paths)
+        with contextlib.suppress(BrokenPipeError):  # its end is noticed where the answers are read
+            self._child.stdin.write(asked.encode())
+        for _ in paths:
+            line = self._line(MOST_SECONDS)
+            if line is None:
+                return
+            yield _from_line(line)
+
+    def close(self) -> None:
+        """End it, if it has not ended."""
+        for pipe in (self._child.stdin, self._child.stdout):
+            if pipe:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        self._child.kill()
+        self._child.wait()
+
+    def _line(self, seconds: float) -> str | None:
+        """The next line, None when there is none in time or at all: `ended` says why."""
+        assert self._child.stdout is not None
+        deadline = time.monotonic() + seconds
+        while b"\n" not in self._unread:
+            ready, _, _ = select.select([self._child.stdout], [], [], max(0.0, deadline - time.monotonic()))
+            if not ready:
+                self.ended = f"takes longer than {seconds:.0f} s to decode"
+                return None
+            more = os.read(self._child.stdout.fileno(), 65536)
+            if not more:
+                self.ended = "makes the decoder crash"
+                return None
+            self._unread += more
+        line, _, self._unread = self._unread.partition(b"\n")
+        return line.decode()
+
+
+def _to_line(result: Decoded | str) -> str:
+    if isinstance(result, str):
+        return json.dumps({"why": result})
+    thumbnail = base64.b64encode(result.thumbnail).decode()
+    return json.dumps([result.digest, result.width, result.height, thumbnail, *result.traits])
+
+
+def _from_line(line: str) -> Decoded | str:
+    answer: Any = json.loads(line)
+    if isinstance(answer, dict):
+        return str(answer["why"])
+    digest, width, height, thumbnail, *traits = answer
+    return Decoded(digest, width, height, base64.b64decode(thumbnail), tuple(traits))
+
+
+def main() -> None:
+    """The decoding process: paths in, answers out, until the input ends."""
+    with contextlib.suppress(ImportError, ValueError, OSError):  # not on every system
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    load_decoders()
+    print(READY, flush=True)
+    for line in sys.stdin:
+        try:
+            result = decode(Path(json.loads(line)))
+        except OSError as error:
+            result = f"cannot be read: {error.strerror or error}"
+        print(_to_line(result), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""What to import, and doing it: one order for a path, an upload or a sample, as a dataset of its own or as a target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core import DataError, DatasetRef
+from dataset import ClassFrom, load_dataset
+
+if TYPE_CHECKING:
+    from dataset.ingest.assembly import Progress
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to import, and how. `source`: a path on this computer, 'upload:ID' or 'sample:NAME'."""
+
+    source: str
+    name: str | None = None
+    classes_from: ClassFrom = 1
+    target_of: str = ""
+    """Id of the dataset that these images become the target of; '' = a dataset of their own."""
+    said: str | None = None
+    """Where the images are from, in words, if that is not `source`."""
+
+    def __post_init__(self) -> None:
+        if not self.source:
+            raise DataError("Nothing to import was named. Give a folder, an archive or a table of labels.")
+
+
+def carry_out(order: Order, home: Path, progress: Progress) -> DatasetRef:
+    """Do what an order says, here and now. Raises ThawError."""
+    from dataset.ingest import sources, targets, uploads
+    from dataset.ingest.assembly import FromFolders
+
+    source = load_dataset(home, order.target_of) if order.target_of else None
+    labels = targets.labels_of(source) if source else FromFolders(order.classes_from)
+    kind, _, rest = order.source.partition(":")
+    if kind == "upload":
+        ref = uploads.take_upload(rest, home, labels, name=order.name, progress=progress)
+    elif kind == "sample":
+        from dataset.ingest.samples import import_sample
+
+        ref = import_sample(rest, home)
+    else:
+        ref = sources.take_in(order.source, home, labels, name=order.name, progress=progress, said=order.said)
+    if source:
+        targets.link(home, source, ref)
+    return ref

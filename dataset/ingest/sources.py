@@ -1,0 +1,205 @@
+"""The front door for data: a folder, an archive or a browser upload becomes a checked `DatasetRef`.
+
+Every image is decoded once; what cannot be used is listed and set aside, never fatal. Archives are unpacked
+by `archives`, folders understood by `layout`, files judged by `decoding`, results kept by `datasets`, and
+`checking` leads through these steps. No model is run here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from core import DataError, DatasetRef
+from core.names import Clashes, is_archive_name, is_image_name, is_litter, printable
+from dataset import (
+    OUTERMOST,
+    ClassFrom,
+    archive_key,
+    list_datasets,
+    load_dataset,
+    read_manifest,
+    recall,
+    remember,
+    staging,
+)
+from dataset.ingest.archives import unpack
+from dataset.ingest.assembly import Found, FromFolders, Labels, Progress, finish
+from dataset.ingest.tables import is_table_name
+
+__all__ = [
+    "import_made",
+    "import_path",
+    "import_upload_folder",
+    "list_datasets",
+    "load_dataset",
+    "read_manifest",
+    "take_in",
+]
+
+
+def import_path(
+    path: str | os.PathLike[str],
+    home: Path,
+    *,
+    name: str | None = None,
+    progress: Progress | None = None,
+    classes_from: ClassFrom = OUTERMOST,
+) -> DatasetRef:
+    """Import a folder, .zip, .tar(.gz, .bz2, .xz), or a table of labels (.csv, .tsv, .parquet) beside its images. The
+    same images given again return the first import.
+
+    `name` is shown to people (default: the folder's or archive's name). `classes_from`: which of nested folders is the
+    class. Raises DataError, UnsafeArchive or TooFewImages; then, as when the process is killed, the home holds what it
+    held before.
+    """
+    return take_in(path, home, FromFolders(classes_from), name=name, progress=progress)
+
+
+def take_in(
+    path: str | os.PathLike[str],
+    home: Path,
+    labels: Labels,
+    *,
+    name: str | None = None,
+    progress: Progress | None = None,
+    said: str | None = None,
+) -> DatasetRef:
+    """As `import_path`, with labels found in any way. said: where the images are from, if not from `path`."""
+    source = Path(path).expanduser().absolute()
+    try:
+        is_folder, is_file = source.is_dir(), source.is_file()
+        if is_folder:
+            os.scandir(source).close()
+        elif is_file:
+            source.open("rb").close()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"'{path}' cannot be read: {reason}.") from error
+    if is_folder or (is_file and is_table_name(source.name)):
+        folder, table = (source, None) if is_folder else (source.parent, source.name)
+        with staging(home) as stage:
+            found, title = _walk(folder), name or folder.name
+            ours = folder.is_relative_to(Path(home).absolute() / "datasets")  # never changed: no second copy is needed
+            bring = os.link if ours else shutil.copyfile
+            return finish(found, stage, title, said or str(source), progress, bring=bring, table=table, labels=labels)
+    if is_file:
+        with staging(home) as stage:
+            return _from_archive(source, home, stage, name, progress, labels)
+    raise DataError(f"There is no file or folder at '{path}'. Check the path and try again.")
+
+
+def import_upload_folder(
+    folder: Path,
+    home: Path,
+    labels: Labels,
+    *,
+    left_out: Sequence[str] = (),
+    name: str | None = None,
+    progress: Progress | None = None,
+) -> DatasetRef:
+    """Import what a browser sent, lying in `folder` of this home under safe names: one archive, or files, which are
+    moved, not copied. left_out: names of files that were not sent. Raises as `import_path` does.
+    """
+    with staging(home) as stage:
+        first = [path for path, _ in zip(folder.rglob("*"), range(2), strict=False)]
+        if len(first) == 1 and first[0].is_file() and is_archive_name(first[0].name) and not left_out:
+            return _from_archive(first[0], home, stage, name, progress, labels)
+        found = _walk(folder)
+        for path in left_out:
+            found.leave_out(path)
+        clashes = Clashes()
+        for path in [*found.images, *found.tables, *(path for path, _ in found.set_aside)]:
+            clashes.add(path, folder=False)
+        tops = sorted({path.split("/")[0] for path in found.images})
+        title = name or (tops[0] if len(tops) == 1 else "")
+        return finish(found, stage, title, "browser upload", progress, labels=labels)
+
+
+def import_made(
+    write: Callable[[Path], None], home: Path, *, name: str, source: str, progress: Progress | None = None
+) -> DatasetRef:
+    """Import images that `write(folder)` makes, as class folders or splits, in the folder it is given."""
+    with staging(home) as stage:
+        made = stage / "unpacked"
+        made.mkdir()
+        write(made)
+        return finish(_walk(made), stage, name, source, progress)
+
+
+def _from_archive(
+    archive: Path, home: Path, stage: Path, name: str | None, progress: Progress | None, labels: Labels
+) -> DatasetRef:
+    key = archive_key(archive) + labels.key
+    if known := recall(home, key):
+        if progress:
+            progress(known.images, known.images)
+        return known
+    into = stage / "unpacked"
+    tick = (lambda total: progress(0, total)) if progress else None
+    out = unpack(archive, into, wanted=lambda name: is_image_name(name) or is_table_name(name), tick=tick)
+    found = Found({path: into / path for path in out.written if is_image_name(path)}, out.folders, size=out.size)
+    found.tables = {path: into / path for path in out.written if is_table_name(path)}
+    for path in out.others:
+        found.leave_out(path)
+    for path, reason in out.damaged:
+        found.leave_out(path, reason)
+    ref = finish(found, stage, name or _stem(archive.name), archive.name, progress, labels=labels)
+    remember(home, key, ref)
+    return ref
+
+
+def _walk(root: Path) -> Found:
+    """Every file below a folder. Links are followed (data is often linked together), each folder once."""
+    found = Found()
+    seen: set[tuple[int, int]] = set()
+    waiting = [(root, "")]
+    while waiting:
+        folder, path = waiting.pop()
+        try:
+            about = folder.stat()
+            entries = sorted(os.scandir(folder), key=lambda one: one.name)
+        except OSError as error:
+            found.set_aside.append((path, f"folder cannot be read: {error.strerror}"))
+            continue
+        if (about.st_dev, about.st_ino) in seen:
+            found.set_aside.append((path, "a link to a folder that was read already"))
+            continue
+        seen.add((about.st_dev, about.st_ino))
+        for entry in entries:
+            inner = f"{path}/{entry.name}" if path else entry.name
+            try:
+                if _take_in(entry, inner, found):
+                    waiting.append((Path(entry.path), inner))
+            except OSError as error:
+                found.set_aside.append((inner, f"cannot be read: {error.strerror}"))
+    return found
+
+
+def _take_in(entry: os.DirEntry[str], path: str, found: Found) -> bool:
+    """Add one entry of a folder to `found`. True when it is a folder that is to be read as well."""
+    if is_litter(entry.name):
+        return False
+    if printable(entry.name) != entry.name:
+        found.set_aside.append((printable(path), "its name is not plain Unicode text: rename it"))
+        return False
+    if entry.is_dir():
+        found.folders.append(path)
+        return True
+    if not entry.is_file():
+        found.set_aside.append((path, "a broken link or a special file"))
+    elif is_image_name(entry.name):
+        found.size += entry.stat().st_size
+        found.images[path] = Path(entry.path)
+    elif is_table_name(entry.name):
+        found.tables[path] = Path(entry.path)
+    else:
+        found.leave_out(path)
+    return False
+
+
+def _stem(name: str) -> str:
+    return re.sub(r"\.(zip|tar|tgz|tbz2?|txz|(tar\.)?(gz|bz2|xz|zst))$", "", name, flags=re.IGNORECASE) or name

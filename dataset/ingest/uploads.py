@@ -1,0 +1,103 @@
+"""What a browser sends, on its way to an import: files below `home/uploads/<id>/`, written as they arrive.
+
+The route (`ui.server.uploads`) opens an upload and appends files; `take_upload` imports it and removes it, whatever
+becomes of the import. Names come from outside and pass `names.safe_relative` before anything is written. Uploads that
+nobody imported go when the next one is opened, a day after their last file.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from core import DataError, DatasetRef, NotFound
+from core.disk import disk_errors
+from core.names import safe_relative
+from dataset.ingest.assembly import Labels, Progress
+from dataset.ingest.sources import import_upload_folder
+
+FILES, LEFT_OUT = "files", "left_out.jsonl"
+KEPT_S = 86_400.0
+_ID = re.compile(r"[0-9a-f]{16}")
+
+
+def open_upload(home: Path) -> str:
+    """A new, empty upload; its id. Removes those that were forgotten. Raises DataError when it cannot be made."""
+    folder = Path(home) / "uploads"
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.iterdir():
+            if time.time() - old.stat().st_mtime > KEPT_S:
+                shutil.rmtree(old, ignore_errors=True)
+        upload = secrets.token_hex(8)
+        (folder / upload / FILES).mkdir(parents=True)
+    return upload
+
+
+def place(home: Path, upload: str) -> Path:
+    """The folder of an open upload. Raises NotFound."""
+    folder = Path(home) / "uploads" / upload
+    if not _ID.fullmatch(upload) or not folder.is_dir():
+        raise NotFound("This upload is not known any more. Choose the files again.")
+    return folder
+
+
+@contextmanager
+def new_file(home: Path, upload: str, name: str) -> Iterator[BinaryIO]:
+    """Write one file of an upload: it appears under its name when the block ends without an error.
+
+    Raises UnsafeArchive for a name that leaves its folder, DataError for one that is there already.
+    """
+    folder, safe = place(home, upload), safe_relative(name)
+    if not safe:
+        raise DataError("A file without a name was sent. Choose the files again.")
+    target, part = folder / FILES / safe, folder / f"part-{secrets.token_hex(4)}"
+    try:
+        with disk_errors(folder.parent):
+            with open(part, "xb") as sink:
+                yield sink
+            try:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if target.exists():
+                    raise FileExistsError
+                part.rename(target)
+                (folder / FILES).touch()
+                folder.touch()
+            except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+                raise DataError(
+                    f"'{safe}' was sent twice, or as a file and as a folder. Rename one of them."
+                ) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def leave_out(home: Path, upload: str, names: list[str]) -> None:
+    """Note files that the browser kept back, as they are no images; the import lists them."""
+    with open(place(home, upload) / LEFT_OUT, "a", encoding="utf-8") as file:
+        file.writelines(json.dumps(safe_relative(name)) + "\n" for name in names)
+
+
+def drop(home: Path, upload: str) -> None:
+    """Remove an upload and everything in it; one that is gone already is no error."""
+    if _ID.fullmatch(upload):
+        shutil.rmtree(Path(home) / "uploads" / upload, ignore_errors=True)
+
+
+def take_upload(
+    upload: str, home: Path, labels: Labels, *, name: str | None = None, progress: Progress | None = None
+) -> DatasetRef:
+    """Import an upload: one archive, or files under their relative paths. Raises as `ingest.import_path` does."""
+    folder = place(home, upload)
+    try:
+        left_out = folder / LEFT_OUT
+        names = [json.loads(line) for line in left_out.read_text("utf-8").splitlines()] if left_out.is_file() else []
+        return import_upload_folder(folder / FILES, home, labels, left_out=names, name=name, progress=progress)
+    finally:
+        drop(home, upload)

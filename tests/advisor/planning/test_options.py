@@ -1,0 +1,142 @@
+"""What a person may set by hand: how it becomes phases, and what is refused by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from advisor.planning.options import Options, freeze_point
+from advisor.planning.strategies import PLANNED, RECIPES, plan, state_at
+from core.decode import decode
+from core.errors import PlanError
+from core.plans import Phase, Strategy, to_json
+from core.zoo.catalog import BACKBONES
+
+LITE = BACKBONES["efficientnet_lite0"]
+LAYERS = [stage.layers for stage in LITE.stages]
+
+
+def make(kind: str, images: int = 1_000, **options: Any) -> Strategy:
+    return plan(kind, LITE, train_images=images, classes=10, options=Options(**options))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("first", range(sum(LAYERS) + 1))
+def test_freezing_the_first_n_layers_freezes_n(first: int) -> None:
+    boundary, inside = freeze_point(LITE, str(first))
+    assert sum(LAYERS[:boundary]) + inside == first
+    assert boundary == LITE.head or inside < LAYERS[boundary]
+
+
+@pytest.mark.parametrize(("share", "layers"), [("0%", 0), ("80%", 39), ("100%", 49), ("33.3%", 16)])
+def test_a_share_of_the_layers_is_rounded_to_whole_ones(share: str, layers: int) -> None:
+    assert freeze_point(LITE, share) == freeze_point(LITE, str(layers))
+
+
+def test_freezing_all_leaves_the_head() -> None:
+    assert [phase.boundary for phase in make("partial", freeze="100%").phases] == [8, 8]
+
+
+def test_first_stage_and_head_is_surgical() -> None:
+    strategy = make("partial", only_stages=(0,))
+    assert state_at(strategy, LITE, 1) == (True, *(False,) * 7, True)
+    middle = make("partial", only_stages=(3, 4))
+    assert state_at(middle, LITE, 1) == (False, False, False, True, True, False, False, False, True)
+
+
+def test_gradual_on_a_plateau_waits_for_one() -> None:
+    clock, plateau = make("gradual").phases[1:], make("gradual", unfreeze="plateau").phases[1:]
+    assert [p.boundary for p in clock] == [p.boundary for p in plateau]
+    assert all(p.patience == 0 for p in clock) and all(p.patience > 0 and p.schedule == "constant" for p in plateau)
+    assert all(b.epochs > a.epochs for a, b in zip(clock, plateau, strict=True))
+
+
+def test_a_rate_set_by_hand_keeps_the_heads_ratio_and_is_never_lowered() -> None:
+    recipe = RECIPES["full"]
+    (phase,) = make("full", images=20, lr=5e-4).phases
+    assert phase.lr_stage == 5e-4
+    assert phase.lr_head / phase.lr_stage == pytest.approx(recipe.lr_head / recipe.lr_stage)
+
+
+@pytest.mark.parametrize("kind", ["partial", "gradual", "lp_ft"])
+def test_few_steps_get_lower_rates_after_a_solved_head(kind: str) -> None:
+    """A handful of steps at the full rate would wreck the solved head with no time to mend it."""
+    few, many = make(kind, images=40, epochs=2).phases[-1], make(kind, images=9_000, epochs=2).phases[-1]
+    steps = 2 // (len(make(kind, images=40, epochs=2).phases) - 1) * 2  # 32 images to fit in batches of 16
+    assert few.lr_stage == pytest.approx(RECIPES[kind].lr_stage * steps / RECIPES[kind].full_rate_steps)  # type: ignore[index]
+    assert many.lr_stage == RECIPES[kind].lr_stage  # type: ignore[index]
+
+
+@pytest.mark.parametrize(("epoch", "px"), [(0, 112), (4, 144), (8, 224), (9, 224)])
+def test_progressive_resizing_grows_to_full_size(epoch: int, px: int) -> None:
+    (phase,) = make("full", progressive=True, epochs=10).phases
+    assert phase.start_px == 112 and phase.px_at(epoch, 224) == px
+    assert [phase.px_at(e, 224) for e in range(10)] == sorted(phase.px_at(e, 224) for e in range(10))
+
+
+def test_without_progressive_resizing_every_epoch_is_full_size() -> None:
+    assert {make("full").phases[0].px_at(epoch, 224) for epoch in range(9)} == {224}
+
+
+@pytest.mark.parametrize("name", ["mlp", "vit_base_patch16_224"])
+def test_images_cannot_grow_where_the_side_is_built_in(name: str) -> None:
+    with pytest.raises(PlanError, match="they cannot grow while it trains"):
+        plan("full", BACKBONES[name], train_images=99, classes=3, options=Options(progressive=True))
+
+
+def test_switches_reach_the_strategy() -> None:
+    chosen = {
+        "mixup": 0.2, "l2_sp": 0.1, "l2_sp_head": 0.01, "ewc": 0.5, "balance": "sampler", "image_px": 160,
+        "label_smoothing": 0.1, "weight_decay": 0.05, "views": 2, "batch_size": 8, "lr_range_test": True,
+    }  # fmt: skip
+    strategy = make("full", **chosen)
+    assert {name: getattr(strategy, name) for name in chosen} == chosen
+    assert decode(to_json(strategy), Strategy, "It") == strategy
+    assert make("full", early_stopping=4).phases[-1].patience == 4
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "sentence"),
+    [
+        ("partial", {"freeze": "50", "trained_stages": 2}, "in one way only, not by trained_stages and freeze at once"),
+        ("full", {"freeze": "50%"}, "The share of frozen layers can be set for 'partial' only, not for 'full'"),
+        ("full", {"unfreeze": "plateau"}, "How stages are thawed can be set for 'gradual' only"),
+        ("partial", {"unfreeze": "sometimes"}, "Unfreezing goes by 'epochs' or on a 'plateau', not by 'sometimes'"),
+        ("partial", {"freeze": "-3"}, "'-3' is not a number of layers to freeze like '20', nor a share like '80%'"),
+        ("partial", {"freeze": "120%"}, "has 49 weight layers below its head; the first 120% cannot be frozen"),
+        ("partial", {"only_stages": (8,)}, "has stages 0 to 7 below its head; there is no 8"),
+        ("partial", {"progressive": True}, "Progressive resizing needs a strategy that trains every stage"),
+        ("linear_probe", {"ewc": 1.0}, "'linear_probe' solves its head at once: EWC has nothing to act on"),
+        ("prototype", {"lr": 1e-3}, "'prototype' solves its head at once: a learning rate has nothing to act on"),
+        ("scratch", {"l2_sp": 0.1}, "'scratch' has none"),
+        ("full", {"views": 99}, "Between 0 and 16 augmented views are kept, not 99"),
+        ("full", {"early_stopping": 0}, "Early stopping waits for at least 1 epoch"),
+        ("full", {"mixup": -1.0}, "mixup cannot be negative, and is -1"),
+        ("full", {"label_smoothing": 1.0}, "Label smoothing lies in [0, 1), not 1"),
+        ("full", {"balance": "luck"}, "Balance is one of none, weights, sampler, not 'luck'"),
+        ("full", {"image_px": 4}, "Images are at least 8 px wide, not 4"),
+    ],
+)
+def test_contradictions_are_refused_by_name(kind: str, options: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(PlanError) as error:
+        make(kind, **options)
+    assert sentence in str(error.value)
+
+
+def test_phases_refuse_what_cannot_be() -> None:
+    with pytest.raises(PlanError, match="must lie above it, not at 2"):
+        Phase(2, 1, 1e-3, frozen_stages=(2,))
+    with pytest.raises(PlanError, match="what is frozen is computed once, at one size"):
+        Phase(2, 1, 1e-3, start_px=64)
+
+
+@pytest.mark.parametrize("kind", PLANNED)
+def test_old_plans_without_the_new_switches_still_load(kind: str) -> None:
+    """Runs in a home were written before these fields existed."""
+    old = to_json(make(kind))
+    for name in ("image_px", "mixup", "l2_sp", "l2_sp_head", "ewc", "balance", "lr_range_test"):
+        del old[name]
+    for phase in old["phases"]:
+        for name in ("frozen_stages", "frozen_layers", "patience", "start_px"):
+            del phase[name]
+    assert decode(old, Strategy, "It") == make(kind)

@@ -1,0 +1,168 @@
+"""A run leaves one home as a zip and is shown, and trained again to the same bits, in another."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from advisor.planning.options import Options
+from advisor.planning.strategies import plan
+from core.errors import DataError, NotFound, UnsafeArchive
+from core.plans import RunConfig, to_json
+from core.types import DatasetRef
+from core.zoo import catalog
+from dataset.edits import Edit
+from dataset.folder import load_dataset
+from dataset.ingest.sources import import_path
+from dataset.revisions import revise
+from tests.conftest import write_images
+from tests.training.export.test_export import run_to_end
+from training.__main__ import main
+from training.bundles import reading, writing
+from training.cli.commands.bundle import _differing
+from training.store.records import Job
+from training.store.run_result import RunResult
+from training.store.store import Store
+
+Made = tuple[Path, DatasetRef, Job]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """A home with one run of a revision (an image relabelled) of a small dataset."""
+    place = tmp_path_factory.mktemp("bundled")
+    home = place / "home"
+    ref = import_path(write_images(place / "shapes", classes=("round", "square"), per_class=15), home)
+    revision = revise(home, ref, [Edit("relabel", ("round/000.png",), "square")])
+    strategy = plan("scratch", catalog.backbone("mlp"), train_images=24, classes=2, options=Options(epochs=30))
+    config = RunConfig(revision.id, strategy, seed=7, minutes=5)
+    return home, revision, run_to_end(home, "train", revision.id, to_json(config))
+
+
+def change(bundle: Path, target: Path, edit: Callable[[str, bytes], bytes | None]) -> Path:
+    """A copy of a bundle, each member as `edit(name, content)` gives it back (None: left out)."""
+    with zipfile.ZipFile(bundle) as old, zipfile.ZipFile(target, "w") as new:
+        for name in old.namelist():
+            content = edit(name, old.read(name))
+            if content is not None:
+                new.writestr(name, content)
+    return target
+
+
+def test_a_bundle_is_read_trained_again_and_ends_in_the_same_bits(
+    made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, revision, run = made
+    file = tmp_path / "run.zip"
+    assert main(["bundle", run.id, "--out", str(file), "--home", str(home)]) == 0
+    with zipfile.ZipFile(file) as archive:
+        names = set(archive.namelist())
+        index = json.loads(archive.read("bundle.json"))
+        sides = archive.read("split.csv").decode().splitlines()
+    assert {"README.txt", "report.html", "metrics.csv", "best.safetensors", "runtime.json"} <= names
+    assert index["reproduce"] == "python -m training reproduce run.zip" and len(sides) == 31
+    assert index["run"]["result"]["versions"]["torch"]
+    assert not any(name.endswith((".pkl", ".pt", ".pth", ".py")) for name in names)
+    capsys.readouterr()
+
+    elsewhere = tmp_path / "elsewhere"
+    assert main(["reproduce", str(file), "--home", str(elsewhere), "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert answer["same_weights"] and answer["same_test_accuracy"] and answer["differs"] == []
+    assert answer["repeats"] == run.id
+    store, first = Store(elsewhere), Store(home)
+    there = store.job(run.id)
+    assert there.state == "finished" and there.config == run.config
+    assert store.metrics(run.id) == first.metrics(run.id)
+    assert [e["text"] for e in store.events(run.id)] == [e["text"] for e in first.events(run.id)]
+    assert load_dataset(elsewhere, revision.id).edit == revision.edit
+    again = store.job(answer["run_id"])
+    assert again.config["repeats"] == run.id and again.config["minutes"] is None
+    assert (again.result or {})["weights_sha256"] == (run.result or {})["weights_sha256"]
+    # Reading it once more changes nothing.
+    assert reading.read(file, store).id == run.id and len(store.jobs(kind="train")) == 2
+
+
+def test_a_bundle_without_images_asks_for_them_and_checks_them(made: Made, tmp_path: Path) -> None:
+    home, _, run = made
+    file = tmp_path / "run.zip"
+    assert writing.write(Store(home), run.id, file, images=False) is False
+    store = Store(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match=r"holds no images, and those of 'shapes' are not here: give .* \(--data PATH"):
+        reading.read(file, store)
+    other = write_images(tmp_path / "other", classes=("round", "square"), per_class=15, seed=1)
+    with pytest.raises(DataError, match="holds other images .* than the run saw: 30 images, id .*; the run saw 30"):
+        reading.read(file, store, data=other)
+    assert store.jobs() == []
+    shapes = Path(load_dataset(home, made[1].base).source)
+    assert reading.read(file, store, data=shapes).id == run.id
+
+
+def test_a_damaged_or_hostile_bundle_leaves_nothing_behind(made: Made, tmp_path: Path) -> None:
+    home, _, run = made
+    file = tmp_path / "run.zip"
+    writing.write(Store(home), run.id, file)
+
+    def swapped(name: str, content: bytes) -> bytes:
+        return b"other" + content if name == "images/square/003.png" else content
+
+    def other_weights(name: str, content: bytes) -> bytes:
+        return content + b"\0" if name == "best.safetensors" else content
+
+    def missing(name: str, content: bytes) -> bytes | None:
+        return None if name == "images/round/001.png" else content
+
+    def climbing(name: str, content: bytes) -> bytes:
+        return content.replace(b"round/002.png", b"../../../up.png") if name.endswith("manifest.csv") else content
+
+    def newer(name: str, content: bytes) -> bytes:
+        return content.replace(b'"format": 1', b'"format": 9') if name == "bundle.json" else content
+
+    for edit, said in (
+        (swapped, "square/003.png is not the image that the run saw"),
+        (other_weights, "its weights are not those of the run"),
+        (missing, "round/001.png is missing"),
+        (climbing, "The list of images in this bundle is damaged"),
+        (newer, "written by another version of Thaw"),
+        (lambda name, content: None if name == "bundle.json" else content, "is no run bundle of Thaw"),
+    ):
+        store = Store(tmp_path / said.replace("/", " ")[:20])
+        with pytest.raises(DataError, match=said):
+            reading.read(change(file, tmp_path / "bad.zip", edit), store)
+        assert store.jobs() == []
+    with zipfile.ZipFile(tmp_path / "slip.zip", "w") as archive:
+        archive.writestr("../outside.txt", "x")
+    with pytest.raises(UnsafeArchive):
+        reading.read(tmp_path / "slip.zip", Store(tmp_path / "new"))
+    assert not (tmp_path / "outside.txt").exists() and not (tmp_path / "up.png").exists()
+
+
+def test_a_run_of_another_id_keeps_both(made: Made, tmp_path: Path) -> None:
+    """An id that is taken by another run: the bundle's run gets a new one."""
+    home, _, run = made
+    file = tmp_path / "run.zip"
+    writing.write(Store(home), run.id, file)
+    store = Store(tmp_path / "elsewhere")
+    first = reading.read(file, store)
+    with store._write() as db:
+        db.execute("UPDATE jobs SET result = '{}' WHERE id = ?", (first.id,))
+    second = reading.read(file, store)
+    assert second.id != first.id and len(store.jobs(kind="train")) == 2
+    assert (store.home / (second.result or {})["weights"]).is_file()
+
+
+def test_what_is_not_there_is_said(made: Made, tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="There is no run 'zzzz'"):
+        writing.write(Store(made[0]), "zzzz", tmp_path / "x.zip")
+    with pytest.raises(DataError, match="There is no bundle"):
+        reading.read(tmp_path / "nothing.zip", Store(made[0]))
+
+
+def test_a_repetition_elsewhere_says_what_was_different() -> None:
+    before = RunResult(device="CPU, 2 cores", arithmetic={"threads": "2"}, versions={"torch": "2.14.1"})
+    now = RunResult(device="CPU, 4 cores", arithmetic={"threads": "2"}, versions={"torch": "2.15.0"})
+    assert _differing(before, now) == ["device CPU, 4 cores, CPU, 2 cores then", "torch 2.15.0, 2.14.1 then"]

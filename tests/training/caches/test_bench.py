@@ -1,0 +1,269 @@
+"""A run opened again computes as it was trained: its own weights, its own split, and caches that hold what they say."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from advisor.planning.options import Options
+from advisor.planning.strategies import plan
+from core.plans import Kind, RunConfig, to_json
+from core.types import DatasetRef
+from core.zoo import catalog
+from dataset import splits
+from dataset.folder import load_dataset
+from dataset.ingest.sources import import_path
+from tests.conftest import write_images
+from tests.support.toys import STRATEGIES, Recorder, equal, fit, weights
+from tests.training.jobs.test_worker import ended, wait
+from training.backbones.backbone import Backbone
+from training.backbones.weight_files import read_weights
+from training.caches import budget
+from training.export import contents, exporting
+from training.jobs.executor import executor
+from training.profile.few_shot import with_class
+from training.requests.kinds import Export
+from training.requests.submit import submit
+from training.store.records import Job
+from training.store.store import Store
+from training.understand import explaining, extending, findings
+from training.understand.open_run import Trained
+
+CLASSES = ("round", "square", "pointed")
+FEW = 5
+"""Images of each class in the run that trains on few."""
+
+
+def nothing(done: float, doing: str, left: float | None) -> None: ...
+
+
+def config(ref: DatasetRef, kind: Kind, epochs: int, **how: object) -> RunConfig:
+    strategy = plan(kind, catalog.backbone("mlp"), train_images=60, classes=3, options=Options(epochs=epochs))
+    return RunConfig(ref.id, strategy, **how)  # type: ignore[arg-type]
+
+
+def trained(home: Path, what: RunConfig) -> Job:
+    """A run trained by the worker, in this process."""
+    from training.jobs.worker import main
+
+    store = Store(home)
+    job = store.create_job("train", what.dataset_id, to_json(what))
+    assert store.claim_next() is not None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("THAW_SPARE", "0")
+        patch.setattr("signal.signal", lambda *_: None)
+        patch.setattr("os.nice", lambda _: 0)
+        main([job.id, "--home", str(home)])
+    done = store.job(job.id)
+    assert done.state == "finished", done.error
+    return done
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    """A home with runs of every kind of past: from a backbone, from another run, of older split rules, on few images.
+
+    Half of the pictures lie there twice, once as JPEG: what the rules of the split are about.
+    """
+    place = tmp_path_factory.mktemp("opened")
+    home = place / "home"
+    home.mkdir()
+    folder = write_images(place / "shapes", classes=CLASSES, per_class=20)
+    for path in sorted(folder.glob("*/*.png"))[::2]:
+        Image.open(path).save(path.with_suffix(".jpg"), quality=95)
+    ref = import_path(folder, home)
+    first = trained(home, config(ref, "scratch", 30))
+    return SimpleNamespace(
+        home=home, ref=ref, first=first,
+        probe=trained(home, RunConfig(ref.id, STRATEGIES["linear_probe"])),  # fills the caches of the backbone's own
+        further=trained(home, RunConfig(ref.id, STRATEGIES["linear_probe"], from_run=first.id)),
+        thawed=trained(home, RunConfig(ref.id, STRATEGIES["partial"], from_run=first.id)),
+        prototype=trained(home, config(ref, "prototype", 1, from_run=first.id)),
+        older=trained(home, config(ref, "full", 5, split_rules=1)),
+        few=trained(home, config(ref, "linear_probe", 5, per_class=FEW)),
+        old_few=trained(home, config(ref, "prototype", 1, per_class=FEW, split_rules=1)),
+    )
+
+
+@pytest.fixture
+def runs(built: SimpleNamespace, tmp_path: Path) -> SimpleNamespace:
+    """The runs in a home of this test's own."""
+    home = tmp_path / "home"
+    shutil.copytree(built.home, home)
+    return SimpleNamespace(**{**vars(built), "home": home, "ref": load_dataset(home, built.ref.id)})
+
+
+def told(home: Path, run: Job) -> dict[str, tuple[int, float]]:
+    """What the run answered on its test images when it ended: path -> (class, confidence)."""
+    with (home / (run.result or {})["predictions"]).open(newline="") as file:
+        return {row["path"]: (int(row["predicted"]), float(row["confidence"])) for row in csv.DictReader(file)}
+
+
+def stored(home: Path, ref: DatasetRef) -> dict[str, str]:
+    """The sha256 of every file of frozen features, by its place."""
+    return digests(budget.folder_of(home, ref.images_id))
+
+
+def digests(folder: Path) -> dict[str, str]:
+    files = sorted(folder.glob("prefix-*/boundary*.npy"))
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+# ---- what is opened is what was trained ----------------------------------------------------------------------------
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "first", "probe", "further", "thawed",
+        "prototype", "older", "few",
+        "old_few",
+    ],
+)  # fmt: skip
+def test_an_opened_run_gives_the_answers_that_it_was_judged_by(runs: SimpleNamespace, name: str) -> None:
+    run = getattr(runs, name)
+    opened = Trained(run, runs.home)
+    rows = opened.data.rows["test"]
+    sure = opened.probabilities(opened.features(rows))
+    answers = {
+        opened.data.paths[row]: (int(one.argmax()), float(one.max())) for row, one in zip(rows, sure, strict=True)
+    }
+    wanted = told(runs.home, run)
+    assert answers.keys() == wanted.keys()
+    for path, (predicted, confidence) in wanted.items():
+        assert answers[path] == (predicted, pytest.approx(confidence, abs=1e-4))
+
+
+@pytest.mark.parametrize(
+    "name", ["probe", "further", "prototype"]
+)
+def test_a_head_trained_alone_moved_no_stage(runs: SimpleNamespace, name: str) -> None:
+    assert explaining.moved(Trained(getattr(runs, name), runs.home)) == (0.0, 0.0)
+
+
+def test_what_lies_below_the_boundary_has_not_moved_since_the_run_before(runs: SimpleNamespace) -> None:
+    assert explaining.moved(Trained(runs.thawed, runs.home))[0] == 0.0
+    assert min(explaining.moved(Trained(runs.older, runs.home))) > 0.0, "everything was trained there"
+
+
+def test_an_opened_run_knows_the_images_that_it_trained_on(runs: SimpleNamespace) -> None:
+    split = splits.sides(runs.ref, 0, rules=1)
+    assert (split != splits.sides(runs.ref, 0)).any()
+    few = Trained(runs.old_few, runs.home).data
+    assert np.bincount(few.labels[torch.from_numpy(few.rows["train"])].numpy()).tolist() == [FEW] * 3
+    assert set(few.rows["train"]) <= set(np.flatnonzero(split == "train"))
+    older = Trained(runs.older, runs.home).data
+    for side in ("train", "val", "test"):
+        assert older.rows[side].tolist() == np.flatnonzero(split == side).tolist()
+
+
+def test_nearest_images_are_among_those_that_a_run_trained_on(runs: SimpleNamespace) -> None:
+    explaining.explain(runs.old_few, runs.home, nothing)
+    found = findings.read(runs.home, runs.old_few.id)
+    assert found is not None and found.searched == 3 * FEW
+    train = set(np.flatnonzero(splits.sides(runs.ref, 0, rules=1) == "train").tolist())
+    assert {row for near in found.neighbours.values() for row, _ in near} <= train
+    correct = sum(a == b for a, b in zip(found.truth, found.predicted, strict=True))
+    assert correct == (runs.old_few.result or {})["test_correct"]
+
+
+def test_an_export_is_calibrated_and_compared_on_the_runs_own_sides(runs: SimpleNamespace) -> None:
+    store = Store(runs.home)
+    exporting.export(submit(store, Export.of(runs.old_few)), store, runs.home, nothing)
+    kept = np.load(contents.folder_of(runs.home, runs.old_few.id) / "neighbours.npz")
+    split = splits.sides(runs.ref, 0, rules=1)
+    assert (split[kept["rows"]] == "train").all() and np.bincount(kept["labels"]).tolist() == [FEW] * 3
+    facts = contents.find(runs.home, runs.old_few)
+    assert facts is not None and facts.calibrated_on == (split == "val").sum()
+    assert facts.accuracy == pytest.approx((runs.old_few.result or {})["val_accuracy"])
+
+
+def test_the_export_of_a_run_that_started_from_another_answers_as_it_did(runs: SimpleNamespace) -> None:
+    store = Store(runs.home)
+    exporting.export(submit(store, Export.of(runs.further)), store, runs.home, nothing)
+    facts = contents.find(runs.home, runs.further)
+    assert facts is not None and facts.accuracy == pytest.approx((runs.further.result or {})["val_accuracy"])
+
+
+def test_a_class_added_to_a_run_from_another_is_read_by_that_runs_weights(
+    runs: SimpleNamespace, tmp_path: Path, image_folder: Callable[..., Path]
+) -> None:
+    before = stored(runs.home, runs.ref)
+    new = image_folder(tmp_path / "new", classes=("",), per_class=6, seed=3)
+    made = extending.extend(runs.home, runs.prototype.id, "stars", new)
+    assert made["before"] == pytest.approx((runs.prototype.result or {})["test_accuracy"])
+    assert {name: stored(runs.home, runs.ref)[name] for name in before} == before
+    head = read_weights(runs.home / made["weights"])["head.weight"]
+    opened, ref = Trained(runs.prototype, runs.home), load_dataset(runs.home, made["added"]["stars"]["dataset"])
+    opened.to_trained()
+    with torch.no_grad():
+        pictures = opened.bench.beside(ref).data.batch(np.arange(ref.images), 0)
+        features = opened.backbone.below(pictures, opened.backbone.head_index)
+    assert torch.allclose(head[-1], with_class(head[:-1], features)[-1], rtol=2e-3)
+
+
+def test_what_was_forgotten_is_counted_from_the_backbone_not_from_the_run_before(
+    runs: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A classifier of seven classes stands in for ImageNet's, which the small network was never trained with."""
+    rows = Trained(runs.further, runs.home).data.rows["test"]
+    before, after = (Trained(run, runs.home).features(rows) for run in (runs.probe, runs.further))
+    torch.manual_seed(0)
+    old = nn.Linear(before.shape[1], 7)
+    with torch.no_grad():
+        old.bias.copy_(-old.weight @ before.mean(0))
+    monkeypatch.setattr(Backbone, "classifier", lambda self: old)
+
+    def kept(run: Job) -> float:
+        explaining.explain(run, runs.home, nothing)
+        found = findings.read(runs.home, run.id)
+        assert found is not None and found.agreement is not None
+        return found.agreement.value
+
+    assert kept(runs.probe) == 1.0, "a probe of the backbone changes none of its features"
+    same = float((old(before).argmax(1) == old(after).argmax(1)).float().mean())
+    assert kept(runs.further) == pytest.approx(same) and same < 1
+
+
+# ---- nothing trained reaches a cache -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["linear_probe", "partial", "gradual", "lp_ft"])
+def test_caches_lost_before_a_resume_are_filled_as_they_were(kind: str, tmp_path: Path) -> None:
+    strategy, whole = STRATEGIES[kind], Recorder()
+    _, _, undisturbed = fit(strategy, whole, folder=tmp_path / "a")
+    first, second = Recorder(stop_after=whole.asked - 3), Recorder()
+    assert fit(strategy, first, folder=tmp_path / "b")[1].stopped
+    _, _, resumed = fit(strategy, second, resume=first.saved, folder=tmp_path / "c")
+    assert equal(weights(undisturbed), weights(resumed))
+    assert digests(tmp_path / "a") and digests(tmp_path / "c") == digests(tmp_path / "a")
+
+
+def test_a_worker_that_resumes_without_caches_makes_the_same_ones_again(
+    home: Path, tmp_path: Path, image_folder: Callable[..., Path]
+) -> None:
+    ref = import_path(image_folder(tmp_path / "shapes", classes=CLASSES, per_class=20), home)
+    store = Store(home)
+    what = config(ref, "lp_ft", 4000)
+    job = store.create_job("train", ref.id, to_json(what))
+    executor(home).submit(job.id)
+    wait(home, job, lambda now: now.doing.startswith("Epoch") or ended(now))
+    executor(home).stop(job.id)
+    assert wait(home, job, ended).state == "stopped"
+    filled = stored(home, ref)
+    assert filled and budget.clear(home) and not stored(home, ref)
+    store.requeue(job.id)
+    executor(home).submit(job.id)
+    wait(home, job, lambda now: now.attempt == 2 and (now.doing.startswith("Epoch") or ended(now)))
+    executor(home).stop(job.id)
+    assert wait(home, job, ended).state == "stopped"
+    assert stored(home, ref) == filled

@@ -1,0 +1,68 @@
+"""`python -m training data`: edit, list, undo and export from a terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dataset.folder import read_manifest
+from dataset.ingest.sources import import_path
+from training.__main__ import main
+
+Say = Callable[..., Any]
+
+
+@pytest.fixture
+def say(home: Path, capsys: pytest.CaptureFixture[str]) -> Say:
+    """say('history', ID): the JSON answer; with code=2 the sentence on standard error."""
+
+    def it(*words: str, code: int = 0) -> Any:
+        assert main(("data", *words, "--json")) == code
+        out, err = capsys.readouterr()
+        return json.loads(out) if code == 0 else err
+
+    return it
+
+
+def test_a_dataset_is_edited_listed_undone_and_taken_away(
+    say: Say, home: Path, tmp_path: Path, image_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    ref = import_path(image_folder(tmp_path / "photos", per_class=6), home, name="photos")
+    first = say("revise", ref.id, "--relabel", "bees", "ants/000.png", "--exclude", "bees/00[01].png")
+    assert first["edit"] == "Relabelled 'ants/000.png' from 'ants' to 'bees'. Excluded 2 images."
+    assert (first["images"], first["excluded"], first["base"], first["parent"]) == (10, 2, ref.id, ref.id)
+    second = say("revise", first["dataset_id"], "--merge", "insects", "ants", "--restore", "bees/000.png")
+    assert second["classes"] == ["bees", "insects"]
+    assert say("revise", second["dataset_id"], "--restore", "bees/000.png")["dataset_id"] == second["dataset_id"]
+    family = say("history", ref.id)
+    assert [one["dataset_id"] for one in family] == [second["dataset_id"], first["dataset_id"], ref.id]
+    assert say("undo", second["dataset_id"])["dataset_id"] == first["dataset_id"]
+
+    written = say("export", first["dataset_id"], str(tmp_path / "cleaned.zip"), "--with-split")
+    assert written["images"] == 10 and written["bytes"] == (tmp_path / "cleaned.zip").stat().st_size
+    again = import_path(tmp_path / "cleaned.zip", home)
+    assert set(read_manifest(again)["split"]) == {"train", "val", "test"} and again.images == 10
+    assert say("export", ref.id, str(tmp_path / "all.csv"))["images"] == 12
+    assert (tmp_path / "all.csv").read_text().startswith("path,label\nants/000.png,ants\n")
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")], "no temporary file is left"
+
+    assert main(("data", "history", second["dataset_id"])) == 0
+    shown = capsys.readouterr().out
+    assert f"*{second['dataset_id']}" in shown and "Renamed 'ants' to 'insects'." in shown and "As imported." in shown
+
+
+def test_what_cannot_be_done_is_one_sentence(
+    say: Say, home: Path, tmp_path: Path, image_folder: Callable[..., Path]
+) -> None:
+    ref = import_path(image_folder(tmp_path / "photos"), home)
+    assert "'ants/9.png' is not among the images" in say("revise", ref.id, "--exclude", "ants/9.png", code=2)
+    assert "There is no class 'wasps'" in say("revise", ref.id, "--relabel", "wasps", "ants/000.png", code=2)
+    assert "at least 2 images" in say("revise", ref.id, "--exclude", "ants/00[0-4].png", code=2)
+    assert "Choose at least one image" in say("revise", ref.id, "--relabel", "bees", code=2)
+    assert "Say what to edit" in say("revise", ref.id, code=2)
+    assert "there is no edit to undo" in say("undo", ref.id, code=2)
+    assert "must end in .zip or .csv" in say("export", ref.id, str(tmp_path / "cleaned.rar"), code=2)

@@ -1,0 +1,139 @@
+"""The loop itself, on vectors: what is trained stays what was promised, and a stop anywhere loses nothing."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+import torch
+
+from core.errors import PlanError
+from core.plans import KINDS, Phase, Strategy
+from tests.support.toys import HEAD, STRATEGIES, Recorder, equal, fit, task, weights
+from training.backbones.backbone import build
+
+
+@pytest.mark.parametrize("kind", STRATEGIES)
+def test_every_strategy_learns_and_reports_each_epoch(kind: str) -> None:
+    context = Recorder()
+    job, fitted, _ = fit(STRATEGIES[kind], context)
+    assert not fitted.stopped
+    assert len(context.epochs) == STRATEGIES[kind].epochs
+    assert fitted.best.val_accuracy == max(row["val_accuracy"] for row in context.epochs) or kind == "linear_probe"
+    probabilities = job.predict(task().rows["test"])
+    assert torch.allclose(probabilities.sum(1), torch.ones(60))
+    assert fitted.best.val_accuracy > 0.4 if kind in ("full", "partial") else fitted.best.val_accuracy > 0.6
+
+
+@pytest.mark.parametrize("kind", STRATEGIES)
+def test_frozen_stages_do_not_change_and_trained_ones_do(kind: str) -> None:
+    strategy = STRATEGIES[kind]
+    before = weights(build("mlp", 5, inputs=10, seed=1))
+    _, _, backbone = fit(strategy, Recorder())
+    lowest = min(phase.boundary for phase in strategy.phases)
+    after = weights(backbone)
+    for index, name in enumerate(("net.0", "net.1", "head")):
+        own = [key for key in before if key.startswith(name)]
+        changed = any(not torch.equal(before[key], after[key]) for key in own)
+        if index < lowest:
+            assert not changed, f"{name} was promised to stay frozen"
+        elif index == HEAD:
+            assert changed
+
+
+@pytest.mark.parametrize("kind", STRATEGIES)
+def test_a_run_stopped_anywhere_resumes_to_the_same_weights_and_metrics(kind: str) -> None:
+    strategy = STRATEGIES[kind]
+    whole = Recorder()
+    _, _, backbone = fit(strategy, whole)
+    final = weights(backbone)
+    for stop_after in random.Random(0).sample(range(2, whole.asked), 5):
+        first = Recorder(stop_after)
+        _, fitted, _ = fit(strategy, first)
+        assert fitted.stopped
+        second = Recorder()
+        _, _, resumed = fit(strategy, second, resume=first.saved)
+        assert equal(final, weights(resumed)), f"stopped at check {stop_after}"
+        done = first.saved["position"]["rows"] if first.saved else 0
+        kept = [row for row in first.epochs if row["epoch"] <= (first.rows[done - 1]["epoch"] if done else -1)]
+        if strategy.phases[0].optimizer == "adamw":
+            assert kept + second.epochs == whole.epochs
+
+
+def test_a_stop_keeps_the_best_weights_so_far() -> None:
+    context = Recorder(stop_after=60)
+    job, fitted, _ = fit(STRATEGIES["scratch"], context)
+    assert fitted.stopped
+    best = max(context.epochs, key=lambda row: (row["val_accuracy"], -row["val_loss"]))
+    assert fitted.best.epoch == best["epoch"]
+    correct = (job.predict(task().rows["val"]).argmax(1) == task().labels[180:240]).float().mean()
+    assert float(correct) == pytest.approx(best["val_accuracy"])
+
+
+def test_resuming_gradual_does_not_freeze_again_what_was_thawed() -> None:
+    strategy = STRATEGIES["gradual"]
+    whole = Recorder()
+    fit(strategy, whole)
+    first = Recorder(stop_after=whole.asked - 4)  # inside the last phase
+    fit(strategy, first)
+    assert first.saved is not None and first.saved["position"]["phase"] == 2
+    second = Recorder()
+    fit(strategy, second, resume=first.saved)
+    assert {row["boundary"] for row in second.rows} == {0}
+
+
+def test_equal_seeds_give_equal_runs_and_other_seeds_do_not() -> None:
+    a, b, c = (weights(fit(STRATEGIES["scratch"], Recorder(), seed=seed)[2]) for seed in (1, 1, 2))
+    assert equal(a, b) and not equal(a, c)
+
+
+def test_learning_rates_decay_towards_the_input() -> None:
+    context = Recorder()
+    fit(STRATEGIES["full"], context)
+    peak = [max(row["lrs"][stage] for row in context.rows) for stage in range(3)]
+    assert peak[0] == pytest.approx(0.5 * peak[1])
+    assert all(row["lrs"][0] == 0 for row in _rows("partial"))
+
+
+def _rows(kind: str) -> list[dict]:  # type: ignore[type-arg]
+    context = Recorder()
+    fit(STRATEGIES[kind], context)
+    return context.rows
+
+
+def test_the_budget_ends_a_run_and_says_so() -> None:
+    context = Recorder()
+    _, fitted, _ = fit(replace(STRATEGIES["scratch"], phases=(Phase(0, 500, 1e-2, 1e-2),)), context, budget_s=1e-3)
+    assert fitted.finished_early and fitted.epochs < 500
+    assert "is used up after" in context.events[-1] and "best weights so far" in context.events[-1]
+
+
+def test_the_validation_rows_alone_choose_the_best() -> None:
+    """Poisoned test labels change nothing: the engine never reads them."""
+    clean = weights(fit(STRATEGIES["scratch"], Recorder())[2])
+    data = task()
+    data.labels[240:] = 0
+    assert equal(clean, weights(fit(STRATEGIES["scratch"], Recorder(), data=data)[2]))
+
+
+def test_contradictions_are_refused_where_they_are_made() -> None:
+    with pytest.raises(PlanError, match="a boundary at 5 does not exist"):
+        fit(Strategy("partial", "mlp", (Phase(5, 1, 1e-3),)), Recorder())
+    with pytest.raises(PlanError, match="solves the head alone"):
+        fit(Strategy("linear_probe", "mlp", (Phase(0, 1, 0.0, optimizer="lbfgs"),)), Recorder())
+    with pytest.raises(PlanError, match="boundaries must not rise"):
+        Strategy("gradual", "mlp", (Phase(1, 1, 1e-3), Phase(2, 1, 1e-3)))
+    with pytest.raises(PlanError, match="no strategy called 'magic'"):
+        Strategy("magic", "mlp", (Phase(0, 1, 1e-3),))  # type: ignore[arg-type]
+    assert set(STRATEGIES) <= set(KINDS)
+
+
+def test_published_learning_rates_follow_the_schedule_without_jumps() -> None:
+    """Rows within an epoch and rows that end one lie on the same curve: up once, down once."""
+    context = Recorder()
+    fit(STRATEGIES["scratch"], context)
+    rates = [row["lrs"][2] for row in context.rows]
+    top = rates.index(max(rates))
+    assert rates[: top + 1] == sorted(rates[: top + 1]) and rates[top:] == sorted(rates[top:], reverse=True)
+    assert 0 < rates[-1] < 0.01 * max(rates)

@@ -1,0 +1,206 @@
+"""The worker as a real process: it trains, is stopped, killed with -9 and resumed, and says what went wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from advisor.planning.options import Options
+from advisor.planning.strategies import plan
+from core.errors import StateError
+from core.plans import RunConfig, Strategy, to_json
+from core.types import DatasetRef
+from core.zoo import catalog
+from dataset.folder import read_manifest
+from dataset.ingest.sources import import_path
+from training.jobs.context import StoreContext
+from training.jobs.executor import executor
+from training.profile import maps
+from training.store.records import Job
+from training.store.store import Store
+
+ROOT = Path(__file__).resolve().parents[3]
+DEADLINE_S = 90.0
+FINAL = ("finished", "failed", "stopped", "lost")
+
+
+@pytest.fixture
+def data(home: Path, tmp_path: Path, image_folder: Callable[..., Path]) -> DatasetRef:
+    folder = image_folder(tmp_path / "shapes", classes=("round", "square", "pointed"), per_class=20)
+    return import_path(folder, home)
+
+
+def strategy(epochs: int, kind: str = "scratch") -> Strategy:
+    return plan(kind, catalog.backbone("mlp"), train_images=48, classes=3, options=Options(epochs=epochs))  # type: ignore[arg-type]
+
+
+def queue(home: Path, data: DatasetRef, what: Strategy) -> Job:
+    job = Store(home).create_job("train", data.id, to_json(RunConfig(data.id, what)))
+    return executor(home).submit(job.id)
+
+
+def wait(home: Path, job: Job, until: Callable[[Job], bool]) -> Job:
+    deadline = time.monotonic() + DEADLINE_S
+    while time.monotonic() < deadline:
+        now = executor(home).status(job.id)
+        if until(now):
+            return now
+        time.sleep(0.05)
+    raise AssertionError(f"{now.state} {now.doing}: " + (home / "logs" / f"{job.id}.log").read_text())
+
+
+def ended(job: Job) -> bool:
+    return job.state in FINAL
+
+
+def test_a_queue_of_runs_drains_by_itself_and_leaves_results(home: Path, data: DatasetRef) -> None:
+    """Nobody pumps after the submission: the first worker starts the second."""
+    first, second = queue(home, data, strategy(12)), queue(home, data, strategy(5, "linear_probe"))
+    store = Store(home)
+    deadline = time.monotonic() + DEADLINE_S
+    while time.monotonic() < deadline and store.job(second.id).state not in FINAL:
+        assert len(store.jobs(states=("running",))) <= 1
+        time.sleep(0.05)
+    for job in (store.job(first.id), store.job(second.id)):
+        assert job.state == "finished", job.error
+        assert job.result is not None
+        assert job.result["test_total"] == 12
+        assert job.result["test_correct"] == round(job.result["test_accuracy"] * 12)
+        assert (home / job.result["weights"]).exists()
+        lines = (home / job.result["predictions"]).read_text().splitlines()
+        assert lines[0] == "path,label,predicted,confidence" and len(lines) == 13
+        assert store.metrics(job.id)[-1]["val_accuracy"] is not None
+    assert not (home / "runs" / first.id / "checkpoint.pt").exists()
+
+
+def test_kill_9_is_seen_and_the_resumed_run_ends_with_the_same_bits(home: Path, data: DatasetRef) -> None:
+    what = strategy(1500)
+    undisturbed = wait(home, queue(home, data, what), ended)
+    assert undisturbed.state == "finished", undisturbed.error
+    victim = queue(home, data, what)
+    store = Store(home)
+    checkpoint = home / "runs" / victim.id / "checkpoint.pt"
+    running = wait(home, victim, lambda job: checkpoint.exists() or ended(job))
+    assert running.state == "running" and running.pid
+    os.kill(running.pid, signal.SIGKILL)
+    lost = wait(home, victim, ended)
+    assert lost.state == "lost" and "resume" in (lost.error or "").lower()
+    seen = store.metrics(victim.id)
+    store.requeue(victim.id)
+    resumed = wait(home, executor(home).submit(victim.id), ended)
+    assert resumed.state == "finished" and resumed.attempt == 2
+    assert resumed.result is not None and undisturbed.result is not None
+    for field in ("weights_sha256", "test_accuracy", "val_accuracy", "val_loss", "best_epoch"):
+        assert resumed.result[field] == undisturbed.result[field]
+    assert epoch_rows(store, victim) == epoch_rows(store, undisturbed)
+    assert len(seen) > 0 and any(event["kind"] == "resumed" for event in store.events(victim.id))
+
+
+def epoch_rows(store: Store, job: Job) -> list[tuple[float, ...]]:
+    names = ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy")
+    return [tuple(row[n] for n in names) for row in store.metrics(job.id) if row["val_loss"] is not None]
+
+
+def test_a_stop_keeps_the_best_and_can_be_resumed(home: Path, data: DatasetRef) -> None:
+    job = queue(home, data, strategy(4000))
+    store = Store(home)
+    wait(home, job, lambda now: len(store.metrics(job.id)) >= 3 or ended(now))
+    executor(home).stop(job.id)
+    stopped = wait(home, job, ended)
+    assert stopped.state == "stopped" and stopped.result is not None
+    assert stopped.result["stopped_early"] and 0 < stopped.result["epochs"] < 4000
+    assert stopped.result["test_accuracy"] is not None and (home / stopped.result["weights"]).exists()
+    assert (home / "runs" / job.id / "checkpoint.pt").exists()
+    store.requeue(job.id)
+    rows = len(store.metrics(job.id))
+    executor(home).submit(job.id)
+    wait(home, job, lambda now: len(store.metrics(job.id)) > rows or ended(now))
+    executor(home).stop(job.id)
+    assert wait(home, job, ended).state == "stopped"
+
+
+def test_a_profile_measures_and_saves_facts(home: Path, data: DatasetRef) -> None:
+    store = Store(home)
+    job = store.create_job("profile", data.id, {"backbone": "mlp", "seed": 0})
+    done = wait(home, executor(home).submit(job.id), ended)
+    assert done.state == "finished", done.error
+    facts = store.facts(data.id, "mlp")
+    assert facts is not None
+    assert facts.train_images == 48 and facts.test_images == 12 and sum(facts.per_class) == 48
+    assert facts.chance == pytest.approx(1 / 3)
+    assert facts.ready_made is not None
+    assert 0 <= facts.ready_made.low <= facts.ready_made.value <= facts.ready_made.high <= 1
+    assert [cost.boundary for cost in facts.costs] == [0, 1, 2]
+    assert all(cost.train_s > 0 and cost.eval_s > 0 for cost in facts.costs)
+    assert facts.forward_images_per_s and facts.hardware is not None
+
+
+def test_a_map_is_drawn_though_nothing_was_measured_before(home: Path, data: DatasetRef) -> None:
+    """Colour and shape tell the classes apart, so that an image's nearest neighbour on the map is mostly of its own."""
+    job = Store(home).create_job("map", data.id, {"backbone": "mlp", "name": "tsne"})
+    done = wait(home, executor(home).submit(job.id), ended)
+    assert done.state == "finished", done.error
+    about = maps.about(home, data.id, "mlp")
+    assert about.tsne == (750, 750) and about.sample == 60 and about.variance is not None and 0 < about.variance <= 1
+    assert maps.load(home, data.id, "mlp", "pca") is not None
+    points = maps.load(home, data.id, "mlp", "tsne")
+    assert points is not None and points[:, 0].tolist() == list(range(60)) and np.isfinite(points).all()
+    apart = np.square(points[:, None, 1:] - points[None, :, 1:]).sum(axis=2)
+    np.fill_diagonal(apart, np.inf)
+    labels = read_manifest(data)["label"].to_numpy()
+    assert (labels[apart.argmin(axis=1)] == labels).mean() > 0.6
+
+
+def test_what_goes_wrong_is_said_in_words(home: Path, data: DatasetRef) -> None:
+    broken = replace(strategy(3), backbone="no_such_backbone")
+    failed = wait(home, queue(home, data, broken), ended)
+    assert failed.state == "failed"
+    assert "There is no backbone called 'no_such_backbone'" in (failed.error or "")
+
+
+def test_the_terminal_trains_for_real(home: Path, tmp_path: Path, image_folder: Callable[..., Path]) -> None:
+    folder = image_folder(tmp_path / "shapes", classes=("round", "square"), per_class=12, split=("train", "test"))
+    command = [sys.executable, "-m", "training", "fit", str(folder), "--strategy", "full", "--backbone", "mlp"]
+    done = subprocess.run(
+        [*command, "--epochs", "3", "--json", "--home", str(home)], cwd=ROOT, capture_output=True, text=True,
+        timeout=DEADLINE_S, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout.splitlines()[-1])
+    assert document["state"] == "finished" and 0 <= document["test_accuracy"] <= 1
+    assert document["test_total"] == 24 and len(document["weights_sha256"]) == 64
+
+
+def test_a_worker_whose_job_was_given_to_another_writes_nothing_more(home: Path) -> None:
+    """As when a machine slept: declared lost, resumed elsewhere, and then the first worker wakes."""
+    store = Store(home)
+    job = store.create_job("train", "d", {})
+    first = store.claim_next()
+    assert first is not None
+    context = StoreContext(store, first)
+    context.close()  # no pulse: it would end this process
+    store.lose(first, "The worker ended without finishing.")
+    store.requeue(job.id)
+    second = store.claim_next()
+    for write in (
+        lambda: context.row({"row": 0, "epoch": 1.0}),
+        lambda: context.event("info", "phase", "Phase 1 begins."),
+        lambda: context.progress(0.9, "Epoch 9"),
+        lambda: context.save({"epoch": 9}),
+        lambda: context.note("gradients", {}),
+    ):
+        with pytest.raises(StateError, match=r"has been started again since \(attempt 2\)"):
+            write()
+    assert store.job(job.id) == second
+    assert store.metrics(job.id) == store.events(job.id) == []
+    assert not (home / "runs" / job.id).exists()

@@ -1,0 +1,151 @@
+"""What a worker is said to take is what it takes: counted tensors, sampled peaks, and the machine's own figures."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from advisor.planning.costs import Sizes
+from advisor.planning.memory import ACCELERATED_PASS_BATCH, EVAL_BATCH, PASS_BATCH, forecast_bytes
+from advisor.planning.options import Options
+from advisor.planning.strategies import plan
+from core.plans import RunConfig, to_json
+from core.zoo import catalog
+from dataset.ingest.sources import import_path
+from training.caches import frozen_pass, inputs
+from training.jobs.executor import executor
+from training.machine import memory
+from training.machine.peak_memory import peak_of
+from training.store.records import Job
+from training.store.store import Store
+
+MEGA = 2**20
+
+
+def test_live_bytes_counts_what_is_alive_at_once() -> None:
+    def work() -> None:
+        first = torch.zeros(MEGA)  # 4 MiB
+        second = first + 1
+        del first
+        third = second * 2
+        third.mul_(3)  # in place: nothing new
+        third.view(-1)
+
+    assert peak_of(work) == 8 * MEGA
+
+
+def test_live_bytes_counts_what_backward_keeps() -> None:
+    """Ten squarings of 1 MiB keep their inputs; without gradients two tensors are alive at a time."""
+    start = torch.ones(MEGA // 4, requires_grad=True)
+
+    def chain() -> None:
+        x = start
+        for _ in range(10):
+            x = x.square()
+        if x.requires_grad:
+            x.sum().backward()
+
+    with torch.no_grad():
+        assert peak_of(chain) == 2 * MEGA
+    assert 10 * MEGA <= peak_of(chain) < 14 * MEGA
+
+
+def test_live_bytes_of_a_network_grow_with_the_batch_alone() -> None:
+    net = nn.Sequential(nn.Linear(100, 400), nn.ReLU(), nn.Linear(400, 10))
+
+    def step(batch: int) -> int:
+        net.zero_grad(set_to_none=True)
+        return peak_of(lambda: net(torch.zeros(batch, 100)).sum().backward())
+
+    few, many = step(1000), step(2000)
+    per_image = (many - few) / 1000
+    assert 4 * (100 + 400 + 400) <= per_image <= 4 * (100 + 4 * 400 + 30)
+
+
+@pytest.mark.skipif(memory.process_bytes() is None, reason="this system does not tell what a process takes")
+def test_the_peak_is_seen_and_kept(tmp_path: Path) -> None:
+    peak = memory.Peak()
+    before = memory.process_bytes()
+    assert before is not None
+    block = np.ones(64 * MEGA, np.uint8)
+    peak.sample()
+    block.sum()
+    del block
+    gc.collect()
+    highest, now = peak.bytes(), memory.process_bytes()
+    assert highest is not None and now is not None
+    assert highest >= before + 60 * MEGA
+    assert now < highest - 60 * MEGA
+
+
+@pytest.mark.skipif(memory.process_bytes() is None, reason="this system does not tell what a process takes")
+def test_memory_mapped_files_do_not_count(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.ones(64 * MEGA, np.uint8))
+    before = memory.process_bytes()
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    assert int(mapped.sum()) == 64 * MEGA
+    after = memory.process_bytes()
+    assert before is not None and after is not None and after < before + 32 * MEGA
+
+
+def test_without_proc_nothing_is_invented(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("STATUS", "MEMINFO"):
+        monkeypatch.setattr(memory, name, tmp_path / "missing")
+    peak = memory.Peak()
+    peak.sample()
+    assert peak.bytes() is None and memory.process_bytes() is None and memory.available_bytes() is None
+
+
+def test_a_container_has_less_than_its_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "meminfo").write_text("MemTotal:  8000 kB\nMemAvailable:    6000 kB\n")
+    monkeypatch.setattr(memory, "MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr(memory, "CGROUP", tmp_path)
+    assert memory.available_bytes() == 6000 * 1024
+    (tmp_path / "memory.max").write_text("max\n")
+    (tmp_path / "memory.current").write_text("4000000\n")
+    (tmp_path / "memory.stat").write_text("anon 3000000\nfile 1000000\n")
+    assert memory.available_bytes() == 6000 * 1024
+    (tmp_path / "memory.max").write_text("5000000\n")
+    assert memory.available_bytes() == 2_000_000
+
+
+def test_the_forecast_judges_in_the_engines_batches() -> None:
+    assert (EVAL_BATCH, PASS_BATCH, ACCELERATED_PASS_BATCH) == (
+        inputs.EVAL_BATCH, frozen_pass.BATCH, frozen_pass.ACCELERATED_BATCH,
+    )  # fmt: skip
+
+
+@pytest.mark.skipif(memory.process_bytes() is None, reason="this system does not tell what a process takes")
+def test_a_workers_measured_peak_is_near_its_forecast(
+    home: Path, tmp_path: Path, image_folder: Callable[..., Path]
+) -> None:
+    """A real profile and a real run of the small MLP: what they take is nearly all the worker itself."""
+    ref = import_path(image_folder(tmp_path / "shapes", classes=("round", "square"), per_class=20), home)
+    store, card = Store(home), catalog.backbone("mlp")
+
+    def done(job: Job) -> Job:
+        executor(home).submit(job.id)
+        deadline = time.monotonic() + 90
+        while store.job(job.id).active and time.monotonic() < deadline:
+            time.sleep(0.05)
+        ended = store.job(job.id)
+        assert ended.state == "finished", ended.error
+        return ended
+
+    done(store.create_job("profile", ref.id, {"backbone": "mlp"}))
+    facts = store.facts(ref.id, "mlp")
+    assert facts is not None and facts.memory is not None
+    strategy = plan("scratch", card, train_images=32, classes=2, options=Options(epochs=2))
+    run = done(store.create_job("train", ref.id, to_json(RunConfig(ref.id, strategy))))
+    assert run.result is not None
+    measured = run.result["peak_memory_bytes"]
+    forecast = forecast_bytes(strategy, card, Sizes.of(32, 8, 2), facts)
+    assert forecast is not None
+    assert 0.8 < forecast / measured < 1.2

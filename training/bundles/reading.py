@@ -1,0 +1,199 @@
+"""Reading a run's bundle into this home.
+
+A bundle comes from outside: it holds JSON, CSV, safetensors and images, nothing that runs; every name, digest and id in
+it is checked before anything is kept. No torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from core import DataError, DatasetRef, NotFound, PlanError, SetAside, Unreadable, run_config_from_json, to_json
+from core.names import safe_relative
+from dataset import RECORD, Row, content_id, counts_of, load_dataset, read_rows, staging
+from dataset.commit import commit
+from dataset.ingest import Decoded, Decoders, unpack
+from training.bundles.writing import FORMAT, INDEX, KEPT, files_of
+from training.store import Job, RunFolder, RunResult, Store, lineage
+
+Tick = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a bundle says of itself."""
+
+    run: dict[str, Any]
+    """Of the job: id, state, config, result, created, started, finished, seconds, group."""
+    events: list[dict[str, Any]]
+    datasets: list[str]
+    """Ids: the import, then the revision if the run saw one."""
+    with_images: bool
+
+
+def read(bundle: Path, store: Store, *, data: Path | None = None, tick: Tick | None = None) -> Job:
+    """Make the run of a bundle part of this home; returns it. One that is here already is returned as it is.
+
+    data: a folder or archive with the images, for a bundle that holds none. tick: (images checked, images in all).
+    Raises DataError (not a bundle, damaged, not the same images), UnsafeArchive, NotFound.
+    """
+    if not bundle.is_file():
+        raise DataError(f"There is no bundle '{bundle}'. Check the path and try again.")
+    (store.home / "downloads").mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=store.home / "downloads", prefix=".bundle-") as folder:
+        place = Path(folder)
+        unpack(bundle, place, wanted=lambda name: True)
+        contents = _contents(place, bundle)
+        for dataset_id in contents.datasets:
+            _bring_dataset(place, contents, dataset_id, store.home, data, tick)
+        return _bring_run(place, contents, store, bundle)
+
+
+def _contents(place: Path, bundle: Path) -> Contents:
+    """Raises DataError for what is no bundle of this format."""
+    try:
+        index = json.loads((place / INDEX).read_text(encoding="utf-8"))
+        if index["format"] != FORMAT:
+            raise DataError(
+                f"{bundle.name} was written by another version of Thaw (format {index['format']}): update it."
+            )
+        run = {name: index["run"][name] for name in KEPT}
+        run_config_from_json(run["config"])
+        run["result"] = RunResult.read(run["result"] or {}, "Its result", error=PlanError)
+        if run["state"] not in ("finished", "stopped"):
+            raise KeyError("result")
+        wanted = [str(one) for one in index["datasets"]]
+        if not wanted or wanted[-1] != run["dataset_id"] or run["config"]["dataset_id"] != wanted[-1]:
+            raise KeyError("dataset")
+        return Contents(run, list(index["events"]), wanted, bool(index["with_images"]))
+    except PlanError as error:
+        raise DataError(f"{bundle.name} holds a run that this version of Thaw cannot read: {error}") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{bundle.name} is no run bundle of Thaw, or it is damaged.") from error
+
+
+def _bring_dataset(
+    place: Path, contents: Contents, dataset_id: str, home: Path, data: Path | None, tick: Tick | None
+) -> None:
+    try:
+        load_dataset(home, dataset_id)
+        return
+    except NotFound:
+        pass
+    ref, rows = _listed(place, dataset_id, home)
+    if ref.base:
+        with staging(home) as stage:
+            commit(stage, ref, rows, None)
+    elif contents.with_images:
+        _commit_images(place, ref, rows, home, tick)
+    elif data is not None:
+        _import_given(data, ref, home)
+    else:
+        raise DataError(
+            f"This bundle holds no images, and those of '{ref.name}' are not here: give the folder or archive "
+            f"that they came from (--data PATH; it was {ref.source})."
+        )
+
+
+def _listed(place: Path, dataset_id: str, home: Path) -> tuple[DatasetRef, list[Row]]:
+    """A dataset's record and rows as the bundle has them, held to their id. Raises DataError."""
+    folder = place / "datasets" / dataset_id
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        root = home / "datasets" / dataset_id
+        plain = {**record, "classes": tuple(record["classes"]), "root": str(root), "id": dataset_id}
+        plain["set_aside"] = tuple((str(path), str(why)) for path, why in record["set_aside"])
+        plain["notes"] = tuple(map(str, record["notes"]))
+        rows = read_rows(DatasetRef(**{**plain, "root": str(folder)}))
+        ref = DatasetRef(**{**plain, "counts": counts_of(rows, len(plain["classes"]))})
+        if content_id(rows, ref.classes, ref.base) != dataset_id or any(safe_relative(r.path) != r.path for r in rows):
+            raise ValueError("the rows are not those that the id stands for")
+    except (OSError, ValueError, KeyError, TypeError, IndexError, NotFound) as error:
+        raise DataError("The list of images in this bundle is damaged: it does not match the run.") from error
+    return ref, rows
+
+
+def _commit_images(place: Path, ref: DatasetRef, rows: Sequence[Row], home: Path, tick: Tick | None) -> None:
+    """The bundle's images as an import: each is decoded in a safe process and held to its digest. Raises DataError."""
+    thumbnails = []
+    with staging(home) as stage, Decoders(1) as decoders:
+        for start in range(0, len(rows), 32):
+            chunk = rows[start : start + 32]
+            paths = [place / "images" / row.path for row in chunk]
+            absent = [row.path for row, path in zip(chunk, paths, strict=True) if not path.is_file()]
+            if absent:
+                raise DataError(f"The bundle is damaged: {absent[0]} is missing.")
+            for row, path, seen in zip(chunk, paths, decoders.decode(paths), strict=True):
+                if not isinstance(seen, Decoded) or seen.digest != row.digest:
+                    raise DataError(f"The bundle is damaged: {row.path} is not the image that the run saw.")
+                thumbnails.append(seen.thumbnail)
+                target = stage / "images" / row.path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.move(path, target)
+            if tick:
+                tick(start + len(chunk), len(rows))
+        commit(stage, ref, rows, thumbnails)
+
+
+def _import_given(data: Path, ref: DatasetRef, home: Path) -> None:
+    from dataset.ingest import import_path
+
+    found = import_path(data, home, name=ref.name)
+    if found.id != ref.id:
+        raise DataError(
+            f"'{data}' holds other images (or other labels) than the run saw: {found.images:,} images, id {found.id}; "
+            f"the run saw {ref.images:,}, id {ref.id}."
+        )
+
+
+def _bring_run(place: Path, contents: Contents, store: Store, bundle: Path) -> Job:
+    run = contents.run
+    wanted = str(run["id"])
+    result: RunResult = run["result"]
+    weights = place / "best.safetensors"
+    if not weights.is_file() or hashlib.sha256(weights.read_bytes()).hexdigest() != result.weights_sha256:
+        raise DataError(f"{bundle.name} is damaged: its weights are not those of the run.")
+    try:
+        chain = place / RunFolder(store.home, wanted).lineage.name
+        if chain.is_file():
+            lineage.read(chain)
+    except Unreadable as error:
+        raise DataError(f"{bundle.name} is damaged: the chain of runs before this one cannot be read.") from error
+    try:
+        there = store.job(wanted)
+    except SetAside:
+        there, wanted = None, ""
+    except NotFound:
+        there = None
+    if there is not None and RunResult.of(there).weights_sha256 == result.weights_sha256:
+        return there
+    try:
+        rows = json.loads((place / "rows.json").read_text(encoding="utf-8"))
+        job = store.adopt(
+            {**run, "id": None if there else wanted or None}, rows, contents.events,
+            place=lambda new_id: _files_in(place, store.home, new_id, result),
+        )  # fmt: skip
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{bundle.name} is damaged: its run cannot be read ({error}).") from error
+    return job
+
+
+def _files_in(place: Path, home: Path, new_id: str, result: RunResult) -> dict[str, Any]:
+    """Put the run's files where they belong; returns the result with their paths here."""
+    folder = RunFolder(home, new_id)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    here: dict[str, Any] = {}
+    for path, key in files_of(folder).items():
+        there = (place / path.name).is_file()
+        if there:
+            shutil.copyfile(place / path.name, path)
+        if key:
+            here[key] = folder.in_home(path) if there else None  # it held a path of the other home
+    return dict(to_json(replace(result, **here)))

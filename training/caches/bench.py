@@ -1,0 +1,204 @@
+"""The bench: a dataset or a run opened for computing. The one way to do it, whatever is computed then.
+
+What has to fit together is put together here and nowhere else: the device; the backbone with the weights that the run
+began with; the examples, split and counted as the run had them; the arithmetic that it chose; the cache of frozen
+features. It trains nothing and asks nothing about strategies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core import SPLIT_RULES, DatasetRef, PlanError, RunConfig, find_as, write_json
+from core.zoo import catalog
+from dataset import load_dataset
+from training.backbones import Backbone, build, read_weights
+from training.caches import budget, frozen_pass
+from training.caches.examples import Rows
+from training.caches.image_data import ImageData
+from training.caches.prefix import PrefixCache, Tick
+from training.machine import devices
+from training.store import RunFolder
+
+BATCH = 128
+"""Images of one pass of `Bench.features`."""
+
+
+class Runtime:
+    """What a run chose by measuring on this machine, so that it computes as it began when it is resumed or opened."""
+
+    def __init__(self, known: dict[str, str], path: Path | None = None) -> None:
+        """path: where new choices are written down; None = they hold for this process only."""
+        self.known, self._path = known, path
+
+    def keep(self, name: str, measure: Callable[[], str]) -> str:
+        if name not in self.known:
+            self.known[name] = measure()
+            if self._path:
+                write_json(self._path, self.known)
+        return self.known[name]
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """One dataset and one backbone, ready to compute. What nobody asks for is not made: whoever needs no features opens
+    no cache, whoever needs no images decodes none."""
+
+    home: Path
+    ref: DatasetRef
+    backbone: Backbone
+    """On `device`, with the weights to begin with; whoever changes them finds no features of others (`PrefixCache`)."""
+    device: torch.device
+    seed: int = 0
+    split_seed: int = 0
+    split_rules: int = SPLIT_RULES
+    image_px: int | None = None
+    """Side of the images, px; None = the weights' own."""
+    per_class: int = 0
+    """Training images of each class, drawn by `seed`; 0 = all."""
+    runtime: Runtime = field(default_factory=lambda: Runtime({}))
+    tick: Tick | None = None
+    """Told how many images are decoded, while they are; may raise to stop."""
+
+    @classmethod
+    def of(cls, ref: DatasetRef, backbone_name: str, home: Path, tick: Tick | None = None) -> Bench:
+        """A dataset as it is, and a backbone with its own weights.
+
+        Raises PlanError for an unknown backbone, WeightsError when its weights are not here.
+        """
+        device = devices.pick()
+        return cls(home, ref, build(backbone_name, len(ref.classes), home=home).to(device), device, tick=tick)
+
+    @classmethod
+    def of_run(
+        cls,
+        run_id: str,
+        config: RunConfig,
+        home: Path,
+        tick: Tick | None = None,
+        *,
+        trains: bool = False,
+        weights: Path | None = None,
+        device: torch.device | None = None,
+    ) -> Bench:
+        """A run with the weights that it began with: its backbone's own, random ones of its seed, or those of the run
+        that it started from, which lie in its own folder.
+
+        trains: what the run chooses by measuring is written down in its folder. weights: of the whole network, to have
+        in place of those that it began with, which are not looked for then. Raises NotFound without its dataset,
+        PlanError as `build` does or where weights do not fit, WeightsError when they are not here or damaged.
+        """
+        device, folder, strategy = device or devices.pick(), RunFolder(home, run_id), config.strategy
+        ref = load_dataset(home, config.dataset_id)
+        backbone = build(
+            strategy.backbone, len(ref.classes), pretrained=strategy.pretrained and weights is None, seed=config.seed,
+            image_px=strategy.image_px, home=home,
+        )  # fmt: skip
+        if weights:
+            backbone.load_state_dict(read_weights(weights))
+            backbone.weights_id = f"run-{run_id}"
+        elif config.from_run:
+            _start(backbone, read_weights(folder.start_weights), config.from_run)
+        repeated = RunFolder(home, config.repeats or run_id).runtime
+        known = find_as(folder.runtime, dict[str, str]) or find_as(repeated, dict[str, str]) or {}
+        return cls(
+            home, ref, backbone.to(device), device, config.seed, config.split_seed, config.split_rules,
+            strategy.image_px, config.per_class, Runtime(known, folder.runtime if trains else None), tick,
+        )  # fmt: skip
+
+    def beside(self, ref: DatasetRef, tick: Tick | None = None) -> Bench:
+        """Another dataset, all of its images, by the same backbone in the same arithmetic."""
+        return replace(self, ref=ref, per_class=0, tick=tick)
+
+    @cached_property
+    def data(self) -> ImageData:
+        """The examples. Raises DataError where one can no longer be read."""
+        data = KINDS[self.ref.kind](self)
+        if self.per_class:
+            data.rows["train"] = _fewer(data.rows["train"], data.labels, self.per_class, self.seed)
+        return data
+
+    @cached_property
+    def everything(self) -> Rows:
+        """The rows that count, ascending: all of an import, those not excluded of a revision."""
+        return np.sort(np.concatenate(list(self.data.rows.values())))
+
+    @cached_property
+    def precision(self) -> str:
+        """The arithmetic of frozen stages (a code of `Arithmetic`): the run's own, else what is fastest here."""
+        rows = np.resize(self.everything, frozen_pass.pass_batch(self.device))
+
+        def choose() -> str:
+            return frozen_pass.choose(self.backbone, self.device, self.data.batch(rows, 0), self.home)
+
+        return self.runtime.keep("frozen", choose)
+
+    @cached_property
+    def prefix(self) -> PrefixCache:
+        """The stored features of the backbone as it is when they are first asked for."""
+        return PrefixCache(self.backbone, self.data, self.device, self.precision, self.cache)
+
+    @property
+    def cache(self) -> Path:
+        """Where everything that is cached of these images lies."""
+        return budget.folder_of(self.home, self.ref.images_id)
+
+    def features(self, rows: Rows, tick: Tick = lambda done, total: None) -> Tensor:
+        """Pooled features [len(rows), width] by the weights that are in the backbone now, on the CPU: from the cache as
+        far up as it holds all of these rows and nothing was trained, computed from there. Stores nothing."""
+        first, head = self.prefix.highest(rows), self.backbone.head_index
+        run: frozen_pass.Taps | None = None
+        parts = [torch.zeros(0, self.backbone.width)]
+        for start in range(0, len(rows), BATCH):
+            chunk = rows[start : start + BATCH]
+            inputs = self.prefix.read(first, chunk, 0) if first else self.data.batch(chunk, 0)
+            if first < head:
+                run = run or frozen_pass.taps(self.backbone, [head], self.precision, self.device, inputs, start=first)
+                inputs = run(inputs)[0]
+            parts.append(inputs.float().cpu())
+            tick(min(start + BATCH, len(rows)), len(rows))
+        return torch.cat(parts)
+
+
+def _images(bench: Bench) -> ImageData:
+    assert bench.backbone.preprocessing is not None
+    own = bench.backbone.preprocessing.at(catalog.backbone(bench.backbone.name).image_px)
+    return ImageData(
+        bench.ref, bench.cache, own, bench.split_seed, bench.tick,
+        image_px=bench.image_px, device=bench.device, split_rules=bench.split_rules,
+    )  # fmt: skip
+
+
+KINDS: dict[str, Callable[[Bench], ImageData]] = {"image": _images}
+"""How the examples of a dataset are opened, by `DatasetRef.kind`."""
+
+
+def _start(backbone: Backbone, weights: dict[str, Tensor], run_id: str) -> None:
+    """Put weights of run `run_id` into `backbone`. The head stays fresh where they have none: other classes."""
+    own = backbone.state_dict()
+    names = [name for name in own if name in weights or not name.startswith("head.")]
+    wrong = [name for name in names if name not in weights or weights[name].shape != own[name].shape]
+    if wrong:
+        raise PlanError(
+            f"The weights of run '{run_id}' do not fit {backbone.name}: '{wrong[0]}' differs. Choose another run to "
+            "start from."
+        )
+    backbone.load_state_dict({**own, **{name: weights[name] for name in names}})
+    backbone.weights_id = f"run-{run_id}"
+
+
+def _fewer(rows: Rows, labels: Tensor, per_class: int, seed: int) -> Rows:
+    """At most `per_class` of `rows` from each class, ascending, drawn by `seed`."""
+    own = labels[torch.from_numpy(rows)].numpy()
+    draw = np.random.default_rng(devices.derive_seed("per class", seed))
+    chosen: Rows = np.sort(
+        np.concatenate([draw.permutation(rows[own == label])[:per_class] for label in np.unique(own)])
+    )
+    return chosen

@@ -1,0 +1,57 @@
+"""Examples as the engine sees them: labels, a split, and batches by row and view.
+
+Images are in `images.py`; here is what the engine asks for, and vectors, which need no disk.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from core import Split
+
+Rows = NDArray[np.int64]
+
+
+class Data(Protocol):
+    """What `engine.fit` needs of a dataset; images and vectors both offer it."""
+
+    key: str
+    """Names the examples in cache folders; equal keys mean equal examples."""
+    classes: tuple[str, ...]
+    labels: Tensor
+    """int64 [N], class index of every example."""
+    rows: dict[Split, Rows]
+    """Row numbers of each side of the split, ascending."""
+
+    def batch(self, rows: Rows, view: object, px: int | None = None) -> Tensor:
+        """Network inputs of these rows, float32 [B, ...]. View 0 is plain; any other value seeds augmentation.
+
+        px: side of the images, None = this dataset's own; vectors have none.
+        """
+        ...
+
+
+class VectorData:
+    """Vectors in memory: the Playground's synthetic tasks, and the tests'. Views other than 0 are the same vector."""
+
+    def __init__(
+        self,
+        inputs: Tensor,
+        labels: Tensor,
+        classes: tuple[str, ...],
+        rows: dict[Split, Rows],
+        key: str = "vectors",
+    ) -> None:
+        self.key = key
+        self.classes = classes
+        self.labels = labels
+        self.rows = rows
+        self._inputs = inputs
+
+    def batch(self, rows: Rows, view: object, px: int | None = None) -> Tensor:
+        return self._inputs[torch.from_numpy(rows)]

@@ -1,0 +1,69 @@
+"""An imported dataset as training data: pixel cache, split and one backbone's preprocessing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from core import SPLIT_RULES, DatasetRef, Split
+from dataset import read_manifest, sides
+from training.backbones import Preprocessing
+from training.caches import pixels, views
+from training.caches.examples import Rows
+
+CPU = torch.device("cpu")
+
+
+class ImageData:
+    """An imported dataset through its pixel cache and one backbone's preprocessing."""
+
+    def __init__(
+        self,
+        ref: DatasetRef,
+        cache: Path,
+        prep: Preprocessing,
+        split_seed: int = 0,
+        progress: pixels.Progress | None = None,
+        *,
+        image_px: int | None = None,
+        device: torch.device = CPU,
+        split_rules: int = SPLIT_RULES,
+    ) -> None:
+        """prep: of the weights. image_px: another side for this run's images, px. device: where batches are made.
+
+        The cache is the one at the weights' own side unless larger images are asked for: decoded once for all sides.
+        """
+        manifest = read_manifest(ref)
+        self.key = ref.images_id  # what is cached of an image is the same in every revision
+        self.classes = ref.classes
+        self.labels = torch.tensor(manifest["label"].to_numpy(dtype=np.int64))
+        self.paths: list[str] = list(manifest["path"])
+        split = self.split = sides(ref, split_seed, split_rules)
+        self.rows: dict[Split, Rows] = {
+            "train": np.flatnonzero(split == "train"),
+            "val": np.flatnonzero(split == "val"),
+            "test": np.flatnonzero(split == "test"),
+        }
+        self.prep = prep.at(image_px or prep.size)
+        self._device = device
+        self.side = side = pixels.side_for(manifest, max(prep.resize, self.prep.resize))
+        """Of the cached squares, px."""
+        self._pixels, self.decode_s = pixels.pixel_cache(
+            ref.images_root, manifest, cache, side, progress, prep.interpolation
+        )
+        self.decode_s = self.decode_s or pixels.decode_seconds(cache, side, prep.interpolation)
+
+    def squares(self, rows: Rows) -> NDArray[np.uint8]:
+        """The cached squares, uint8 [len(rows), side, side, 3]: what an exported model reads."""
+        return self._pixels[rows]
+
+    def batch(self, rows: Rows, view: object, px: int | None = None) -> Tensor:
+        squares = torch.from_numpy(self._pixels[rows]).to(self._device)
+        prep = self.prep.at(px or self.prep.size)
+        if view == 0:
+            return views.plain(squares, prep)
+        return views.augmented(squares, rows, view, prep)

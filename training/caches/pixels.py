@@ -1,0 +1,127 @@
+"""The pixel cache: every image is decoded once, ever.
+
+One memory-mapped uint8 file per (dataset, side, interpolation), shape [N, side, side, 3], rows in manifest order. Built
+under a temporary name, flushed and renamed when whole: a killed build leaves nothing that looks finished, and the next
+one removes what it left. Two processes may build at once; the first to end wins, the other takes what it finds.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from core import DataError, find_array, find_as, write_json
+from core.portable.predict import square as square  # the one place: also what leaves with an exported model
+from core.processes import alive
+from dataset.ingest import load_decoders
+from training.machine import cores
+
+Progress = Callable[[int, int], None]
+load_decoders()  # before there are threads
+META = "meta.json"
+
+
+@dataclass(frozen=True)
+class _Meta:
+    """What lies beside the squares."""
+
+    seconds_per_image: float
+
+
+def side_for(manifest: pd.DataFrame, resize: int) -> int:
+    """Side of the cached squares, px: `resize`, or less when every image is smaller.
+
+    A 32 px photo is stored at 32 px and enlarged a batch at a time: 64 times less to store and to read.
+    """
+    shorter = manifest[["width", "height"]].min(axis=1)
+    return int(min(resize, max(8, shorter.max())))
+
+
+def pixel_cache(
+    root: Path,
+    manifest: pd.DataFrame,
+    folder: Path,
+    side: int,
+    progress: Progress | None = None,
+    interpolation: str = "bicubic",
+) -> tuple[NDArray[np.uint8], float | None]:
+    """The cached squares of every row of `manifest`, and seconds per image spent decoding (None: found cached).
+
+    root: folder that the manifest's paths are relative to. folder: where caches of this dataset live.
+    Raises DataError naming the file when an image that was readable at import no longer is.
+    """
+    final = _place(folder, side, interpolation)
+    data = final / "pixels.npy"
+    paths = list(manifest["path"])
+    found = find_array(data, mapped=True)
+    if found is not None and found.shape == (len(paths), side, side, 3):
+        return found, None
+    shutil.rmtree(final, ignore_errors=True)  # cut off, or of other images: made again
+    per_image = _build(root, paths, final, side, progress, interpolation)
+    return np.load(data, mmap_mode="r"), per_image
+
+
+def _place(folder: Path, side: int, interpolation: str) -> Path:
+    return folder / (f"pixels-{side}" if interpolation == "bicubic" else f"pixels-{side}-{interpolation}")
+
+
+def decode_seconds(folder: Path, side: int, interpolation: str = "bicubic") -> float | None:
+    """What decoding cost per image when the cache was built; None when that is not known."""
+    found = find_as(_place(folder, side, interpolation) / META, _Meta)
+    return found.seconds_per_image if found else None
+
+
+def _build(
+    root: Path, paths: list[str], final: Path, side: int, progress: Progress | None, interpolation: str
+) -> float:
+    """Decode everything into `final`; returns the seconds per image."""
+    started = time.perf_counter()
+    final.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(final.parent)
+    staging = final.with_name(f"{final.name}.{os.getpid()}.tmp")
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir()
+    shape = (len(paths), side, side, 3)
+    pixels = np.lib.format.open_memmap(staging / "pixels.npy", mode="w+", dtype=np.uint8, shape=shape)
+
+    def one(index: int) -> None:
+        try:
+            pixels[index] = square(root / paths[index], side, interpolation)
+        except (OSError, ValueError, SyntaxError) as error:
+            raise DataError(
+                f"{paths[index]} could be read when it was imported and cannot now ({error}); import the data again."
+            ) from error
+
+    try:
+        with ThreadPoolExecutor(cores()) as pool:
+            for done, _ in enumerate(pool.map(one, range(len(paths))), start=1):
+                if progress and (done % 64 == 0 or done == len(paths)):
+                    progress(done, len(paths))
+        pixels.flush()
+        per_image = (time.perf_counter() - started) / max(1, len(paths))
+        write_json(staging / META, asdict(_Meta(per_image)))
+        try:
+            staging.rename(final)
+        except OSError:
+            if not (final / "pixels.npy").exists():  # another process was first otherwise, with the same squares
+                raise
+        return per_image
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Staging folders of processes that are gone: killed while they built."""
+    for staging in folder.glob("pixels-*.tmp"):
+        pid = staging.name.split(".")[-2]
+        if pid.isdigit() and not alive(int(pid), None):
+            shutil.rmtree(staging, ignore_errors=True)

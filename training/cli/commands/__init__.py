@@ -1,0 +1,1 @@
+"""What each terminal command does: `Namespace -> Answer`."""

@@ -1,0 +1,62 @@
+"""`python -m training backbones` and `backbone add NAME`: the zoo from a terminal. No torch."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from core.zoo import BackboneCard, catalog
+from training.backbones import weights
+from training.cli import to_stderr
+from training.cli.commands.runs import Answer, open_place
+from training.cli.follow import follow
+from training.requests import AddBackbone
+from training.requests.submit import submit
+
+
+def backbones(args: Namespace) -> Answer:
+    """Every backbone of this home: the curated ones, then those that were added."""
+    place = open_place(args)
+    documents = [_document(card, place.home) for card in catalog.BACKBONES.values() if card.pretrained]
+    return Answer(documents, _table(documents))
+
+
+def backbone_add(args: Namespace) -> Answer:
+    """Queue a job that brings in weights, and follow it."""
+    place = open_place(args)
+    job = submit(place.store, AddBackbone.of(args.name, args.weights))
+    to_stderr(f"Adding {args.name} (job {job.id}).")
+    job = follow(place.store, place.executor, job.id)
+    card = catalog.known(args.name)
+    lines = []
+    if job.state == "finished" and card:
+        source = {"file": "from the file", "download": "downloaded", "hub": "from the hub's cache", "home": "were here"}
+        how = source[(job.result or {}).get("source", "home")]
+        lines = [f"{card.title}: weights {how}, {card.head} stages. Use it with --backbone {card.name}"]
+    document = {"job_id": job.id, "state": job.state, "error": job.error, **(job.result or {})}
+    failed = job.state in ("failed", "lost")
+    return Answer(document, lines, int(failed), job.error or "" if failed else "")
+
+
+def _document(card: BackboneCard, home: Path) -> dict[str, Any]:
+    source = weights.locate(card, home)
+    return {
+        "name": card.name, "title": card.title, "params": card.body_params, "imagenet_top1": card.imagenet_top1,
+        "top1_px": card.top1_px, "image_px": card.image_px, "licence": card.licence, "weights": card.weights,
+        "here": source.kind if source else None, "download_bytes": card.download_bytes, "fit_for": card.fit_for,
+        "stages": list(card.stage_names),
+    }  # fmt: skip
+
+
+def _table(documents: list[dict[str, Any]]) -> list[str]:
+    lines = [f"{'name':24}{'params':>9}{'top-1':>18}{'px':>5}  {'licence':14}{'weights':22}fit for"]
+    for one in documents:
+        top1 = "" if one["imagenet_top1"] is None else f"{one['imagenet_top1']:.1f}%"
+        top1 += f" at {one['top1_px']} px" if one["top1_px"] else ""
+        here = "here" if one["here"] else f"to download, {one['download_bytes'] / 1e6:.0f} MB"
+        lines.append(
+            f"{one['name']:24}{one['params'] / 1e6:>7.1f} M{top1:>18}{one['image_px']:>5}  {one['licence'][:13]:14}"
+            f"{here:22}{one['fit_for']}"
+        )
+    return [*lines, "Any other model of timm by its name: python -m training backbone add NAME"]

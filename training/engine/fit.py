@@ -1,0 +1,403 @@
+"""The one loop: phases over a boundary. It publishes through a `Context` and knows no screen, file or database.
+
+Resume: randomness is derived from (seed, phase, epoch, step) and learning rates from the step, so a checkpoint
+holds only weights, optimizer and counters, and may be taken after any step. A resumed run repeats an
+uninterrupted one bit for bit on the CPU.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from core import Phase, Strategy, TrainingError
+from training.backbones import Backbone
+from training.caches import Choose, Data, Inputs, PrefixCache, Rows, equal_batches
+from training.engine import head_solver, range_test
+from training.engine.alignment import Alignment, Target, snapshot
+from training.engine.clock import Clock
+from training.engine.coach import ROLLBACK, Coach, Diagnosis, rollback_text
+from training.engine.descent import Descent, NotFinite
+from training.engine.judge import Judge
+from training.engine.progress import Best, Context, Fitted, Position, Stop
+from training.engine.publish import Telling
+from training.engine.regularizers import Penalties, class_weights, epoch_order, fisher_information
+from training.machine import derive_seed
+
+LOWER = 0.3
+"""What a roll-back multiplies the learning rates by."""
+MOST_ROLLBACKS = 6
+"""0.3^6 is a thousandth of the planned rate: whatever diverges then is not the rate's fault."""
+
+
+class Fit:
+    """One run of one strategy. `run()` trains and leaves the backbone with its best weights."""
+
+    def __init__(
+        self,
+        strategy: Strategy,
+        backbone: Backbone,
+        data: Data,
+        context: Context,
+        *,
+        seed: int,
+        device: torch.device,
+        prefix: PrefixCache,
+        budget_s: float | None = None,
+        resume: dict[str, Any] | None = None,
+        choose: Choose | None = None,
+        target: Target | None = None,
+    ) -> None:
+        """choose: the arithmetic of a phase's steps; plain fp32 without it. target: the second domain, for strategies
+        that align two. Raises PlanError when a phase does not suit the backbone."""
+        backbone.suits(strategy)
+        self.target = target
+        aligned = target is not None and strategy.align != "none"
+        self._alignment = Alignment(strategy, backbone, target, seed, device) if aligned and target else None
+        self.strategy, self.backbone, self.data, self.context = strategy, backbone, data, context
+        self.seed = seed
+        self.initial = {name: tensor.clone() for name, tensor in backbone.state_dict().items()}
+        fisher = fisher_information(backbone, data, seed, device, self._measuring) if strategy.ewc else {}
+        self._penalties = Penalties(strategy, backbone, fisher)
+        train = data.labels[torch.from_numpy(data.rows["train"])]
+        weights = class_weights(train, len(data.classes)).to(device) if strategy.balance == "weights" else None
+        self._class_weight = weights
+        self._coach = Coach(strategy, data.classes, torch.bincount(train, minlength=len(data.classes)).tolist())
+        self.at = Position()
+        self.best = Best()
+        self._boundary: int | None = None
+        self._descent: Descent | None = None
+        self._optimizer_state: dict[str, Any] | None = None
+        self._trained = self._restore(resume) if resume else {}
+        """What a checkpoint holds of the weights, until the caches below them are filled."""
+        self._clock = Clock(self.at, budget_s)
+        self._finished_early = False
+        self._judging_s = 0.0
+        """Seconds that the last validation took: the next one has to end within the budget too."""
+        self.telling = Telling(strategy, backbone, context, self.at)
+        self.inputs = Inputs(strategy, backbone, data, prefix, seed, device, *([choose] if choose else []))
+        self.judge = Judge(self.inputs, backbone, data, strategy.judged)
+
+    # ---- the outline -------------------------------------------------------------------------------------------
+
+    def run(self) -> Fitted:
+        """Train every phase that is left. The test rows are never touched here."""
+        stopped = False
+        try:
+            for why in self.inputs.not_cached:
+                self._say("caution", "not_cached", why)
+            self._fill_caches()
+            if self.target and self._boundary is None:
+                self._map("map_before")
+            while self.at.phase < len(self.strategy.phases):
+                self._phase(self.strategy.phases[self.at.phase])
+                if self._finished_early:
+                    break
+                self.at.earlier += self.at.epoch
+                self.at.earlier_passes += self.at.epoch if self.strategy.phases[self.at.phase].solved else 0
+                self.at.phase += 1
+                self.at.epoch = self.at.step = self.at.stale = 0
+                self.at.lowest_loss = math.inf
+                self._descent = self._optimizer_state = None
+                if self.at.phase < len(self.strategy.phases):
+                    self._save()
+        except Stop:
+            stopped = True
+            if self._boundary is not None:
+                self._save()
+        self._load_best()
+        if self.target and self.best.weights:
+            self._map("map_after")
+        return Fitted(self.best, self.at, self.telling.epochs_done(), stopped, self._finished_early)
+
+    def _fill_caches(self) -> None:
+        """With the weights that the run began with, which caches are filed under; what was trained comes back after."""
+        try:
+            for inputs in [self.inputs, self.target.inputs] if self.target else [self.inputs]:
+                self.at.cache_seconds += inputs.fill_caches(self._filling)
+        finally:
+            if self._trained:
+                self.backbone.load_state_dict({**self.backbone.state_dict(), **self._trained})
+            self._trained = {}
+
+    def _phase(self, phase: Phase) -> None:
+        index, backbone = self.at.phase, self.backbone
+        backbone.set_phase(phase)
+        steps = math.ceil(len(self.data.rows["train"]) / self.strategy.batch_size)
+        if self.at.epoch == 0 and self.at.step == 0:
+            names = [name for stage, name in enumerate(backbone.stage_names) if phase.trains(stage)]
+            whole = len(names) == len(backbone.stage_names) - phase.boundary
+            what = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}" if whole else ", ".join(names)
+            self._say(
+                "info",
+                "phase",
+                f"Phase {index + 1} of {len(self.strategy.phases)}: training {what}, "
+                f"{backbone.trainable_params():,} parameters.",
+            )
+            self._advise(
+                self._coach.at_start(
+                    promised_params=backbone.promised_params(phase), trainable_params=backbone.trainable_params(),
+                    steps_per_epoch=steps, phase=index,
+                )
+            )  # fmt: skip
+        self._boundary = phase.boundary
+        self.telling.phase_begins()
+        if phase.solved:
+            self._solve(phase)
+        else:
+            self._descend(phase, steps)
+
+    # ---- training ----------------------------------------------------------------------------------------------
+
+    def _descend(self, phase: Phase, steps: int) -> None:
+        self.inputs.choose_arithmetic(phase, self.at.phase)
+        self.backbone.set_phase(phase)
+        descent = self._descent = Descent(
+            self.strategy, self.at.phase, self.backbone, self.inputs, self.seed, self._penalties, self._class_weight,
+            self._say, self._optimizer_state, self._alignment,
+        )  # fmt: skip
+        first = all(earlier.solved for earlier in self.strategy.phases[: self.at.phase])
+        begins = first and self.at.epoch == self.at.step == 0
+        if begins and self.judge.sampled:
+            self._say("info", "judged", self.judge.sample_text())
+            if self.at.phase:
+                # The solver was judged by all validation images; what follows is compared with it on the same ones.
+                with self._clock.overhead():
+                    self.best.val_loss, self.best.val_accuracy, _ = self.judge.validate(self.best.boundary)
+                self.backbone.set_phase(phase)
+        if self.strategy.lr_range_test and begins:
+            with self._clock.overhead():
+                self._range_test(descent, steps)
+        train, labels = self.data.rows["train"], self.data.labels
+        while self.at.epoch < phase.epochs:
+            seed = derive_seed("order", self.seed, self.at.phase, self.at.epoch)
+            batches = equal_batches(epoch_order(train, labels, self.strategy.balance, seed), steps)
+            epoch_started = time.perf_counter()
+            while self.at.step < steps and not self._finished_early:
+                self._step(descent, batches[self.at.step], steps)
+                self.at.step += 1
+                self._after_step(phase, steps)
+            self._end_epoch(phase, steps)
+            if self._finished_early:
+                return
+            more = self.at.epoch < phase.epochs
+            if more and self._clock.exceeded(time.perf_counter() - epoch_started):
+                self._end_early(0)
+                return
+            if phase.patience and self.at.stale >= phase.patience and more:
+                self._say("info", "patience", self.telling.patience_text(phase))
+                return
+            if self._clock.save_due:
+                self._save()
+
+    def _step(self, descent: Descent, rows: Rows, steps: int) -> None:
+        at = self.at
+        try:
+            loss, correct = descent.step(rows, at, steps)
+        except NotFinite:
+            self._roll_back(descent, "The loss is not a finite number any more")
+            return
+        at.loss_sum += loss * len(rows)
+        at.correct += correct
+        at.seen += len(rows)
+        at.images += len(rows)
+        spike = self._coach.after_step(loss=loss, phase=at.phase, epoch=at.epoch, step=at.step)
+        if spike is not None:
+            self._advise([spike])
+            self._roll_back(descent, "The loss did not come down again")
+
+    def _roll_back(self, descent: Descent, why: str) -> None:
+        """Back to the best weights so far, which a checkpoint holds anyway: a resumed run rolls back to the same."""
+        at = self.at
+        at.rollbacks += 1
+        if at.rollbacks > MOST_ROLLBACKS:
+            raise TrainingError(
+                f"Training diverged {at.rollbacks} times, the last time at {at.lr_scale:.2g} of the planned learning "
+                "rate, so the rate is not the cause. Look at the images of this dataset, or choose another backbone."
+            )
+        peak = max(group["peak"] for group in descent.optimizer.param_groups)
+        before, at.lr_scale = at.lr_scale, at.lr_scale * LOWER
+        self._load_best()
+        descent.forget()
+        self._say("bad", ROLLBACK, rollback_text(peak * before, peak * at.lr_scale, why))
+
+    def _after_step(self, phase: Phase, steps: int) -> None:
+        self._clock.tick()
+        within = self.at.step < steps
+        if within and self.telling.due:
+            self._publish(phase, self._train_columns(), steps)
+        if within and self._clock.save_due:
+            self._save()
+        if within and self._clock.exceeded(self._judging_s):
+            self._end_early(steps)
+        self._check_stop()
+
+    def _end_epoch(self, phase: Phase, steps: int) -> None:
+        with self._clock.overhead():
+            began = time.perf_counter()
+            loss, accuracy, predicted = self.judge.validate(phase.boundary)
+            self.backbone.set_phase(phase)
+            self._judging_s = time.perf_counter() - began
+        columns = self._train_columns()
+        if self.at.step == steps:
+            self.at.epoch += 1
+            self.at.step = 0
+        self._clock.tick()
+        if not math.isfinite(loss) and self._descent:
+            self._roll_back(self._descent, "The validation loss is not a finite number any more")
+        elif self.strategy.keeps_last or self.best.beaten_by(accuracy, loss):
+            self._keep_best(phase.boundary, accuracy, loss, columns["train_accuracy"], steps)
+        columns |= self._target_columns(phase)
+        self.at.stale = 0 if loss < self.at.lowest_loss else self.at.stale + 1
+        self.at.lowest_loss = min(loss, self.at.lowest_loss)
+        self._publish(phase, {**columns, "val_loss": loss, "val_accuracy": accuracy}, steps)
+        self._advise(
+            self._coach.after_epoch(
+                phase=self.at.phase, epoch=self.at.epoch, val_loss=loss, val_accuracy=accuracy,
+                predicted_counts=predicted, val_counts=self.judge.val_counts,
+                seconds=self.at.seconds, seconds_left=self.telling.seconds_left(self.telling.fraction()),
+                budget_s=self._clock.budget_s, train_loss=columns["train_loss"],
+                train_accuracy=columns["train_accuracy"],
+            )
+        )  # fmt: skip
+        self.at.loss_sum, self.at.correct, self.at.seen = 0.0, 0.0, 0
+        self.at.apart_sum = self.at.told = 0.0
+        self._check_stop()
+
+    def _train_columns(self) -> dict[str, float]:
+        seen = max(1, self.at.seen)
+        columns = {"train_loss": self.at.loss_sum / seen, "train_accuracy": self.at.correct / seen}
+        if self._alignment:
+            columns["align_loss"] = self.at.apart_sum / seen
+        if self._alignment and self._alignment.discriminator:
+            columns["domain_accuracy"] = self.at.told / (2 * seen)
+        return columns
+
+    def _target_columns(self, phase: Phase) -> dict[str, float]:
+        """The target's validation images, judged: no weight and no choice depends on them."""
+        if self.target is None or not self.target.labelled or not len(self.target.data.rows["val"]):
+            return {}
+        with self._clock.overhead():
+            _, accuracy, _ = self.target.judge.validate(phase.boundary)
+            self.backbone.set_phase(phase)
+        return {"target_accuracy": accuracy}
+
+    def _map(self, name: str) -> None:
+        """Where the two domains' images lie in the space of features, before or after training."""
+        assert self.target is not None
+        lowest = min(phase.boundary for phase in self.strategy.phases)
+        with self._clock.overhead():
+            self.backbone.eval()
+            shown = snapshot(
+                self.inputs, self.target.inputs, self.data, self.target.data, lowest,
+                labelled=self.target.labelled,
+            )  # fmt: skip
+            self.context.note(name, {**shown, "classes": list(self.data.classes)})
+
+    def _range_test(self, descent: Descent, steps: int) -> None:
+        found = range_test.run(self, descent, steps)
+        self.backbone.set_phase(descent.phase)
+        self.context.note("lr_range", found.as_note())
+        self._say("info", "lr_range", found.text())
+
+    # ---- solved heads and judging ------------------------------------------------------------------------------
+
+    def _solve(self, phase: Phase) -> None:
+        """The head in closed form or by a solver, on cached features. A solver begins anew when it is resumed."""
+        lowest, began = math.inf, (self.at.epoch, self.at.images, self.at.rows)
+
+        def publish(step: head_solver.ProbeStep) -> None:
+            nonlocal lowest
+            self.at.epoch = step.step
+            self.at.images += len(self.data.rows["train"])
+            self._clock.tick()
+            if step.val_loss < lowest:
+                lowest = step.val_loss
+                head_solver.into(self.backbone.head, step)
+                # On a path from strong to weak regularisation the loss is the finer judge of the same head.
+                self._keep_best(phase.boundary, step.val_accuracy, step.val_loss, step.train_accuracy)
+            self._publish(phase, step.columns(), 1)
+            self._check_stop()
+
+        sides = [self.data.rows["train"], self.data.rows["val"]]
+        train, val = ((self.inputs.features(phase.boundary, of), self.inputs.labels(of)) for of in sides)
+        try:
+            head_solver.SOLVERS[phase.optimizer](train, val, len(self.data.classes), phase.epochs, publish)
+        except Stop:
+            self.at.epoch, self.at.images, self.at.rows = began
+            raise
+        self._load_best()
+
+    def predict(self, rows: Rows) -> Tensor:
+        """Class probabilities [len(rows), classes] of the best weights, on the CPU. Call after `run`."""
+        return self.judge.predict(self.best.boundary, rows)
+
+    def _keep_best(self, boundary: int, accuracy: float, loss: float, train_accuracy: float, steps: int = 0) -> None:
+        weights = {name: tensor.clone() for name, tensor in self.backbone.named_trained(boundary)}
+        self.best = Best(accuracy, loss, train_accuracy, self.telling.epochs_done(steps), boundary, weights)
+
+    def _load_best(self) -> None:
+        """Best weights over the initial ones: stages thawed after the best epoch go back to what they were."""
+        self.backbone.load_state_dict({**self.initial, **self.best.weights})
+
+    # ---- time --------------------------------------------------------------------------------------------------
+
+    def _end_early(self, steps: int) -> None:
+        self._finished_early = True
+        self._say("caution", "budget", self.telling.budget_text(self._clock.budget_s or 0.0, steps))
+
+    # ---- telling and saving ------------------------------------------------------------------------------------
+
+    def _publish(self, phase: Phase, columns: dict[str, float], steps: int) -> None:
+        with self._clock.overhead():
+            self.telling.publish(phase, columns, steps)
+
+    def _say(self, level: str, kind: str, text: str) -> None:
+        self.context.event(level, kind, text, epoch=self.telling.epochs_done())
+
+    def _advise(self, found: list[Diagnosis]) -> None:
+        for diagnosis in found:
+            self._say(diagnosis.level, diagnosis.kind, diagnosis.text)
+
+    def _measuring(self, done: int, total: int) -> None:
+        self.context.progress(0.0, f"Measuring which weights matter (EWC), {done} of {total} images")
+
+    def _filling(self, done: int, total: int, eta_s: float | None) -> None:
+        self.telling.filling(done, total, eta_s)
+        self._check_stop()
+
+    def _check_stop(self) -> None:
+        if self.context.stop_requested():
+            raise Stop
+
+    def _save(self) -> None:
+        """A checkpoint of everything trained so far; what lies below is as it was at the start."""
+        assert self._boundary is not None
+        with self._clock.overhead():
+            self.context.save(
+                {
+                    "position": vars(self.at).copy(),
+                    "weights": dict(self.backbone.named_trained(self._boundary)),
+                    "optimizer": self._descent.optimizer.state_dict() if self._descent else None,
+                    "best": vars(self.best).copy(),
+                    "coach": self._coach.state(),
+                    "alignment": self._alignment.state() if self._alignment else {},
+                }
+            )
+        self._clock.saved()
+
+    def _restore(self, state: dict[str, Any]) -> dict[str, Tensor]:
+        """Go on where the checkpoint was taken; returns the weights that it holds."""
+        self.at = Position(**state["position"])
+        self.best = Best(**state["best"])
+        self._optimizer_state = state["optimizer"]
+        self._boundary = self.strategy.phases[self.at.phase].boundary
+        self._coach.restore(state["coach"])
+        if self._alignment:
+            self._alignment.restore(state.get("alignment", {}))
+        weights: dict[str, Tensor] = state["weights"]
+        return weights

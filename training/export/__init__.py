@@ -1,0 +1,1 @@
+"""A run as ONNX, as a folder for timm, with its model card; predicting with it."""

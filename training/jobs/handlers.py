@@ -1,0 +1,115 @@
+"""What a worker does for each kind of job: find what the request names, have the work done, say what came of it.
+
+A handler takes its request and the job's context, and returns the job's result. It raises ThawError for what the user
+must know, StopRequested when it obeyed a stop. Torch is loaded inside, by those who need it.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core import to_json
+from dataset import history, load_dataset
+from training.jobs.context import StopRequested, StoreContext
+from training.requests import AddBackbone, DrawMap, Explain, Export, FetchPublic, ImportImages, Profile, Train
+
+if TYPE_CHECKING:
+    from core import DatasetFacts, DatasetRef
+    from training.store import Store
+
+Result = dict[str, Any]
+
+
+def train(request: Train, context: StoreContext) -> Result:
+    """A run, from its last checkpoint on; when it is stopped, its best so far is kept."""
+    from training.jobs import train as runs
+
+    result, stopped = runs.train(context.job, context, context.store, context.home)
+    if stopped:
+        raise StopRequested(to_json(result))
+    return dict(to_json(result))
+
+
+def profile(request: Profile, context: StoreContext) -> Result:
+    """Facts about a dataset: measured with one backbone, and kept for whoever asks."""
+    from training.profile import profiling
+
+    ref = load_dataset(context.home, request.dataset_id)
+    known = _known(context.store, ref, request.backbone)
+    facts = profiling.profile(ref, request.backbone, context.home, context.tell, known)
+    context.store.save_facts(facts)
+    return dict(to_json(facts))
+
+
+def draw_map(request: DrawMap, context: StoreContext) -> Result:
+    """What is known about the maps of a dataset, with one more of them."""
+    from training.profile import draw_map as mapping
+
+    ref = load_dataset(context.home, request.dataset_id)
+    return mapping.draw(ref, request.backbone, request.name, context.home, context.tell)
+
+
+def explain(request: Explain, context: StoreContext) -> Result:
+    """A summary of what was found inside a run; the rest lies in the run's folder."""
+    from training.understand import explaining as explain
+
+    return explain.explain(context.store.job(request.run), context.home, context.tell, request.source)
+
+
+def add_backbone(request: AddBackbone, context: StoreContext) -> Result:
+    """Where the weights came from; they are part of the home now."""
+    from training.jobs import add_backbone as adding
+
+    file = Path(request.weights) if request.weights else None
+    return adding.add(request.name, context.home, file, context.tell)
+
+
+def fetch_public(request: FetchPublic, context: StoreContext) -> Result:
+    """The dataset that a public set became."""
+    from training.jobs import fetch_public as public
+
+    return _imported(public.bring(request.name, context.home, context.tell))
+
+
+def import_images(request: ImportImages, context: StoreContext) -> Result:
+    """The dataset that the images became, or the target."""
+    from dataset.ingest import imports
+
+    began = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        context.progress(*_checked(done, total, time.monotonic() - began))
+
+    with context.interrupted():
+        return _imported(imports.carry_out(request, context.home, tell))
+
+
+def export(request: Export, context: StoreContext) -> Result:
+    """The facts of a run's export."""
+    from training.export import exporting as export
+
+    return export.export(context.job, context.store, context.home, context.tell)
+
+
+def _known(store: Store, ref: DatasetRef, backbone: str) -> DatasetFacts | None:
+    """For a revision: facts about the newest other revision of the same images, or about the import."""
+    if not ref.base:
+        return None
+    measured = (store.facts(one.id, backbone) for one in history(store.home, ref) if one.id != ref.id)
+    return next((facts for facts in measured if facts is not None), None)
+
+
+def _checked(done: int, total: int, seconds: float) -> tuple[float, str, float | None]:
+    """(share done, sentence, seconds left) of an import. done: files checked, 0 while an archive is unpacked; total: of
+    files, 0 before they are known."""
+    if not done:
+        return 0.0, f"Unpacking {total:,} files" if total else "Reading the files", None
+    part = min(1.0, done / total)
+    left = seconds / part * (1 - part) if part > 0.02 else None
+    return part, f"{done:,} of {total:,} files checked", left
+
+
+def _imported(ref: DatasetRef) -> Result:
+    return {"dataset_id": ref.id, "images": ref.images, "classes": len(ref.classes)}

@@ -1,0 +1,196 @@
+"""Workers as processes of this machine, a few a lane at a time, each in a session of its own: they outlive their page.
+
+Any number of processes may pump one home at once: the store gives each job to exactly one of them.
+The worker's output goes to `home/logs/<job>.log`. No torch, no streamlit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+from core import StateError, processes
+from training.jobs import spares
+from training.store import LANES, Job, Lane, Store
+
+PROJECT = Path(__file__).resolve().parents[2]
+WORKER = (sys.executable, "-m", "training.jobs.worker")
+CAPACITY: dict[Lane, int] = {"train": 1, "side": 1, "import": 3, "fetch": 2}
+"""How many jobs of a lane this machine works on at a time."""
+SPARED: Lane = "train"
+"""The lane whose next worker may be loaded ahead of its job."""
+START_SECONDS = 30.0
+"""A claimed job without a process after this long was dropped by whoever claimed it."""
+ATTEMPT = "--- attempt"
+"""Starts the log line that separates one attempt's output from the next."""
+KEPT = "What it saved is safe: resume the run to go on from there."
+NOT_KEPT = "Nothing of it was kept: start it again."
+
+# Children of this whole process (pages make an executor on each rerun): polled, so that none stays a zombie.
+_children: dict[int, subprocess.Popen[bytes]] = {}
+_exits: dict[int, int] = {}
+"""Exit codes of the children that have ended."""
+_children_lock = threading.Lock()
+
+
+class LocalExecutor:
+    """Starts `command + (job id, '--home', home)` for what waits in the lanes of `home`, as far as each has room."""
+
+    def __init__(self, home: Path | str, command: Sequence[str] = WORKER) -> None:
+        self.store = Store(home)
+        self.home = self.store.home
+        self.command = tuple(command)
+
+    def submit(self, job_id: str) -> Job:
+        """Raises NotFound. Starts the job at once if it is its turn, else leaves it queued."""
+        self.store.job(job_id)
+        self.pump()
+        return self.store.job(job_id)
+
+    def pump(self) -> list[Job]:
+        """Declare dead workers lost, then start what waits in each lane that has room. Returns what it started."""
+        self.check()
+        waiting = {job.lane for job in self.store.jobs(states=("queued",))}
+        started = [job for lane in LANES if lane in waiting for job in self._next(lane)]
+        if any(job.lane == SPARED for job in started) and self._waits(SPARED):
+            self.prepare()  # the next one loads while this one works
+        return started
+
+    def prepare(self) -> None:
+        """Have a worker load ahead of the next job (`spares`)."""
+        if (child := spares.ensure(self.home, self.command)) is not None:
+            _keep(child)
+
+    def dismiss(self) -> None:
+        """No job will come after all: let a worker that was prepared end."""
+        spares.dismiss(self.home, self.command)
+
+    def check(self) -> list[Job]:
+        """Declare dead workers lost, start nothing. Returns the jobs that were lost."""
+        _reap()
+        lost = []
+        for job in self.store.jobs(states=("running",)):
+            why = self._death(job)
+            if why is None:
+                continue
+            try:
+                lost.append(self.store.lose(job, why))
+            except StateError:
+                continue  # it ended properly, or another process saw its death, since it was read
+        return lost
+
+    def stop(self, job_id: str) -> Job:
+        """Raises NotFound, and StateError when the job is neither queued nor running."""
+        self.check()
+        return self.store.request_stop(job_id)
+
+    def status(self, job_id: str) -> Job:
+        """Raises NotFound."""
+        self.check()
+        return self.store.job(job_id)
+
+    def log_path(self, job_id: str) -> Path:
+        return self.home / "logs" / f"{job_id}.log"
+
+    def _waits(self, lane: Lane) -> bool:
+        return any(job.state == "queued" for job in self.store.queue(lane))
+
+    def _next(self, lane: Lane) -> list[Job]:
+        """Start what this lane has room for."""
+        room = CAPACITY[lane]
+        claimed = (self.store.claim_next(lane, capacity=room) for _ in range(room))
+        return [self._start(job) for job in claimed if job is not None]
+
+    def _start(self, job: Job) -> Job:
+        path = self.log_path(job.id)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("ab", buffering=0) as log:
+                log.write(f"{ATTEMPT} {job.attempt}\n".encode())
+                spare = spares.take(self.home, self.command, job.id) if job.lane == SPARED else None
+                pid, started = spare or self._spawn(job, log)
+        except OSError as error:
+            return self.store.fail(job, f"The worker could not be started: {error}.")
+        with contextlib.suppress(StateError):  # a quick worker has already ended the job
+            self.store.set_pid(job, pid, started)
+        return self.store.job(job.id)
+
+    def _spawn(self, job: Job, log: IO[bytes]) -> tuple[int, str | None]:
+        """A new process for this job: its pid, and when it started."""
+        child = subprocess.Popen(
+            [*self.command, job.id, "--home", str(self.home)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=PROJECT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            start_new_session=True,
+        )
+        _keep(child)
+        return child.pid, processes.started(child.pid)
+
+    def _death(self, job: Job) -> str | None:
+        """Why a running job has no worker any more; None while it has one."""
+        if job.pid is None:
+            waited = time.time() - (job.heartbeat or 0.0)
+            if waited < START_SECONDS:
+                return None
+            again = "Resume the run" if job.kind == "train" else "Start it again"
+            return f"The worker never started; see its log {self.log_path(job.id)}. {again} to try once more."
+        if processes.alive(job.pid, job.pid_started):
+            return None
+        code = _exit_code(job.pid)
+        if code is None and job.pid in _children:
+            return None  # killed, while threads of it still end: what it holds is not free yet
+        last = "" if code is not None and code < 0 else _last_line(self.log_path(job.id))
+        said = f" The last line of its log: {last}" if last else ""
+        return f"The worker ended without finishing{_how(code)}. {KEPT if job.kind == 'train' else NOT_KEPT}{said}"
+
+
+def _keep(child: subprocess.Popen[bytes]) -> None:
+    """Poll it from now on."""
+    with _children_lock:
+        _children[child.pid] = child
+        _exits.pop(child.pid, None)
+
+
+def _exit_code(pid: int) -> int | None:
+    """Of a child of this process that has ended, whoever noticed it first; else None."""
+    _reap()
+    return _exits.get(pid)
+
+
+def _reap() -> None:
+    """Collect this process's ended children, so that none becomes a zombie."""
+    with _children_lock:
+        for pid, child in list(_children.items()):
+            if (code := child.poll()) is not None:
+                _exits[pid] = code
+                del _children[pid]
+
+
+def _how(code: int | None) -> str:
+    if code is None:
+        return ""
+    if code == -signal.SIGKILL:
+        return " (killed by signal 9: by hand, or because memory ran out)"
+    return f" (killed by signal {-code})" if code < 0 else f" (exit code {code})"
+
+
+def _last_line(log: Path) -> str:
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 4096))
+            lines = file.read().decode(errors="replace").split("\n")
+    except OSError:
+        return ""
+    last = next((line.strip()[:300] for line in reversed(lines) if line.strip()), "")
+    return "" if last.startswith(ATTEMPT) else last

@@ -1,0 +1,102 @@
+"""One process, one job: `python -m training.jobs.worker JOB_ID --home HOME`.
+
+The job has been claimed already (state 'running'); this process says who it is before torch is imported, has the
+handler of its kind do the work (`requests`), and leaves exactly one end state. Its last act is to start whatever waits
+next, so that a queue drains with no page open. With `--spare` in place of a job it loads what training needs first and
+then waits for a run (`executors.spares`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from core import StateError, ThawError
+from core.processes import started
+from training.jobs.context import TAKEN_AWAY, StopRequested, StoreContext
+from training.jobs.executor import executor
+from training.requests import submit
+from training.store import Job, Store
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m training.jobs.worker", description=__doc__)
+    parser.add_argument("job", nargs="?")
+    parser.add_argument("--spare", action="store_true")
+    parser.add_argument("--home", type=Path, required=True)
+    options = parser.parse_args(argv)
+    store = Store(options.home)
+    if hasattr(os, "nice") and (options.spare or store.job(options.job).lane == "train"):
+        os.nice(5)  # pages, and what somebody waits for, come first; on an idle machine it costs nothing
+    job_id = _given(store.home) if options.spare else options.job
+    if job_id is None:
+        return 0
+    job = store.job(job_id)
+    store.set_pid(job, os.getpid(), started(os.getpid()))
+    context = StoreContext(store, job)
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: context.request_stop())
+    try:
+        perform(context)
+    except StateError as error:  # the job was taken away: what came of this attempt is not wanted
+        print(f"{error}", file=sys.stderr, flush=True)
+        return TAKEN_AWAY
+    finally:
+        executor(store.home).pump()
+    return 0
+
+
+def _given(home: Path) -> str | None:
+    """Load what a worker needs, then wait for a job; its log is this process' output from then on."""
+    import training.backbones.pretrained
+    import training.jobs.train
+    import training.profile.profiling  # noqa: F401
+    from training.jobs import spares
+
+    job_id = spares.wait(home)
+    if job_id is not None:
+        with (home / "logs" / f"{job_id}.log").open("ab", buffering=0) as log:
+            os.dup2(log.fileno(), 1)
+            os.dup2(log.fileno(), 2)
+    return job_id
+
+
+def perform(context: StoreContext) -> Job:
+    """Do what a claimed job asks for, and end it. Raises StateError when it was taken away meanwhile."""
+    try:
+        end = _work(context)
+    finally:
+        context.close()
+    return end()
+
+
+def _work(context: StoreContext) -> Callable[[], Job]:
+    """Do what the job asks for; what is left is to write its end, once no sign of life can follow it."""
+    store, job = context.store, context.job
+    try:
+        request = submit.of(store, job)
+        result = submit.handler_of(request)(request, context)
+        return lambda: store.finish(job, result)
+    except StopRequested as stop:
+        kept = stop.result
+        return lambda: store.stopped(job, kept)
+    except ThawError as error:
+        # One that names several problems says them all, a line each.
+        said = "\n".join((str(error), *getattr(error, "problems", ())))
+    except MemoryError:
+        said = "The machine ran out of memory; use a smaller batch or backbone, or free some memory."
+    except Exception as error:
+        # The boundary of the process: whatever it was, the page must show it and the log keep the details.
+        traceback.print_exc()
+        log = context.home / "logs" / f"{job.id}.log"
+        said = f"The worker met an unexpected {type(error).__name__}: {error}. Details are in {log}."
+    return lambda: store.fail(job, said)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

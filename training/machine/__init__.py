@@ -1,0 +1,22 @@
+"""The machine that trains: its device, seeds, memory and versions."""
+
+from typing import TYPE_CHECKING
+
+from core.door import door
+
+if TYPE_CHECKING:
+    from training.machine.devices import cores, derive_seed, generator, seed_dropout
+    from training.machine.memory import SAMPLE_EVERY_S, Peak
+    from training.machine.peak_memory import peak_of
+else:
+    __getattr__ = door(__name__)
+
+__all__ = [
+    "SAMPLE_EVERY_S",
+    "Peak",
+    "cores",
+    "derive_seed",
+    "generator",
+    "peak_of",
+    "seed_dropout",
+]

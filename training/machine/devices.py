@@ -1,0 +1,77 @@
+"""Where the arithmetic runs: CUDA, MPS or CPU, chosen without a setting, and seeded so that runs repeat.
+
+THAW_DEVICE overrides the choice (for tests, or to keep a GPU free).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+import torch
+
+from core import HardwareFacts, PlanError
+
+torch.set_flush_denormal(True)
+# A solved head separates small data perfectly; its softmax then underflows and CPU kernels crawl through
+# subnormal numbers, many times slower. Set on import: threads started later inherit it.
+
+
+def pick() -> torch.device:
+    """The fastest device present. Raises PlanError when THAW_DEVICE names one that is not there."""
+    wanted = os.environ.get("THAW_DEVICE", "")
+    if wanted:
+        try:
+            torch.empty(1, device=wanted)
+        except (RuntimeError, AssertionError) as error:
+            raise PlanError(f"THAW_DEVICE is '{wanted}', which this machine does not offer: {error}") from error
+        return torch.device(wanted)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def cores() -> int:
+    """CPU cores this process may use (containers and affinity respected where the system tells)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def hardware(device: torch.device) -> HardwareFacts:
+    """What the device is called and how much memory it has, in bytes."""
+    if device.type == "cuda":
+        properties = torch.cuda.get_device_properties(device)
+        return HardwareFacts("cuda", properties.name, cores(), int(properties.total_memory))
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        memory = 0
+    return HardwareFacts(device.type, f"{device.type.upper()}, {cores()} cores", cores(), memory)
+
+
+def derive_seed(*parts: object) -> int:
+    """A 63-bit seed that depends on every part and on nothing else.
+
+    Randomness here is a function of *where* a run is (seed, phase, epoch, step), never of what ran before.
+    That is why a resumed run needs no saved generator state to repeat an uninterrupted one.
+    """
+    text = "\x1f".join(str(part) for part in parts)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+def seed_dropout(device: torch.device, seed: int) -> None:
+    """Seed what layers draw from while they run. `torch.manual_seed` would do, but on a machine without an accelerator
+    it queues a call with a formatted stack trace for each kind of device, every time."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)
+
+
+def generator(*parts: object) -> torch.Generator:
+    """A CPU generator seeded by `derive_seed(*parts)`."""
+    return torch.Generator().manual_seed(derive_seed(*parts))

@@ -1,0 +1,1 @@
+"""The synthetic experiment of Playground and lessons, and the kept-warm processes that answer it."""

@@ -1,0 +1,40 @@
+"""How far apart two domains are for a backbone as it is, measured on a few hundred images of each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from dataset import load_dataset
+from dataset.ingest import labels_in
+from training.caches import Bench
+from training.engine import FOLDS, SHOWN, plane, told_apart
+
+
+def measure(home: Path, dataset_id: str, target_id: str, backbone_name: str) -> dict[str, Any]:
+    """{'told_apart': share of held-out images whose domain a linear classifier names, 0.5 = alike; 'source', 'target':
+    points [x, y, class or None] on the plane of the two largest principal components; 'shown': its share of the
+    variance; 'images': of each domain}. Training images only: neither side's test images are looked at."""
+    source = load_dataset(home, dataset_id)
+    bench = Bench.of(source, backbone_name, home)
+    head = bench.backbone.head_index
+    features, points = [], []
+    for one in (bench, bench.beside(load_dataset(home, target_id))):
+        rows = np.sort(np.random.default_rng(0).permutation(one.data.rows["train"])[:SHOWN])
+        one.prefix.fill([head], rows, 0)
+        features.append(one.prefix.read(head, rows, 0).cpu())
+        labels = labels_in(one.ref, source)[rows]
+        points.append([None if label < 0 else int(label) for label in labels])
+    on_source, on_target, share = plane(features[0], features[1])
+
+    def with_labels(xy: torch.Tensor, labels: list[int | None]) -> list[list[Any]]:
+        return [[round(x, 4), round(y, 4), label] for (x, y), label in zip(xy.tolist(), labels, strict=True)]
+
+    return {
+        "told_apart": told_apart(features[0], features[1]) if min(map(len, features)) >= FOLDS else None,
+        "source": with_labels(on_source, points[0]), "target": with_labels(on_target, points[1]),
+        "shown": share, "classes": list(source.classes), "images": [len(x) for x in features],
+    }  # fmt: skip

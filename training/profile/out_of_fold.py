@@ -1,0 +1,89 @@
+"""What a linear probe that was not fitted on an image thinks of its label. How good such probes are is in
+`cross_validation`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.engine import head_solver
+from training.profile.cross_validation import (
+    PATH_STEPS,
+    Floats,
+    Ints,
+    Judged,
+    cross_validate,
+    opinions,
+    stratified,
+)
+
+MOST_PROBED = 4000
+"""Cross-validated are no more images than this; what lies beyond is judged by one probe on all of these."""
+
+
+@dataclass(frozen=True)
+class Opinions:
+    """Opinions on N images, none by a probe that saw the image."""
+
+    own: Floats
+    """[N], probability of the image's label."""
+    favoured: Ints
+    """[N], the likeliest class."""
+    favoured_p: Floats
+    """[N], its probability."""
+    judged: Judged
+    """The answers that were cross-validated: of `stratified(..., MOST_PROBED)` of the images that may be fitted on."""
+
+
+def judge(
+    features: Tensor, labels: Ints, classes: int, *, fit: Ints | None = None, groups: Ints | None = None, seed: int = 0
+) -> Opinions | None:
+    """Logistic regression on features [N, width], cross-validated. None when a class has a single image to fit on.
+
+    fit: rows that may be fitted on (None = all; the others are only judged). groups: [N], equal numbers for images that
+    belong together, as copies do: these share a fold, or a copy would answer for its twin. The regularisation is the
+    one with the lowest mean out-of-fold loss.
+    """
+    fit = np.arange(len(labels)) if fit is None else fit
+    keep = fit[stratified(labels[fit], MOST_PROBED, seed, least=2)]
+    y = torch.from_numpy(labels[keep])
+    judged = cross_validate(
+        features[torch.from_numpy(keep)], y, classes, seed, groups=None if groups is None else groups[keep]
+    )
+    if judged is None:
+        return None
+    result = Opinions(
+        np.full(len(labels), np.nan, np.float32), np.full(len(labels), -1), np.full(len(labels), np.nan, np.float32),
+        judged,
+    )  # fmt: skip
+    result.own[keep], result.favoured[keep], result.favoured_p[keep] = judged.own, judged.favoured, judged.favoured_p
+    rest = np.setdiff1d(np.arange(len(labels)), keep)
+    if len(rest):
+        _judge_rest(result, features, labels, classes, keep, rest, judged.step)
+    return result
+
+
+def _judge_rest(
+    result: Opinions, features: Tensor, labels: Ints, classes: int, keep: Ints, rest: Ints, best: int
+) -> None:
+    """Those that were not cross-validated: judged by one probe on all that were."""
+    train = features[torch.from_numpy(keep)], torch.from_numpy(labels[keep]).to(features.device)
+    probe = probe_at(train, classes, best)
+    own, likeliest = opinions(features[torch.from_numpy(rest)], torch.from_numpy(labels[rest]), probe)
+    result.own[rest] = own.numpy()
+    result.favoured_p[rest], result.favoured[rest] = likeliest[0].numpy(), likeliest[1].numpy()
+
+
+def probe_at(train: tuple[Tensor, Tensor], classes: int, step: int) -> head_solver.ProbeStep:
+    """The probe at one step of the regularisation path (`Judged.step`)."""
+    chosen: list[head_solver.ProbeStep] = []
+
+    def publish(one: head_solver.ProbeStep) -> None:
+        if one.step == step + 1:
+            chosen.append(one)
+
+    head_solver.solve(train, train, classes, PATH_STEPS, publish)
+    return chosen[0]

@@ -1,0 +1,102 @@
+"""Whether the advice won: what was advised when "compare all" was started, against what the runs then reached.
+
+The advice of a set is written down before its first run, in `home/advised/<group>.json`. No torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from core import CompareError, Kind, find_as, write_json
+from core.words import counted
+from core.zoo import STRATEGIES
+from training.compare import Comparison, compare
+from training.store import Store
+
+Outcome = Literal["won", "held", "lost"]
+"""won: nothing reached more. held: something did, by less than the test can show. lost: something is really better."""
+
+
+@dataclass(frozen=True)
+class Advised:
+    """What was advised for one set of runs."""
+
+    group: str
+    dataset_id: str
+    kind: Kind
+    rulebook: str
+    minutes: float
+
+
+@dataclass(frozen=True)
+class Judged:
+    outcome: Outcome
+    best: Kind
+    """What reached most on the test images."""
+    sentence: str
+
+
+def write(home: Path, advised: Advised) -> None:
+    """Write the advice of a set down, before its runs begin."""
+    write_json(home / "advised" / f"{advised.group}.json", asdict(advised))
+
+
+def read(home: Path) -> list[Advised]:
+    """Every set's advice, oldest first; a file that is broken is left out."""
+    found = []
+    for file in sorted((home / "advised").glob("*.json"), key=lambda file: file.stat().st_mtime):
+        if advised := find_as(file, Advised):
+            found.append(advised)
+    return found
+
+
+def judge(advised: Advised, comparison: Comparison) -> Judged | None:
+    """None while the advised run has no test result."""
+    rows = [row for row in comparison.rows if row.test_accuracy is not None]
+    mine = next((row for row in rows if row.kind == advised.kind), None)
+    if mine is None or mine.test_accuracy is None or len(rows) < 2:
+        return None
+    best = max(rows, key=lambda row: row.test_accuracy.value if row.test_accuracy else 0.0)
+    assert best.test_accuracy is not None
+    behind = best.test_accuracy.value - mine.test_accuracy.value
+    name = STRATEGIES[advised.kind].title
+    if behind <= 0:
+        return Judged("won", advised.kind, f"The advice won: nothing reached more than {name.lower()}.")
+    better = any(
+        (pair.a == mine.run_id and pair.verdict == "worse") or (pair.b == mine.run_id and pair.verdict == "better")
+        for pair in comparison.pairs
+    )
+    other = STRATEGIES[best.kind].title.lower()
+    points = f"{100 * behind:.1f} points"
+    if better:
+        said = f"The advice lost: {other} reached {points} more than {name.lower()}."
+        return Judged("lost", best.kind, said)
+    return Judged(
+        "held", best.kind,
+        f"The advice held: {other} reached {points} more than {name.lower()}, less than these test images can show.",
+    )  # fmt: skip
+
+
+def judged(home: Path, store: Store) -> list[Judged]:
+    """Every set that can be judged, oldest first. Sets whose runs were deleted, or cannot be compared, are left out."""
+    found = []
+    for advised in read(home):
+        runs = [job.id for job in store.jobs(kind="train", dataset_id=advised.dataset_id) if job.group == advised.group]
+        try:
+            one = judge(advised, compare(store, runs)) if len(runs) > 1 else None
+        except CompareError:
+            one = None
+        if one:
+            found.append(one)
+    return found
+
+
+def in_words(record: Sequence[Judged]) -> str:
+    """'So far the advice won 3 of 5 comparisons, held in 1 and lost 1.'"""
+    counts = {outcome: sum(one.outcome == outcome for one in record) for outcome in ("won", "held", "lost")}
+    held, lost = counts["held"], counts["lost"]
+    won, of = counts["won"], counted(len(record), "comparison")
+    return f"So far the advice won {won} of {of}, held in {held} and lost {lost}."

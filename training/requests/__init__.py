@@ -1,0 +1,45 @@
+"""Every kind of background work as one frozen request, and the one way to ask for it: `submit`."""
+
+from typing import TYPE_CHECKING
+
+from core.door import door
+
+if TYPE_CHECKING:
+    from training.requests.base import Request
+    from training.requests.data import ImportImages
+    from training.requests.kinds import (
+        MAPS,
+        AddBackbone,
+        DrawMap,
+        Explain,
+        Export,
+        FetchPublic,
+        MapName,
+        Profile,
+        exportable,
+    )
+    from training.requests.train import Forecast, Foreseen, NotForeseen, Train, fitted, forecast_in, limits, room
+else:
+    __getattr__ = door(__name__)
+
+__all__ = [
+    "MAPS",
+    "AddBackbone",
+    "DrawMap",
+    "Explain",
+    "Export",
+    "FetchPublic",
+    "Forecast",
+    "Foreseen",
+    "ImportImages",
+    "MapName",
+    "NotForeseen",
+    "Profile",
+    "Request",
+    "Train",
+    "exportable",
+    "fitted",
+    "forecast_in",
+    "limits",
+    "room",
+]

@@ -1,0 +1,170 @@
+"""The kinds of job besides training: measuring, maps, looking into runs, exporting them, downloads. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Self, get_args
+
+from core import PlanError, StateError, WeightsError
+from core.zoo import catalog
+from dataset import load_dataset
+from dataset.ingest import public_set
+from training.backbones import weights
+from training.requests.base import Request
+from training.store import Job, RunResult, Store
+
+MapName = Literal["pca", "tsne"]
+MAPS: tuple[MapName, ...] = get_args(MapName)
+
+
+def weights_are_here(backbone: str, home: Path) -> None:
+    """Raises PlanError for a backbone that nobody knows, WeightsError with what to do where its weights are missing."""
+    card = catalog.backbone(backbone)
+    if card.pretrained:
+        weights.find(card, home)
+
+
+def exportable(run: Job, to: str = "export") -> None:
+    """Raises StateError, with what to do, for a job that has no weights to export, or whatever else is to be done."""
+    if run.kind != "train":
+        raise StateError(f"Job '{run.id}' is no run: it holds no trained model to {to}.")
+    if not RunResult.of(run).weights_sha256:
+        what = "wait until it has ended" if run.active else "start a new run"
+        raise StateError(f"Run '{run.id}' is {run.state} and has no weights to {to}: {what}.")
+
+
+@dataclass(frozen=True)
+class Profile(Request):
+    """Measure a dataset with one backbone: ready-made accuracy, gaps, and what training costs on this machine."""
+
+    kind, noun, lane, handler = "profile", "Profile job", "train", "training.jobs.handlers:profile"
+
+    backbone: str
+    seed: int = 0
+
+    @property
+    def title(self) -> str:
+        return "Measuring the dataset"
+
+    def check(self, store: Store) -> None:
+        super().check(store)
+        weights_are_here(self.backbone, store.home)
+
+
+@dataclass(frozen=True)
+class DrawMap(Request):
+    """Draw a map of a dataset from one backbone's features."""
+
+    kind, noun, lane, handler = "map", "Map", "side", "training.jobs.handlers:draw_map"
+
+    backbone: str
+    name: MapName
+
+    def __post_init__(self) -> None:
+        if self.name not in MAPS:
+            raise PlanError(f"There is no map called '{self.name}'; choose one of {', '.join(MAPS)}.")
+
+    @property
+    def title(self) -> str:
+        return "Drawing a map"
+
+    def check(self, store: Store) -> None:
+        super().check(store)
+        weights_are_here(self.backbone, store.home)
+
+
+@dataclass(frozen=True)
+class Explain(Request):
+    """Look into a run that has ended."""
+
+    kind, noun, lane, handler = "explain", "Explanation", "side", "training.jobs.handlers:explain"
+
+    run: str
+    source: str = ""
+    """A dataset of ImageNet's classes, on which the original ability is measured as well; "" = none."""
+
+    @classmethod
+    def of(cls, run: Job, source: str = "") -> Self:
+        return cls(run.dataset_id, run.id, source)
+
+    @property
+    def title(self) -> str:
+        return f"Looking into run {self.run}"
+
+    def check(self, store: Store) -> None:
+        super().check(store)
+        exportable(store.job(self.run), "look into")
+        if self.source:
+            load_dataset(store.home, self.source)
+
+
+@dataclass(frozen=True)
+class Export(Request):
+    """Write a run as a model that runs without Thaw."""
+
+    kind, noun, lane, handler = "export", "Export", "side", "training.jobs.handlers:export"
+
+    run: str
+    int8: bool = False
+    """In 8-bit integers too."""
+
+    @classmethod
+    def of(cls, run: Job, *, int8: bool = False) -> Self:
+        return cls(run.dataset_id, run.id, int8)
+
+    @property
+    def title(self) -> str:
+        return f"Exporting run {self.run}"
+
+    def check(self, store: Store) -> None:
+        super().check(store)
+        exportable(store.job(self.run))
+
+    def joins(self, other: Request) -> bool:
+        return isinstance(other, Export) and other.run == self.run and other.int8 >= self.int8
+
+
+@dataclass(frozen=True)
+class AddBackbone(Request):
+    """Bring in a backbone's weights: from a file, else by download."""
+
+    kind, noun, lane, handler = "backbone", "Download", "fetch", "training.jobs.handlers:add_backbone"
+
+    dataset_id: str = field(default="", init=False)
+    name: str
+    weights: str | None = None
+    """Absolute path of a file on this machine; None = download them."""
+
+    def __post_init__(self) -> None:
+        catalog.safe_name(self.name)
+
+    @classmethod
+    def of(cls, name: str, path: str | Path | None = None) -> Self:
+        """path: as somebody typed it."""
+        return cls(name, str(Path(path).expanduser().absolute()) if path else None)
+
+    @property
+    def title(self) -> str:
+        return f"Adding {self.name}"
+
+    def check(self, store: Store) -> None:
+        if self.weights is not None and not Path(self.weights).is_file():
+            raise WeightsError(f"There is no file {self.weights}.")
+
+
+@dataclass(frozen=True)
+class FetchPublic(Request):
+    """Download a public image set and import it."""
+
+    kind, noun, lane, handler = "public", "Download", "fetch", "training.jobs.handlers:fetch_public"
+
+    dataset_id: str = field(default="", init=False)
+    name: str
+
+    def __post_init__(self) -> None:
+        public_set(self.name)
+
+    @property
+    def title(self) -> str:
+        return f"Fetching {public_set(self.name).title}"

@@ -1,0 +1,77 @@
+"""Every kind of background work, and the one way to ask for it: `submit`.
+
+A kind is written down once, as its dataclass; `KINDS` lists them, and what a kind is called, in which lane it waits and
+who does the work is read from there. Submitting refuses what could only fail and joins work that is on its way; who
+carries a job to a worker is the caller's affair (`training.jobs.executor`). No torch, no opinions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from core import PlanError, ThawError
+from training.requests.base import Request
+from training.requests.data import ImportImages
+from training.requests.kinds import (
+    MAPS,
+    AddBackbone,
+    DrawMap,
+    Explain,
+    Export,
+    FetchPublic,
+    MapName,
+    Profile,
+    exportable,
+)
+from training.requests.train import Forecast, Foreseen, NotForeseen, Train, fitted, forecast_in, limits, room
+from training.store import Job, RunFolder, Store
+
+__all__ = [
+    "KINDS", "MAPS", "AddBackbone", "DrawMap", "Explain", "Export", "FetchPublic", "Forecast", "Foreseen",
+    "ImportImages", "MapName", "NotForeseen", "Profile", "Request", "Train", "exportable", "fitted", "forecast_in",
+    "handler_of", "limits", "of", "read", "room", "submit",
+]  # fmt: skip
+
+KINDS: dict[str, type[Request]] = {
+    one.kind: one for one in (Train, Profile, AddBackbone, DrawMap, Explain, FetchPublic, Export, ImportImages)
+}
+
+
+def submit(store: Store, request: Request) -> Job:
+    """The job that does what is asked for: one that is on its way already, else a new one at the end of its lane.
+
+    Raises ThawError, with what to do, where the work could only fail.
+    """
+    request.check(store)
+
+    def does_it(job: Job) -> bool:
+        try:
+            return request.joins(read(job))
+        except ThawError:  # another version's
+            return False
+
+    return store.create_job(
+        request.kind, request.dataset_id, request.config(), group=request.group, lane=request.lane,
+        noun=request.noun, joins=does_it, prepare=request.prepare,
+    )  # fmt: skip
+
+
+def of(store: Store, job: Job) -> Request:
+    """The request that became this job, whole. Raises PlanError for one that this version cannot read."""
+    return read(job).prepared(RunFolder(store.home, job.id))
+
+
+def read(job: Job) -> Request:
+    """As `of`, without what lies in the job's folder."""
+    if job.kind not in KINDS:
+        raise PlanError(f"Job '{job.id}' is of kind '{job.kind}', which this version of Thaw does not know: update it.")
+    return KINDS[job.kind].read(job.dataset_id, job.config)
+
+
+def handler_of(request: Request) -> Callable[..., Any]:
+    """The function that does the work. Loads its module, and torch with it: for workers only."""
+    module, _, name = request.handler.partition(":")
+    found: Callable[..., Any] = getattr(import_module(module), name)
+    return found

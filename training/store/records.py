@@ -1,0 +1,248 @@
+"""What the store hands out and takes in: the `Job` snapshot, and the cleaning of metrics and results.
+
+Pure conversions between rows, JSON and Python values; nothing here touches the database file.
+No torch, no streamlit.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from core import NotFound, PlanError, SetAside, StateError, Unreadable, decode_text
+from core.decode import decode
+from training.store.database import TRANSITIONS, Lane, State
+from training.store.run_result import RunResult
+
+METRICS: tuple[str, ...] = (
+    "phase", "epoch", "step", "seconds", "images", "train_loss", "train_accuracy", "val_loss", "val_accuracy",
+    "lrs", "boundary", "align_loss", "domain_accuracy", "target_accuracy",
+)  # fmt: skip
+"""What a metrics row may hold, besides its number; absent is NULL."""
+WHOLE_NUMBERS = frozenset({"phase", "step", "images", "boundary"})
+
+
+MOST_NAME, MOST_TAG, MOST_TAGS, MOST_NOTE = 60, 24, 8, 2000
+"""Characters of a name, a tag and a note; tags of one run."""
+
+
+@dataclass(frozen=True)
+class Label:
+    """What a person calls a run. Raises PlanError for a name or a tag that no list could show."""
+
+    name: str = ""
+    tags: tuple[str, ...] = ()
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        texts = [("A name", self.name, MOST_NAME), ("A note", self.note.replace("\n", " "), MOST_NOTE)]
+        for what, text, most in [*texts, *((f"The tag '{tag[:40]}'", tag, MOST_TAG) for tag in self.tags)]:
+            if len(text) > most:
+                raise PlanError(f"{what} may have {most:,} characters; this one has {len(text):,}. Shorten it.")
+            if text and not text.isprintable():
+                raise PlanError(f"{what} holds a character that cannot be shown, as a tab. Remove it.")
+        if len(self.tags) > MOST_TAGS:
+            raise PlanError(f"A run may have {MOST_TAGS} tags; these are {len(self.tags)}. Leave some out.")
+        if any(not tag or tag != tag.strip() or "," in tag for tag in self.tags):
+            raise PlanError("A tag is a word or a few, without a comma, and not empty.")
+
+    @classmethod
+    def of(cls, name: str, tags: str, note: str) -> Label:
+        """From what is typed: tags with commas between; blanks around and repeated tags are dropped."""
+        parts = [" ".join(tag.split()) for tag in tags.split(",")]
+        return cls(" ".join(name.split()), tuple(dict.fromkeys(tag for tag in parts if tag)), note.strip())
+
+
+@dataclass(frozen=True)
+class Job:
+    """One piece of background work as the store holds it; a snapshot, never updated in place."""
+
+    id: str
+    """8 characters a-z, 0-9."""
+    kind: str
+    """What the work is; a 'train' job is what pages call a run. Kinds are written down in
+    `training.requests.submit`."""
+    dataset_id: str
+    """Empty for what is about no dataset yet."""
+    config: dict[str, Any]
+    """What was asked for, as `Request.config` writes it."""
+    state: State
+    created: float
+    """Unix time, as are `started` (of the first attempt), `finished` and `heartbeat`."""
+    started: float | None
+    finished: float | None
+    attempt: int
+    """How many times a worker was given this job; 0 = never."""
+    pid: int | None
+    """The worker's process while running, else None."""
+    pid_started: str | None
+    """When that process started (`executors.processes.started`): a reused pid does not match."""
+    heartbeat: float | None
+    stop_requested: bool
+    seconds: float
+    """Seconds worked, over all attempts."""
+    progress: float
+    """0 to 1."""
+    doing: str
+    eta_s: float | None
+    result: dict[str, Any] | None
+    error: str | None
+    group: str
+    position: float
+    """Order in the queue of its lane: smaller is earlier (profile jobs always go before runs)."""
+    lane: Lane
+    """Which queue it waits in; lanes never wait for each other."""
+    noun: str
+    """How sentences call it: 'Run', 'Map'."""
+    name: str
+    """What a person calls it, "" = nothing; so are `tags` and `note` (`Label`)."""
+    tags: tuple[str, ...]
+    note: str
+    cuts: int
+    """How often metrics rows were taken back; a reader who sees it change reads them again from the start."""
+
+    @property
+    def label(self) -> Label:
+        return Label(self.name, self.tags, self.note)
+
+    @property
+    def active(self) -> bool:
+        return self.state in ("queued", "running")
+
+    @property
+    def resumable(self) -> bool:
+        return "queued" in TRANSITIONS[self.state]
+
+
+EMPTY: dict[str, Any] = {"config": {}, "result": None, "tags": []}
+"""The columns that hold JSON, and what they hold of a job that says nothing."""
+COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(Job))
+
+
+def to_job(row: sqlite3.Row) -> Job:
+    """Raises SetAside, naming job and field, for a row that is damaged or of another version."""
+    try:
+        job = decode(_values(row, _document), Job, _called(row), _remedy(row))
+        if job.kind == "train":
+            RunResult.of(job)
+            decode(job.config.get("strategy", {}), dict[str, Any], f"{_called(row)}, its strategy,", _remedy(row))
+    except Unreadable as error:
+        raise SetAside(str(error)) from error
+    return job
+
+
+def remains(row: sqlite3.Row) -> Job:
+    """A job that is to go: of one that cannot be read, without config, result and tags."""
+    try:
+        return to_job(row)
+    except SetAside:
+        return decode(_values(row, lambda _, name: EMPTY[name]), Job, _called(row), _remedy(row))
+
+
+def readable(rows: Iterable[sqlite3.Row]) -> tuple[list[Job], list[str]]:
+    """The jobs of these rows; and of those that cannot be read, a sentence each."""
+    jobs, broken = [], []
+    for row in rows:
+        try:
+            jobs.append(to_job(row))
+        except SetAside as error:
+            broken.append(str(error))
+    return jobs, broken
+
+
+def _values(row: sqlite3.Row, document: Callable[[sqlite3.Row, str], Any]) -> dict[str, Any]:
+    values = {name: row[name] for name in COLUMNS}
+    values |= {name: document(row, name) for name in EMPTY}
+    return {**values, "stop_requested": bool(row["stop_requested"])}
+
+
+def _document(row: sqlite3.Row, name: str) -> Any:
+    """What one column holds as JSON text."""
+    if row[name] is None:
+        return None
+    return decode_text(row[name], Any, f"{_called(row)}, its {name},", _remedy(row))
+
+
+def _called(row: sqlite3.Row) -> str:
+    return f"{row['noun']} '{row['id']}' in the database"
+
+
+def _remedy(row: sqlite3.Row) -> str:
+    return f"Update Thaw where a newer one wrote it, or delete it: python -m training delete {row['id']}"
+
+
+def find_row(db: sqlite3.Connection, job_id: str) -> sqlite3.Row:
+    """Raises NotFound."""
+    row: sqlite3.Row | None = db.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
+    if row is None:
+        raise NotFound(
+            f"There is no run '{job_id}' in this home: `python -m training runs` lists those that exist."
+        )
+    return row
+
+
+def find_job(db: sqlite3.Connection, job_id: str) -> Job:
+    """Raises NotFound, SetAside for a row that cannot be read."""
+    return to_job(find_row(db, job_id))
+
+
+def attempted(db: sqlite3.Connection, job: Job) -> Job:
+    """The job as it is now, for a write by the attempt that `job` shows. StateError once a newer one has begun."""
+    now = find_job(db, job.id)
+    if now.attempt != job.attempt:
+        raise StateError(f"{now.noun} '{now.id}' has been started again since (attempt {now.attempt}).")
+    return now
+
+
+def at_work(db: sqlite3.Connection, job: Job) -> Job:
+    """`attempted`, for what only a worker at work may write: raises StateError also when the job does not run."""
+    now = attempted(db, job)
+    if now.state != "running":
+        raise StateError(f"{now.noun} '{now.id}' is {now.state}, not running: its worker has to end.")
+    return now
+
+
+def finite(value: Any) -> float | None:
+    number = None if value is None else float(value)
+    return number if number is not None and math.isfinite(number) else None
+
+
+def clean_metrics(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Every column as SQLite takes it (any number type will do), and the names of those not finite."""
+    clean: dict[str, Any] = dict.fromkeys(METRICS)
+    broken: list[str] = []
+    for name, value in values.items():
+        if value is None:
+            continue
+        parts = [finite(part) for part in value] if name == "lrs" else [finite(value)]
+        if None in parts:
+            broken.append(name)
+        if name == "lrs":
+            clean[name] = json.dumps(parts)
+        elif parts[0] is not None:
+            clean[name] = int(parts[0]) if name in WHOLE_NUMBERS else parts[0]
+    return clean, broken
+
+
+def dump(value: Any) -> str:
+    return json.dumps(_plain(value), allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no NaN and knows no numpy: non-finite numbers become null, other number types plain ones."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, (bool, str)) or value is None:
+        return value
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "item"):  # a numpy or torch scalar
+        return _plain(value.item())
+    return finite(value) if isinstance(value, float) else value

@@ -1,0 +1,182 @@
+"""The fold "Set a run up by hand": every option of a strategy, what it would train and cost, and a Train button.
+
+The fields are those of `advisor.planning.options.Options`, one to one; only those that go with the chosen strategy are
+shown.
+Nothing is decided here: the recipe fills in what is left alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from advisor.planning import DESCENDING, PLANNED, Options, estimate_seconds, plan
+from core import Budget, DatasetFacts, DatasetRef, Kind, PlanError, Strategy
+from core.zoo import STRATEGIES, BackboneCard
+from training.requests import fitted, limits
+from ui.advice.plan import plan_in_full
+from ui.kit import frame, jobs, state
+from ui.pictures.words import duration
+
+WHAT_TO_TRAIN = {
+    "top": "The top stages",
+    "first": "First stage + head (surgical)",
+    "chosen": "Stages of my choice",
+    "layers": "All but the first layers",
+}
+SIZES_PX = (64, 96, 128, 160, 192, 224, 256, 288, 320, 384)
+
+
+def by_hand(ref: DatasetRef, facts: DatasetFacts, card: BackboneCard, budget: Budget) -> None:
+    """Draw the fold; a click on its button queues the run and opens it."""
+    with st.expander("Set a run up by hand", expanded=bool(st.session_state.get("open_by_hand"))):
+        st.caption("What is left alone comes from the strategy's recipe. The schedule is cut to the time for training.")
+        kind: Kind = st.selectbox(
+            "Strategy", PLANNED, index=PLANNED.index("partial"), key="hand_kind",
+            format_func=lambda name: STRATEGIES[name].title,
+        )  # fmt: skip
+        st.caption(STRATEGIES[kind].one_line)
+        given = _fields(kind, card)
+        try:
+            strategy = plan(
+                kind, card, train_images=facts.train_images, classes=len(facts.classes), minutes=budget.minutes,
+                costs=facts.costs, test_images=facts.test_images, options=Options(**given),
+            )  # fmt: skip
+        except PlanError as error:
+            frame.show_error(error, "These settings do not go together")
+            return
+        given_batch, run = "batch_size" in given, jobs.plan_for(ref, strategy, budget.minutes)
+        run = run if given_batch else fitted(state.store(), run)
+        st.divider()
+        plan_in_full(run.strategy, card, len(ref.classes))
+        for limit in limits(state.store(), run, strategy.batch_size):
+            st.caption(limit)
+        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+            if st.button("Train this plan", type="primary", key="train_by_hand"):
+                with frame.calm("This run cannot be started"):
+                    frame.open_run(jobs.train(run, by_hand=given_batch).id)
+            st.caption(_cost(run.strategy, facts, card, budget))
+
+
+def _cost(strategy: Strategy, facts: DatasetFacts, card: BackboneCard, budget: Budget) -> str:
+    price = estimate_seconds(strategy, facts, card)
+    if price is None:
+        return "How long it takes is unknown until these images are measured."
+    over = "" if price[0] <= 60 * budget.minutes else f", more than the {duration(60 * budget.minutes)} given"
+    return f"About {duration(price[0])} on this machine{over}."
+
+
+def _fields(kind: Kind, card: BackboneCard) -> dict[str, Any]:
+    """The options that were set, by name."""
+    given: dict[str, Any] = {}
+    descends = kind in DESCENDING
+    if kind == "partial":
+        given.update(_what_to_train(card))
+    if kind == "gradual":
+        clock = st.radio(
+            "Thaw the next stage", ["epochs", "plateau"], horizontal=True, key="hand_unfreeze",
+            format_func=lambda way: {"epochs": "after some epochs", "plateau": "when validation stops improving"}[way],
+        )  # fmt: skip
+        given["unfreeze"] = clock
+    if kind == "prototype":
+        st.caption("Prototypes are computed in closed form: there is nothing more to set.")
+        given["image_px"] = _size(card)
+        return _set(given)
+    left, middle, right = st.columns(3, gap="medium")
+    with left:
+        given["epochs"] = _number(
+            "Passes of the solver" if not descends else "Epochs", "hand_epochs", 1, 1000, help_text=_EPOCHS[descends]
+        )
+        given["image_px"] = _size(card)
+        if descends:
+            given["batch_size"] = _number("Batch size", "hand_batch", 1, 512)
+    if not descends:
+        return _set(given)
+    with middle:
+        given["lr"] = _decimal("Peak learning rate", "hand_lr", 1.0, "Of the topmost stage below the head.")
+        given["weight_decay"] = _decimal("Weight decay", "hand_decay", 10.0)
+        given["views"] = _number("Augmented views kept", "hand_views", 0, 16, help_text="0 = no augmentation.")
+    with right:
+        given["label_smoothing"] = _decimal("Label smoothing", "hand_smoothing", 0.99)
+        given["mixup"] = _decimal("Mixup alpha", "hand_mixup", 10.0, "Mixes pairs of images; 0.1 to 0.4 is usual.")
+        given["early_stopping"] = _number(
+            "Stop early after", "hand_patience", 1, 1000, help_text="Epochs without a better validation loss."
+        )
+    left, middle, right = st.columns(3, gap="medium", vertical_alignment="bottom")
+    with left:
+        given["balance"] = st.selectbox(
+            "Unequal classes", ["none", "weights", "sampler"], key="hand_balance",
+            format_func=lambda way: {
+                "none": "Leave as they are", "weights": "Weigh the loss", "sampler": "Draw classes equally often"
+            }[way],
+        )  # fmt: skip
+    if kind != "scratch":
+        with middle:
+            given["l2_sp"] = _decimal(
+                "L2-SP alpha", "hand_l2_sp", 100.0, "Holds weights near the pre-trained ones. 0.01 to 0.1 is usual."
+            )
+        with right:
+            given["ewc"] = _decimal(
+                "EWC lambda", "hand_ewc", 100.0, "As L2-SP, each weight by how much it mattered on ImageNet. 0.01 to 1."
+            )
+    given["lr_range_test"] = st.checkbox(
+        "Learning-rate range test first", key="hand_range",
+        help="60 steps at rising rates before training. It changes nothing in the run, and is shown beside its curves.",
+    )  # fmt: skip
+    if kind in ("full", "lp_ft", "scratch"):
+        given["progressive"] = st.checkbox(
+            "Progressive resizing", key="hand_progressive", help="Starts with images of half the side: faster epochs."
+        )
+    return _set(given)
+
+
+def _what_to_train(card: BackboneCard) -> dict[str, Any]:
+    way = st.radio(
+        "What is trained", list(WHAT_TO_TRAIN), horizontal=True, key="hand_what",
+        format_func=lambda name: WHAT_TO_TRAIN[name],
+    )  # fmt: skip
+    if way == "first":
+        return {"only_stages": (0,)}
+    if way == "chosen":
+        names = st.multiselect("Stages, besides the head", card.stage_names[:-1], key="hand_stages")
+        return {"only_stages": tuple(sorted(card.stage_names.index(name) for name in names)) or None}
+    if way == "layers":
+        total = sum(stage.layers for stage in card.stages)
+        text = st.text_input(
+            "Freeze the first", "80%", key="hand_freeze", help=f"A number of layers (of {total}), or a share like 80%."
+        )
+        return {"freeze": text.strip() or None}
+    return {"trained_stages": st.slider("Stages below the head", 1, card.head, min(2, card.head), key="hand_top")}
+
+
+_EPOCHS = {
+    True: "In all, after the head is solved. Empty: what the recipe takes, cut to the time.",
+    False: "Passes over the cached features.",
+}
+
+
+def _size(card: BackboneCard) -> int | None:
+    sizes = [None, *(px for px in SIZES_PX if px != card.image_px)]
+    chosen: int | None = st.selectbox(
+        "Image side", sizes, key="hand_px",
+        format_func=lambda px: f"{card.image_px} px (the weights' own)" if px is None else f"{px} px",
+    )  # fmt: skip
+    return chosen
+
+
+def _number(label: str, key: str, low: int, high: int, help_text: str | None = None) -> int | None:
+    value = st.number_input(label, low, high, None, key=key, placeholder="recipe", help=help_text)
+    return None if value is None else int(value)
+
+
+def _decimal(label: str, key: str, high: float, help_text: str | None = None) -> float | None:
+    value = st.number_input(
+        label, 0.0, high, None, key=key, placeholder="recipe", help=help_text, format="%.6g", step=None
+    )
+    return None if value is None else float(value)
+
+
+def _set(given: dict[str, Any]) -> dict[str, Any]:
+    """Only what was set: an empty field leaves the recipe alone."""
+    return {name: value for name, value in given.items() if value is not None}

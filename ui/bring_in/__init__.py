@@ -1,0 +1,1 @@
+"""Bringing images and runs in: drop zone, path, samples, public sets, bundles."""

@@ -1,0 +1,230 @@
+"""Bringing images in: the drop zone, the path field and the samples; and an import that is under way.
+
+An import is a job with a worker of its own: leaving the page or reloading it changes nothing, and this page, opened
+again, goes on telling how far it is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from core import DatasetRef, NotFound, StateError
+from dataset import ClassFrom, load_dataset
+from dataset.ingest import SAMPLES
+from training.jobs import deleting
+from training.requests import ImportImages
+from training.requests.submit import submit
+from training.store import Job
+from ui import pictures
+from ui.bring_in.drop_zone import drop_zone
+from ui.bring_in.samples import sample_picture
+from ui.kit import frame, jobs, state, told
+from ui.kit.show import show
+
+PATH_FIELD = "Folder, archive or table of labels on this computer"
+POLL_S = 0.15
+TOLD_S = 86_400.0
+"""What came of an import is told to whoever comes within a day."""
+FEW = 5
+LAYOUT = """flowers.zip
+├── daisy/    1.jpg  2.jpg  …
+├── rose/     1.jpg  2.jpg  …
+└── tulip/    1.jpg  2.jpg  …
+
+or, with a test set of your own:
+
+flowers.zip
+├── train/    daisy/ …  rose/ …  tulip/ …
+└── test/     daisy/ …  rose/ …  tulip/ …
+
+or, with the labels in a table (CSV, TSV or Parquet):
+
+flowers.zip
+├── labels.csv    path,label  or  path,label,split
+└── images/   1.jpg  2.jpg  …"""
+
+CLASS_FOLDERS: dict[ClassFrom, str] = {
+    1: "the outermost folder (as usual)",
+    2: "the second folder from outside",
+    3: "the third folder from outside",
+    "innermost": "the innermost folder",
+    "path": "the whole path of folders",
+}
+"""Which of nested folders is the class -> the choice as it reads."""
+
+
+def ways_in() -> ImportImages | None:
+    """Draw every way to bring in images; what the user has just asked for, or None."""
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        uploaded = drop_zone("Drop a zip, a tar or a folder with one folder of images per class", key="drop_zone")
+    with right:
+        path = path_field(PATH_FIELD, "Import this path", key="folder_path")
+        with st.expander("How the folders should lie"):
+            st.code(LAYOUT, language=None)
+            st.caption(
+                "One folder per class, named like the class. JPEG, PNG, WebP, BMP, GIF or TIFF. Files that cannot "
+                "be read are listed and set aside. A class needs at least two images."
+            )
+            classes_from = _class_folders("classes_from")
+    sample = _samples()
+    if uploaded:
+        return ImportImages(uploaded.source, uploaded.name or None, classes_from)
+    if path:
+        return ImportImages(path, classes_from=classes_from)
+    return ImportImages(f"sample:{sample}") if sample else None
+
+
+def bring_in(asked: ImportImages | None, where: DeltaGenerator) -> None:
+    """Start what was asked for, or find the import that is under way; follow it in `where`, then show its dataset."""
+    if asked is not None:
+        state.prepare()  # the profile that follows
+    for job in [start(asked)] if asked else under_way():
+        ref = follow(job, where)
+        if ref is not None:
+            state.choose_dataset(ref.id)
+            st.rerun()
+
+
+def start(asked: ImportImages) -> Job:
+    """Queue an import and wake the executor."""
+    return state.jobs_executor().submit(submit(state.store(), asked).id)
+
+
+def under_way(dataset_id: str = "") -> list[Job]:
+    """Imports that run, or of which nobody has been told what came of them, oldest first. dataset_id: whose target they
+    become; "" = none."""
+    imports = state.store().jobs(kind=ImportImages.kind, dataset_id=dataset_id)[::-1]
+    long_ago = time.time() - TOLD_S
+    return [job for job in imports if job.active or (job.finished or 0.0) > long_ago]
+
+
+def follow(job: Job, where: DeltaGenerator, *, what: str = "These images") -> DatasetRef | None:
+    """Tell in `where` how far an import is until it has ended. Its dataset, or None when there is none, and why."""
+    with where.container():
+        st.subheader("Importing")
+        bar = st.progress(0.0, text="Reading the files")
+        st.button("Cancel import", key=f"cancel_{job.id}", on_click=jobs.stop, args=(job,))
+    try:
+        while job.active:
+            bar.progress(*told(job, "Reading the files"))
+            time.sleep(POLL_S)
+            state.pump()
+            job = state.store().job(job.id)
+        deleting.forget(state.store(), job)
+        where.empty()
+        if job.state == "finished" and job.result:
+            return load_dataset(state.home(), str(job.result["dataset_id"]))
+    except (NotFound, StateError):  # another tab was told of it, and may have deleted what it made
+        where.empty()
+        return None
+    with where.container():
+        if job.state == "stopped":
+            show(pictures.notice("info", "The import was cancelled", "Nothing of it was kept."))
+        else:
+            said, *problems = (job.error or "The worker gave no reason.").split("\n")
+            frame.show_problem(f"{what} could not be imported", said, problems)
+    return None
+
+
+def _class_folders(key: str) -> ClassFrom:
+    chosen: ClassFrom = st.selectbox(
+        "Where folders lie in folders, the class is",
+        list(CLASS_FOLDERS),
+        format_func=lambda one: CLASS_FOLDERS[one],
+        key=key,
+    )
+    return chosen
+
+
+def read_again(ref: DatasetRef) -> ImportImages | None:
+    """For a dataset with folders in folders: the choice which of them is the class, asked after it was seen."""
+    with st.expander("Folders lie inside the class folders: take others as classes"):
+        classes_from = _class_folders(f"again_{ref.id}")
+        asked = st.button("Read the folders again", key=f"read_again_{ref.id}")
+        st.caption("Makes another dataset of the same images; this one and its runs stay.")
+    if not asked:
+        return None
+    return ImportImages(str(ref.images_root), ref.name, classes_from, said=ref.source)
+
+
+def path_field(label: str, button: str, *, key: str) -> str:
+    """A field for a path on this computer; what was typed and sent, once, or ''."""
+    if not state.on_loopback():
+        st.text_input(label, disabled=True, placeholder="/home/me/flowers", key=f"{key}_off")
+        st.caption(
+            "Switched off: this server can be reached from other computers, and a path would let them read its "
+            "disk. Start Thaw on 127.0.0.1 to use it, or drop a zip."
+        )
+        return ""
+    with st.form(key, border=False, enter_to_submit=True):
+        path = st.text_input(label, placeholder="/home/me/flowers")
+        asked = st.form_submit_button(button)
+    if not asked:
+        return ""
+    given = path.strip().strip("'\"")
+    if not given:
+        st.caption("Type the path of a folder, a zip, a tar or a table first.")
+        return ""
+    return str(Path(given).expanduser())
+
+
+def _samples() -> str | None:
+    """The sample that was asked for."""
+    asked: str | None = None
+    st.subheader("Or start with a sample")
+    for column, sample in zip(st.columns(len(SAMPLES)), SAMPLES.values(), strict=True):
+        with column.container(border=True, height="stretch", vertical_alignment="distribute"):
+            with st.container():
+                picture = sample_picture(sample.key)
+                if picture is not None:
+                    st.image(picture, width="stretch", alt=f"Four pictures of the sample '{sample.title}'")
+                st.markdown(f"**{sample.title}**  \n:small[{sample.images:,} images, {sample.classes} classes]")
+                st.caption(sample.detail)
+            if st.button(f"Try: {sample.title}", key=f"sample_{sample.key}", width="stretch"):
+                asked = sample.key
+    return asked
+
+
+def earlier(datasets: Sequence[DatasetRef]) -> None:
+    """Earlier imports, newest first: a few as buttons, all of them in a list when there are more."""
+    if not datasets:
+        return
+    st.subheader("Or go on with an earlier import")
+    with st.container(horizontal=True, gap="small"):
+        for ref in datasets[:FEW]:
+            label = f"{frame.plain(frame.short(ref.name, 40))}{_edited(ref)} · {ref.images:,} images"
+            if st.button(label, key=f"earlier_{ref.id}"):
+                state.choose_dataset(ref.id)
+                st.rerun()
+    if len(datasets) > FEW:
+        picker(datasets, None)
+
+
+def _edited(ref: DatasetRef) -> str:
+    return " (edited)" if ref.base else ""
+
+
+def picker(datasets: Sequence[DatasetRef], current: DatasetRef | None) -> None:
+    """A list of all imports; choosing one makes it the current dataset."""
+    if current is not None:  # the revision that is being looked at, in place of the one worked with last
+        datasets = [current if ref.images_id == current.images_id else ref for ref in datasets]
+    names = {ref.id: f"{frame.short(ref.name, 40)}{_edited(ref)} · {ref.images:,} images" for ref in datasets}
+    options = list(names)
+    chosen = st.selectbox(
+        "Dataset",
+        options,
+        index=options.index(current.id) if current and current.id in names else None,
+        format_func=lambda key: names[key],
+        placeholder="Earlier imports",
+        key=f"picker_{current.id if current else 'none'}",
+        label_visibility="collapsed",
+    )
+    if chosen and (current is None or chosen != current.id):
+        state.choose_dataset(chosen)
+        st.rerun()

@@ -1,0 +1,1 @@
+"""The Compare page: scoreboard, verdict, table, the same images side by side."""

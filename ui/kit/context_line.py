@@ -1,0 +1,27 @@
+"""The quiet line above every page: which dataset, how big, and that nothing leaves this machine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from core import ThawError
+from dataset import load_dataset
+from ui.kit import state
+from ui.pictures.words import count, esc
+
+
+def context_line(place: Any, dataset_id: str | None, shown: str | None = None) -> str:
+    """Draw the line into `place` (an st.empty()); `shown` is what stands there already. Returns what stands there."""
+    what = "No dataset yet"
+    if dataset_id:
+        try:
+            ref = load_dataset(state.home(), dataset_id)
+            edited = " (edited)" if ref.base else ""
+            what = f"<b><bdi>{esc(ref.name)}</bdi></b>{edited} {count(ref.images)} images, {len(ref.classes)} classes"
+        except ThawError:
+            what = "This dataset is not here any more"
+    private = '<span class="thaw-private">Nothing leaves this machine</span>'
+    line = f'<div class="thaw"><div class="thaw-context"><span>{what}</span>{private}</div></div>'
+    if line != shown:
+        place.markdown(line, unsafe_allow_html=True)
+    return line

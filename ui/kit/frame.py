@@ -1,0 +1,120 @@
+"""What every page has in common: calm errors, useful empty states, and the dataset it speaks about.
+
+The header line (dataset, size, "nothing leaves this machine") and the styles are drawn once by app.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import streamlit as st
+
+from core import DataError, DatasetRef, NotFound, SetAside, ThawError
+from ui import pictures
+from ui.kit import ids, state
+from ui.kit.show import show
+
+SHOWN_PROBLEMS = 8
+_SIGNS = re.compile(r"([\\`*_\[\]<>$~|#]|:(?=\w)|^[-+](?=\s)|(?<=^\d)[.)])")
+
+
+def plain(text: str) -> str:
+    """Text for a label or st.markdown: whatever Markdown would read as a sign in it is escaped."""
+    return _SIGNS.sub(r"\\\1", text)
+
+
+def short(name: str, longest: int = 40) -> str:
+    """A name cut in the middle, so that both its ends stay readable."""
+    if len(name) <= longest:
+        return name
+    half = (longest - 1) // 2
+    return f"{name[:half]}…{name[-half:]}"
+
+
+def show_error(error: ThawError, title: str = "This did not work") -> None:
+    """The error's own sentence in a quiet box; a long list of problems folds away."""
+    show_problem(title, str(error), error.problems if isinstance(error, DataError) else ())
+
+
+def show_gone(error: NotFound, what: str) -> None:
+    """A run or dataset of the URL that is not there, or is there and cannot be read."""
+    show_error(error, f"This {what} {'cannot be read' if isinstance(error, SetAside) else 'is not here any more'}")
+
+
+def show_problem(title: str, sentence: str, problems: Sequence[str] = ()) -> None:
+    """What went wrong in a quiet box; a long list of problems folds away."""
+    show(pictures.notice("bad", title, sentence))
+    if problems:
+        with st.expander(f"All problems found ({len(problems)})", expanded=len(problems) <= SHOWN_PROBLEMS):
+            st.text("\n".join(problems))
+
+
+def set_aside(whys: Sequence[str]) -> None:
+    """What the list above leaves out because it cannot be read: a fold with a sentence for each; nothing for none."""
+    if whys:
+        with st.expander(f"Set aside: {len(whys):,} that cannot be read", key="set_aside"):
+            for why in whys:
+                st.caption(plain(why))
+
+
+@contextmanager
+def calm(title: str = "This did not work") -> Iterator[None]:
+    """Show a ThawError raised inside as a box; anything else is a bug and is left to Streamlit."""
+    try:
+        yield
+    except ThawError as error:
+        show_error(error, title)
+
+
+def dataset_or_stop(title: str, why: str) -> DatasetRef:
+    """The current dataset. Without one: the page's title, a sentence, and the one button that helps; then stop."""
+    try:
+        ref = state.current_dataset()
+    except NotFound as error:
+        st.title(title)
+        show_gone(error, "dataset")
+        to_data("Choose another dataset")
+        st.stop()
+    if ref is not None:
+        return ref
+    st.title(title)
+    empty("No images yet", why)
+    to_data("Bring in images")
+    st.stop()
+    raise AssertionError("st.stop() does not return")
+
+
+def empty(title: str, text: str) -> None:
+    show(pictures.notice("info", title, text))
+
+
+def to_data(label: str) -> None:
+    """The button to the Data page, with nothing chosen."""
+    if st.button(label, type="primary"):
+        state.choose_dataset(None)
+        st.switch_page(state.DATA_PAGE)
+
+
+def open_run(run_id: str) -> None:
+    """Show this run on the Train page."""
+    ids.remember("run", run_id)
+    st.switch_page(state.TRAIN_PAGE)
+
+
+def open_run_inside(run_id: str) -> None:
+    """Show what can be understood of this run: its mistakes, where it looked, what moved."""
+    ids.remember("run", run_id)
+    st.switch_page(state.RUN_PAGE)
+
+
+def remember_runs(run_ids: list[str]) -> None:
+    """Choose these runs for the Compare page, without going there."""
+    ids.remember("runs", ",".join(run_ids) or None)
+
+
+def open_compare(run_ids: list[str]) -> None:
+    """Show these runs side by side."""
+    remember_runs(run_ids)
+    st.switch_page(state.COMPARE_PAGE)

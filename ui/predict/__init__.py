@@ -1,0 +1,1 @@
+"""The Predict page: answers of a trained model, and taking it along."""

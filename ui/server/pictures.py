@@ -1,0 +1,237 @@
+"""The routes that serve images of a dataset: small, large, what one is, and where it lies on a map.
+
+A row number is all that a browser may name; the manifest says which file that is. Pictures are decoded and sent as
+JPEG, never as the file that somebody uploaded. No torch, no pandas.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import re
+import threading
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from core import NotFound, ThawError
+
+if TYPE_CHECKING:
+    from core import DatasetRef
+    from dataset import ImageTable
+
+THUMB_PX = 160
+"""Shorter side of a small picture."""
+LARGE_PX = 1600
+"""Longer side of a large one, at most."""
+ALIKE = 8
+"""Pictures beside a large one that are most alike to it."""
+CACHE_BYTES = 48 * 2**20
+_DATASET_ID = re.compile(r"[0-9a-f]{8,64}")
+_BACKBONE = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+_DAY = {"Cache-Control": "private, max-age=86400"}  # an id is the hash of the content: it never changes
+_FRESH = {"Cache-Control": "no-store"}
+
+
+def picture_routes(place: Callable[[], Path]) -> list[Route]:
+    """place: the home, asked for at each request."""
+    thumbs = Thumbnails()
+
+    def thumb(request: Request) -> Response:
+        picture = thumbs.get(place(), *_names(request))
+        return Response(picture, media_type="image/jpeg", headers=_DAY)
+
+    def picture(request: Request) -> Response:
+        shown = large(image_path(place(), *_names(request)))
+        return Response(shown, media_type="image/jpeg", headers=_DAY)
+
+    def facts(request: Request) -> Response:
+        return JSONResponse(image_facts(place(), *_names(request)), headers=_FRESH)
+
+    def alike(request: Request) -> Response:
+        return JSONResponse(most_alike(place(), *_names(request)), headers=_FRESH)
+
+    def points(request: Request) -> Response:
+        given = request.path_params
+        found = map_points(place(), given["dataset"], given["backbone"], given["name"])
+        return Response(found, media_type="application/octet-stream", headers=_FRESH)
+
+    return [
+        Route("/thaw/thumb/{dataset}/{row:int}.jpg", _said(thumb), methods=["GET"]),
+        Route("/thaw/picture/{dataset}/{row:int}.jpg", _said(picture), methods=["GET"]),
+        Route("/thaw/facts/{dataset}/{row:int}", _said(facts), methods=["GET"]),
+        Route("/thaw/alike/{dataset}/{row:int}", _said(alike), methods=["GET"]),
+        Route("/thaw/map/{dataset}/{backbone}/{name}.bin", _said(points), methods=["GET"]),
+    ]
+
+
+def _said(answer: Callable[[Request], Response]) -> Callable[[Request], Response]:
+    """An error becomes a sentence with status 404."""
+
+    @functools.wraps(answer)
+    def wrapped(request: Request) -> Response:
+        try:
+            return answer(request)
+        except ThawError as error:
+            return JSONResponse({"error": str(error)}, status_code=404, headers=_FRESH)
+
+    return wrapped
+
+
+def _names(request: Request) -> tuple[str, int]:
+    return str(request.path_params["dataset"]), int(request.path_params["row"])
+
+
+# ---- what a row is -------------------------------------------------------------------------------------------------
+
+
+@functools.lru_cache(maxsize=8)
+def _dataset(home: Path, dataset_id: str) -> tuple[DatasetRef, ImageTable]:
+    from dataset import load_dataset, read_table
+
+    ref = load_dataset(home, dataset_id)
+    return ref, read_table(ref)
+
+
+def _images(home: Path, dataset_id: str, row: int) -> tuple[DatasetRef, ImageTable]:
+    """The dataset and its images, when it has a row of this number. Raises NotFound."""
+    if not _DATASET_ID.fullmatch(dataset_id):
+        raise NotFound("There is no such dataset in this home.")
+    ref, table = _dataset(home, dataset_id)
+    if not 0 <= row < len(table):
+        raise NotFound(f"This dataset has {len(table)} images; there is no number {row}.")
+    return ref, table
+
+
+def image_path(home: Path, dataset_id: str, row: int) -> Path:
+    """Where the image of one manifest row lies. Raises NotFound."""
+    ref, table = _images(home, dataset_id, row)
+    images = ref.images_root
+    path = (images / table.paths[row]).resolve()
+    # The manifest is ours, but a picture outside the dataset is never served, whatever it says.
+    if not path.is_relative_to(images.resolve()) or not path.is_file():
+        raise NotFound(f"Image number {row} of this dataset is not on disk any more.")
+    return path
+
+
+def image_facts(home: Path, dataset_id: str, row: int) -> dict[str, Any]:
+    """What the large view says about an image. Raises NotFound."""
+    from dataset.ingest import TRAITS
+
+    path = image_path(home, dataset_id, row)
+    _, table = _dataset(home, dataset_id)
+    return {
+        "path": table.paths[row],
+        "class": table.class_of(row) or "no class",
+        "split": table.split(row),
+        "width": int(table.widths[row]),
+        "height": int(table.heights[row]),
+        "bytes": path.stat().st_size,
+        "traits": [TRAITS.get(name, name) for name in table.traits[row].split()],
+    }
+
+
+def most_alike(home: Path, dataset_id: str, row: int) -> dict[str, Any]:
+    """{'class', 'alike': [[row, class], ...]}: the images whose features are nearest, excluded ones left out.
+
+    Empty before the profile has run. Raises NotFound.
+    """
+    from core import EXCLUDED
+    from core.zoo import DEFAULT_BACKBONE
+    from training.profile.maps import alike
+
+    ref, table = _images(home, dataset_id, row)
+    near = alike(home, ref.images_id, DEFAULT_BACKBONE, row, 2 * ALIKE)
+    shown = [one for one in near if one < len(table) and table.split(one) != EXCLUDED][:ALIKE]
+    return {"class": table.class_of(row), "alike": [[one, table.class_of(one)] for one in shown]}
+
+
+def map_points(home: Path, dataset_id: str, backbone: str, name: str) -> bytes:
+    """float32 [n, 4]: row, x, y and class index of every image on a map that is not excluded. Raises NotFound."""
+    import numpy as np
+
+    from core import EXCLUDED
+    from training.profile.maps import load
+
+    if not _BACKBONE.fullmatch(backbone):
+        raise NotFound("There is no such backbone.")
+    ref, table = _images(home, dataset_id, 0)
+    found = load(home, ref.images_id, backbone, name)
+    if found is None:
+        raise NotFound(f"There is no map '{name[:20]}' of this dataset with {backbone[:40]} yet.")
+    rows = found[:, 0].astype(np.int64)
+    keep = ~table.in_split(EXCLUDED)[rows]
+    return np.column_stack([found[keep], table.labels[rows[keep]]]).astype("<f4").tobytes()
+
+
+# ---- pictures ------------------------------------------------------------------------------------------------------
+
+
+class Thumbnails:
+    """Small JPEGs of manifest rows, the most recently used kept in memory up to CACHE_BYTES."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[str, int], bytes] = OrderedDict()
+        self._size = 0
+        self._lock = threading.Lock()
+
+    def get(self, home: Path, dataset_id: str, row: int) -> bytes:
+        """The picture of one manifest row. Raises NotFound."""
+        key = (dataset_id, row)
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        picture = shrink(image_path(home, dataset_id, row))
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = picture
+                self._size += len(picture)
+            while self._size > CACHE_BYTES and self._kept:
+                self._size -= len(self._kept.popitem(last=False)[1])
+        return picture
+
+
+def shrink(path: Path) -> bytes:
+    """A JPEG of at most THUMB_PX on its shorter side. Raises NotFound when it cannot be decoded."""
+
+    def box(width: int, height: int) -> tuple[int, int]:
+        return (2 * THUMB_PX, THUMB_PX) if width > height else (THUMB_PX, 2 * THUMB_PX)
+
+    return _jpeg(path, (2 * THUMB_PX, 2 * THUMB_PX), box, quality=82)
+
+
+def large(path: Path) -> bytes:
+    """A JPEG of at most LARGE_PX on its longer side. Raises NotFound when it cannot be decoded."""
+    return _jpeg(path, (LARGE_PX, LARGE_PX), lambda width, height: (LARGE_PX, LARGE_PX), quality=90)
+
+
+def _jpeg(path: Path, draft: tuple[int, int], box: Callable[[int, int], tuple[int, int]], quality: int) -> bytes:
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings(), Image.open(path) as image:
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            image.draft("RGB", draft)
+            upright = ImageOps.exif_transpose(image)
+            if upright.mode.startswith("I"):
+                upright = upright.convert("I").point(lambda value: value / 256).convert("L")  # 16-bit
+            upright.thumbnail(box(upright.width, upright.height))
+            if upright.mode in ("RGBA", "LA", "PA", "P"):
+                clear = upright.convert("RGBA")
+                upright = Image.new("RGB", clear.size, "white")
+                upright.paste(clear, mask=clear.getchannel("A"))
+            out = io.BytesIO()
+            upright.convert("RGB").save(out, "JPEG", quality=quality)
+            return out.getvalue()
+    except (
+        OSError, UnidentifiedImageError, SyntaxError, ValueError,
+        Image.DecompressionBombError, Image.DecompressionBombWarning,
+    ) as error:  # fmt: skip
+        raise NotFound(f"This image cannot be drawn: {type(error).__name__}.") from error

@@ -1,0 +1,112 @@
+"""The learning-rate range test of a run, in a fold under its chart: loss over rising rates, and two rates marked."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from core import BrokenFile, read_json
+from training.store import Job, RunFolder
+from ui.kit import state
+from ui.pictures import charts
+from ui.pictures.chart_parts import GRID, dress, graph_objects
+from ui.pictures.theme import FROZEN, TRAINED
+from ui.pictures.words import learning_rate
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+HIGHEST = 2.0
+"""The loss axis ends at this multiple of the first loss: a diverging tail would flatten everything before it."""
+
+
+@dataclass(frozen=True)
+class RangeTest:
+    """What `runs/<id>/lr_range.json` holds: one loss a learning rate, in rising order."""
+
+    lrs: tuple[float, ...]
+    losses: tuple[float, ...]
+    suggestion: float | None
+    used: float | None
+    """Peak rate of the topmost trained stage in the phase that followed, as are the other rates."""
+    diverged_at: float | None
+
+
+def lr_range(job: Job) -> None:
+    """The fold, if this run has a range test that can be read; else nothing."""
+    test = read(RunFolder(state.home(), job.id).note("lr_range"))
+    if test is None:
+        return
+    with st.expander("Learning-rate range test"):
+        st.caption(in_words(test))
+        charts.show(draw(test), key=f"lr_range_{job.id}", label=in_words(test))
+
+
+def read(path: Path) -> RangeTest | None:
+    """None where there is no such file, or none that can be drawn: the chart is an extra, never an obstacle."""
+    try:
+        data = read_json(path)
+        pairs = [(_number(lr), _number(loss)) for lr, loss in zip(data["lrs"], data["losses"], strict=True)]
+        points = [(lr, loss) for lr, loss in pairs if lr and lr > 0 and loss is not None]
+        if len(points) < 2:
+            return None
+        rates = [_rate(data.get(name)) for name in ("suggestion", "used", "diverged_at")]
+    except (BrokenFile, ValueError, TypeError, KeyError, AttributeError):
+        return None
+    return RangeTest(tuple(lr for lr, _ in points), tuple(loss for _, loss in points), *rates)
+
+
+def _number(value: object) -> float | None:
+    number = None if value is None else float(value)  # type: ignore[arg-type]
+    return number if number is not None and math.isfinite(number) else None
+
+
+def _rate(value: object) -> float | None:
+    number = _number(value)
+    return number if number and number > 0 else None
+
+
+def in_words(test: RangeTest) -> str:
+    """The chart as one line."""
+    low, high = learning_rate(test.lrs[0]), learning_rate(test.lrs[-1])
+    parts = [f"Loss at rates from {low} to {high}, measured before training"]
+    if test.suggestion:
+        parts.append(f"it suggests {learning_rate(test.suggestion)}")
+    if test.used:
+        parts.append(f"this run uses {learning_rate(test.used)}")
+    if test.diverged_at:
+        parts.append(f"the loss diverges at {learning_rate(test.diverged_at)}")
+    return "; ".join(parts) + "."
+
+
+def draw(test: RangeTest) -> Figure:
+    """Loss against learning rate (log axis). The two rates differ in dash and word, not in colour alone."""
+    figure = graph_objects().Figure()
+    figure.add_scatter(
+        x=test.lrs, y=test.losses, mode="lines", line={"color": FROZEN, "width": 2.2}, showlegend=False,
+        hovertemplate="rate %{x:.2g}: loss %{y:.3g}<extra></extra>",
+    )  # fmt: skip
+    # Words stand on the outer sides of the two lines, which often lie close together.
+    left = not (test.suggestion and test.used) or test.suggestion <= test.used
+    marks = (("suggested", test.suggestion, FROZEN, "dash", left), ("used", test.used, TRAINED, "solid", not left))
+    for word, rate, colour, dash, outside in marks:
+        if rate:
+            figure.add_vline(x=rate, line={"color": colour, "width": 1.6, "dash": dash})
+            figure.add_annotation(
+                x=math.log10(rate), y=1, yref="paper", xanchor="right" if outside else "left", yanchor="top",
+                xshift=-5 if outside else 5, text=f"{word} {learning_rate(rate)}", showarrow=False,
+            )  # fmt: skip
+    dress(figure, height=280)
+    low, high = min(test.losses), min(max(test.losses), HIGHEST * test.losses[0])
+    room = 0.08 * (high - low or 1.0)
+    ends = [rate for rate in (test.lrs[0], test.lrs[-1], test.suggestion, test.used) if rate]
+    figure.update_xaxes(
+        type="log", title_text="learning rate (log scale)", gridcolor=GRID, tickformat=".0e", dtick=1,
+        range=[math.log10(min(ends)) - 0.05, math.log10(max(ends)) + 0.25],
+    )  # fmt: skip
+    figure.update_yaxes(title_text="training loss", gridcolor=GRID, range=[low - room, high + room])
+    return figure

@@ -13,11 +13,7 @@ from core.types import DatasetRef
 from core.zoo.catalog import DEFAULT_BACKBONE
 from dataset.folder import read_alike, read_manifest
 from dataset.splits import same_pictures
-from training.backbones.backbone import build
-from training.caches import budget, frozen_pass
-from training.caches.image_data import ImageData
-from training.caches.prefix import PrefixCache
-from training.machine import devices
+from training.caches.bench import Bench
 
 Ints = NDArray[np.int64]
 
@@ -42,20 +38,14 @@ class Features:
 
 def read(ref: DatasetRef, home: Path) -> Features:
     """From the caches that a profile fills; what is missing there is run through the backbone now."""
-    device, cache = devices.pick(), budget.folder_of(home, ref.images_id)
-    backbone = build(DEFAULT_BACKBONE, len(ref.classes), home=home).to(device)
-    assert backbone.preprocessing is not None
-    data = ImageData(ref, cache, backbone.preprocessing, device=device)
-    rows = np.sort(np.concatenate(list(data.rows.values())))
-    example = data.batch(np.resize(rows, frozen_pass.pass_batch(device)), 0)
-    prefix = PrefixCache(backbone, data, device, frozen_pass.choose(backbone, device, example, home), cache)
-    prefix.fill([backbone.head_index], rows, 0, lambda done, total: None)
-    manifest = read_manifest(ref)
+    bench = Bench.of(ref, DEFAULT_BACKBONE, home)
+    rows, head, manifest = bench.everything, bench.backbone.head_index, read_manifest(ref)
+    bench.prefix.fill([head], rows, 0)
     return Features(
         rows,
-        prefix.read(backbone.head_index, rows, 0).cpu(),
-        data.labels.numpy()[rows],
-        data.split[rows],
+        bench.prefix.read(head, rows, 0).cpu(),
+        bench.data.labels.numpy()[rows],
+        bench.data.split[rows],
         manifest["split"].to_numpy(dtype=str)[rows] == "test",
         same_pictures(manifest, read_alike(ref))[rows],
     )

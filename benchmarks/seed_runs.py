@@ -75,8 +75,6 @@ def answers(ref: DatasetRef, home: Path, name: str, kind: Kind, seed: int, epoch
     device, card = devices.pick(), catalog.backbone(name)
     random = kind == "scratch" or not card.pretrained
     backbone = build(name, len(ref.classes), pretrained=not random, seed=seed, inputs=64, home=home).to(device)
-    if random:
-        backbone.weights_id = f"random-{seed}"
     assert backbone.preprocessing is not None
     cache = home / "cache" / ref.id
     data = ImageData(ref, cache, backbone.preprocessing, device=device)

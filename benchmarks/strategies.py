@@ -17,8 +17,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import numpy as np
-
 from advisor.planning.strategies import PLANNED
 from benchmarks.command import append, read, thaw
 from benchmarks.machine import describe
@@ -88,33 +86,21 @@ def _profile(path: str, home: Path) -> dict[str, Any]:
 
 def floor(path: str, home: Path) -> dict[str, Any]:
     """Logistic regression, C = 1 on standardised features, on the features and split that `linear_probe` used."""
-    import torch
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     from core.zoo.catalog import DEFAULT_BACKBONE
-    from training.backbones.backbone import build
-    from training.caches import frozen_pass
-    from training.caches.image_data import ImageData
-    from training.caches.prefix import PrefixCache
-    from training.machine import devices
+    from training.caches.bench import Bench
 
-    ref = import_path(path, home)
-    backbone = build(DEFAULT_BACKBONE, len(ref.classes))
-    assert backbone.preprocessing is not None
-    cache = home / "cache" / ref.id
-    data = ImageData(ref, cache, backbone.preprocessing)
-    device = devices.pick()
-    precision = frozen_pass.choose(backbone, device, data.batch(np.arange(32), 0), home)
-    prefix = PrefixCache(backbone, data, device, precision, cache)
+    bench = Bench.of(import_path(path, home), DEFAULT_BACKBONE, home)
+    prefix, head = bench.prefix, bench.backbone.head_index
     started = time.perf_counter()
     sides = {}
     for side in ("train", "test"):
-        prefix.fill([backbone.head_index], data.rows[side], 0)
-        rows = data.rows[side]
-        features = prefix.read(backbone.head_index, rows, 0).cpu()
-        sides[side] = (features.numpy(), data.labels[torch.from_numpy(rows)].numpy())
+        rows = bench.data.rows[side]
+        prefix.fill([head], rows, 0)
+        sides[side] = (prefix.read(head, rows, 0).cpu().numpy(), bench.data.labels.numpy()[rows])
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
     model.fit(*sides["train"])
     accuracy = float(model.score(*sides["test"]))

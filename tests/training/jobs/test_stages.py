@@ -90,7 +90,7 @@ def test_a_chain_of_three_runs_resumes_to_the_same_bits_and_keeps_its_lineage(ho
     same(home, third, killed_and_resumed(home, third_config))
     direct = run(home, RunConfig(data.id, strategy("full", 20), seed=2))
     assert direct.result and third.result and second.result
-    assert direct.result.get("lineage") is None
+    assert not direct.result["lineage"]
     links = third.result["lineage"]
     assert [link["run_id"] for link in links] == ["", first.id, second.id]
     assert links[2]["weights_sha256"] == second.result["weights_sha256"]

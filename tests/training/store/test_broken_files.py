@@ -16,8 +16,7 @@ import pytest
 import torch
 
 from advisor.advice import learned_rules
-from core.files import find_as
-from core.plans import to_json
+from core.plans import Phase, RunConfig, Strategy, to_json
 from core.types import DatasetRef
 from core.zoo import catalog
 from dataset import folder, revisions
@@ -26,7 +25,7 @@ from dataset.ingest import targets
 from dataset.ingest.sources import import_path
 from tests.conftest import write_images
 from training.caches import arithmetic, pixels
-from training.caches.bench import Runtime
+from training.caches.bench import Bench
 from training.export import contents
 from training.profile import maps, moments
 from training.record import tally
@@ -199,8 +198,9 @@ def nobody_knows_of_a_forecast(home: Path) -> None:
 
 
 def the_choices_are_made_again(home: Path) -> None:
-    file = home / "runs" / the_run(home).id / "runtime.json"
-    assert Runtime(find_as(file, dict[str, str]) or {}, file).keep("frozen", lambda: "fp32-nchw") == "fp32-nchw"
+    strategy = Strategy("scratch", "mlp", (Phase(0, 1, 1e-2),), pretrained=False)
+    bench = Bench.of_run(the_run(home).id, RunConfig(dataset(home).id, strategy), home)
+    assert bench.runtime.keep("frozen", lambda: "fp32-nchw") == "fp32-nchw"
 
 
 class Kept(NamedTuple):

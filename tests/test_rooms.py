@@ -10,19 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.size import DOOR, MOST_MODULES, ROOTS, measure
+
 ROOT = Path(__file__).resolve().parents[1]
-ROOTS = ("core", "dataset", "advisor", "training", "ui")
-MOST_MODULES = 14
 FOLDERS = sorted({path.parent for root in ROOTS for path in (ROOT / root).rglob("*.py")})
 ROOMS = [".".join(folder.relative_to(ROOT).parts) for folder in FOLDERS]
-DOORS = [room for room in ROOMS if "door(__name__)" in (ROOT / room.replace(".", "/") / "__init__.py").read_text()]
+DOORS = [room for room in ROOMS if "door(__name__)" in (ROOT / room.replace(".", "/") / DOOR).read_text()]
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=ROOMS)
 def test_a_folder_is_small_and_says_what_it_is_for(folder: Path) -> None:
-    modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+    modules = [path for path in folder.glob("*.py") if path.name != DOOR]
     assert len(modules) <= MOST_MODULES, f"{folder.relative_to(ROOT)} holds {len(modules)} modules: make it two rooms"
-    assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8")))
+    assert ast.get_docstring(ast.parse((folder / DOOR).read_text(encoding="utf-8")))
 
 
 @pytest.mark.parametrize("room", DOORS)
@@ -44,15 +44,5 @@ def test_entering_every_room_loads_nothing_heavy() -> None:
     assert said.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("root", ROOTS)
-def test_no_module_only_passes_names_on(root: str) -> None:
-    passing = []
-    for path in (ROOT / root).rglob("*.py"):
-        if path.name == "__init__.py":
-            continue
-        body = ast.parse(path.read_text(encoding="utf-8")).body
-        own = [node for node in body if not isinstance(node, ast.Import | ast.ImportFrom | ast.Expr)]
-        names = {t.id for node in own if isinstance(node, ast.Assign) for t in node.targets if isinstance(t, ast.Name)}
-        if not own or (len(own) == 1 and names == {"__all__"}):
-            passing.append(str(path.relative_to(ROOT)))
-    assert passing == []
+def test_no_module_only_passes_names_on() -> None:
+    assert measure(ROOT).passing == ()

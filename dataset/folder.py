@@ -3,7 +3,7 @@
 A revision (`revisions`) has a manifest and a record only, and shares the rest with its import.
 
 Here they are read, which needs no decoding of images and no heavy import until a manifest is asked for. How they come
-to be there, whole or not at all, is in `writing`.
+to be there, whole or not at all, is in `commit`.
 """
 
 from __future__ import annotations
@@ -144,8 +144,8 @@ def read_manifest(ref: DatasetRef) -> pd.DataFrame:
 
 
 def read_thumbnails(ref: DatasetRef) -> NDArray[Any] | None:
-    """uint8 [rows, side, side], in the manifest's order (`looks`), read from the disk as needed; None for what an older
-    version imported."""
+    """uint8 [rows, side, side], in the manifest's order (`look_alikes`), read from the disk as needed; None for what
+    an older version imported."""
     found = files.find_array(ref.images_root.with_name(THUMBNAILS), mapped=True)
     return found if found is not None and found.shape == (ref.images + ref.excluded, look_alikes.SIDE,
     look_alikes.SIDE) else None

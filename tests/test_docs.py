@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TERMINAL = (ROOT / "docs" / "terminal.md").read_text(encoding="utf-8")
 ADVICE = (ROOT / "docs" / "advice.md").read_text(encoding="utf-8")
+ROOTS = ("core", "dataset", "advisor", "training", "ui")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -65,10 +66,13 @@ def test_files_that_the_documents_name_exist(page: Path) -> None:
         assert (page.parent / target).exists(), f"{page.name} points to {target}, which is not there"
 
 
-def test_the_readme_is_short_and_its_map_is_true() -> None:
+def test_the_readme_is_short_and_its_map_names_every_room() -> None:
     assert len(README.splitlines()) <= 160
+    rooms = {path.parent.relative_to(ROOT).as_posix() for root in ROOTS for path in (ROOT / root).rglob("*.py")}
+    named = set(re.findall(r"[a-z_]+(?:/[a-z_]+)*(?=/)", README.partition("## Map")[2].partition("## Development")[0]))
+    assert rooms - named <= {"advisor", "training", "ui"}, "a room without a line: rooms of roots stand for those"
     for line in README.splitlines():
-        match = re.match(r"^ {4}(\w[\w/]*(?:\.py|/)) {2,}\S", line)
+        match = re.match(r"^ {4}(\w[\w/]*(?:\.py|/)) +\S", line)
         if match:
             assert (ROOT / match.group(1)).exists(), f"README's map names {match.group(1)}, which is not there"
 

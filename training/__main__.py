@@ -1,6 +1,6 @@
 """Thaw from a terminal: `python -m training profile|advise|fit|compare|runs|stop|resume`.
 
-Parses, runs one command of `commands`, prints its answer: sentences, or with --json one document on the last
+Parses, runs one command of `cli.commands`, prints its answer: sentences, or with --json one document on the last
 line of standard output. Progress goes to standard error. Exit 0: done; 1: the run failed or was lost; 2: bad
 input, with one sentence on standard error. No torch.
 """

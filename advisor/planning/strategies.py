@@ -1,7 +1,7 @@
 """The plans: kind + backbone + size + budget -> a complete `Strategy`, and what it trains.
 
 All numbers that a plan starts from stand in `RECIPES` and the constants below it, each with its source, so
-that measurements can replace them in one place. Nothing here chooses between kinds (that is `recommend`) or
+that measurements can replace them in one place. Nothing here chooses between kinds (that is `advice`) or
 trains.
 """
 

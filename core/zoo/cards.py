@@ -1,6 +1,6 @@
 """What a card says: a backbone as an ordered list of stages, with what a person wants to know before choosing it.
 
-A card is facts about weights that exist; `zoo_cards` writes them down for the curated ones, a worker for any other.
+A card is facts about weights that exist; `curated` writes them down for the curated ones, a worker for any other.
 """
 
 from __future__ import annotations

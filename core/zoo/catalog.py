@@ -1,7 +1,7 @@
 """The catalogue: which backbones and strategies exist, what they are, for whom, and how they are drawn.
 
-Facts only. Nothing here decides (that is `rulebooks` and `recommend`) or plans (that is `strategies`),
-and nothing here loads a weight. Curated backbones are written down in `zoo_cards`; those that were added to a home
+Facts only. Nothing here decides (that is `advisor.rulebooks` and `advisor.advice`) or plans (that is `strategies`),
+and nothing here loads a weight. Curated backbones are written down in `curated`; those that were added to a home
 have their card there, written by a worker. The strategies' colours live here and nowhere else.
 """
 

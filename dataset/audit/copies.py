@@ -1,4 +1,4 @@
-"""Checks for pictures that are there more than once: copies byte for byte, and near-duplicates (`looks`).
+"""Checks for pictures that are there more than once: copies byte for byte, and near-duplicates (`look_alikes`).
 
 From the manifest and the pairs that the import found; nothing is decoded.
 """

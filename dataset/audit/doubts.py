@@ -1,4 +1,4 @@
-"""Checks that need a profile's features (`label_check`): labels that look wrong, and test images unlike the others.
+"""Checks that need a profile's features (`feature_check`): labels that look wrong, and test images unlike the others.
 
 Pure: the worker measured, here it is put into words.
 """

@@ -1,6 +1,6 @@
 """What a check can say: a sentence, how bad it is, what to do, which pictures show it, and edits that mend it.
 
-The words shared by all checks live here; `audit` runs the checks.
+The words shared by all checks live here; `report` runs the checks.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ GIVEN_AWAY = 0.6
 def audit(ref: DatasetRef, features: FeatureCheck | None = None) -> AuditReport:
     """Check one import or revision. Raises NotFound when its manifest is gone.
 
-    features: what a profile of it found (`label_check`); without, labels and shift are not judged.
+    features: what a profile of it found (`feature_check`); without, labels and shift are not judged.
     """
     manifest = live(read_manifest(ref))
     findings = [finding for check in _COPIES for finding in check(ref, manifest)]

@@ -1,6 +1,6 @@
 """From the files a source holds to a committed dataset: laid out, decoded, counted, set aside.
 
-The sources themselves (folder, archive, upload) are read by `ingest`. This module takes files that already
+The sources themselves (folder, archive, upload) are read by `sources`. This module takes files that already
 lie on this disk under safe relative names.
 """
 

@@ -1,8 +1,8 @@
 """The front door for data: a folder, an archive or a browser upload becomes a checked `DatasetRef`.
 
 Every image is decoded once; what cannot be used is listed and set aside, never fatal. Archives are unpacked
-by `archives`, folders understood by `layout`, files judged by `decoding`, results kept by `datasets`, and
-`checking` leads through these steps. No model is run here.
+by `archives`, folders understood by `layout`, files judged by `decoding`, results kept by `dataset.folder`, and
+`assembly` leads through these steps. No model is run here.
 """
 
 from __future__ import annotations

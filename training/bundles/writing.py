@@ -1,6 +1,6 @@
 """A run as one zip: its split, settings, versions, metrics, report, weights and images, and how to repeat it.
 
-Written from the store and the run's files; `unbundling` reads it back into another home, where the run is shown as if
+Written from the store and the run's files; `reading` reads it back into another home, where the run is shown as if
 it had been made there and can be trained again. No torch.
 """
 

@@ -7,7 +7,7 @@ run trains cannot reach the features of the next, whoever fills a cache and when
 They are kept as float16 in one memory-mapped file per boundary and view, with a byte per row that says whether the row
 is filled. Rows are filled when first asked for and shared by every later run. A row is marked after its values have
 reached the disk: neither a killed process nor a machine that loses power leaves a marked row without values.
-How much disk all of them may take, and which goes first, is in `caches`.
+How much disk all of them may take, and which goes first, is in `budget`.
 """
 
 from __future__ import annotations

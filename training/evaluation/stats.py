@@ -59,7 +59,7 @@ def paired_p(wins: int, losses: int, rho: float) -> float:
 
     Training twice with other seeds gives models that really differ, so the coin of McNemar's test is not quite fair for
     two runs of one strategy. Its bias is drawn from a symmetric beta distribution: the count is beta-binomial with
-    correlation `rho` between flips (Crowder 1978); rho = 0 is the exact McNemar test. How large rho is, `luck` says.
+    correlation `rho` between flips (Crowder 1978); rho = 0 is the exact McNemar test. How large it is: `compare.seeds`.
     """
     total, fewer = wins + losses, min(wins, losses)
     if total == 0:

@@ -1,6 +1,6 @@
 """Exported runs as they lie on disk: what an export holds, whether it is there, and copying it out.
 
-An export is the folder `runs/<id>/export`, written whole by a job of kind 'export' (see `export`). No torch.
+An export is the folder `runs/<id>/export`, written whole by a job of kind 'export' (see `exporting`). No torch.
 """
 
 from __future__ import annotations

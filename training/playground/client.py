@@ -1,4 +1,4 @@
-"""Asking the kept-warm processes of `live` from a process without torch: `Pool(2).ask("arm", {...})` is a future.
+"""Asking the kept-warm processes of `server` from a process without torch: `Pool(2).ask("arm", {...})` is a future.
 
 One process a core, started at the first request or by `warm_up`, started again when one has died. Threads only wait.
 No torch.

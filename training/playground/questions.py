@@ -1,4 +1,4 @@
-"""What `live` can be asked: small experiments on synthetic vectors, each a function from JSON to JSON.
+"""What `server` can be asked: small experiments on synthetic vectors, each a function from JSON to JSON.
 
 Every answer is computed when it is asked for, by the engine that trains on images; nothing is stored.
 """

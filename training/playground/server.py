@@ -4,7 +4,7 @@ line.
 In:  {"id": 7, "name": "arm", "args": {...}}    out: {"id": 7, "answer": {...}} or {"id": 7, "error": "a sentence"}
 The pages' process never imports torch; a process that already has answers in a fraction of a second. It touches no
 home, holds nothing between requests but what was learned on synthetic vectors, and ends by itself when nobody asks for
-a while or whoever asks is gone. The other side is `warm`.
+a while or whoever asks is gone. The other side is `client`.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """The job that looks into one run: losses, calibration, activation maps, nearest training images, what moved, what was
-forgotten. It trains nothing; what it finds is read by pages through `explained`.
+forgotten. It trains nothing; what it finds is read by pages through `findings`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What was found when a run was looked into (`explain`), read from its folder: `runs/<id>/explained/`. No torch.
+"""What was found when a run was looked into (`explaining`), read from its folder: `runs/<id>/explained/`. No torch.
 
 One JSON document (`Explained`) and a small picture per activation map. The folder appears whole, by one rename.
 """

@@ -1,4 +1,4 @@
-"""The drop zone of the pages: archives, folders and images go to disk through `upload_routes`, never through memory."""
+"""The drop zone of the pages: archives, folders and images go to disk (`server.uploads`), never to memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plotly figures: how one is shown, and the Data page's figures. Compare draws its own in `compare_pictures`.
+"""Plotly figures: how one is shown, and the Data page's figures. Compare draws its own in `training.report`.
 
 Figures are plain functions of the nouns; backgrounds are transparent and text colours are left to Streamlit's plotly
 theme, so that one figure serves light and dark. Strategies keep their colour and marker. plotly is imported when the

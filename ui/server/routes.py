@@ -1,5 +1,5 @@
-"""The small ASGI routes beside Streamlit's own: live metrics and plotly's script; `route_pictures`, `route_cleaned`
-and `upload_routes` have those of pictures, of whole datasets and of uploads.
+"""The small ASGI routes beside Streamlit's own: live metrics and plotly's script; `pictures`, `datasets`
+and `uploads` have those of pictures, of whole datasets and of uploads.
 
 GET only, uploads apart. They run in Starlette's thread pool (plain functions), see no session, and trust no parameter:
 a run must be in the store, a dataset in the home, a picture in its manifest. `app.py` holds every route to

@@ -1,6 +1,6 @@
 """The test images of one run worth a look: of a cell of the matrix, the highest losses, the least sure answers.
 
-Pictures can be picked and relabelled or excluded, which makes a revision of the data (`parts_corrections`), and looked
+Pictures can be picked and relabelled or excluded, which makes a revision of the data (`corrections`), and looked
 at closer: where the network looked, and the training images nearest to them.
 """
 

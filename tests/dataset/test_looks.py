@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from dataset import look_alikes
 from dataset.ingest.decoding import Decoded, decode, load_decoders
-from tests.clocks import times_as_long
+from tests.support.clocks import times_as_long
 
 load_decoders()
 

@@ -16,7 +16,7 @@ from dataset.folder import read_alike, read_manifest
 from dataset.ingest.sources import import_path
 from dataset.revisions import revise
 from dataset.splits import make_split, revised_split, sides
-from tests.clocks import times_as_long
+from tests.support.clocks import times_as_long
 
 
 def table(
@@ -164,6 +164,11 @@ def test_only_what_is_missing_is_held_out():
     assert sorted(with_val[:20]) == ["test"] * 4 + ["train"] * 16
 
 
+def test_of_two_training_images_one_is_for_test_where_validation_images_are_given():
+    split = make_split(table([0, 0] + [1] * 10 + [0, 1], ["train"] * 12 + ["val"] * 2), "abc", 0)
+    assert sorted(split[:2]) == ["test", "train"]
+
+
 def test_a_class_that_is_missing_in_a_given_split_is_fine():
     split = make_split(table([0] * 10 + [1] * 10 + [0] * 5, ["train"] * 20 + ["test"] * 5), "abc", 0)
     assert set(split[10:20]) == {"train", "val"}
@@ -263,6 +268,59 @@ def test_a_class_that_loses_a_side_gets_one_image_there_and_no_other_moves(seed)
         assert set(new[alive]) == expected, (name, before[:6], new[:6])
         assert (new[alive] != before[alive]).sum() == 1
         assert (new[6:] == before[6:]).all()
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_an_image_that_was_moved_by_hand_does_not_make_up_for_a_lost_side(seed):
+    origin = table([0] * 6 + [1] * 50)
+    before = make_split(origin, "abc", seed)
+    (last,) = np.flatnonzero(before[:6] == "val")
+    new = split_of(revised(origin, split={int(last): "train"}), origin, seed)
+    assert new[last] == "train"
+    assert sorted(new[:6]) == ["test", "train", "train", "train", "train", "val"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(("alive", "expected"), [(1, ["train"]), (2, ["train", "val"]), (3, ["test", "train", "val"])])
+def test_a_class_that_was_cut_down_fills_the_sides_that_it_can(seed, alive, expected):
+    """Whatever sides those left were on: first the test image and the validation image, then two for training."""
+    origin = table([0] * 6 + [1] * 50)
+    before = make_split(origin, "abc", seed)[:6]
+    left = sorted(range(6), key=lambda row: (before[row] == "train", before[row]))[:alive]
+    new = split_of(revised(origin, split=dict.fromkeys(set(range(6)) - set(left), "excluded")), origin, seed)
+    assert sorted(new[left]) == expected
+    right = [row for row in range(6) if before[row] == "train"][:alive]
+    new = split_of(revised(origin, split=dict.fromkeys(set(range(6)) - set(right), "excluded")), origin, seed)
+    assert sorted(new[right]) == expected
+
+
+def test_a_class_that_a_given_test_folder_leaves_out_gets_no_test_image_by_an_edit():
+    origin = table([0] * 10 + [1] * 10 + [0] * 5, ["train"] * 20 + ["test"] * 5)
+    new = split_of(revised(origin, split={3: "excluded"}), origin)
+    assert set(new[10:20]) == {"train", "val"} and new.tolist().count("test") == 5
+
+
+def test_a_class_without_training_images_gets_one_of_those_held_out():
+    origin = table([0, 1] * 10 + [0, 1] * 5, ["train"] * 20 + ["test"] * 10)
+    before = make_split(origin, "abc", 0)
+    gone = np.flatnonzero((before == "train") & (origin["label"] == 0).to_numpy())
+    new = split_of(revised(origin, split=dict.fromkeys(gone.tolist(), "excluded")), origin)
+    held = np.flatnonzero((before == "val") & (origin["label"] == 0).to_numpy())
+    assert sorted(new[held]) == ["train", "val"] and set(new[20:]) == {"test"}
+
+
+def test_given_validation_images_stay_alone_when_test_images_are_drawn_anew():
+    origin = table([0, 1] * 15, ["train"] * 20 + ["val"] * 4 + ["test"] * 6)
+    new = split_of(revised(origin, split=dict.fromkeys(range(24, 30), "excluded")), origin)
+    assert np.flatnonzero(new == "val").tolist() == [20, 21, 22, 23]
+    assert set(new[:20]) == {"train", "test"}
+
+
+def test_an_edit_that_leaves_a_class_only_copies_of_test_images_is_refused():
+    digests = [f"{row:032x}" for row in range(20)] + [f"{row:032x}" for row in range(2)]
+    origin = table([0] * 10 + [1] * 10 + [0] * 2, ["train"] * 20 + ["test"] * 2, digests)
+    with pytest.raises(DataError, match="Every training image in 'class0' is also in the test"):
+        split_of(revised(origin, split=dict.fromkeys(range(2, 10), "excluded")), origin)
 
 
 def test_test_images_that_are_all_gone_are_drawn_anew():

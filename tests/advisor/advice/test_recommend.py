@@ -14,7 +14,7 @@ from core.errors import PlanError
 from core.plans import Kind, to_json
 from core.types import Budget, DatasetFacts, Estimate, Priority, Recommendation, Similarity, StageCost
 from core.zoo.catalog import BACKBONES
-from tests.clocks import times_as_long
+from tests.support.clocks import times_as_long
 
 COSTS = (
     StageCost(boundary=0, below_s=0.0, train_s=0.06, eval_s=0.010),

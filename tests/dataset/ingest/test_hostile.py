@@ -12,7 +12,7 @@ from core.errors import DataError, UnsafeArchive
 from dataset.folder import list_datasets
 from dataset.ingest.archives import CHUNK
 from dataset.ingest.sources import import_path
-from tests.clocks import times_as_long
+from tests.support.clocks import times_as_long
 from tests.support.hostile import GOOD, KINDS, ZEROS, Expected
 
 BOMB = zlib.compress(ZEROS[: 5 * CHUNK])

@@ -15,7 +15,7 @@ from dataset.folder import read_manifest
 from dataset.ingest.assembly import PORTION
 from dataset.ingest.decode_workers import Decoders
 from dataset.ingest.samples import SAMPLES, import_sample
-from tests.clocks import times_as_long
+from tests.support.clocks import times_as_long
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.clocks import times_as_long
 from tests.support import fake_worker
+from tests.support.clocks import times_as_long
 from training.__main__ import main, parser
 from training.cli import follow
 from training.cli.commands import runs as commands

@@ -69,6 +69,22 @@ def test_the_risk_of_overfitting_names_the_runs_by_their_gap() -> None:
     assert overfitting(comparison(row("partial", None))) is None
 
 
+@pytest.mark.parametrize(
+    ("gap", "tone", "title"),
+    [(0.15, "caution", "high"), (0.149, "info", "some"), (0.05, "info", "some"), (0.049, "good", "low")],
+)
+def test_the_risk_of_overfitting_has_fixed_limits(gap: float, tone: str, title: str) -> None:
+    found = overfitting(comparison(row("full", gap)))
+    assert found is not None and (found.tone, found.title) == (tone, f"Risk of overfitting: {title}")
+
+
+def test_several_seeds_overfit_by_the_mean_of_their_gaps() -> None:
+    seeds = [replace(row("full", gap), run_id=f"run-{number}") for number, gap in enumerate((0.2, 0.04, None))]
+    group = Group("Full", "full", tuple(one.run_id for one in seeds), wilson(90, 100), None)
+    found = overfitting(replace(comparison(*seeds), groups=(group,)))
+    assert found is not None and "Some for Full (+12)" in found.text
+
+
 def test_forgetting_lists_what_was_measured_only() -> None:
     both = comparison(row("partial"), row("full"))
     agreement = {"run-partial": Estimate(0.9, 0.8, 0.95), "run-full": Estimate(0.1, 0.05, 0.2)}

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from core.plans import Balance, Phase, Strategy
-from tests.clocks import times_as_long
+from tests.support.clocks import times_as_long
 from training.engine.coach import FEWEST_STEPS, TITLES, Coach, Diagnosis, rollback_text
 from training.engine.symptoms import SPIKE_STEPS, SPIKE_WINDOW
 

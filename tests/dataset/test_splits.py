@@ -154,6 +154,26 @@ def test_copies_are_counted_when_a_fifth_is_held_out(seed):
     assert counts == {(label, side): n for label in (0, 1) for side, n in (("train", 14), ("val", 2), ("test", 4))}
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_copies_never_make_a_side_larger_than_a_fifth(seed):
+    """Nine pictures, two of each, and one alone: 19 images, of which a fifth is four."""
+    digests = [f"{row // 2:032x}" for row in range(19)] + [f"{row:032x}" for row in range(100, 150)]
+    split = make_split(table([0] * 19 + [1] * 50, digests=digests), "abc", seed)
+    assert (split[:19] == "test").sum() in (3, 4) and (split[:19] == "val").sum() in (2, 3)
+
+
+def test_where_every_picture_has_too_many_copies_for_a_side_the_rarest_go():
+    digests = ["a" * 32] * 4 + ["b" * 32] * 5 + ["c" * 32] * 6 + [f"{row:032x}" for row in range(50)]
+    split = make_split(table([0] * 15 + [1] * 50, digests=digests), "abc", 0)
+    assert split[:15].tolist() == ["test"] * 4 + ["val"] * 5 + ["train"] * 6
+
+
+def test_of_two_pictures_none_is_for_test_however_many_copies_there_are():
+    digests = ["a" * 32, "a" * 32, *(f"{row:032x}" for row in range(51))]
+    split = make_split(table([0] * 3 + [1] * 50, digests=digests), "abc", 0)
+    assert split[:3].tolist() == ["train", "train", "val"]
+
+
 def test_only_what_is_missing_is_held_out():
     labels = [0, 1] * 15
     with_test = make_split(table(labels, ["train"] * 20 + ["test"] * 10), "abc", 0)

@@ -29,7 +29,7 @@ from benchmarks.machine import describe
 from core.plans import Kind, RunConfig
 from core.zoo.catalog import DEFAULT_BACKBONE, backbone
 from dataset.ingest.sources import import_path
-from training.requests.submit import submit
+from training.requests import submit
 from training.requests.train import NotForeseen, Train
 from training.store.run_folder import RunFolder
 from training.store.store import Store

@@ -37,7 +37,7 @@ from training.cli.commands.runs import import_data, plan_of
 from training.jobs.context import StoreContext
 from training.jobs.train import train
 from training.record.foreseen import to_train
-from training.requests.submit import submit
+from training.requests import submit
 from training.store.store import Store
 
 WAYS = {

@@ -43,7 +43,7 @@ from dataset.ingest.sources import import_path
 from training.jobs import deleting
 from training.jobs.executor import Executor, executor
 from training.record.foreseen import to_train
-from training.requests.submit import submit
+from training.requests import submit
 from training.store.records import Job
 from training.store.run_result import RunResult
 from training.store.store import Store

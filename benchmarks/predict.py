@@ -30,7 +30,7 @@ from training.export import contents
 from training.export.predictor import Predictor
 from training.jobs.executor import executor
 from training.record.foreseen import to_train
-from training.requests.submit import submit
+from training.requests import submit
 from training.store.records import Job
 from training.store.store import Store
 

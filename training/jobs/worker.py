@@ -20,7 +20,7 @@ from core import StateError, ThawError
 from core.processes import started
 from training.jobs.context import TAKEN_AWAY, StopRequested, StoreContext
 from training.jobs.executor import executor
-from training.requests import submit
+from training.requests import registry
 from training.store import Job, Store
 
 
@@ -79,8 +79,8 @@ def _work(context: StoreContext) -> Callable[[], Job]:
     """Do what the job asks for; what is left is to write its end, once no sign of life can follow it."""
     store, job = context.store, context.job
     try:
-        request = submit.of(store, job)
-        result = submit.handler_of(request)(request, context)
+        request = registry.of(store, job)
+        result = registry.handler_of(request)(request, context)
         return lambda: store.finish(job, result)
     except StopRequested as stop:
         kept = stop.result

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         Profile,
         exportable,
     )
+    from training.requests.registry import submit
     from training.requests.train import Forecast, Foreseen, NotForeseen, Train, fitted, forecast_in, limits, room
 else:
     __getattr__ = door(__name__)
@@ -42,4 +43,5 @@ __all__ = [
     "forecast_in",
     "limits",
     "room",
+    "submit",
 ]

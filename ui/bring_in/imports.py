@@ -17,8 +17,7 @@ from core import DatasetRef, NotFound, StateError
 from dataset import ClassFrom, load_dataset
 from dataset.ingest import SAMPLES
 from training.jobs import deleting
-from training.requests import ImportImages
-from training.requests.submit import submit
+from training.requests import ImportImages, submit
 from training.store import Job
 from ui import pictures
 from ui.bring_in.drop_zone import drop_zone

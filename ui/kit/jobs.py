@@ -13,8 +13,7 @@ from core import DatasetFacts, DatasetRef, Kind, RunConfig, StateError, Strategy
 from core.zoo import BackboneCard
 from training.compare import group_of
 from training.record import to_train
-from training.requests import Explain, Export, Request, room
-from training.requests.submit import submit
+from training.requests import Explain, Export, Request, room, submit
 from training.store import Job
 from ui.kit import stages, state
 

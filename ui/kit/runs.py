@@ -9,7 +9,7 @@ import streamlit as st
 from advisor.advice import epochs_in_words
 from core import ThawError
 from core.zoo import BACKBONES
-from training.requests import submit
+from training.requests import registry
 from training.store import Job, RunResult
 from ui import pictures
 from ui.kit import frame, keep, state
@@ -24,7 +24,7 @@ COLUMNS = [4, 3, 2, 2, 2]
 def title(job: Job) -> str:
     """'Partial fine-tuning', 'Measuring the dataset'."""
     try:
-        return submit.read(job).title
+        return registry.read(job).title
     except ThawError:
         return f"A {job.noun.lower()} of another version"
 

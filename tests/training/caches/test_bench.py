@@ -37,7 +37,7 @@ from training.export import contents, exporting
 from training.jobs.executor import executor
 from training.profile.few_shot import with_class
 from training.requests.kinds import Export
-from training.requests.submit import submit
+from training.requests.registry import submit
 from training.store.records import Job
 from training.store.run_folder import RunFolder
 from training.store.store import Store

@@ -31,7 +31,7 @@ from training.export import contents, exporting, onnx_graph, timm_folder
 from training.export.predictor import Predictor
 from training.jobs.executor import executor
 from training.requests.kinds import Export
-from training.requests.submit import submit
+from training.requests.registry import submit
 from training.store.records import Job
 from training.store.store import Store
 

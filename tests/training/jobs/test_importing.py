@@ -26,7 +26,7 @@ from tests.dataset.ingest.test_uploads import as_files, sent
 from training.jobs.deleting import forget
 from training.jobs.executor import executor
 from training.requests.data import ImportImages
-from training.requests.submit import submit
+from training.requests.registry import submit
 from training.store.records import Job
 from training.store.store import Store
 

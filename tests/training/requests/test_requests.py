@@ -15,11 +15,12 @@ from core.types import DatasetRef
 from core.zoo import catalog
 from dataset.ingest.sources import import_path
 from tests.support.seeding import facts_of, picture_folder
-from training.requests import submit, train
+from training import requests
+from training.requests import registry, train
 from training.requests.base import Request
 from training.requests.data import ImportImages
 from training.requests.kinds import AddBackbone, DrawMap, Explain, Export, FetchPublic, Profile
-from training.requests.submit import KINDS
+from training.requests.registry import KINDS
 from training.requests.train import Foreseen, NotForeseen, Train
 from training.store.database import Lane
 from training.store.records import Job
@@ -79,36 +80,36 @@ def test_every_kind_says_its_noun_its_lane_and_who_does_the_work(kind: type[Requ
     assert kind.noun[0].isupper()
     assert kind.lane in get_args(Lane)
     assert kind.kind in {one.kind for one in REQUESTS}
-    handler = submit.handler_of(next(one for one in REQUESTS if isinstance(one, kind)))
+    handler = registry.handler_of(next(one for one in REQUESTS if isinstance(one, kind)))
     assert handler.__doc__
 
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=lambda one: one.kind)
 def test_a_request_comes_back_from_its_job_as_it_was(store: Store, request_: Request) -> None:
     job = queued(store, request_)
-    assert submit.of(store, job) == request_
+    assert registry.of(store, job) == request_
     assert (job.kind, job.lane, job.noun, job.group) == (request_.kind, request_.lane, request_.noun, request_.group)
     assert request_.title
 
 
 def test_jobs_of_older_homes_are_read(store: Store) -> None:
-    config = submit.of(store, queued(store, REQUESTS[0])).config()
+    config = registry.of(store, queued(store, REQUESTS[0])).config()
     for name in ("split_rules", "target_id", "from_run", "per_class"):
         del config[name]
-    older = submit.of(store, store.create_job("train", "d", config))
+    older = registry.of(store, store.create_job("train", "d", config))
     assert isinstance(older, Train)
     assert older.plan.split_rules == 1
     assert isinstance(older.foreseen, NotForeseen)
-    assert submit.of(store, store.create_job("explain", "d", {"run": "r"})) == Explain("d", "r")
-    assert submit.of(store, store.create_job("export", "d", {"run": "r"})) == Export("d", "r")
+    assert registry.of(store, store.create_job("explain", "d", {"run": "r"})) == Explain("d", "r")
+    assert registry.of(store, store.create_job("export", "d", {"run": "r"})) == Export("d", "r")
 
 
 def test_a_job_of_another_version_is_named(store: Store) -> None:
     job = store.create_job("profile", "d", {"backbone": LITE, "seed": 0, "depth": 3})
     with pytest.raises(PlanError, match="A job of kind 'profile' is not what this version of Thaw can read at 'depth'"):
-        submit.of(store, job)
+        registry.of(store, job)
     with pytest.raises(PlanError, match="is of kind 'dream', which this version of Thaw does not know: update it"):
-        submit.of(store, replace(job, kind="dream"))
+        registry.of(store, replace(job, kind="dream"))
 
 
 # -- contradictions ------------------------------------------------------------------------------------------------
@@ -188,57 +189,57 @@ def test_what_the_run_before_it_holds_counts_as_there(
 ) -> None:
     monkeypatch.setattr(train, "available_bytes", lambda: 1000)
     monkeypatch.setattr(train, "process_bytes", lambda pid: {7: 500}[pid])
-    assert submit.room(store) == 1000
+    assert requests.room(store) == 1000
     running = queued(store, run_of(ref))
     store.claim_next()
     store.set_pid(store.job(running.id), 7, "then")
     queued(store, run_of(ref))
-    assert submit.room(store) == 1500
+    assert requests.room(store) == 1500
     monkeypatch.setattr(train, "available_bytes", lambda: None)
-    assert submit.room(store) is None
+    assert requests.room(store) is None
 
 
 # -- submitting ----------------------------------------------------------------------------------------------------
 
 
 def test_what_is_on_its_way_is_joined(store: Store, ref: DatasetRef) -> None:
-    first = submit.submit(store, Profile(ref.id, LITE))
-    assert submit.submit(store, Profile(ref.id, LITE)).id == first.id
-    assert submit.submit(store, DrawMap(ref.id, LITE, "pca")).id != first.id
-    assert submit.submit(store, Profile(ref.id, LITE, seed=1)).id != first.id
+    first = registry.submit(store, Profile(ref.id, LITE))
+    assert registry.submit(store, Profile(ref.id, LITE)).id == first.id
+    assert registry.submit(store, DrawMap(ref.id, LITE, "pca")).id != first.id
+    assert registry.submit(store, Profile(ref.id, LITE, seed=1)).id != first.id
     store.claim_next()
-    assert submit.submit(store, Profile(ref.id, LITE)).id == first.id
+    assert registry.submit(store, Profile(ref.id, LITE)).id == first.id
     store.stopped(store.job(first.id), None)
-    assert submit.submit(store, Profile(ref.id, LITE)).id != first.id
+    assert registry.submit(store, Profile(ref.id, LITE)).id != first.id
 
 
 def test_only_the_same_run_is_joined(store: Store, ref: DatasetRef) -> None:
-    first = submit.submit(store, run_of(ref))
-    assert submit.submit(store, replace(run_of(ref), foreseen=SAID)).id == first.id
+    first = registry.submit(store, run_of(ref))
+    assert registry.submit(store, replace(run_of(ref), foreseen=SAID)).id == first.id
     others = [run_of(ref, seed=1), run_of(ref, group="set-1"), run_of(ref, "full"), run_of(ref, minutes=1.0)]
-    assert len({submit.submit(store, other).id for other in others} | {first.id}) == 5
+    assert len({registry.submit(store, other).id for other in others} | {first.id}) == 5
 
 
 def test_an_export_with_8_bits_does_for_one_without(store: Store, ref: DatasetRef) -> None:
     run = queued(store, run_of(ref))
     store.claim_next()
     store.finish(store.job(run.id), {"weights_sha256": "ab" * 32})
-    both = submit.submit(store, Export.of(run, int8=True))
-    assert submit.submit(store, Export.of(run)).id == both.id
+    both = registry.submit(store, Export.of(run, int8=True))
+    assert registry.submit(store, Export.of(run)).id == both.id
     store.request_stop(both.id)
-    plain = submit.submit(store, Export.of(run))
-    assert submit.submit(store, Export.of(run, int8=True)).id not in (plain.id, both.id)
+    plain = registry.submit(store, Export.of(run))
+    assert registry.submit(store, Export.of(run, int8=True)).id not in (plain.id, both.id)
 
 
 def test_submit_is_the_only_way_to_a_job() -> None:
     product = [file for room in ("training", "ui", "benchmarks") for file in (PROJECT / room).rglob("*.py")]
     calls = [file.name for file in product if ".create_job(" in file.read_text(encoding="utf-8")]
-    assert calls == ["requests.py"]
+    assert calls == ["registry.py"]
 
 
 def test_a_refused_request_leaves_nothing_behind(store: Store, ref: DatasetRef) -> None:
     with pytest.raises(WeightsError):
-        submit.submit(store, Profile(ref.id, "resnet50"))
+        registry.submit(store, Profile(ref.id, "resnet50"))
     assert store.jobs() == []
     assert not (store.home / "runs").exists()
 
@@ -254,6 +255,6 @@ def test_the_forecast_lies_beside_the_run_before_anyone_can_take_it(
         seen.append(Store(store.home).jobs() == [] and train.forecast_in(folder) == SAID)
 
     monkeypatch.setattr(Train, "prepare", watched)
-    job = submit.submit(store, replace(run_of(ref), foreseen=SAID))
+    job = registry.submit(store, replace(run_of(ref), foreseen=SAID))
     assert seen == [True]
-    assert submit.of(store, job) == replace(run_of(ref), foreseen=SAID)
+    assert registry.of(store, job) == replace(run_of(ref), foreseen=SAID)

@@ -24,12 +24,12 @@ from dataset.audit import feature_check as label_check
 from dataset.ingest import targets
 from dataset.ingest.sources import import_path
 from tests.conftest import write_images
+from training import requests
 from training.caches import arithmetic, pixels
 from training.caches.bench import Bench
 from training.export import contents
 from training.profile import maps, moments
 from training.record import tally
-from training.requests import submit
 from training.store import lineage
 from training.store.run_folder import RunFolder
 from training.store.store import Store
@@ -193,8 +193,8 @@ def the_price_is_measured_again(home: Path) -> None:
 
 
 def nobody_knows_of_a_forecast(home: Path) -> None:
-    said = submit.forecast_in(RunFolder(home, the_run(home).id))
-    assert said == submit.NotForeseen("Nothing was written down before this run began.")
+    said = requests.forecast_in(RunFolder(home, the_run(home).id))
+    assert said == requests.NotForeseen("Nothing was written down before this run began.")
 
 
 def the_choices_are_made_again(home: Path) -> None:

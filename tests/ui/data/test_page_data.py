@@ -18,7 +18,7 @@ from dataset.ingest.sources import import_path
 from tests.support.seeding import NoWorkers, button, facts_of, param, picture_folder, words
 from tests.ui.conftest import Open
 from training.requests.data import ImportImages
-from training.requests.submit import submit
+from training.requests.registry import submit
 from training.store.store import Store
 from ui.bring_in import imports
 from ui.bring_in.drop_zone import Uploaded

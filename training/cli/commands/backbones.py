@@ -11,8 +11,7 @@ from training.backbones import weights
 from training.cli import to_stderr
 from training.cli.commands.runs import Answer, open_place
 from training.cli.follow import follow
-from training.requests import AddBackbone
-from training.requests.submit import submit
+from training.requests import AddBackbone, submit
 
 
 def backbones(args: Namespace) -> Answer:

@@ -15,7 +15,7 @@ from training.cli.commands.runs import Answer, open_place
 from training.cli.commands.take import Verb
 from training.cli.follow import follow
 from training.record import foresee
-from training.requests.submit import submit
+from training.requests import submit
 from training.store import RunResult
 
 

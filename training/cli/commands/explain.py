@@ -7,8 +7,7 @@ from argparse import Namespace
 from core.words import percent
 from training.cli.commands.runs import Answer, import_data, open_place
 from training.cli.follow import follow
-from training.requests import Explain
-from training.requests.submit import submit
+from training.requests import Explain, submit
 from training.understand.findings import Explained, read, to_record
 
 MOST_LISTED = 10

@@ -9,8 +9,7 @@ from dataset.ingest import PUBLIC_SETS, public_set
 from training.cli import to_stderr
 from training.cli.commands.runs import Answer, open_place
 from training.cli.follow import follow
-from training.requests import FetchPublic
-from training.requests.submit import submit
+from training.requests import FetchPublic, submit
 
 
 def public(args: Namespace) -> Answer:

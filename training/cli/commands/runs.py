@@ -51,9 +51,7 @@ from training.compare import compare as compare_runs
 from training.jobs import executor as executors
 from training.jobs.executor import Executor
 from training.record import foreseen
-from training.requests import Profile
-from training.requests import submit as requests
-from training.requests.submit import submit
+from training.requests import Profile, limits, room, submit
 from training.store import Job, Store, lineage
 
 STOP_SECONDS = 30.0
@@ -128,7 +126,7 @@ def advise(args: Namespace) -> Answer:
             return Answer({"dataset_id": ref.id, "state": job.state, "error": error}, [], 1, error)
     budget, known = Budget(args.minutes, args.priority), learned(place.home)
     advice = recommend(
-        facts, args.similarity, budget, follow="measured", free_bytes=requests.room(place.store), learned=known
+        facts, args.similarity, budget, follow="measured", free_bytes=room(place.store), learned=known
     )
     measured_with = [place.store.facts(ref.id, name) for name in catalog.BACKBONES]
     second = second_domain.about(place.store, ref, card.name)
@@ -173,7 +171,7 @@ def fit(args: Namespace) -> Answer:
     )  # fmt: skip
     by_hand = options_of(args).batch_size is not None
     request = foreseen.to_train(place.store, config, by_hand=by_hand)
-    for limit in requests.limits(place.store, request.plan, strategy.batch_size):
+    for limit in limits(place.store, request.plan, strategy.batch_size):
         to_stderr(limit)
     job = submit(place.store, request)
     to_stderr(f"Run {job.id}: {catalog.STRATEGIES[strategy.kind].title} on {counted(ref.images, 'image')}.")

@@ -15,8 +15,7 @@ from training.cli.commands.runs import Answer, Place, open_place
 from training.cli.follow import follow
 from training.export import contents
 from training.report import html_page, metrics_files
-from training.requests import Export, exportable
-from training.requests.submit import submit
+from training.requests import Export, exportable, submit
 from training.store import Job
 
 SAY_S = 2.0

@@ -14,25 +14,9 @@ from typing import Any
 from core import PlanError, ThawError
 from training.requests.base import Request
 from training.requests.data import ImportImages
-from training.requests.kinds import (
-    MAPS,
-    AddBackbone,
-    DrawMap,
-    Explain,
-    Export,
-    FetchPublic,
-    MapName,
-    Profile,
-    exportable,
-)
-from training.requests.train import Forecast, Foreseen, NotForeseen, Train, fitted, forecast_in, limits, room
+from training.requests.kinds import AddBackbone, DrawMap, Explain, Export, FetchPublic, Profile
+from training.requests.train import Train
 from training.store import Job, RunFolder, Store
-
-__all__ = [
-    "KINDS", "MAPS", "AddBackbone", "DrawMap", "Explain", "Export", "FetchPublic", "Forecast", "Foreseen",
-    "ImportImages", "MapName", "NotForeseen", "Profile", "Request", "Train", "exportable", "fitted", "forecast_in",
-    "handler_of", "limits", "of", "read", "room", "submit",
-]  # fmt: skip
 
 KINDS: dict[str, type[Request]] = {
     one.kind: one for one in (Train, Profile, AddBackbone, DrawMap, Explain, FetchPublic, Export, ImportImages)

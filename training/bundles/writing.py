@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from core import DatasetRef, NotFound, run_config_from_json, written_whole
+from core import DatasetRef, NotFound, written_whole
 from dataset import MANIFEST, RECORD, Row, load_dataset, read_rows, sides
 from training.report import html_page, metrics_files
 from training.requests import exportable
@@ -99,7 +99,7 @@ def _split_table(ref: DatasetRef, rows: Sequence[Row], run: Job) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["path", "digest", "label", "split"])
-    config = run_config_from_json(run.config)
+    config = run.plan
     for row, side in zip(rows, sides(ref, config.split_seed, config.split_rules), strict=True):
         writer.writerow([row.path, row.digest, ref.classes[row.label] if row.label >= 0 else "", side])
     return text.getvalue()

@@ -19,7 +19,6 @@ from advisor.planning.strategies import PLANNED
 from benchmarks.command import append, read, thaw
 from benchmarks.machine import describe
 from core.home import home as make_home
-from core.plans import run_config_from_json
 from core.zoo import catalog
 from core.zoo.catalog import DEFAULT_BACKBONE
 from training.store.store import Store
@@ -67,7 +66,7 @@ def forecast(home: Path, run_id: str) -> tuple[int, int | None]:
     """(batch size, peak memory in bytes) that the profile made before a run lets one forecast for exactly its plan."""
     store = Store(home)
     job = store.job(run_id)
-    strategy = run_config_from_json(job.config).strategy
+    strategy = job.plan.strategy
     card, facts = catalog.backbone(strategy.backbone), store.facts(job.dataset_id, strategy.backbone)
     assert facts is not None
     sizes = Sizes.of(facts.train_images, facts.test_images, len(facts.classes))

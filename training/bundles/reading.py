@@ -7,35 +7,35 @@ it is checked before anything is kept. No torch.
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from core import DataError, DatasetRef, NotFound, PlanError, SetAside, Unreadable, run_config_from_json, to_json
+from core import (
+    DataError,
+    DatasetRef,
+    NotFound,
+    PlanError,
+    SetAside,
+    Unreadable,
+    read_as,
+    read_json,
+    run_config_from_json,
+    to_json,
+)
+from core.decode import decode
 from core.names import safe_relative
 from dataset import RECORD, Row, content_id, counts_of, load_dataset, read_rows, staging
 from dataset.commit import commit
 from dataset.ingest import Decoded, Decoders, unpack
-from training.bundles.writing import FORMAT, INDEX, KEPT, files_of
+from training.bundles.contents import FORMAT, INDEX, Contents
+from training.bundles.writing import files_of
 from training.store import Job, RunFolder, RunResult, Store, lineage
 
 Tick = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Contents:
-    """What a bundle says of itself."""
-
-    run: dict[str, Any]
-    """Of the job: id, state, config, result, created, started, finished, seconds, group."""
-    events: list[dict[str, Any]]
-    datasets: list[str]
-    """Ids: the import, then the revision if the run saw one."""
-    with_images: bool
 
 
 def read(bundle: Path, store: Store, *, data: Path | None = None, tick: Tick | None = None) -> Job:
@@ -59,24 +59,18 @@ def read(bundle: Path, store: Store, *, data: Path | None = None, tick: Tick | N
 def _contents(place: Path, bundle: Path) -> Contents:
     """Raises DataError for what is no bundle of this format."""
     try:
-        index = json.loads((place / INDEX).read_text(encoding="utf-8"))
-        if index["format"] != FORMAT:
-            raise DataError(
-                f"{bundle.name} was written by another version of Thaw (format {index['format']}): update it."
-            )
-        run = {name: index["run"][name] for name in KEPT}
-        run_config_from_json(run["config"])
-        run["result"] = RunResult.read(run["result"] or {}, "Its result", error=PlanError)
-        if run["state"] not in ("finished", "stopped"):
-            raise KeyError("result")
-        wanted = [str(one) for one in index["datasets"]]
-        if not wanted or wanted[-1] != run["dataset_id"] or run["config"]["dataset_id"] != wanted[-1]:
-            raise KeyError("dataset")
-        return Contents(run, list(index["events"]), wanted, bool(index["with_images"]))
+        index = read_json(place / INDEX)
+        written = index.get("format") if isinstance(index, dict) else None
+        if isinstance(written, int) and written != FORMAT:
+            raise DataError(f"{bundle.name} was written by another version of Thaw (format {written}): update it.")
+        contents = decode(index, Contents, INDEX)
+        run_config_from_json(contents.run.config, "The plan of its run")
+        RunResult.read(contents.run.result, "The result of its run")
     except PlanError as error:
-        raise DataError(f"{bundle.name} holds a run that this version of Thaw cannot read: {error}") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{bundle.name} is no run bundle of Thaw, or it is damaged.") from error
+        raise DataError(f"{bundle.name} holds a run that this version of Thaw cannot read. {error}") from error
+    except Unreadable as error:
+        raise DataError(f"{bundle.name} is no run bundle of Thaw, or it is damaged. {error}") from error
+    return contents
 
 
 def _bring_dataset(
@@ -106,16 +100,15 @@ def _listed(place: Path, dataset_id: str, home: Path) -> tuple[DatasetRef, list[
     """A dataset's record and rows as the bundle has them, held to their id. Raises DataError."""
     folder = place / "datasets" / dataset_id
     try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        root = home / "datasets" / dataset_id
-        plain = {**record, "classes": tuple(record["classes"]), "root": str(root), "id": dataset_id}
-        plain["set_aside"] = tuple((str(path), str(why)) for path, why in record["set_aside"])
-        plain["notes"] = tuple(map(str, record["notes"]))
-        rows = read_rows(DatasetRef(**{**plain, "root": str(folder)}))
-        ref = DatasetRef(**{**plain, "counts": counts_of(rows, len(plain["classes"]))})
+        listed = read_as(folder / RECORD, DatasetRef)
+        rows = read_rows(replace(listed, root=str(folder)))
+        ref = replace(
+            listed, root=str(home / "datasets" / dataset_id), id=dataset_id,
+            counts=counts_of(rows, len(listed.classes)),
+        )  # fmt: skip
         if content_id(rows, ref.classes, ref.base) != dataset_id or any(safe_relative(r.path) != r.path for r in rows):
             raise ValueError("the rows are not those that the id stands for")
-    except (OSError, ValueError, KeyError, TypeError, IndexError, NotFound) as error:
+    except (Unreadable, ValueError, IndexError, NotFound) as error:
         raise DataError("The list of images in this bundle is damaged: it does not match the run.") from error
     return ref, rows
 
@@ -154,9 +147,8 @@ def _import_given(data: Path, ref: DatasetRef, home: Path) -> None:
 
 
 def _bring_run(place: Path, contents: Contents, store: Store, bundle: Path) -> Job:
-    run = contents.run
-    wanted = str(run["id"])
-    result: RunResult = run["result"]
+    run, wanted = contents.run, contents.run.id
+    result = RunResult.read(run.result, "The result of its run")
     weights = place / "best.safetensors"
     if not weights.is_file() or hashlib.sha256(weights.read_bytes()).hexdigest() != result.weights_sha256:
         raise DataError(f"{bundle.name} is damaged: its weights are not those of the run.")
@@ -175,12 +167,12 @@ def _bring_run(place: Path, contents: Contents, store: Store, bundle: Path) -> J
     if there is not None and RunResult.of(there).weights_sha256 == result.weights_sha256:
         return there
     try:
-        rows = json.loads((place / "rows.json").read_text(encoding="utf-8"))
+        rows = read_as(place / "rows.json", tuple[dict[str, Any], ...])
         job = store.adopt(
-            {**run, "id": None if there else wanted or None}, rows, contents.events,
+            {**vars(run), "id": None if there else wanted or None}, rows, map(asdict, contents.events),
             place=lambda new_id: _files_in(place, store.home, new_id, result),
         )  # fmt: skip
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (Unreadable, OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{bundle.name} is damaged: its run cannot be read ({error}).") from error
     return job
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from core import NotFound, RunConfig, run_config_from_json
+from core import NotFound, RunConfig
 from dataset import load_dataset
 from training.requests import Forecast, Train, exportable
 from training.store import Job, RunResult, Store
@@ -19,7 +19,7 @@ def again(store: Store, run: Job, foresee: Callable[[Store, RunConfig], Forecast
     a run without weights, NotFound when the second domain that it adapted to is not here.
     """
     exportable(run, "repeat")
-    config = run_config_from_json(run.config)
+    config = run.plan
     if config.target_id:
         try:
             load_dataset(store.home, config.target_id)

@@ -12,20 +12,18 @@ import json
 import time
 import zipfile
 from collections.abc import Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
 
-from core import DatasetRef, NotFound, run_config_from_json, written_whole
+from core import DatasetRef, NotFound, written_whole
 from dataset import MANIFEST, RECORD, Row, load_dataset, read_rows, sides
+from training.bundles.contents import FORMAT, INDEX, BundledEvent, BundledRun, Contents
 from training.report import html_page, metrics_files
 from training.requests import exportable
 from training.store import Job, RunFolder, Store
 
-FORMAT = 1
-INDEX = "bundle.json"
 WITH_IMAGES_BYTES = 500 * 10**6
 """Up to this size the images come along unless they are left out by hand."""
-KEPT = ("id", "state", "config", "result", "created", "started", "finished", "seconds", "group", "dataset_id")
-"""Of a job: what a bundle holds of it."""
 READ_ME = """This is a run of Thaw. Nothing in it is executed when it is read.
 
 bundle.json            the run: settings, result, versions, events, machine
@@ -56,11 +54,12 @@ def write(store: Store, run_id: str, target: Path, *, images: bool | None = None
     files = [ref.images_root / row.path for row in rows]
     if images is None:
         images = sum(file.stat().st_size for file in files if file.is_file()) <= WITH_IMAGES_BYTES
-    index = {
-        "format": FORMAT, "made": time.time(), "with_images": images, "datasets": [one.id for one in family],
-        "dataset": ref.name, "reproduce": f"python -m training reproduce {target.name}",
-        "run": {name: getattr(run, name) for name in KEPT}, "events": store.events(run_id),
-    }  # fmt: skip
+    contents = Contents(
+        format=FORMAT, made=time.time(), with_images=images, datasets=tuple(one.id for one in family),
+        dataset=ref.name, reproduce=f"python -m training reproduce {target.name}",
+        run=BundledRun(**{one.name: getattr(run, one.name) for one in fields(BundledRun)}),
+        events=tuple(BundledEvent(**event) for event in store.events(run_id)),
+    )  # fmt: skip
     metrics = metrics_files.csv_text(metrics_files.table(store, [run_id]))
     try:
         with (
@@ -69,7 +68,7 @@ def write(store: Store, run_id: str, target: Path, *, images: bool | None = None
         ):
             said = " and the images themselves" if images else "; the images themselves are not in it"
             archive.writestr("README.txt", READ_ME.format(images=said, name=target.name))
-            archive.writestr(INDEX, json.dumps(index, ensure_ascii=False, indent=1))
+            archive.writestr(INDEX, json.dumps(asdict(contents), ensure_ascii=False, indent=1))
             archive.writestr("split.csv", _split_table(ref, rows, run))
             archive.writestr("metrics.csv", metrics)
             archive.writestr("rows.json", json.dumps(store.metrics(run_id)))
@@ -99,7 +98,7 @@ def _split_table(ref: DatasetRef, rows: Sequence[Row], run: Job) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["path", "digest", "label", "split"])
-    config = run_config_from_json(run.config)
+    config = run.plan
     for row, side in zip(rows, sides(ref, config.split_seed, config.split_rules), strict=True):
         writer.writerow([row.path, row.digest, ref.classes[row.label] if row.label >= 0 else "", side])
     return text.getvalue()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from core import ADAPTING, Estimate, Kind, run_config_from_json
+from core import ADAPTING, Estimate, Kind
 from core.words import listing, percent
 from core.zoo import STRATEGIES
 from training.compare import seeds
@@ -68,7 +68,7 @@ def judge(store: Store, jobs: Sequence[Job], labelled: Job | None = None) -> Dom
     for job in jobs:
         tested = RunResult.of(job).on("target")
         if tested:
-            strategy = run_config_from_json(job.config).strategy
+            strategy = job.plan.strategy
             kind = strategy.kind
             estimate = wilson(tested.correct, tested.total)
             rows.append(Adapted(job.id, kind, STRATEGIES[kind].title, estimate))

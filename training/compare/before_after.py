@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from core import CompareError, Estimate, run_config_from_json
+from core import CompareError, Estimate
 from core.words import counted, percent
 from dataset import load_dataset
 from training.compare.contests import Verdict, verdict_of
@@ -68,7 +68,7 @@ class BeforeAfter:
 
 def before_after(store: Store, before: Job, after: Job) -> BeforeAfter:
     """Compare two runs of revisions of one import. Raises CompareError, naming what stands in the way."""
-    configs = [run_config_from_json(job.config) for job in (before, after)]
+    configs = [job.plan for job in (before, after)]
     refs = [load_dataset(store.home, config.dataset_id) for config in configs]
     if refs[0].images_id != refs[1].images_id:
         raise CompareError(

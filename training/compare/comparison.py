@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core import KINDS, CompareError, Estimate, Kind, NotFound, RunConfig, run_config_from_json
+from core import KINDS, CompareError, Estimate, Kind, NotFound, RunConfig
 from dataset import load_dataset
 from training.compare import contests as who
 from training.compare import in_words as words
@@ -143,7 +143,7 @@ def _comparable(jobs: Sequence[Job], home: Path) -> dict[str, RunConfig]:
     for job in jobs:
         if job.kind != "train":
             raise CompareError(f"Job '{job.id}' is a {job.kind} job, not a training run: it has nothing to compare.")
-    configs = {job.id: run_config_from_json(job.config) for job in jobs}
+    configs = {job.id: job.plan for job in jobs}
     first = jobs[0]
     for job in jobs[1:]:
         for field, name in MUST_MATCH:

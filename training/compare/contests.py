@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from core import Estimate, Kind, PlanError, RunConfig, run_config_from_json
+from core import Estimate, Kind, PlanError, RunConfig
 from training.compare.power import seeds_needed
 from training.compare.seeds import luck
 from training.evaluation import Answers, answers_of, holm, mean_over_seeds, paired_tests, seeds_test
@@ -117,7 +117,7 @@ def lucks(
     repeats: dict[RunConfig, dict[int, NDArray[np.bool_]]] = {}
     for job in everyone:
         try:
-            config = run_config_from_json(job.config)
+            config = job.plan
         except PlanError:
             continue  # written by another version
         plan = replace(plan_of(config), minutes=None)

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core import DatasetRef, ThawError, run_config_from_json, to_json, write_json, write_whole
+from core import DatasetRef, ThawError, to_json, write_json, write_whole
 from core.portable import predict
 from training.caches import Bench, ImageData, Rows
 from training.engine import proportional
@@ -43,7 +43,7 @@ def load(run: Job, home: Path) -> Bench:
     """The run as it ended, on the CPU, in eval mode. Raises ThawError when its data or weights are not here."""
     exportable(run)
     weights = home / str(RunResult.of(run).weights)
-    bench = Bench.of_run(run.id, run_config_from_json(run.config), home, weights=weights, device=torch.device("cpu"))
+    bench = Bench.of_run(run.id, run.plan, home, weights=weights, device=torch.device("cpu"))
     bench.backbone.eval()
     return bench
 
@@ -70,7 +70,7 @@ def export(job: Job, store: Store, home: Path, tell: Tell) -> dict[str, Any]:
 
 def _write(run: Job, bench: Bench, stage: Path, tell: Tell) -> contents.Facts:
     """The model and its helpers, verified."""
-    config, data, backbone = run_config_from_json(run.config), bench.data, bench.backbone
+    config, data, backbone = run.plan, bench.data, bench.backbone
     labels = data.labels.numpy()
     val = _some(data.rows["val"], data, MOST_CALIBRATED)
     near = _some(data.rows["train"], data, MOST_NEIGHBOURS)
@@ -168,7 +168,7 @@ def _quantise(data: ImageData, stage: Path, tell: Tell) -> contents.Quantised:
 def _papers(run: Job, ref: DatasetRef, store: Store, stage: Path, facts: contents.Facts) -> None:
     """What is to be read, not run."""
     shutil.copyfile(predict.__file__, stage / "predict.py")
-    card = model_card.text(run, run_config_from_json(run.config), ref, facts, store.home)
+    card = model_card.text(run, run.plan, ref, facts, store.home)
     write_whole(stage / "README.md", card)
     write_whole(stage / "report.html", html_page.run_report(store, run.id))
     metrics_files.write_tables(store, [run.id], stage)

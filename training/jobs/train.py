@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from advisor.planning import check_domains
-from core import DatasetRef, RunConfig, run_config_from_json, write_whole
+from core import DatasetRef, RunConfig, write_whole
 from dataset import load_dataset
 from dataset.ingest import labels_in
 from training.backbones import Backbone, read_checkpoint, write_weights
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 def train(job: Job, context: StoreContext, store: Store, home: Path) -> tuple[RunResult, bool]:
     """Train, judge once on the test images, write weights and predictions; returns (result, stopped early by hand)."""
-    config = run_config_from_json(job.config)
+    config = job.plan
     folder = RunFolder(home, job.id)
     chain = starting.begin(config, job.id, store, home) if config.from_run else ()
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from core import NotFound, Phase, RunConfig, Strategy, run_config_from_json
+from core import NotFound, Phase, RunConfig, Strategy
 from core.words import counted, duration, lr, minutes, percent, size
 from core.zoo import BackboneCard, catalog
 from dataset import load_dataset
@@ -36,7 +36,7 @@ MOST_LISTED = 15
 def run_report(store: Store, run_id: str) -> str:
     """One run. Raises NotFound, PlanError for a run of a version that this one cannot read."""
     job = store.job(run_id)
-    config = run_config_from_json(job.config)
+    config = job.plan
     strategy, card = config.strategy, catalog.backbone(config.strategy.backbone)
     name, labels = _dataset(store.home, job.dataset_id)
     result = RunResult.of(job)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core import NotFound, PlanError, RunConfig, Unreadable, read_json, run_config_from_json
+from core import NotFound, PlanError, RunConfig, Unreadable, read_json
 from core.decode import decode
 from dataset import load_dataset
 from training.store.run_folder import RunFolder
@@ -33,7 +33,7 @@ def check(parent: Job, backbone: str) -> RunConfig:
     """The configuration of a run to start from. Raises PlanError when it has no weights or another backbone."""
     if parent.kind != "train" or not RunResult.of(parent).weights:
         raise PlanError(f"Run '{parent.id}' has no weights to start from: it is {parent.state}. Choose a finished run.")
-    config = run_config_from_json(parent.config)
+    config = parent.plan
     if config.strategy.backbone != backbone:
         raise PlanError(
             f"Run '{parent.id}' trained {config.strategy.backbone}; its weights do not fit {backbone}. "

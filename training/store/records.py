@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from core import NotFound, PlanError, SetAside, StateError, Unreadable, decode_text
+from core import NotFound, PlanError, RunConfig, SetAside, StateError, Unreadable, decode_text, run_config_from_json
 from core.decode import decode
 from training.store.database import TRANSITIONS, Lane, State
 from training.store.run_result import RunResult
@@ -105,6 +105,11 @@ class Job:
     note: str
     cuts: int
     """How often metrics rows were taken back; a reader who sees it change reads them again from the start."""
+
+    @property
+    def plan(self) -> RunConfig:
+        """Of a run. Raises PlanError, naming run and field, for one that this version cannot read."""
+        return run_config_from_json(self.config, f"The plan of run '{self.id}'")
 
     @property
     def label(self) -> Label:

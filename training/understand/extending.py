@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from core import PlanError, read_as, run_config_from_json, to_json, write_json
+from core import PlanError, read_as, to_json, write_json
 from dataset import load_dataset
 from dataset.ingest import OfClasses, take_in
 from training.backbones import read_weights, write_weights
@@ -25,7 +25,7 @@ def extend(home: Path, run_id: str, name: str, folder: Path) -> dict[str, Any]:
     """
     store = Store(home)
     job = store.job(run_id)
-    config = run_config_from_json(job.config)
+    config = job.plan
     if config.strategy.kind != "prototype" or not RunResult.of(job).weights:
         raise PlanError(
             f"Run '{run_id}' is no finished prototype model. Only there is a class one row of the head; train one with "

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from core import NotFound, RunConfig, StateError, run_config_from_json
+from core import NotFound, RunConfig, StateError
 from training.backbones import read_weights
 from training.caches import Bench, Rows
 from training.caches.prefix import Tick
@@ -27,7 +27,7 @@ class Trained:
         if not (home / kept).is_file():
             raise NotFound(f"The weights of run '{job.id}' are gone from {home}: train it again.")
         self.job, self.home = job, home
-        self.config: RunConfig = run_config_from_json(job.config)
+        self.config: RunConfig = job.plan
         self.bench = Bench.of_run(job.id, self.config, home, tick)
         self.backbone, self.data = self.bench.backbone, self.bench.data
         self.bench.prefix  # noqa: B018  # opened on the weights that the run began with, whose features it holds

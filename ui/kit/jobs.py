@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from advisor.planning import PLANNED, Sizes, estimate_seconds, fit_batch, fits, memory_for, plan
-from core import DatasetFacts, DatasetRef, Kind, RunConfig, StateError, Strategy, ThawError, run_config_from_json
+from core import DatasetFacts, DatasetRef, Kind, RunConfig, StateError, Strategy, ThawError
 from core.zoo import BackboneCard
 from training.compare import group_of
 from training.record import to_train
@@ -122,7 +122,7 @@ def start_set(ref: DatasetRef, parts: Sequence[Planned], group: str) -> list[Job
 
 def start_again(run: Job, ref: DatasetRef) -> Job:
     """Queue the same plan and seed on another revision of the same images. Raises ThawError."""
-    return train(replace(run_config_from_json(run.config), dataset_id=ref.id, group=group_of(run.id)))
+    return train(replace(run.plan, dataset_id=ref.id, group=group_of(run.id)))
 
 
 def latest(request: Request) -> Job | None:
@@ -154,6 +154,6 @@ def stop(job: Job) -> None:
 def config_of(job: Job) -> RunConfig | None:
     """The run's config; None when it was written by a version that this one cannot read."""
     try:
-        return run_config_from_json(job.config)
+        return job.plan
     except ThawError:
         return None

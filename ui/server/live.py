@@ -13,7 +13,7 @@ from typing import Any
 
 from advisor.advice import what_is_trained
 from advisor.planning import state_at
-from core import RunConfig, ThawError, run_config_from_json
+from core import RunConfig, ThawError
 from core.zoo import BACKBONES, STRATEGIES
 from dataset import load_dataset
 from training.engine.coach import TITLES
@@ -113,7 +113,7 @@ def _headline(job: Job) -> dict[str, Any] | None:
 def about(job: Job, home: Path) -> dict[str, Any]:
     """What does not change while a run goes on: its strategy's look, its phases, its freeze map."""
     try:
-        config = run_config_from_json(job.config)
+        config = job.plan
     except ThawError:
         # Written by another version: the curves can still be drawn.
         return {"title": "Run", "kind": "", "colour": "#7A828C", "dash": "solid", "marker": "circle",

@@ -6,6 +6,7 @@ import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -122,7 +123,24 @@ def test_a_damaged_or_hostile_bundle_leaves_nothing_behind(made: Made, tmp_path:
     def newer(name: str, content: bytes) -> bytes:
         return content.replace(b'"format": 1', b'"format": 9') if name == "bundle.json" else content
 
+    def index(change: Callable[[dict[str, Any]], object]) -> Callable[[str, bytes], bytes]:
+        def edit(name: str, content: bytes) -> bytes:
+            if name != "bundle.json":
+                return content
+            found = json.loads(content)
+            change(found)
+            return json.dumps(found).encode()
+
+        return edit
+
     for edit, said in (
+        (index(lambda found: found.update(events="none")), "damaged. .* at 'events': expected array, got str"),
+        (index(lambda found: found.update(extra=1)), "damaged. .* at 'extra': no such field is known"),
+        (index(lambda found: found["run"].pop("state")), "damaged. .* at 'run.state': it is missing"),
+        (index(lambda found: found["run"].update(id="../up")), "damaged. .* '../up' cannot be the id of a run"),
+        (index(lambda found: found.update(datasets=[])), "damaged. .* other images than those that are listed"),
+        (index(lambda found: found["run"]["result"].update(seconds="1")), "damaged. The result of its run .*'seconds'"),
+        (index(lambda found: found["run"]["config"].update(seed="1")), "cannot read. The plan of its run .* at 'seed'"),
         (swapped, "square/003.png is not the image that the run saw"),
         (other_weights, "its weights are not those of the run"),
         (missing, "round/001.png is missing"),

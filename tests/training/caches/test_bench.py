@@ -20,7 +20,7 @@ from advisor.planning.options import Options
 from advisor.planning.strategies import plan
 from core.errors import PlanError, WeightsError
 from core.files import read_json, write_json
-from core.plans import Kind, RunConfig, run_config_from_json, to_json
+from core.plans import Kind, RunConfig, to_json
 from core.types import DatasetRef
 from core.zoo import catalog
 from dataset import splits
@@ -258,7 +258,7 @@ def test_the_old_task_is_measured_on_the_backbone_and_on_the_run(runs: SimpleNam
 
 def test_an_opened_run_computes_in_its_own_arithmetic_and_writes_nothing_down(runs: SimpleNamespace) -> None:
     runtime = RunFolder(runs.home, runs.few.id).runtime
-    what = run_config_from_json(runs.few.config)
+    what = runs.few.plan
     write_json(runtime, {"frozen": "bf16-nhwc"})
     assert Bench.of_run(runs.few.id, what, runs.home).precision == "bf16-nhwc"
     runtime.unlink()
@@ -279,7 +279,7 @@ def test_what_nobody_asks_for_is_not_made(home: Path, tmp_path: Path, image_fold
 
 
 def test_lost_weights_of_the_run_before_are_said(runs: SimpleNamespace) -> None:
-    start, what = RunFolder(runs.home, runs.further.id).start_weights, run_config_from_json(runs.further.config)
+    start, what = RunFolder(runs.home, runs.further.id).start_weights, runs.further.plan
     weights = read_weights(start)
     write_weights(start, {**weights, "net.0.0.weight": torch.zeros(3, 3)})
     with pytest.raises(PlanError, match=r"weights of run '\w+' do not fit mlp: 'net\.0\.0\.weight' differs"):

@@ -10,7 +10,7 @@ import pytest
 
 from advisor.planning.two_domains import gap_words, plan_adaptation
 from core.errors import PlanError
-from core.plans import ADAPTING, Kind, RunConfig, run_config_from_json, to_json
+from core.plans import ADAPTING, Kind, RunConfig, to_json
 from core.types import DatasetFacts, DatasetRef
 from core.zoo.catalog import backbone
 from dataset.ingest.targets import attach
@@ -63,13 +63,13 @@ def test_all_three_are_queued_with_the_target_and_equal_plans(
 ) -> None:
     at = open_page("advice", dataset=dataset.id)
     button(at, "Train all three").click().run()
-    configs = [run_config_from_json(store.job(run_id).config) for run_id in executor.submitted]
+    configs = [store.job(run_id).plan for run_id in executor.submitted]
     assert [config.strategy.kind for config in configs] == list(ADAPTING)
     assert {config.target_id for config in configs} == {target.id}
     assert len({config.strategy.phases[-1].boundary for config in configs}) == 1
     at = open_page("advice", dataset=dataset.id)
     button(at, "5 labels a class instead").click().run()
-    few = run_config_from_json(store.job(executor.submitted[-1]).config)
+    few = store.job(executor.submitted[-1]).plan
     assert (few.dataset_id, few.per_class, few.strategy.kind) == (target.id, 5, "prototype")
 
 
@@ -148,7 +148,7 @@ def test_a_run_is_started_from_another_and_its_stages_are_shown(
     assert f"Runs from here start from the weights of run {first.id}" in words(at)
     assert "ImageNet" in words(at) and "90.0% of its own test images" in words(at) and "the next run" in words(at)
     button(at, "Train this").click().run()
-    assert run_config_from_json(store.job(executor.submitted[-1]).config).from_run == first.id
+    assert store.job(executor.submitted[-1]).plan.from_run == first.id
     at = open_page("advice", dataset=dataset.id, start=first.id)
     button(at, "Start from the backbone's own weights instead").click().run()
     assert "start" not in at.query_params

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from advisor.planning.strategies import PLANNED, RECIPES
-from core.plans import RunConfig, run_config_from_json
+from core.plans import RunConfig
 from core.types import DatasetFacts, DatasetRef
 from tests.support.seeding import button, words
 from tests.ui.conftest import Open
@@ -13,7 +13,7 @@ from training.store.store import Store
 
 
 def newest(store: Store) -> RunConfig:
-    return run_config_from_json(store.jobs(kind="train")[0].config)
+    return store.jobs(kind="train")[0].plan
 
 
 @pytest.mark.parametrize("kind", PLANNED)

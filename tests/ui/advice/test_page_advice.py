@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from advisor.planning.strategies import PLANNED, RECIPES
-from core.plans import run_config_from_json
 from core.types import DatasetFacts, DatasetRef
 from core.zoo.catalog import STRATEGIES
 from tests.support.seeding import NoWorkers, button, facts_of, param, words
@@ -128,7 +127,7 @@ def test_train_this_queues_the_recommendation_and_opens_it(
     button(at, "Train this").click().run()
     (job,) = store.jobs(kind="train")
     assert executor.submitted == [job.id]
-    config = run_config_from_json(job.config)
+    config = job.plan
     assert (config.dataset_id, config.minutes, config.seed, config.split_seed) == (dataset.id, 10.0, 0, 0)
     assert STRATEGIES[config.strategy.kind].title in str(at.caption[0].value)
     assert param(at, "run") == job.id
@@ -140,7 +139,7 @@ def test_every_card_can_be_trained(
     at = open_page("advice", dataset=dataset.id)
     button(at, "Train: Full fine-tuning").click().run()
     (job,) = store.jobs(kind="train")
-    assert run_config_from_json(job.config).strategy.kind == "full"
+    assert job.plan.strategy.kind == "full"
 
 
 def test_compare_all_queues_the_set_under_one_budget(
@@ -150,7 +149,7 @@ def test_compare_all_queues_the_set_under_one_budget(
     assert f"{len(PLANNED)} runs, one after the other, on the same split and seed" in words(at)
     button(at, "Compare all strategies").click().run()
     jobs = store.jobs(kind="train")
-    configs = [run_config_from_json(job.config) for job in jobs]
+    configs = [job.plan for job in jobs]
     assert {config.strategy.kind for config in configs} == set(PLANNED)
     assert len({config.group for config in configs}) == 1 and configs[0].group
     assert len({(config.seed, config.split_seed) for config in configs}) == 1

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from advisor.planning.costs import Sizes
 from advisor.planning.memory import forecast_bytes
 from advisor.planning.strategies import PLANNED
-from core.plans import ADAPTING, RunConfig, run_config_from_json
+from core.plans import ADAPTING, RunConfig
 from core.types import DatasetRef, MemoryFacts
 from core.zoo.catalog import backbone
 from dataset.edits import Edit
@@ -94,7 +94,7 @@ def test_a_run_fits_into_memory_and_its_forecast_is_there_before_it_can_begin(
     way(open_page, store, dataset)
     assert len(executor.submitted) == runs
     for run_id in executor.submitted:
-        config = run_config_from_json(store.job(run_id).config)
+        config = store.job(run_id).plan
         if config.dataset_id != target.id:
             assert fits(store, config), config.strategy
         said = json.loads((home / "runs" / run_id / "foreseen.json").read_text())

@@ -12,7 +12,6 @@ import pytest
 from jinja2 import UndefinedError
 
 from core.errors import CompareError, NotFound
-from core.plans import run_config_from_json
 from core.types import DatasetRef
 from dataset.ingest.sources import import_path
 from tests.support.seeding import (
@@ -128,7 +127,7 @@ def test_a_model_card_shows_every_name_as_it_was_written(
     store: Store, home: Path, hostile: tuple[DatasetRef, list[Job]]
 ) -> None:
     ref, runs = hostile
-    card = model_card.text(runs[0], run_config_from_json(runs[0].config), ref, exported_facts(runs[0].id), home)
+    card = model_card.text(runs[0], runs[0].plan, ref, exported_facts(runs[0].id), home)
     bare = re.sub(r"\\.", "", card)  # what Markdown still reads as signs
     headings = re.findall(r"^ *#+ +(\w*)", bare, re.M)
     assert headings[0] == "EfficientNet" and set(headings[1:]) == {

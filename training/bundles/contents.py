@@ -1,0 +1,68 @@
+"""What a bundle says of itself: `bundle.json`, typed. No torch."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from core import PlanError
+
+FORMAT = 1
+INDEX = "bundle.json"
+
+
+@dataclass(frozen=True)
+class BundledRun:
+    """Of the job: the fields of `training.store.Job` with these names. What `config` and `result` hold is checked by
+    those who know them."""
+
+    id: str
+    state: Literal["finished", "stopped"]
+    config: dict[str, Any]
+    result: dict[str, Any]
+    created: float
+    started: float | None
+    finished: float | None
+    seconds: float
+    group: str
+    dataset_id: str
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z0-9]{4,32}", self.id):
+            raise PlanError(f"'{self.id[:40]}' cannot be the id of a run.")
+
+
+@dataclass(frozen=True)
+class BundledEvent:
+    """A line of the run's log, as `Store.events` gives it."""
+
+    id: int
+    time: float
+    level: str
+    kind: str
+    text: str
+    seconds: float | None
+    epoch: float | None
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A run, and which images it saw."""
+
+    format: int
+    made: float
+    """Unix time."""
+    with_images: bool
+    datasets: tuple[str, ...]
+    """Ids: the import, then the revision if the run saw one."""
+    dataset: str
+    """The name of what the run saw."""
+    reproduce: str
+    """The command that trains it again."""
+    run: BundledRun
+    events: tuple[BundledEvent, ...]
+
+    def __post_init__(self) -> None:
+        if self.datasets[-1:] != (self.run.dataset_id,) or self.run.config.get("dataset_id") != self.run.dataset_id:
+            raise PlanError("The run is of other images than those that are listed.")

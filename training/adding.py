@@ -17,10 +17,10 @@ from torch import nn
 
 from advisor import catalog
 from advisor.cards import BackboneCard, StageCard
-from advisor.download import Tell
 from advisor.errors import PlanError, WeightsError
 from advisor.files import write_json
 from advisor.plans import to_json
+from advisor.types import Tell
 from advisor.zoo_cards import CURATED
 from training import onnx_model, pretrained, weights, zoo
 from training.backbones import Backbone, preprocessing

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from advisor.files import write_json
-from advisor.types import Estimate
+from advisor.types import Estimate, Tell
 from training import activation_maps, explained
 from training.calibration import temperature
 from training.data import Rows
@@ -38,7 +38,6 @@ NEAREST = 5
 MAP_BATCH = 8
 JPEG_QUALITY = 82
 
-Tell = Callable[[float, str, float | None], None]
 """(fraction done, what is being done, seconds left); may raise to stop."""
 
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from advisor.errors import ThawError
 from advisor.files import write_json, write_whole
 from advisor.plans import run_config_from_json, to_json
-from advisor.types import DatasetRef
+from advisor.types import DatasetRef, Tell
 from training import calibration, exports, metrics_files, model_card, onnx_model, report, timm_folder
 from training.bench import Bench
 from training.data import Rows
@@ -39,7 +39,6 @@ VERIFIED = 50
 MOST_CALIBRATED, MOST_NEIGHBOURS, TIMED = 2000, 5000, 20
 BATCH = 16
 
-Tell = Callable[[float, str, float | None], None]
 """(fraction done, what is being done, seconds left); may raise to stop."""
 
 

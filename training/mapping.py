@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +10,12 @@ from numpy.typing import NDArray
 
 from advisor.browse import read_table
 from advisor.plans import to_json
-from advisor.types import EXCLUDED, DatasetRef
+from advisor.types import EXCLUDED, DatasetRef, Tell
 from training import maps
 
 if TYPE_CHECKING:
     from training.bench import Bench
 
-Tell = Callable[[float, str, float | None], None]
 
 
 def draw(ref: DatasetRef, backbone: str, name: str, home: Path, tell: Tell) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from advisor.errors import NotFound
 from advisor.files import find_array, find_as, write_json, written_whole
+from advisor.types import Tell
 from training import caches
 from training.requests import MAPS
 
@@ -37,7 +38,6 @@ EXAGGERATION = 12.0
 
 Features = Callable[[NDArray[np.int64]], NDArray[np.float32]]
 """Rows of the manifest -> their features, float32 [rows, width]."""
-Tell = Callable[[float, str, float | None], None]
 Seen = Callable[[int, NDArray[np.float64]], None]
 """(steps done, places float64 [n, 2] so far); may raise to stop."""
 

@@ -16,7 +16,7 @@ from advisor import label_check
 from advisor.costs import PROFILED_STAGES
 from advisor.datasets import live, read_alike, read_manifest
 from advisor.plans import Phase
-from advisor.types import DatasetFacts, DatasetRef, MemoryFacts, StageCost
+from advisor.types import DatasetFacts, DatasetRef, MemoryFacts, StageCost, Tell
 from training import devices, frozen, mapping, memory, moments, out_of_fold, panel
 from training.arithmetic import Arithmetic, choose_training
 from training.backbones import Backbone
@@ -32,7 +32,6 @@ CPU they are as many: a kernel is prepared for every new size, which takes longe
 RUN_BATCH = 32
 """Images over which a run spreads one update of the weights (`Strategy.batch_size`)."""
 
-Tell = Callable[[float, str, float | None], None]
 """(fraction done, what is being done, seconds left); may raise to stop."""
 
 

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from advisor.disk import need_space
-from advisor.download import Download, Tell
+from advisor.download import Download
 from advisor.errors import DataError
 from advisor.ingest import import_made
 from advisor.public_sets import PublicSet, public_set
-from advisor.types import DatasetRef
+from advisor.types import DatasetRef, Tell
 
 TIMEOUT_S = 30.0
 """Without a byte from the publisher's server."""

@@ -6,7 +6,7 @@ from core.door import door
 
 if TYPE_CHECKING:
     from core.decode import decode_text
-    from core.download import Download, Tell
+    from core.download import Download
     from core.errors import (
         BrokenFile,
         CompareError,
@@ -65,6 +65,7 @@ if TYPE_CHECKING:
         Similarity,
         Split,
         StageCost,
+        Tell,
         WhatIf,
     )
 else:

@@ -9,11 +9,9 @@ away whole.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
-Tell = Callable[[float, str, float | None], None]
-"""(fraction done, what is being done, seconds left); may raise to stop."""
+from core.types import Tell
 
 
 class Download:
@@ -22,7 +20,7 @@ class Download:
     def __init__(self, title: str, expected: int, tell: Tell, share: float) -> None:
         """expected: bytes in all, as far as they are known. share: of the whole job, when all of them are there."""
         self._title, self._expected, self._tell, self._share = title, expected, tell, share
-        self.stopped: Exception | None = None
+        self.stopped: BaseException | None = None
         self._began, self._first = time.monotonic(), 0.0
         self.count(0, expected)
 
@@ -34,7 +32,7 @@ class Download:
         text = f"Downloading {self._title}, {done / 1e6:,.0f} of {total / 1e6:,.0f} MB"
         try:
             self._tell(self._share * done / total, text, left)
-        except Exception as error:
+        except BaseException as error:
             self.stopped = error
             raise
 

@@ -6,6 +6,7 @@ All are frozen; a contradiction is rejected in `__post_init__`, where it is made
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
@@ -16,6 +17,8 @@ from core.plans import Kind, Strategy
 
 Similarity = Literal["high", "medium", "low"]
 Priority = Literal["speed", "accuracy"]
+Tell = Callable[[float, str, float | None], None]
+"""How work says how far it is: share done, what is being done, seconds left. May raise to stop it."""
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 IMAGES = "images"

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core import DatasetRef, ThawError, to_json, write_json, write_whole
+from core import DatasetRef, Tell, ThawError, to_json, write_json, write_whole
 from core.portable import predict
 from training.caches import Bench, ImageData, Rows
 from training.engine import proportional
@@ -35,7 +35,6 @@ VERIFIED = 50
 MOST_CALIBRATED, MOST_NEIGHBOURS, TIMED = 2000, 5000, 20
 BATCH = 16
 
-Tell = Callable[[float, str, float | None], None]
 """(fraction done, what is being done, seconds left); may raise to stop."""
 
 

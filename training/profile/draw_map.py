@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core import EXCLUDED, DatasetRef, to_json
+from core import EXCLUDED, DatasetRef, Tell, to_json
 from dataset import read_table
 from training.profile import maps
 
 if TYPE_CHECKING:
     from training.caches import Bench
 
-Tell = Callable[[float, str, float | None], None]
 
 
 def draw(ref: DatasetRef, backbone: str, name: str, home: Path, tell: Tell) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core import NotFound, find_array, find_as, write_json, written_whole
+from core import NotFound, Tell, find_array, find_as, write_json, written_whole
 from training.caches import budget
 from training.requests import MAPS
 
@@ -36,7 +36,6 @@ EXAGGERATION = 12.0
 
 Features = Callable[[NDArray[np.int64]], NDArray[np.float32]]
 """Rows of the manifest -> their features, float32 [rows, width]."""
-Tell = Callable[[float, str, float | None], None]
 Seen = Callable[[int, NDArray[np.float64]], None]
 """(steps done, places float64 [n, 2] so far); may raise to stop."""
 

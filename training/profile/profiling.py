@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from advisor.planning import PROFILED_STAGES
-from core import DatasetFacts, DatasetRef, MemoryFacts, Phase, StageCost
+from core import DatasetFacts, DatasetRef, MemoryFacts, Phase, StageCost, Tell
 from dataset import live, read_alike, read_manifest, same_pictures
 from dataset.audit import feature_check as label_check
 from training.backbones import Backbone
@@ -28,7 +28,6 @@ CPU they are as many: a kernel is prepared for every new size, which takes longe
 RUN_BATCH = 32
 """Images over which a run spreads one update of the weights (`Strategy.batch_size`)."""
 
-Tell = Callable[[float, str, float | None], None]
 """(fraction done, what is being done, seconds left); may raise to stop."""
 
 

@@ -18,7 +18,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core import Estimate, write_json
+from core import Estimate, Tell, write_json
 from training.caches import Rows
 from training.engine import proportional
 from training.evaluation import temperature, wilson
@@ -36,7 +36,6 @@ NEAREST = 5
 MAP_BATCH = 8
 JPEG_QUALITY = 82
 
-Tell = Callable[[float, str, float | None], None]
 """(fraction done, what is being done, seconds left); may raise to stop."""
 
 

@@ -3,7 +3,8 @@
 `benchmarks.paths` copies this file, as sitecustomize.py, to where every process that it starts finds it; a process in
 whose environment FOLDER is set is followed from its first line, and so is what it starts. The profiler sees each call
 of a function of the checkout: its caller is the nearest function of the checkout below it on the stack, whatever
-library stands between. Left out: doors (`__init__.py`, core/door.py), tests, benchmarks, and what an import runs.
+library or template stands between. Left out: tests, benchmarks, what an import runs, and so every door: an
+`__init__.py` counts only where it holds a function of its own, and core/door.py, which opens doors, never does.
 Every call that is new in a process becomes a line `caller<TAB>callee<TAB>function` at once, so a process may end as it
 likes. Imports nothing of the project.
 """
@@ -54,8 +55,7 @@ class Follower:
         if name not in self.places:
             path = os.path.realpath(name)
             inside = path[len(self.tree) :] if path.startswith(self.tree) and os.path.exists(path) else ""
-            counts = inside and not inside.startswith(LEFT_OUT) and os.path.basename(inside) != "__init__.py"
-            self.places[name] = inside if counts else None
+            self.places[name] = inside if inside.endswith(".py") and not inside.startswith(LEFT_OUT) else None
         return self.places[name]
 
     def _called(self, callee: str, code: CodeType, below: FrameType | None) -> None:

@@ -16,11 +16,14 @@ from benchmarks.paths import STEPS, between, calls, files_of, table
 FILES = {
     "core/__init__.py": "from core.door import door\n",
     "core/door.py": "def door(work):\n    return work()\n",
-    "kitchen/__init__.py": "",
+    "kitchen/__init__.py": "def wash():\n    return 1\n",
+    "kitchen/menu.html": "{{ price() }}",
     "kitchen/oven.py": (
-        "import threading\nfrom kitchen.pantry import Store, save\n"
+        "import threading\nfrom kitchen import wash\nfrom kitchen.pantry import Store, save\n"
         "def fit():\n    Store().rows()\n"
         "    thread = threading.Thread(target=save)\n    thread.start(); thread.join()\n"
+        "    page = {'price': wash}\n"
+        "    exec(compile('def root(): price()', 'kitchen/menu.html', 'exec'), page)\n    page['root']()\n"
         "    return sorted([2, 1], key=Store().order)\n"
     ),
     "kitchen/pantry.py": (
@@ -63,9 +66,10 @@ def test_calls_between_files_are_counted_once_through_doors_libraries_threads_an
         ("kitchen/__main__.py", "kitchen/oven.py", "fit"),  # through the door
         ("kitchen/oven.py", "kitchen/pantry.py", "Store.rows"),
         ("kitchen/oven.py", "kitchen/pantry.py", "Store.order"),  # through `sorted`
+        ("kitchen/oven.py", "kitchen/__init__.py", "wash"),  # no mere door; through a template
         ("kitchen/__main__.py", "kitchen/pantry.py", "save"),  # what lies between is a test
     }  # the thread's `save` has no caller, what importing the pantry runs does not count
-    assert files_of(found) == {"kitchen/__main__.py", "kitchen/oven.py", "kitchen/pantry.py"}
+    assert files_of(found) == {f"kitchen/{name}.py" for name in ("__init__", "__main__", "oven", "pantry")}
 
 
 def test_the_table_has_both_figures_of_every_tree() -> None:

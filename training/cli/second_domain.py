@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from advisor.planning import gap_words, likely_to_hurt, shares_apart
-from core import ADAPTING, DatasetRef, find_json
+from core import ADAPTING, DatasetRef, find_as
 from core.words import counted
 from dataset.ingest import targets
 from training.compare import adapted
-from training.store import Store
+from training.store import DomainMap, Store
 
 
 def about(store: Store, ref: DatasetRef, backbone: str) -> dict[str, Any] | None:
@@ -21,7 +21,8 @@ def about(store: Store, ref: DatasetRef, backbone: str) -> dict[str, Any] | None
     if target is None:
         return None
     shares = shares_apart(ref, target)
-    told_apart = (find_json(adapted.gap_file(store.home, ref.id, target.id, backbone)) or {}).get("told_apart")
+    found = find_as(adapted.gap_file(store.home, ref.id, target.id, backbone), DomainMap)
+    told_apart = found.told_apart if found else None
     gap = None if told_apart is None else gap_words(told_apart)[1]
     verdict = adapted.judge(store, adapted.runs_on(store, ref.id, target.id), adapted.few_labels(store, target.id))
     return {

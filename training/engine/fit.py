@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core import Phase, Strategy, TrainingError
+from core import Phase, Strategy, TrainingError, to_json
 from training.backbones import Backbone
 from training.caches import Choose, Data, Inputs, PrefixCache, Rows, equal_batches
 from training.engine import head_solver, range_test
@@ -301,8 +301,8 @@ class Fit:
     def _range_test(self, descent: Descent, steps: int) -> None:
         found = range_test.run(self, descent, steps)
         self.backbone.set_phase(descent.phase)
-        self.context.note("lr_range", found.as_note())
-        self._say("info", "lr_range", found.text())
+        self.context.note("lr_range", to_json(found))
+        self._say("info", "lr_range", range_test.text(found))
 
     # ---- solved heads and judging ------------------------------------------------------------------------------
 

@@ -7,8 +7,7 @@ use is drawn. A run with the test is bit for bit the run without it.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from training.caches import equal_batches
 from training.engine.descent import Descent, NotFinite
 from training.engine.progress import Position
 from training.machine import derive_seed
+from training.store import RangeTest
 
 if TYPE_CHECKING:
     from training.engine.fit import Fit
@@ -27,29 +27,11 @@ DIVERGED = 3.0
 """The test ends when the smoothed loss is this many times its lowest value."""
 
 
-@dataclass(frozen=True)
-class RangeTest:
-    """Peak rate of the topmost trained stage -> smoothed loss."""
-
-    lrs: tuple[float, ...]
-    losses: tuple[float, ...]
-    used: float
-    """The rate that the run is planned with, and uses."""
-    suggestion: float | None
-    """Where the loss falls fastest; None when it never falls."""
-    diverged_at: float | None
-    """Rate at which the loss blew up; None when it did not."""
-
-    def as_note(self) -> dict[str, Any]:
-        return {
-            "lrs": list(self.lrs), "losses": list(self.losses), "used": self.used, "suggestion": self.suggestion,
-            "diverged_at": self.diverged_at,
-        }  # fmt: skip
-
-    def text(self) -> str:
-        falls = f"falls fastest at a rate of {self.suggestion:.1e}" if self.suggestion else "does not fall at any rate"
-        blew = f" and blows up at {self.diverged_at:.1e}" if self.diverged_at else ""
-        return f"Range test: the loss {falls}{blew}. This run uses {self.used:.1e} at its peak, as planned."
+def text(found: RangeTest) -> str:
+    """What a test found, as a sentence of the run's log."""
+    falls = f"falls fastest at a rate of {found.suggestion:.1e}" if found.suggestion else "does not fall at any rate"
+    blew = f" and blows up at {found.diverged_at:.1e}" if found.diverged_at else ""
+    return f"Range test: the loss {falls}{blew}. This run uses {found.used:.1e} at its peak, as planned."
 
 
 def run(fit: Fit, descent: Descent, steps: int) -> RangeTest:

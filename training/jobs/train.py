@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from advisor.planning import check_domains
-from core import DatasetRef, RunConfig, write_whole
+from core import DatasetRef, RunConfig, to_json, write_whole
 from dataset import load_dataset
 from dataset.ingest import labels_in
 from training.backbones import Backbone, read_checkpoint, write_weights
@@ -25,7 +25,7 @@ from training.jobs import starting
 from training.machine import devices
 from training.machine.versions import versions
 from training.profile import few_shot as shots
-from training.store import RunFolder, RunResult
+from training.store import FewShot, RunFolder, RunResult
 
 if TYPE_CHECKING:
     from training.jobs.context import StoreContext
@@ -81,7 +81,7 @@ def few_shot(fit: Fit, data: ImageData, backbone: Backbone, seed: int) -> dict[s
         (fit.inputs.features(backbone.head_index, rows).cpu(), data.labels[torch.from_numpy(rows)])
         for rows in (data.rows["train"], data.rows["val"])
     )
-    return shots.as_note(shots.curve(train, val, len(data.classes), seed=seed))
+    return dict(to_json(FewShot(tuple(shots.curve(train, val, len(data.classes), seed=seed)))))
 
 
 def _target(config: RunConfig, source: DatasetRef, bench: Bench) -> Target:

@@ -5,31 +5,17 @@ Everything here works on features that are cached already: nothing is trained.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from training.machine import derive_seed
+from training.store import Shot
 
 SIZES = (1, 2, 5, 10)
 DRAWS = 30
 """Draws of each size: single ones differ by 10 to 30 points where images are few (arXiv 1904.04232)."""
-
-
-@dataclass(frozen=True)
-class Shot:
-    """Accuracy with so many images of each class. All shares in [0, 1]."""
-
-    images: int
-    mean: float
-    low: float
-    high: float
-    """2.5 and 97.5 % of the draws: what a single draw may give, not how well the mean is known."""
-    draws: int
 
 
 @torch.no_grad()
@@ -65,11 +51,6 @@ def curve(
         everything = accuracy(own)
         shots.append(Shot(len(labels) // classes, everything, everything, everything, 1))
     return shots
-
-
-def as_note(shots: list[Shot]) -> dict[str, Any]:
-    """For the run's folder."""
-    return {"shots": [asdict(shot) for shot in shots]}
 
 
 @torch.no_grad()

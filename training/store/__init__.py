@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from training.store.lineage import in_words
     from training.store.records import METRICS, MOST_NAME, MOST_NOTE, Job, Label
     from training.store.run_folder import RunFolder
+    from training.store.run_notes import DomainMap, FewShot, Point, RangeTest, Shot
     from training.store.run_result import AddedClass, Extended, RunResult, Side, Stage
     from training.store.store import Store
 else:
@@ -20,12 +21,17 @@ __all__ = [
     "MOST_NAME",
     "MOST_NOTE",
     "AddedClass",
+    "DomainMap",
     "Extended",
+    "FewShot",
     "Job",
     "Label",
     "Lane",
+    "Point",
+    "RangeTest",
     "RunFolder",
     "RunResult",
+    "Shot",
     "Side",
     "Stage",
     "Store",

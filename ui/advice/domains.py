@@ -11,13 +11,13 @@ from typing import Any
 import streamlit as st
 
 from advisor.planning import gap_words, likely_to_hurt, plan, plan_adaptation, shares_apart
-from core import ADAPTING, Budget, DatasetFacts, DatasetRef, RunConfig, find_json, write_json
+from core import ADAPTING, Budget, DatasetFacts, DatasetRef, RunConfig, find_as, write_json
 from core.words import counted
 from core.zoo import BackboneCard
 from dataset.ingest import PAIRS, targets
 from training.compare import adapted
 from training.requests import ImportImages
-from training.store import Job, RunFolder, lineage
+from training.store import DomainMap, FewShot, Job, RunFolder, lineage
 from ui import pictures
 from ui.advice import charts_domains
 from ui.bring_in import imports
@@ -83,7 +83,7 @@ def _gap(ref: DatasetRef, target: DatasetRef, card: BackboneCard) -> None:
     """How well the two can be told apart, measured when asked for, and the map."""
     place = adapted.gap_file(state.home(), ref.id, target.id, card.name)
     st.markdown("##### The gap")
-    found = find_json(place)
+    found = find_as(place, DomainMap)
     if found is None:
         st.caption("Not measured yet. It takes one pass over at most 300 images of each.")
         if st.button("Measure the gap", key="measure_gap"):
@@ -94,8 +94,8 @@ def _gap(ref: DatasetRef, target: DatasetRef, card: BackboneCard) -> None:
                 write_json(place, state.live_pool().ask("gap", asked).result())
                 st.rerun()
         return
-    tone, text = gap_words(found["told_apart"])
-    show(pictures.notice(tone, f"Told apart: {percent(found['told_apart'])}", text))
+    tone, text = gap_words(found.told_apart)
+    show(pictures.notice(tone, f"Told apart: {percent(found.told_apart)}", text))
     charts.show(charts_domains.domain_map(found, by_class=False), key="gap_map", label="Both domains' features")
 
 
@@ -166,21 +166,20 @@ def of_run(job: Job) -> None:
     if stages:
         st.markdown("##### The stages before it")
         show(chain(stages, "this run", str((job.config.get("strategy") or {}).get("kind"))))
-    _maps([("Before", find_json(folder.note("map_before"))), ("After", find_json(folder.note("map_after")))])
-    shots = find_json(folder.note("few_shot"))
-    if shots and shots["shots"]:
+    _maps([(title, find_as(folder.note(f"map_{title.lower()}"), DomainMap)) for title in ("Before", "After")])
+    few = find_as(folder.note("few_shot"), FewShot)
+    if few and few.shots:
         st.markdown("##### With fewer images a class")
         charts.show(
-            charts_domains.few_shot(shots["shots"]), key="few_shot", label="Validation accuracy by images a class"
+            charts_domains.few_shot(few.shots), key="few_shot", label="Validation accuracy by images a class"
         )
         st.caption(
-            f"Class means of so many images, {shots['shots'][0]['draws']} random draws each; the band holds 95% "
-            "of them: "
-            "with one image a class, which one it is decides."
+            f"Class means of so many images, {few.shots[0].draws} random draws each; the band holds 95% of them: with "
+            "one image a class, which one it is decides."
         )
 
 
-def _maps(notes: Sequence[tuple[str, dict[str, Any] | None]]) -> None:
+def _maps(notes: Sequence[tuple[str, DomainMap | None]]) -> None:
     known = [(title, note) for title, note in notes if note]
     if not known:
         return
@@ -188,7 +187,7 @@ def _maps(notes: Sequence[tuple[str, dict[str, Any] | None]]) -> None:
     by_class = st.toggle("Colour by class", key="map_by_class")
     for column, (title, note) in zip(st.columns(2, gap="large"), known, strict=False):
         with column:
-            st.markdown(f"**{title}**: told apart in {percent(note['told_apart'])} of cases")
+            st.markdown(f"**{title}**: told apart in {percent(note.told_apart)} of cases")
             charts.show(
                 charts_domains.domain_map(note, by_class=by_class), key=f"map_{title}",
                 label=f"Features of source and target, {title.lower()}",

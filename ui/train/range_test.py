@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from core import BrokenFile, read_json
-from training.store import Job, RunFolder
+from core import find_as
+from training.store import Job, RangeTest, RunFolder
 from ui.kit import state
 from ui.pictures import charts
 from ui.pictures.chart_parts import GRID, dress, graph_objects
@@ -25,14 +25,13 @@ HIGHEST = 2.0
 
 
 @dataclass(frozen=True)
-class RangeTest:
-    """What `runs/<id>/lr_range.json` holds: one loss a learning rate, in rising order."""
+class Drawn:
+    """A range test as it can be drawn: finite points only, and rates above 0."""
 
     lrs: tuple[float, ...]
     losses: tuple[float, ...]
     suggestion: float | None
     used: float | None
-    """Peak rate of the topmost trained stage in the phase that followed, as are the other rates."""
     diverged_at: float | None
 
 
@@ -46,31 +45,28 @@ def lr_range(job: Job) -> None:
         charts.show(draw(test), key=f"lr_range_{job.id}", label=in_words(test))
 
 
-def read(path: Path) -> RangeTest | None:
+def read(path: Path) -> Drawn | None:
     """None where there is no such file, or none that can be drawn: the chart is an extra, never an obstacle."""
-    try:
-        data = read_json(path)
-        pairs = [(_number(lr), _number(loss)) for lr, loss in zip(data["lrs"], data["losses"], strict=True)]
-        points = [(lr, loss) for lr, loss in pairs if lr and lr > 0 and loss is not None]
-        if len(points) < 2:
-            return None
-        rates = [_rate(data.get(name)) for name in ("suggestion", "used", "diverged_at")]
-    except (BrokenFile, ValueError, TypeError, KeyError, AttributeError):
+    found = find_as(path, RangeTest)
+    if found is None or len(found.lrs) != len(found.losses):
         return None
-    return RangeTest(tuple(lr for lr, _ in points), tuple(loss for _, loss in points), *rates)
+    points = [(lr, loss) for lr, loss in zip(found.lrs, found.losses, strict=True) if _above_0(lr) and _finite(loss)]
+    if len(points) < 2:
+        return None
+    lrs, losses = zip(*points, strict=True)
+    rates = [rate if _above_0(rate) else None for rate in (found.suggestion, found.used, found.diverged_at)]
+    return Drawn(lrs, losses, *rates)
 
 
-def _number(value: object) -> float | None:
-    number = None if value is None else float(value)  # type: ignore[arg-type]
-    return number if number is not None and math.isfinite(number) else None
+def _finite(number: float | None) -> bool:
+    return number is not None and math.isfinite(number)
 
 
-def _rate(value: object) -> float | None:
-    number = _number(value)
-    return number if number and number > 0 else None
+def _above_0(rate: float | None) -> bool:
+    return rate is not None and _finite(rate) and rate > 0
 
 
-def in_words(test: RangeTest) -> str:
+def in_words(test: Drawn) -> str:
     """The chart as one line."""
     low, high = learning_rate(test.lrs[0]), learning_rate(test.lrs[-1])
     parts = [f"Loss at rates from {low} to {high}, measured before training"]
@@ -83,7 +79,7 @@ def in_words(test: RangeTest) -> str:
     return "; ".join(parts) + "."
 
 
-def draw(test: RangeTest) -> Figure:
+def draw(test: Drawn) -> Figure:
     """Loss against learning rate (log axis). The two rates differ in dash and word, not in colour alone."""
     figure = graph_objects().Figure()
     figure.add_scatter(

@@ -6,7 +6,7 @@ from core.door import door
 
 if TYPE_CHECKING:
     from training.caches.arithmetic import Arithmetic, choose_training
-    from training.caches.bench import Bench
+    from training.caches.bench import Bench, telling
     from training.caches.examples import Data, Rows, VectorData
     from training.caches.image_data import ImageData
     from training.caches.inputs import Choose, Inputs, equal_batches
@@ -28,4 +28,5 @@ __all__ = [
     "VectorData",
     "choose_training",
     "equal_batches",
+    "telling",
 ]

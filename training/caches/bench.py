@@ -7,6 +7,7 @@ features. It trains nothing and asks nothing about strategies.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -16,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core import SPLIT_RULES, DatasetRef, PlanError, RunConfig, find_as, write_json
+from core import SPLIT_RULES, DatasetRef, PlanError, RunConfig, Tell, find_as, write_json
 from core.zoo import catalog
 from dataset import load_dataset
 from training.backbones import Backbone, build, read_weights
@@ -44,6 +45,18 @@ class Runtime:
             if self._path:
                 write_json(self._path, self.known)
         return self.known[name]
+
+
+def telling(tell: Tell, first: float, share: float, what: str) -> Tick:
+    """Of a piece of work that is `share` of the whole and begins at `first`: tells how many of how many are done."""
+    started = time.perf_counter()
+
+    def tick(done: int, total: int) -> None:
+        spent = time.perf_counter() - started
+        left = spent / done * (total - done) if done else None
+        tell(first + share * done / max(1, total), f"{what}, {done:,} of {total:,}", left)
+
+    return tick
 
 
 @dataclass(frozen=True, eq=False)

@@ -45,7 +45,8 @@ def follow(store: Store, executor: Executor, job_id: str, say: Say = to_stderr) 
                 return job
             if interrupted() and not stopping:
                 stopping = True
-                say(f"Stopping {job_id}: its best so far is kept. Press Ctrl-C again to leave it alone.")
+                kept = "its best so far is kept" if job.kind == "train" else "nothing of it is kept"
+                say(f"Stopping {job_id}: {kept}. Press Ctrl-C again to leave it alone.")
                 with suppress(StateError):  # it ended by itself in this very moment
                     store.request_stop(job_id)
             time.sleep(POLL_SECONDS)

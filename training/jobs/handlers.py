@@ -10,10 +10,22 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core import to_json
+from core import to_json, write_json
 from dataset import history, load_dataset
+from training.compare import adapted
 from training.jobs.context import StopRequested, StoreContext
-from training.requests import AddBackbone, DrawMap, Explain, Export, FetchPublic, ImportImages, Profile, Train
+from training.requests import (
+    AddBackbone,
+    AddClass,
+    DrawMap,
+    Explain,
+    Export,
+    FetchPublic,
+    ImportImages,
+    MeasureGap,
+    Profile,
+    Train,
+)
 
 if TYPE_CHECKING:
     from core import DatasetFacts, DatasetRef
@@ -56,6 +68,25 @@ def explain(request: Explain, context: StoreContext) -> Result:
     from training.understand import explaining as explain
 
     return explain.explain(context.store.job(request.run), context.home, context.tell, request.source)
+
+
+def measure_gap(request: MeasureGap, context: StoreContext) -> Result:
+    """How well two domains can be told apart; the points of the map lie in a file (`domains.gap_file`)."""
+    from training.profile import domain_gap
+
+    found = domain_gap.measure(context.home, request.dataset_id, request.target, request.backbone, context.tell)
+    context.hold()
+    write_json(adapted.gap_file(context.home, request.dataset_id, request.target, request.backbone), found)
+    return {"told_apart": found["told_apart"]}
+
+
+def add_class(request: AddClass, context: StoreContext) -> Result:
+    """What the model knows now, and what the new class cost the others."""
+    from training.understand import extending
+
+    request.check(context.store)  # anew: another class may have been added while this one waited
+    run = context.store.job(request.run)
+    return extending.extend(context.home, run, request.name, Path(request.folder), context.tell)
 
 
 def add_backbone(request: AddBackbone, context: StoreContext) -> Result:

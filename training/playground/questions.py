@@ -6,7 +6,6 @@ Every answer is computed when it is asked for, by the engine that trains on imag
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -45,20 +44,4 @@ def tasks(settings: dict[str, Any], seed: int) -> dict[str, Any]:
     return experiment.seen(Settings(**settings), seed)
 
 
-def add_class(home: str, run: str, name: str, folder: str) -> dict[str, Any]:
-    """See `extending.extend`: no experiment, but it too needs torch for a moment and no job."""
-    from training.understand import extend
-
-    return extend(Path(home), run, name, Path(folder).expanduser())
-
-
-def gap(home: str, dataset: str, target: str, backbone: str) -> dict[str, Any]:
-    """See `gap.measure`."""
-    from training.profile.domain_gap import measure
-
-    return measure(Path(home), dataset, target, backbone)
-
-
-EXPERIMENTS: dict[str, Experiment] = {
-    "source": source, "arm": arm, "tasks": tasks, "adapt": adapt, "add_class": add_class, "gap": gap,
-}  # fmt: skip
+EXPERIMENTS: dict[str, Experiment] = {"source": source, "arm": arm, "tasks": tasks, "adapt": adapt}

@@ -8,23 +8,27 @@ from typing import Any
 import numpy as np
 import torch
 
+from core import Tell
 from dataset import load_dataset
 from dataset.ingest import labels_in
-from training.caches import Bench
+from training.caches import Bench, telling
 from training.engine import FOLDS, SHOWN, plane, told_apart
 
 
-def measure(home: Path, dataset_id: str, target_id: str, backbone_name: str) -> dict[str, Any]:
+def measure(home: Path, dataset_id: str, target_id: str, backbone_name: str, tell: Tell) -> dict[str, Any]:
     """{'told_apart': share of held-out images whose domain a linear classifier names, 0.5 = alike; 'source', 'target':
     points [x, y, class or None] on the plane of the two largest principal components; 'shown': its share of the
-    variance; 'images': of each domain}. Training images only: neither side's test images are looked at."""
-    source = load_dataset(home, dataset_id)
-    bench = Bench.of(source, backbone_name, home)
+    variance; 'images': of each domain}. Training images only: neither side's test images are looked at. Whatever
+    `tell` raises stops it."""
+    tell(0.0, "Loading the backbone", None)
+    source, target = load_dataset(home, dataset_id), load_dataset(home, target_id)
+    bench = Bench.of(source, backbone_name, home, telling(tell, 0.0, 0.2, "Reading images"))
     head = bench.backbone.head_index
     features, points = [], []
-    for one in (bench, bench.beside(load_dataset(home, target_id))):
+    both = (bench, bench.beside(target, telling(tell, 0.5, 0.2, "Reading the target's images")))
+    for first, one in zip((0.2, 0.7), both, strict=True):
         rows = np.sort(np.random.default_rng(0).permutation(one.data.rows["train"])[:SHOWN])
-        one.prefix.fill([head], rows, 0)
+        one.prefix.fill([head], rows, 0, telling(tell, first, 0.3, "Running the backbone, images"))
         features.append(one.prefix.read(head, rows, 0).cpu())
         labels = labels_in(one.ref, source)[rows]
         points.append([None if label < 0 else int(label) for label in labels])

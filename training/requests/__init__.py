@@ -6,18 +6,8 @@ from core.door import door
 
 if TYPE_CHECKING:
     from training.requests.base import Request
-    from training.requests.data import ImportImages
-    from training.requests.kinds import (
-        MAPS,
-        AddBackbone,
-        DrawMap,
-        Explain,
-        Export,
-        FetchPublic,
-        MapName,
-        Profile,
-        exportable,
-    )
+    from training.requests.data import AddBackbone, AddClass, FetchPublic, ImportImages
+    from training.requests.kinds import MAPS, DrawMap, Explain, Export, MapName, MeasureGap, Profile, exportable
     from training.requests.registry import submit
     from training.requests.train import Forecast, Foreseen, NotForeseen, Train, fitted, forecast_in, limits, room
 else:
@@ -26,6 +16,7 @@ else:
 __all__ = [
     "MAPS",
     "AddBackbone",
+    "AddClass",
     "DrawMap",
     "Explain",
     "Export",
@@ -34,6 +25,7 @@ __all__ = [
     "Foreseen",
     "ImportImages",
     "MapName",
+    "MeasureGap",
     "NotForeseen",
     "Profile",
     "Request",

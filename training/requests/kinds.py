@@ -1,15 +1,14 @@
-"""The kinds of job besides training: measuring, maps, looking into runs, exporting them, downloads. No torch."""
+"""The kinds of job that look: measuring, maps, the gap of two domains, looking into runs, exporting them. No torch."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self, get_args
 
-from core import PlanError, StateError, WeightsError
+from core import PlanError, StateError
 from core.zoo import catalog
 from dataset import load_dataset
-from dataset.ingest import public_set
 from training.backbones import weights
 from training.requests.base import Request
 from training.store import Job, RunResult, Store
@@ -126,45 +125,20 @@ class Export(Request):
 
 
 @dataclass(frozen=True)
-class AddBackbone(Request):
-    """Bring in a backbone's weights: from a file, else by download."""
+class MeasureGap(Request):
+    """Measure how far apart a dataset and its target are for a backbone as it is."""
 
-    kind, noun, lane, handler = "backbone", "Download", "fetch", "training.jobs.handlers:add_backbone"
+    kind, noun, lane, handler = "gap", "Measurement", "side", "training.jobs.handlers:measure_gap"
 
-    dataset_id: str = field(default="", init=False)
-    name: str
-    weights: str | None = None
-    """Absolute path of a file on this machine; None = download them."""
-
-    def __post_init__(self) -> None:
-        catalog.safe_name(self.name)
-
-    @classmethod
-    def of(cls, name: str, path: str | Path | None = None) -> Self:
-        """path: as somebody typed it."""
-        return cls(name, str(Path(path).expanduser().absolute()) if path else None)
+    target: str
+    """Id of the other dataset."""
+    backbone: str
 
     @property
     def title(self) -> str:
-        return f"Adding {self.name}"
+        return "Measuring the gap of two domains"
 
     def check(self, store: Store) -> None:
-        if self.weights is not None and not Path(self.weights).is_file():
-            raise WeightsError(f"There is no file {self.weights}.")
-
-
-@dataclass(frozen=True)
-class FetchPublic(Request):
-    """Download a public image set and import it."""
-
-    kind, noun, lane, handler = "public", "Download", "fetch", "training.jobs.handlers:fetch_public"
-
-    dataset_id: str = field(default="", init=False)
-    name: str
-
-    def __post_init__(self) -> None:
-        public_set(self.name)
-
-    @property
-    def title(self) -> str:
-        return f"Fetching {public_set(self.name).title}"
+        super().check(store)
+        load_dataset(store.home, self.target)
+        weights_are_here(self.backbone, store.home)

@@ -13,13 +13,16 @@ from typing import Any
 
 from core import PlanError, ThawError
 from training.requests.base import Request
-from training.requests.data import ImportImages
-from training.requests.kinds import AddBackbone, DrawMap, Explain, Export, FetchPublic, Profile
+from training.requests.data import AddBackbone, AddClass, FetchPublic, ImportImages
+from training.requests.kinds import DrawMap, Explain, Export, MeasureGap, Profile
 from training.requests.train import Train
 from training.store import Job, RunFolder, Store
 
 KINDS: dict[str, type[Request]] = {
-    one.kind: one for one in (Train, Profile, AddBackbone, DrawMap, Explain, FetchPublic, Export, ImportImages)
+    one.kind: one
+    for one in (
+        Train, Profile, DrawMap, MeasureGap, Explain, Export, AddClass, ImportImages, AddBackbone, FetchPublic
+    )
 }
 
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core import Estimate, Tell, write_json
-from training.caches import Rows
+from training.caches import Rows, telling
 from training.engine import proportional
 from training.evaluation import temperature, wilson
 from training.store import Job
@@ -47,7 +47,7 @@ def explain(job: Job, home: Path, tell: Tell, source_id: str = "") -> dict[str, 
     """
     started = time.perf_counter()
     tell(0.0, "Loading the run", None)
-    run = Trained(job, home, _telling(tell, 0.0, 0.05, "Reading images"))
+    run = Trained(job, home, telling(tell, 0.0, 0.05, "Reading images"))
     rows = run.data.rows
     test, val = rows["test"], rows["val"]
     train = rows["train"]
@@ -55,7 +55,7 @@ def explain(job: Job, home: Path, tell: Tell, source_id: str = "") -> dict[str, 
         train = proportional(train, run.data.labels, MOST_SEARCHED)
     parts = {}
     for share, (name, of) in enumerate((("test", test), ("validation", val), ("training", train))):
-        parts[name] = run.features(of, _telling(tell, 0.05 + 0.2 * share, 0.2, f"Features of the {name} images"))
+        parts[name] = run.features(of, telling(tell, 0.05 + 0.2 * share, 0.2, f"Features of the {name} images"))
     sure, held = run.probabilities(parts["test"]), run.probabilities(parts["validation"])
     truth = run.data.labels[torch.from_numpy(test)]
     heat = temperature(_logits(held), run.data.labels[torch.from_numpy(val)].numpy()) if len(val) else 1.0
@@ -63,7 +63,7 @@ def explain(job: Job, home: Path, tell: Tell, source_id: str = "") -> dict[str, 
     folder = _staging(home, job.id)
     try:
         kind = _write_maps(
-            run, test[chosen], sure[chosen].argmax(1), folder, _telling(tell, 0.65, 0.2, "Activation maps")
+            run, test[chosen], sure[chosen].argmax(1), folder, telling(tell, 0.65, 0.2, "Activation maps")
         )
         tell(0.85, "What was forgotten", None)
         agreement, source = _forgetting(run, parts["test"], test, source_id, home)
@@ -195,16 +195,6 @@ def _staging(home: Path, run_id: str) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder
-
-
-def _telling(tell: Tell, first: float, share: float, what: str) -> Callable[[int, int], None]:
-    started = time.perf_counter()
-
-    def tick(done: int, total: int) -> None:
-        spent = time.perf_counter() - started
-        tell(first + share * done / max(1, total), f"{what}, {done:,} of {total:,}", spent / done * (total - done))
-
-    return tick
 
 
 def _ints(values: Any) -> tuple[int, ...]:

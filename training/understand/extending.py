@@ -8,40 +8,34 @@ from typing import Any
 import numpy as np
 import torch
 
-from core import PlanError, read_as, to_json, write_json
-from dataset import load_dataset
+from core import Tell, read_as, to_json, write_json
 from dataset.ingest import OfClasses, take_in
 from training.backbones import read_weights, write_weights
+from training.caches import telling
 from training.profile import with_class
-from training.store import AddedClass, Extended, RunFolder, RunResult, Store
+from training.store import AddedClass, Extended, Job, RunFolder
 from training.understand.open_run import Trained
 
 
-def extend(home: Path, run_id: str, name: str, folder: Path) -> dict[str, Any]:
-    """Add class `name`, shown by the images in `folder`, to run `run_id`; a second call adds to what the first made.
+def extend(home: Path, run: Job, name: str, folder: Path, tell: Tell) -> dict[str, Any]:
+    """Add class `name`, shown by the images in `folder`, to a finished prototype model; a second call adds to what the
+    first made.
 
     {'classes', 'added', 'images', 'weights', 'before', 'after'}: the last two are the accuracy on the run's own test
-    images, some of which may now be taken for the new class. Raises PlanError, DataError, NotFound.
+    images, some of which may now be taken for the new class. Raises DataError, NotFound, and as `tell` does.
     """
-    store = Store(home)
-    job = store.job(run_id)
-    config = job.plan
-    if config.strategy.kind != "prototype" or not RunResult.of(job).weights:
-        raise PlanError(
-            f"Run '{run_id}' is no finished prototype model. Only there is a class one row of the head; train one with "
-            "--strategy prototype, or import the new class with the others and train again."
-        )
-    ref, run_folder = load_dataset(home, config.dataset_id), RunFolder(home, run_id)
+    run_folder = RunFolder(home, run.id)
     made = read_as(run_folder.extended, Extended) if run_folder.extended.exists() else Extended()
-    known = [*ref.classes, *made.added]
-    if not name.strip() or name in known:
-        raise PlanError(f"'{name}' is a class of this model already, or no name: give the new class another one.")
-    images = take_in(folder, home, OfClasses((name,)), name=name)
+    images = take_in(folder, home, OfClasses((name,)), name=name, progress=telling(tell, 0.0, 0.3, "Checking files"))
     weights = read_weights(run_folder.extended_weights if made.added else run_folder.weights)
-    run = Trained(job, home)
-    rows = run.data.rows["test"]
-    test, truth = run.features(rows), run.data.labels[torch.from_numpy(rows)]
-    new = run.bench.beside(images).features(np.arange(images.images))
+    tell(0.3, "Loading the run", None)
+    model = Trained(run, home, telling(tell, 0.3, 0.1, "Reading images"))
+    rows = model.data.rows["test"]
+    test = model.features(rows, telling(tell, 0.4, 0.3, "Features of the test images"))
+    truth = model.data.labels[torch.from_numpy(rows)]
+    new = model.bench.beside(images).features(
+        np.arange(images.images), telling(tell, 0.7, 0.3, "Features of the new images")
+    )
 
     def accuracy(head: torch.Tensor, bias: torch.Tensor) -> float | None:
         if not len(truth):
@@ -52,7 +46,8 @@ def extend(home: Path, run_id: str, name: str, folder: Path) -> dict[str, Any]:
     longer, biases = with_class(head, new), torch.cat([bias, bias.new_zeros(1)])
     write_weights(run_folder.extended_weights, {**weights, "head.weight": longer, "head.bias": biases})
     extended = Extended(
-        classes=(*known, name), added={**made.added, name: AddedClass(images.images, images.id)}, images=images.images,
+        classes=(*model.bench.ref.classes, *made.added, name),
+        added={**made.added, name: AddedClass(images.images, images.id)}, images=images.images,
         weights=run_folder.in_home(run_folder.extended_weights), before=accuracy(head, bias),
         after=accuracy(longer, biases),
     )  # fmt: skip

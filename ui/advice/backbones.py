@@ -11,13 +11,12 @@ from training.backbones import weights
 from training.requests import AddBackbone
 from training.store import Job
 from ui import pictures
-from ui.kit import frame, state
+from ui.kit import frame, progress, state
 from ui.kit import jobs as parts_jobs
 from ui.kit.show import show
 from ui.kit.url_inputs import keep, start
-from ui.pictures.words import duration, params, size
+from ui.pictures.words import params, size
 
-POLL_S = 1.0
 SHOWN_S = 600
 """How long a failed addition of a model that is in no list stays in view."""
 
@@ -58,7 +57,7 @@ def _weights_here(card: BackboneCard, here: bool) -> None:
     jobs = state.store().jobs(kind="backbone")
     active = next((job for job in jobs if job.active), None)
     if active:
-        st.fragment(_progress, run_every=POLL_S)(active.id)
+        progress.follow(active)
     elif jobs:
         _failure(jobs[0], card, here)
     if not here and not active:
@@ -71,23 +70,6 @@ def _weights_here(card: BackboneCard, here: bool) -> None:
             st.caption("Its weights are not on this machine; add their file below.")
     if not active:
         _form(card, here)
-
-
-def _progress(job_id: str) -> None:
-    """Runs every second by itself; reruns the page once when the job has ended."""
-    state.pump()
-    job = state.store().job(job_id)
-    if not job.active:
-        st.rerun()
-    if job.state == "queued":
-        first = state.store().queue(job.lane)[0].id == job_id
-        st.progress(0.0, text="Starting" if first else "Waiting for the run before it to end")
-    else:
-        left = f", about {duration(job.eta_s)} left" if job.eta_s else ""
-        st.progress(min(1.0, max(0.0, job.progress)), text=f"{job.doing or 'Starting'}{left}")
-    if st.button("Cancel", key=f"cancel_{job_id}"):
-        parts_jobs.stop(job)
-        st.rerun()
 
 
 def _failure(job: Job, card: BackboneCard, here: bool) -> None:

@@ -11,18 +11,18 @@ from typing import Any
 import streamlit as st
 
 from advisor.planning import gap_words, likely_to_hurt, plan, plan_adaptation, shares_apart
-from core import ADAPTING, Budget, DatasetFacts, DatasetRef, RunConfig, find_as, write_json
+from core import ADAPTING, Budget, DatasetFacts, DatasetRef, RunConfig, find_as
 from core.words import counted
 from core.zoo import BackboneCard
 from dataset.ingest import PAIRS, targets
 from training.compare import adapted
-from training.requests import ImportImages
+from training.requests import ImportImages, MeasureGap
 from training.store import DomainMap, FewShot, Job, RunFolder, lineage
 from ui import pictures
 from ui.advice import charts_domains
 from ui.bring_in import imports
 from ui.data import target as parts_target
-from ui.kit import frame, state
+from ui.kit import frame, progress, state
 from ui.kit import jobs as parts_jobs
 from ui.kit.show import show
 from ui.pictures import charts
@@ -76,27 +76,33 @@ def _attach(ref: DatasetRef) -> None:
 def _sample(name: str, target_of: DatasetRef | None = None) -> DatasetRef | None:
     """Import a sample here and now, told as it goes; None when that failed, or was cancelled."""
     asked = ImportImages(f"sample:{name}", target_of=target_of.id if target_of else "")
-    return imports.follow(imports.start(asked), st.empty())
+    return imports.follow(parts_jobs.start(asked), st.empty())
 
 
 def _gap(ref: DatasetRef, target: DatasetRef, card: BackboneCard) -> None:
     """How well the two can be told apart, measured when asked for, and the map."""
-    place = adapted.gap_file(state.home(), ref.id, target.id, card.name)
     st.markdown("##### The gap")
-    found = find_as(place, DomainMap)
+    found = find_as(adapted.gap_file(state.home(), ref.id, target.id, card.name), DomainMap)
     if found is None:
-        st.caption("Not measured yet. It takes one pass over at most 300 images of each.")
-        if st.button("Measure the gap", key="measure_gap"):
-            with frame.calm("The gap could not be measured"), st.spinner("Running the backbone over both"):
-                asked = {
-                    "home": str(state.home()), "dataset": ref.id, "target": target.id, "backbone": card.name,
-                }  # fmt: skip
-                write_json(place, state.live_pool().ask("gap", asked).result())
-                st.rerun()
+        _not_measured(MeasureGap(ref.id, target.id, card.name))
         return
     tone, text = gap_words(found.told_apart)
     show(pictures.notice(tone, f"Told apart: {percent(found.told_apart)}", text))
     charts.show(charts_domains.domain_map(found, by_class=False), key="gap_map", label="Both domains' features")
+
+
+def _not_measured(asked: MeasureGap) -> None:
+    job = parts_jobs.latest(asked)
+    if job and job.active:
+        progress.follow(job, "Running the backbone over both")
+        return
+    if job and job.state in ("failed", "lost"):
+        show(pictures.notice("bad", "The gap could not be measured", job.error or "The worker gave no reason."))
+    st.caption("Not measured yet. It takes one pass over at most 300 images of each.")
+    if st.button("Measure the gap", key="measure_gap"):
+        with frame.calm("The gap could not be measured"):
+            parts_jobs.start(asked)
+            st.rerun()
 
 
 def _runs(ref: DatasetRef, target: DatasetRef, facts: DatasetFacts, card: BackboneCard, budget: Budget) -> None:

@@ -17,7 +17,7 @@ from core import DatasetRef, NotFound, StateError
 from dataset import ClassFrom, load_dataset
 from dataset.ingest import SAMPLES
 from training.jobs import deleting
-from training.requests import ImportImages, submit
+from training.requests import ImportImages
 from training.store import Job
 from ui import pictures
 from ui.bring_in.drop_zone import drop_zone
@@ -83,16 +83,11 @@ def bring_in(asked: ImportImages | None, where: DeltaGenerator) -> None:
     """Start what was asked for, or find the import that is under way; follow it in `where`, then show its dataset."""
     if asked is not None:
         state.prepare()  # the profile that follows
-    for job in [start(asked)] if asked else under_way():
+    for job in [jobs.start(asked)] if asked else under_way():
         ref = follow(job, where)
         if ref is not None:
             state.choose_dataset(ref.id)
             st.rerun()
-
-
-def start(asked: ImportImages) -> Job:
-    """Queue an import and wake the executor."""
-    return state.jobs_executor().submit(submit(state.store(), asked).id)
 
 
 def under_way(dataset_id: str = "") -> list[Job]:

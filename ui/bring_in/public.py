@@ -8,12 +8,10 @@ from dataset.ingest import PUBLIC_SETS, PublicSet
 from training.requests import FetchPublic
 from training.store import Job
 from ui import pictures
-from ui.kit import frame, state
+from ui.kit import frame, progress, state
 from ui.kit import jobs as parts_jobs
 from ui.kit.show import show
-from ui.pictures.words import count, duration, size
-
-POLL_S = 1.0
+from ui.pictures.words import count, size
 
 
 def fold() -> None:
@@ -22,7 +20,8 @@ def fold() -> None:
     active = next((job for job in jobs if job.active), None)
     with st.expander("Or fetch a public set", expanded=active is not None):
         if active:
-            st.fragment(_progress, run_every=POLL_S)(active.id)
+            title = PUBLIC_SETS[active.config["name"]].title
+            progress.follow(active, f"Fetching {title}", ended=_choose)
             return
         name = st.selectbox("Set", list(PUBLIC_SETS), format_func=lambda key: PUBLIC_SETS[key].title, key="public_set")
         card = PUBLIC_SETS[name]
@@ -43,23 +42,9 @@ def facts_line(card: PublicSet) -> str:
     return f"{count(card.images)} images · {card.classes} classes · licence: {card.licence}"
 
 
-def _progress(job_id: str) -> None:
-    """Runs every second by itself; reruns the page once when the job has ended, with its dataset chosen."""
-    state.pump()
-    job = state.store().job(job_id)
-    if not job.active:
-        if job.state == "finished" and job.result:
-            state.choose_dataset(str(job.result["dataset_id"]))
-        st.rerun()
-    title = PUBLIC_SETS[job.config["name"]].title
-    if job.state == "queued":
-        st.progress(0.0, text=f"{title} waits for the run before it to end")
-    else:
-        left = f", about {duration(job.eta_s)} left" if job.eta_s else ""
-        st.progress(min(1.0, max(0.0, job.progress)), text=f"{job.doing or 'Starting'}{left}")
-    if st.button("Cancel", key=f"cancel_{job_id}"):
-        parts_jobs.stop(job)
-        st.rerun()
+def _choose(job: Job) -> None:
+    if job.result:
+        state.choose_dataset(str(job.result["dataset_id"]))
 
 
 def _failure(job: Job, card: PublicSet) -> None:

@@ -22,12 +22,11 @@ from training.requests import DrawMap, MapName, Profile
 from training.store import Job
 from ui import pictures
 from ui.data import picked, selection
-from ui.kit import jobs, state
+from ui.kit import jobs, progress, state
 from ui.kit.show import show
-from ui.pictures.words import count, duration
+from ui.pictures.words import count
 
 KEY = "map"
-POLL_S = 1.0
 SCRIPTS = ("viewer.js", "map.js")
 TITLES: dict[MapName, str] = {"pca": "Principal components", "tsne": "t-SNE"}
 
@@ -53,7 +52,11 @@ def the_map(dataset_id: str, backbone: str) -> None:
     about = maps.about(state.home(), base, backbone)
     job = jobs.latest(DrawMap(ref.id, backbone, name))
     if job and job.state in state.ACTIVE:
-        st.fragment(_progress, run_every=POLL_S)(job.id, base, backbone, about.tsne)
+
+        def drawn_on(now: Job) -> bool:
+            return name == "tsne" and now.progress > 0 and maps.about(state.home(), base, backbone).tsne != about.tsne
+
+        progress.follow(job, moved=drawn_on)
     if maps.load(state.home(), base, backbone, name) is None:
         if not (job and job.state in state.ACTIVE):
             _missing(ref, backbone, name, job)
@@ -114,26 +117,6 @@ def caption(name: MapName, about: maps.About, title: str, images: int) -> str:
     done, planned = about.tsne
     early = f" Drawn after {count(done)} of {count(planned)} steps." if done < planned else ""
     return f"{near} Neighbours mean something here, distances between groups do not.{some}{early}"
-
-
-def _progress(job_id: str, base: str, backbone: str, shown: Any) -> None:
-    """Runs every second by itself; reruns the page when the job has ended, or has drawn on.
-
-    shown: the steps of the t-SNE map that is on the page.
-    """
-    state.pump()
-    job = state.store().job(job_id)
-    drawn = maps.about(state.home(), base, backbone).tsne
-    if job.state not in state.ACTIVE or (job.config["name"] == "tsne" and job.progress > 0 and drawn != shown):
-        st.rerun()
-    eta = f", about {duration(job.eta_s)} left" if job.eta_s else ""
-    waiting = "Waiting for the job before it to end"
-    with st.container(horizontal=True, vertical_alignment="center"):
-        text = f"{job.doing or 'Starting'}{eta}" if job.state == "running" else waiting
-        st.progress(min(1.0, max(0.0, job.progress)), text=text)
-        if st.button("Cancel", key=f"cancel_{job_id}"):
-            jobs.stop(job)
-            st.rerun()
 
 
 def _missing(ref: DatasetRef, backbone: str, name: MapName, job: Job | None) -> None:

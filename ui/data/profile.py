@@ -9,11 +9,9 @@ from core.zoo import backbone as find_backbone
 from training.requests import Profile
 from training.store import Job
 from ui import pictures
-from ui.kit import jobs, state
+from ui.kit import jobs, progress, state
 from ui.kit.show import show
 from ui.pictures.words import count, duration, interval, percent
-
-POLL_S = 1.0
 
 
 def measured_panel(ref: DatasetRef, backbone: str, *, start: bool) -> DatasetFacts | None:
@@ -26,30 +24,13 @@ def measured_panel(ref: DatasetRef, backbone: str, *, start: bool) -> DatasetFac
     if job is None and start:
         job = jobs.start(Profile(ref.id, backbone))
     if job and job.state in state.ACTIVE:
-        st.fragment(_progress, run_every=POLL_S)(job.id, backbone)
+        progress.follow(
+            job, f"Measuring with {find_backbone(backbone).title}", cancel="Cancel measuring",
+            under="Advice works meanwhile; it is sharper once this has ended.",
+        )  # fmt: skip
         return None
     _not_measured(ref, backbone, job)
     return None
-
-
-def _progress(job_id: str, backbone: str) -> None:
-    """Runs every second by itself; reruns the page once when the job has ended."""
-    state.pump()
-    job = state.store().job(job_id)
-    if job.state not in state.ACTIVE:
-        st.rerun()
-    title = find_backbone(backbone).title
-    if job.state == "queued":
-        first = state.store().queue(job.lane)[0].id == job_id
-        when = "Starting" if first else "Waiting for the run before it to end"
-        st.progress(0.0, text=f"{when}: measuring with {title}")
-    else:
-        eta = f", about {duration(job.eta_s)} left" if job.eta_s else ""
-        st.progress(min(1.0, max(0.0, job.progress)), text=f"{job.doing or f'Measuring with {title}'}{eta}")
-    st.caption("Advice works meanwhile; it is sharper once this has ended.")
-    if st.button("Cancel measuring", key=f"cancel_{job_id}"):
-        jobs.stop(job)
-        st.rerun()
 
 
 def _not_measured(ref: DatasetRef, backbone: str, job: Job | None) -> None:

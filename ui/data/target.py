@@ -9,7 +9,7 @@ from dataset.ingest import targets
 from training.requests import ImportImages
 from ui.bring_in import imports
 from ui.bring_in.drop_zone import drop_zone
-from ui.kit import frame, state
+from ui.kit import frame, jobs, state
 from ui.pictures.words import count
 
 TAB = ":material/add_photo_alternate: Target"
@@ -41,9 +41,9 @@ def section(ref: DatasetRef) -> None:
     with right:
         path = imports.path_field("Or a folder or archive on this computer", "Attach this path", key="target_path")
     if uploaded:
-        under_way = [imports.start(ImportImages(uploaded.source, uploaded.name or None, target_of=ref.id))]
+        under_way = [jobs.start(ImportImages(uploaded.source, uploaded.name or None, target_of=ref.id))]
     elif path:
-        under_way = [imports.start(ImportImages(path, target_of=ref.id))]
+        under_way = [jobs.start(ImportImages(path, target_of=ref.id))]
     for one in under_way:
         if imports.follow(one, where):
             st.rerun()

@@ -9,12 +9,10 @@ from training.export import contents
 from training.requests import Export
 from training.store import Job
 from ui import pictures
-from ui.kit import frame, jobs, runs, state
+from ui.kit import frame, jobs, progress, state
 from ui.kit.show import show
-from ui.pictures.words import duration, percent, size
+from ui.pictures.words import percent, size
 from ui.server import download_url, report_url
-
-POLL_S = 1.0
 
 
 def prepare(run: Job) -> None:
@@ -22,7 +20,7 @@ def prepare(run: Job) -> None:
     job = jobs.latest_about(run, Export)
     if job is not None and job.active:
         st.subheader("Preparing the model")
-        st.fragment(progress, run_every=POLL_S)(job.id, job.state)
+        progress.follow(job)
         return
     if job is not None and job.state in ("failed", "lost"):
         show(pictures.notice("bad", "This model could not be exported", job.error or "The worker gave no reason."))
@@ -34,23 +32,6 @@ def prepare(run: Job) -> None:
         )
     if st.button("Prepare this model", type="primary", key="prepare"):
         jobs.start(Export.of(run))
-        st.rerun()
-
-
-def progress(job_id: str, seen: str) -> None:
-    """Runs by itself while an export is on its way."""
-    state.pump()
-    job = state.store().job(job_id)
-    if job.state != seen:
-        st.rerun()
-    if job.state == "queued":
-        place = runs.waiting(job, state.store().queue(job.lane))
-        st.progress(0.0, text=f"Waiting for the worker ({place})")
-    else:
-        left = f", about {duration(job.eta_s)} left" if job.eta_s else ""
-        st.progress(min(1.0, job.progress), text=f"{job.doing or 'Starting'}{left}")
-    if st.button("Cancel", key="cancel_export"):
-        jobs.stop(job)
         st.rerun()
 
 
@@ -91,7 +72,7 @@ def eight_bits(run: Job, facts: contents.Facts) -> None:
         return
     job = jobs.latest_about(run, Export)
     if job is not None and job.active:
-        st.fragment(progress, run_every=POLL_S)(job.id, job.state)
+        progress.follow(job)
     elif st.button("Measure it in 8-bit integers", key="int8", help="A smaller file; what it costs is measured"):
         jobs.start(Export.of(run, int8=True))
         st.rerun()

@@ -11,12 +11,10 @@ from dataset import Edit, current, load_dataset, make_current, revise
 from training.compare import group_of
 from training.store import Job
 from ui import pictures
-from ui.kit import frame, runs, state
+from ui.kit import frame, progress, runs, state
 from ui.kit import jobs as parts_jobs
 from ui.kit.show import show
 from ui.pictures.words import counted
-
-POLL_S = 1.5
 
 
 def actions(ref: DatasetRef, paths: Sequence[str], guess: str) -> None:
@@ -67,16 +65,7 @@ def corrected(run: Job, ref: DatasetRef) -> None:
                 make_current(state.home(), load_dataset(state.home(), now.parent))
                 st.rerun()
     if again is not None and again.active:
-        st.fragment(_training, run_every=POLL_S)(again.id)
-
-
-def _training(run_id: str) -> None:
-    """Runs by itself while the run on the corrected images is active."""
-    state.pump()
-    job = state.store().job(run_id)
-    if not job.active:
-        st.rerun()
-    st.progress(min(1.0, job.progress), text=f"On the corrected images: {job.doing or 'waiting for its turn'}")
+        progress.follow(again, "Training on the corrected images")
 
 
 def _again(run: Job, now: DatasetRef) -> Job | None:

@@ -15,14 +15,12 @@ from training.store import Job
 from training.understand.findings import Explained, read
 from ui import pictures
 from ui.advice import plan
-from ui.kit import frame, jobs, state
+from ui.kit import frame, jobs, progress, state
 from ui.kit.show import show
 from ui.pictures import charts
-from ui.pictures.words import duration, percent
+from ui.pictures.words import percent
 from ui.understand import charts_run
 from ui.understand.moved_map import moved_map
-
-POLL_S = 1.5
 
 
 def ask(run: Job) -> Explained | None:
@@ -30,7 +28,7 @@ def ask(run: Job) -> Explained | None:
     found = read(state.home(), run.id)
     job = jobs.latest_about(run, Explain)
     if job is not None and job.active:
-        st.fragment(_progress, run_every=POLL_S)(job.id)
+        progress.follow(job)
         return found
     if found is None:
         if job is not None and job.error:
@@ -61,15 +59,6 @@ def _source(run: Job) -> str:
         help="Images whose class folders carry ImageNet's names: is the backbone's old task still known?",
     )  # fmt: skip
     return str(chosen or "")
-
-
-def _progress(job_id: str) -> None:
-    state.pump()
-    job = state.store().job(job_id)
-    if not job.active:
-        st.rerun()
-    left = f", about {duration(job.eta_s)} left" if job.eta_s else ""
-    st.progress(min(1.0, job.progress), text=f"{job.doing or 'Waiting for its turn'}{left}")
 
 
 def calibration(found: Explained) -> None:

@@ -13,12 +13,10 @@ from training.evaluation import Answers, answers_of
 from training.evaluation.scores import scores
 from training.store import Job, RunResult
 from ui import pictures
-from ui.kit import frame, ids, keep, runs, state
+from ui.kit import frame, ids, keep, progress, runs, state
 from ui.kit.show import show
 from ui.pictures.words import duration, percent
 from ui.understand import before_after, confusion, corrections, errors, inside
-
-POLL_S = 2.0
 
 
 def main() -> None:
@@ -36,7 +34,7 @@ def main() -> None:
     if not len(answers):
         if run.active:
             frame.empty("Nothing to look into yet", "The run's answers appear here when it has been tested.")
-            st.fragment(wait, run_every=POLL_S)(run.id, run.state)
+            progress.follow(run, cancel="")
         else:
             frame.empty("No answers to look into", f"This run ended without a test result: {run.state}.")
         return
@@ -52,15 +50,6 @@ def main() -> None:
         inside.calibration(found)
         inside.movement(run, ref, found)
         inside.forgetting(found)
-
-
-def wait(run_id: str, known: str) -> None:
-    """Runs by itself while the run is active: shows how far it is, and the page anew when its state changes."""
-    state.pump()
-    job = state.store().job(run_id)
-    if job.state != known:
-        st.rerun()
-    st.progress(min(1.0, job.progress), text=job.doing or "Waiting for its turn")
 
 
 def asked() -> Job | None:

@@ -204,7 +204,7 @@ def test_a_class_added_to_a_run_from_another_is_read_by_that_runs_weights(
 ) -> None:
     before = stored(runs.home, runs.ref)
     new = image_folder(tmp_path / "new", classes=("",), per_class=6, seed=3)
-    made = extending.extend(runs.home, runs.prototype.id, "stars", new)
+    made = extending.extend(runs.home, runs.prototype, "stars", new, nothing)
     assert made["before"] == pytest.approx((runs.prototype.result or {})["test_accuracy"])
     assert {name: stored(runs.home, runs.ref)[name] for name in before} == before
     head = read_weights(runs.home / made["weights"])["head.weight"]

@@ -18,8 +18,8 @@ from tests.support.seeding import facts_of, picture_folder
 from training import requests
 from training.requests import registry, train
 from training.requests.base import Request
-from training.requests.data import ImportImages
-from training.requests.kinds import AddBackbone, DrawMap, Explain, Export, FetchPublic, Profile
+from training.requests.data import AddBackbone, AddClass, FetchPublic, ImportImages
+from training.requests.kinds import DrawMap, Explain, Export, MeasureGap, Profile
 from training.requests.registry import KINDS
 from training.requests.train import Foreseen, NotForeseen, Train
 from training.store.database import Lane
@@ -44,6 +44,8 @@ REQUESTS: tuple[Request, ...] = (
     AddBackbone("regnety_032"),
     AddBackbone("regnety_032", "/weights.safetensors"),
     FetchPublic("flowers102"),
+    MeasureGap("d", "e", LITE),
+    AddClass("d", "run00001", "stars", "/stars"),
     ImportImages("/photos", classes_from="innermost", said="a camera"),
     ImportImages("upload:0123", "Sketches", target_of="d"),
 )

@@ -13,7 +13,8 @@ from core.errors import PlanError
 from core.plans import ADAPTING, Kind, RunConfig, to_json
 from core.types import DatasetFacts, DatasetRef
 from core.zoo.catalog import backbone
-from dataset.ingest.targets import attach
+from dataset.folder import list_datasets
+from dataset.ingest.targets import attach, target_of
 from tests.support.seeding import NoWorkers, button, claim, finished_run, picture_folder, result_of, words
 from tests.ui.conftest import Open
 from training.cli import second_domain
@@ -96,6 +97,36 @@ def test_the_gap_is_said_in_words() -> None:
     assert "look alike" in gap_words(0.52)[1]
     assert "far apart" in gap_words(0.97)[1] and "believe only what is measured" in gap_words(0.97)[1]
     assert "too few images" in gap_words(None)[1]
+
+
+def test_the_gap_is_measured_by_a_worker_beside_training(
+    open_page: Open, dataset: DatasetRef, facts: DatasetFacts, target: DatasetRef, store: Store, executor: NoWorkers
+) -> None:
+    at = open_page("advice", dataset=dataset.id)
+    button(at, "Measure the gap").click().run()
+    (job,) = store.jobs(kind="gap")
+    assert (job.lane, job.config) == ("side", {"target": target.id, "backbone": "efficientnet_lite0"})
+    assert executor.submitted[-1] == job.id and "Running the backbone over both" in words(at)
+    claimed = store.claim_next("side")
+    assert claimed is not None
+    store.beat(claimed, progress=0.4, doing="Running the backbone, images, 120 of 300", eta_s=12.0)
+    at = open_page("advice", dataset=dataset.id)
+    assert "Running the backbone, images, 120 of 300, about 12 s left" in words(at)
+    button(at, "Cancel").click().run()
+    assert store.job(job.id).stop_requested and "Stopping" in words(at)
+    store.fail(claimed, "The disk is full.")
+    text = words(open_page("advice", dataset=dataset.id))
+    assert "The gap could not be measured The disk is full." in text and "Measure the gap" in text
+
+
+def test_the_worked_example_is_imported_by_two_jobs(
+    open_page: Open, dataset: DatasetRef, facts: DatasetFacts, store: Store, home: Path
+) -> None:
+    at = open_page("advice", dataset=dataset.id)
+    button(at, "Or try the worked example: digits, and digits over photographs").click().run()
+    (pair,) = [ref for ref in list_datasets(home) if ref.source == "sample: digits_plain"]
+    found = target_of(home, pair)
+    assert found is not None and found.source == "sample: digits_coloured" and store.jobs(kind="import") == []
 
 
 def test_other_shares_of_the_classes_are_a_warning_before_anything_is_trained(

@@ -65,7 +65,7 @@ def test_what_an_older_version_measured_can_be_drawn(
     button(at, "Draw the map").click().run()
     (job,) = store.jobs(kind="map")
     assert job.config == {"backbone": NAME, "name": "pca"} and executor.submitted == [job.id]
-    assert "Waiting for the job before it to end" in words(at)
+    assert "Starting" in words(at)
     claim(store, job)
     store.fail(store.job(job.id), "The disk is full.")
     assert "The map was not drawn" in words(at.run()) and "The disk is full" in words(at)

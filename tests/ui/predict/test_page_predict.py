@@ -78,7 +78,7 @@ def test_a_model_is_prepared_by_a_worker(
     button(at, "Prepare this model").click().run()
     job = store.jobs(kind="export")[0]
     assert executor.submitted == [job.id] and job.config == {"run": run.id, "int8": False}
-    assert "Waiting for the worker (next)" in words(at)
+    assert "Starting" in words(at)
     claim(store, job)
     store.beat(store.job(job.id), progress=0.4, doing="Writing ONNX")
     at.run()

@@ -175,7 +175,7 @@ def test_a_look_inside_is_started_once_and_shown(
     button(at, "Look inside this run").click().run()
     job = store.job(executor.submitted[-1])
     assert (job.kind, job.config["run"]) == ("explain", run.id)
-    assert "Waiting for its turn" in words(at)
+    assert "Starting" in words(at) and button(at, "Cancel")
     store.request_stop(job.id)
     look_into(store, dataset, run)
     at = open_run(open_page, run)

@@ -53,7 +53,7 @@ class BackboneCard:
     change from epoch to epoch."""
     download_bytes: int = 0
     """About how much a download is: the weights in fp32, the classifier included. 0: nothing to download."""
-    tried: bool = True
+    tried: bool = False
     """Whether the export was tried before this card was written: earlier versions of Thaw did not."""
 
     @property

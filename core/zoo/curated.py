@@ -20,6 +20,7 @@ def _stages(names: tuple[str, ...], params: tuple[int, ...], layers: tuple[int, 
 
 def _lite(number: int, image_px: int, top1: float, params: tuple[int, ...], fit_for: str) -> BackboneCard:
     return BackboneCard(
+        tried=True,
         name=f"efficientnet_lite{number}",
         title=f"EfficientNet-Lite{number}",
         stages=_stages(MOBILE, params, _LITE_LAYERS[number]),
@@ -40,6 +41,7 @@ def _timm(
     trained_on: str = "ImageNet", download: int, fit_for: str, fixed_px: bool = False,
 ) -> BackboneCard:  # fmt: skip
     return BackboneCard(
+        tried=True,
         name=name,
         title=title,
         stages=stages,
@@ -151,6 +153,7 @@ CURATED: tuple[BackboneCard, ...] = (
         fit_for="With a GPU: a modern convolutional network, pre-trained on 22,000 classes.",
     ),
     BackboneCard(
+        tried=True,
         name="mlp",
         title="Small MLP",
         # 64 inputs (an 8 x 8 grey thumbnail) -> 32 -> 16; on 10-number vectors 'hidden 1' has 352.

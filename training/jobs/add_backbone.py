@@ -74,6 +74,7 @@ def new_card(name: str) -> BackboneCard:
     simple = not cfg.get("custom_load") and not cfg.get("hf_hub_filename")
     return BackboneCard(
         name=name,
+        tried=True,
         title=name,
         stages=tuple(map(StageCard, stages.names, stages.params(), stages.layers())),
         feature_width=width,

@@ -28,15 +28,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
-
-from advisor import catalog
 from advisor.adaptation import plan_adaptation
 from advisor.errors import PlanError, ThawError
 from advisor.ingest import import_path
 from advisor.options import Options
 from advisor.plans import ADAPTING, KINDS, Kind, RunConfig
 from advisor.strategies import plan
+from PIL import Image
+
+from advisor import catalog
 from benchmarks.command import PROJECT, append, last_line, read
 from benchmarks.machine import describe
 from training import devices, requests

@@ -1,11 +1,11 @@
 """The map's t-SNE beside what it was made with before: scikit-learn's, in four rounds that each begin anew.
 
-    python -m benchmarks.tsne DATA [--rows 2000 10000] [--repeat 3]
+    python -m benchmarks.tsne DATA [--rows 2000 10000] [--repeat 3] [--px 64]
 
-DATA: an archive or a folder of class folders. Its features are made as the profile makes them, then each way draws the
-same rows, in turn. `first map`: when there is something to look at. `deaf`: the longest time in which a stop was not
-heard. Trustworthiness (Venna and Kaski 2001) over 10 neighbours says how few of a point's neighbours on the map are
-none among the features; `own class` is the share of points whose nearest neighbour on the map has their label.
+DATA: an archive or a folder of class folders. Its images' features are those of the default backbone; then each way
+draws the same rows, in turn. `first map`: when there is something to look at. `deaf`: the longest time in which a stop
+was not heard. Trustworthiness (Venna and Kaski 2001) over 10 neighbours: 1 where all of a point's neighbours on the map
+are among its nearest by their features. `own class`: share of points whose nearest on the map has their label.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 from sklearn.manifold import TSNE, trustworthiness
 from sklearn.neighbors import NearestNeighbors
 
-from benchmarks import features
+from benchmarks.evidence import Bench
 from benchmarks.machine import describe
 from core.files import find_array
 from core.home import home as make_home
-from training.cli.commands.runs import import_data
+from core.zoo.catalog import DEFAULT_BACKBONE
 from training.profile import maps
 
 Scores = NDArray[np.float32]
@@ -37,8 +37,7 @@ NEIGHBOURS = 10
 
 
 def rounds(scores: Scores, heard: Heard) -> Places:
-    """As `training.profile.maps` did it until it took openTSNE: a stop is heard, and a map written, between two
-    rounds."""
+    """As `training.maps` did it until it took openTSNE: a stop is heard, and a map written, between two rounds."""
     now = scores[:, :2] / scores[:, 0].std() * 1e-4
     for number in range(4):
         now = TSNE(
@@ -57,8 +56,9 @@ def main() -> None:
     parser.add_argument("data")
     parser.add_argument("--rows", type=int, nargs="+", default=[2000, 10_000])
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--px", type=int, default=64, help="side of the images that the backbone sees")
     options = parser.parse_args()
-    scores, labels = components(options.data)
+    scores, labels = components(options.data, max(options.rows), options.px)
     print(f"Measured on {describe()}. Seconds: median of {options.repeat}.\n")
     print("| images | t-SNE | seconds | of the processor | first map | deaf | trustworthiness | own class |")
     print("|---|---|---|---|---|---|---|---|", flush=True)
@@ -74,15 +74,17 @@ def main() -> None:
             print(f"| {len(rows):,} | {name} | {shown} | {trust:.4f} | {own:.3f} |", flush=True)
 
 
-def components(data: str) -> tuple[Scores, NDArray[np.int64]]:
-    """The first principal components of the features that a profile makes, and the labels."""
+def components(data: str, most: int, px: int) -> tuple[Scores, NDArray[np.int64]]:
+    """The first principal components of the features of about `most` images at `px` a side, and their labels."""
     home = make_home(str(Path(tempfile.gettempdir()) / "thaw-tsne"))
-    found = features.read(import_data(data, home), home)
-    vectors = found.vectors.numpy()
-    maps.make_pca(home, "tsne", "made", lambda some: vectors[some], np.arange(len(vectors)))
+    bench = Bench(data, home, px, DEFAULT_BACKBONE, most, 0)
+    rows, head = bench.pool.train, bench.pristine.head_index
+    bench.prefix.fill([head], rows, 0)
+    vectors = bench.prefix.read(head, rows, 0).cpu().numpy()
+    maps.make_pca(home, "tsne", "made", lambda some: vectors[some], rows)
     scores = find_array(maps.folder(home, "tsne", "made") / maps.COMPONENTS)
     assert scores is not None
-    return scores, found.labels
+    return scores, bench.pool.labels.numpy()[rows]
 
 
 def timed(way: Callable[[Scores, Heard], Places], scores: Scores, taken: list[tuple[float, ...]]) -> Places:

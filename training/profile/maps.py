@@ -27,9 +27,9 @@ CHUNK = 4096
 """Images whose features are in memory at once."""
 MOST_TSNE = 5000
 """Images of a t-SNE map: a sample, every class in proportion."""
-EARLY, STEPS = 250, 750
-"""Steps of t-SNE with exaggerated attraction, and in all: openTSNE's own."""
-LOOK, SHOW = 10, 50
+EARLY, STEPS = 250, 1000
+"""Steps of t-SNE with exaggerated attraction, and in all."""
+LOOK, SHOW = 10, 100
 """Steps between two looks at whether to stop, and between two maps written."""
 PERPLEXITY = 30.0
 EXAGGERATION = 12.0
@@ -148,7 +148,8 @@ def make_tsne(home: Path, dataset_id: str, backbone: str, labels: NDArray[np.int
 def embed(scores: NDArray[np.float32], seen: Seen, seed: int = 0) -> NDArray[np.float64]:
     """t-SNE of float32 [n, width], n at least 5: float64 [n, 2]. `seen` is called every `LOOK` steps and at the end.
 
-    One thread: more wait for each other actively, and beside a run that trains that costs five times the work.
+    One thread: more of them spin while they wait for each other, and beside a run that trains that costs more than it
+    brings.
     """
     from openTSNE import TSNEEmbedding
     from openTSNE.affinity import PerplexityBasedNN
@@ -159,10 +160,10 @@ def embed(scores: NDArray[np.float32], seen: Seen, seed: int = 0) -> NDArray[np.
     near = PerplexityBasedNN(scores, min(PERPLEXITY, (len(scores) - 1) / 3), method="exact", random_state=seed)
     now = TSNEEmbedding(start, near, random_state=seed, negative_gradient_method="bh")
     before = 0
-    for until, exaggeration, momentum in ((EARLY, EXAGGERATION, 0.5), (STEPS, 1.0, 0.8)):
+    for until, exaggeration in ((EARLY, EXAGGERATION), (STEPS, 1.0)):
         now.optimize(
-            until - before, inplace=True, exaggeration=exaggeration, momentum=momentum,
-            learning_rate=max(len(scores) / exaggeration, 200.0), callbacks_every_iters=LOOK,
+            until - before, inplace=True, exaggeration=exaggeration, momentum=0.5,
+            learning_rate=max(len(scores) / EXAGGERATION, 200.0), callbacks_every_iters=LOOK,
             callbacks=lambda step, _, places, before=before: seen(before + step, np.asarray(places)),
         )  # fmt: skip
         before = until

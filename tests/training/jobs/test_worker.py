@@ -151,7 +151,7 @@ def test_a_map_is_drawn_though_nothing_was_measured_before(home: Path, data: Dat
     done = wait(home, executor(home).submit(job.id), ended)
     assert done.state == "finished", done.error
     about = maps.about(home, data.id, "mlp")
-    assert about.tsne == (750, 750) and about.sample == 60 and about.variance is not None and 0 < about.variance <= 1
+    assert about.tsne == (1000, 1000) and about.sample == 60 and about.variance is not None and 0 < about.variance <= 1
     assert maps.load(home, data.id, "mlp", "pca") is not None
     points = maps.load(home, data.id, "mlp", "tsne")
     assert points is not None and points[:, 0].tolist() == list(range(60)) and np.isfinite(points).all()

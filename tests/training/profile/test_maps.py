@@ -91,8 +91,8 @@ def test_tsne_keeps_groups_apart_and_tells_how_far_it_is(tmp_path: Path) -> None
     inside, between = spread_of(found, labels)
     assert between > inside
     assert told[0] == (0.0, "Looking for every image's neighbours") and told[-1][0] == 1.0
-    assert (10 / 750, "Drawing the map, 10 of 750 steps") in told and len(told) == 77, "a stop is heard every ten steps"
-    assert sorted(set(drawn)) == list(range(0, 751, 50)), "and there is something to see every fifty"
+    assert (10 / 1000, "Drawing the map, 10 of 1,000 steps") in told and len(told) == 102
+    assert sorted(set(drawn)) == list(range(0, 1001, 100)), "and there is something to see every hundred"
 
 
 def test_the_same_seed_draws_the_same_map(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_a_stop_leaves_the_map_as_far_as_it_came(tmp_path: Path) -> None:
     with pytest.raises(InterruptedError):
         maps.make_tsne(tmp_path, ID, "some", labels, tell)
     assert maps.load(tmp_path, ID, "some", "tsne") is not None
-    assert maps.about(tmp_path, ID, "some").tsne == (150, 750)
+    assert maps.about(tmp_path, ID, "some").tsne == (200, 1000)
 
 
 def test_images_left_out_are_not_on_the_map(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

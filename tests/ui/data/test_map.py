@@ -81,8 +81,8 @@ def test_tsne_is_asked_for_and_can_be_cancelled(
     button(at, "Draw the map").click().run()
     (job,) = store.jobs(kind="map")
     claim(store, job)
-    store.beat(store.job(job.id), progress=0.2, doing="Drawing the map, 150 of 750 steps")
-    assert "Drawing the map, 150 of 750 steps" in words(at.run())
+    store.beat(store.job(job.id), progress=0.2, doing="Drawing the map, 200 of 1,000 steps")
+    assert "Drawing the map, 200 of 1,000 steps" in words(at.run())
     button(at, "Cancel").click().run()
     assert store.job(job.id).stop_requested
 
@@ -98,8 +98,8 @@ def test_a_map_that_was_cut_short_says_so_and_can_be_drawn_anew(
     with pytest.raises(InterruptedError):
         maps.make_tsne(home, dataset.id, NAME, np.zeros(dataset.images, np.int64), stop)
     at = open_page("data", dataset=dataset.id, view="map", map="tsne")
-    assert told[-1]["url"].endswith("/tsne.bin?v=50")
-    assert "Drawn after 50 of 750 steps" in words(at)
+    assert told[-1]["url"].endswith("/tsne.bin?v=100")
+    assert "Drawn after 100 of 1,000 steps" in words(at)
     assert "distances between groups do not" in words(at)
     button(at, "Draw it anew").click().run()
     assert len(store.jobs(kind="map")) == 1
@@ -116,5 +116,5 @@ def test_what_is_selected_on_the_map_stands_under_it(
 
 
 def test_a_sample_is_said_to_be_one() -> None:
-    some = parts_map.caption("tsne", maps.About(tsne=(750, 750), sample=5000), "EfficientNet-Lite0", 50_000)
+    some = parts_map.caption("tsne", maps.About(tsne=(1000, 1000), sample=5000), "EfficientNet-Lite0", 50_000)
     assert "A sample of 5,000 of 50,000 images." in some and "steps" not in some

@@ -161,7 +161,6 @@ def embed(scores: NDArray[np.float32], seen: Seen, seed: int = 0) -> NDArray[np.
     now = TSNEEmbedding(start, near, random_state=seed, negative_gradient_method="bh")
     before = 0
     for until, exaggeration in ((EARLY, EXAGGERATION), (STEPS, 1.0)):
-        # openTSNE's own pace after the exaggeration, twelve times this one, puts more strangers side by side.
         now.optimize(
             until - before, inplace=True, exaggeration=exaggeration, momentum=0.5,
             learning_rate=max(len(scores) / EXAGGERATION, 200.0), callbacks_every_iters=LOOK,

@@ -7,6 +7,7 @@ and what a type rejects in its `__post_init__` is rejected here with what it cam
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
@@ -45,15 +46,13 @@ def decode(data: Any, kind: type[T], what: str, do: str = "", *, error: type[Tha
     return found
 
 
-def decode_text(text: str, kind: type[T], what: str, do: str = "") -> T:
-    """JSON text, as a column of the database holds it, as one `kind`. Raises Unreadable as `decode` does."""
-    import msgspec
-
+def decode_text(text: str, kind: type[T], what: str, do: str = "", *, error: type[ThawError] = Unreadable) -> T:
+    """JSON text, as a column of the database holds it, as one `kind`. Raises `error` as `decode` does."""
     try:
-        data = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeError) as problem:
-        raise Unreadable(_sentence(what, "", str(problem), do)) from problem
-    return decode(data, kind, what, do)
+        data = json.loads(text)  # not msgspec's: names of files may hold what is no text, as lone surrogates
+    except (ValueError, RecursionError) as problem:
+        raise error(_sentence(what, "", "it is damaged or no JSON", do)) from problem
+    return decode(data, kind, what, do, error=error)
 
 
 def _sentence(what: str, place: str, why: str, do: str) -> str:

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from core import DataError, DatasetRef, NotFound
+from core import DataError, DatasetRef, NotFound, decode_text
 from core.disk import disk_errors
 from core.names import safe_relative
 from dataset.ingest.assembly import Labels, Progress
@@ -97,7 +97,8 @@ def take_upload(
     folder = place(home, upload)
     try:
         left_out = folder / LEFT_OUT
-        names = [json.loads(line) for line in left_out.read_text("utf-8").splitlines()] if left_out.is_file() else []
+        noted = left_out.read_text("utf-8").splitlines() if left_out.is_file() else []
+        names = [decode_text(line, str, f"A line of {left_out}", "Choose the files again.") for line in noted]
         return import_upload_folder(folder / FILES, home, labels, left_out=names, name=name, progress=progress)
     finally:
         drop(home, upload)

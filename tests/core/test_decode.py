@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from core.decode import decode
+from core.decode import decode, decode_text
 from core.errors import PlanError, ThawError, Unreadable
 
 
@@ -71,3 +71,9 @@ def test_who_only_imports_plans_does_not_pay_for_it() -> None:
 
 def test_the_errors_are_ours() -> None:
     assert issubclass(Unreadable, ThawError)
+
+
+def test_text_of_the_database_is_decoded_with_names_that_are_no_text() -> None:
+    assert decode_text('{"share": 1, "names": ["\\udcff"]}', Inner, "It") == Inner(1.0, ("\udcff",))
+    with pytest.raises(Unreadable, match="It is not what this version of Thaw can read: it is damaged or no JSON. Do"):
+        decode_text('{"share": ', Inner, "It", "Do that.")

@@ -21,7 +21,7 @@ from safetensors import safe_open
 from timm.models import get_pretrained_cfg, load_state_dict
 from torch import Tensor, nn
 
-from core import PlanError, WeightsError
+from core import PlanError, WeightsError, decode_text
 from training.backbones import stages
 
 RECORD = "thaw"
@@ -167,8 +167,8 @@ def recorded(path: Path) -> dict[str, Any] | None:
     timm writes beside weights. None when it says nothing."""
     written = metadata(path).get(RECORD)
     if written:
-        values: dict[str, Any] = json.loads(written)
-        return values
+        what = f"What {path.name} says of itself"
+        return decode_text(written, dict[str, Any], what, "Get it again.", error=WeightsError)
     beside = path.with_name("config.json")
     try:
         timms = json.loads(beside.read_text(encoding="utf-8"))

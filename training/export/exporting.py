@@ -21,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from core import DatasetRef, Tell, ThawError, to_json, write_json, write_whole
+from core.disk import flush
 from core.portable import predict
 from training.caches import Bench, ImageData, Rows
 from training.engine import proportional
@@ -53,7 +54,7 @@ def export(job: Job, store: Store, home: Path, tell: Tell) -> dict[str, Any]:
     run = store.job(job.config["run"])
     bench = load(run, home)
     final = contents.folder_of(home, run.id)
-    stage = final.with_name(f"export.{os.getpid()}.tmp")
+    stage = final.with_name(f"export.{os.getpid()}.tmp")  # a folder: it takes its name whole, as files do
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir(parents=True)
     try:
@@ -175,7 +176,8 @@ def _papers(run: Job, ref: DatasetRef, store: Store, stage: Path, facts: content
 
 
 def _put(stage: Path, final: Path) -> None:
-    """In the place of an older export, if there is one."""
+    """In the place of an older export, if there is one; on the disk before it has its name."""
+    flush(stage)
     old = final.with_name(f"export.{os.getpid()}.old")
     if final.exists():
         final.rename(old)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from core import NotFound
+from core import NotFound, Unreadable
 from core.names import is_image_name
 from dataset.ingest import Decoded, Decoders
 from training.export.contents import INT8, MODEL
@@ -141,9 +141,15 @@ class Predictor:
         if self._model is None:
             from core.portable.predict import Model
 
-            with np.load(self._folder / "neighbours.npz") as file:
-                self._extra = {name: file[name] for name in ("rows", "labels")}
-            self._model = Model(self._folder, self._file, threads=max(1, (os.cpu_count() or 2) // 2))
+            try:
+                with np.load(self._folder / "neighbours.npz") as file:
+                    self._extra = {name: file[name] for name in ("rows", "labels")}
+                self._model = Model(self._folder, self._file, threads=max(1, (os.cpu_count() or 2) // 2))
+            except Exception as error:  # onnxruntime and numpy raise many kinds
+                raise Unreadable(
+                    f"The export in {self._folder} cannot be read, it may be damaged. Remove that folder and export "
+                    "the run again."
+                ) from error
         return self._model
 
 

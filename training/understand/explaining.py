@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from core import Estimate, Tell, write_json
+from core.disk import flush
 from training.caches import Rows, telling
 from training.engine import proportional
 from training.evaluation import temperature, wilson
@@ -87,6 +88,7 @@ def explain(job: Job, home: Path, tell: Tell, source_id: str = "") -> dict[str, 
             seconds=time.perf_counter() - started,
         )
         write_json(folder / findings.RECORD, findings.to_record(found))
+        flush(folder)  # on the disk before it has its name
         final = findings.folder_of(home, job.id)
         shutil.rmtree(final, ignore_errors=True)
         folder.rename(final)

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from advisor.planning.options import Options
 from advisor.planning.strategies import plan
-from core.errors import StateError, ThawError
+from core.errors import StateError, ThawError, Unreadable
 from core.plans import RunConfig, to_json
 from core.portable import predict
 from core.types import DatasetRef
@@ -245,6 +245,17 @@ def test_an_unreadable_image_is_said_and_the_others_are_answered(
     answer = found[good]
     assert not isinstance(answer, str)
     assert answer.nearest[0].similarity == pytest.approx(1, abs=0.01) and answer.square.shape == (8, 8, 3)
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "neighbours.npz"])
+def test_an_export_that_was_cut_off_is_said(exported: Exported, tmp_path: Path, name: str) -> None:
+    home, ref, run, _ = exported
+    folder = tmp_path / "export"
+    shutil.copytree(contents.folder_of(home, run.id), folder)
+    (folder / name).write_bytes((folder / name).read_bytes()[:100])
+    image = next((Path(ref.root) / "images").rglob("*.png"))
+    with pytest.raises(Unreadable, match=f"The export in {folder} cannot be read.* Remove that folder and export"):
+        list(Predictor(folder).answers([image]))
 
 
 def test_an_export_of_older_weights_is_not_offered(exported: Exported) -> None:

@@ -48,7 +48,7 @@ DAMAGES = [
      f"The result of run 'ID' {NOT} at 'test_correct': expected int | null, got str. {OLD}"),
     ("result", '{"test_accuracy": 0.9, "test_correct": 1, "test_total": 2}',
      f"The result of run 'ID' {NOT}: test_accuracy is 0.9, but 1 of 2 were right. {OLD}"),
-    ("result", '{"test_corr', f"Run 'ID' in the database, its result, {NOT}: input data was truncated. {GONE}"),
+    ("result", '{"test_corr', f"Run 'ID' in the database, its result, {NOT}: it is damaged or no JSON. {GONE}"),
     ("config", "[]", f"Run 'ID' in the database {NOT} at 'config': expected object, got array. {GONE}"),
     ("config", '{"strategy": "partial"}',
      f"Run 'ID' in the database, its strategy, {NOT}: expected object, got str. {GONE}"),

@@ -91,16 +91,9 @@ class Bench:
 
     @classmethod
     def of_run(
-        cls,
-        run_id: str,
-        config: RunConfig,
-        home: Path,
-        tick: Tick | None = None,
-        *,
-        trains: bool = False,
-        weights: Path | None = None,
-        device: torch.device | None = None,
-    ) -> Bench:
+        cls, run_id: str, config: RunConfig, home: Path, tick: Tick | None = None, *, trains: bool = False,
+        weights: Path | None = None, device: torch.device | None = None,
+    ) -> Bench:  # fmt: skip
         """A run with the weights that it began with: its backbone's own, random ones of its seed, or those of the run
         that it started from, which lie in its own folder.
 

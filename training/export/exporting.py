@@ -90,10 +90,9 @@ def _write(run: Job, bench: Bench, stage: Path, tell: Tell) -> contents.Facts:
     onnx_graph.write(model, data.side, stage / contents.MODEL, about)
     _keep_features(stage, np.zeros((0, backbone.width), np.float16), data, near[:0])
     portable = predict.Model(stage)
-    tell(0.4, "Features of the training images", None)
-    features = _features(
+    features = _answers(
         portable, data, near, lambda done: tell(0.4 + 0.3 * done, "Features of the training images", None)
-    )
+    )["features"]
     _keep_features(stage, features.astype(np.float16), data, near)
     answers = _answers(
         portable, data, calibrated_on, lambda done: tell(0.7 + 0.15 * done, "Answers by onnxruntime", None)
@@ -207,12 +206,6 @@ def _answers(
         parts.append(portable(data.squares(rows[start : start + BATCH])))
         done(start / len(rows))
     return {name: np.concatenate([part[name] for part in parts]) for name in ("probabilities", "features")}
-
-
-def _features(
-    portable: predict.Model, data: ImageData, rows: Rows, done: Callable[[float], None]
-) -> NDArray[np.float32]:
-    return _answers(portable, data, rows, done)["features"]
 
 
 def _keep_features(stage: Path, features: NDArray[np.float16], data: ImageData, rows: Rows) -> None:

@@ -28,7 +28,7 @@ def measure(home: Path, dataset_id: str, target_id: str, backbone_name: str, tel
     both = (bench, bench.beside(target, telling(tell, 0.5, 0.2, "Reading the target's images")))
     for first, one in zip((0.2, 0.7), both, strict=True):
         rows = np.sort(np.random.default_rng(0).permutation(one.data.rows["train"])[:SHOWN])
-        one.prefix.fill([head], rows, 0, telling(tell, first, 0.3, "Running the backbone, images"))
+        one.prefix.fill([head], rows, 0, telling(tell, first, 0.3, "Running the backbone"))
         features.append(one.prefix.read(head, rows, 0).cpu())
         labels = labels_in(one.ref, source)[rows]
         points.append([None if label < 0 else int(label) for label in labels])

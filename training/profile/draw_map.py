@@ -33,16 +33,11 @@ def draw(ref: DatasetRef, backbone: str, name: str, home: Path, tell: Tell) -> d
 def make_pca(ref: DatasetRef, backbone_name: str, home: Path, tell: Tell) -> None:
     """For datasets that an older version measured, or whose caches were cleared: the features as the profile makes
     them."""
-    from training.caches import Bench
+    from training.caches import Bench, telling
 
-    bench = Bench.of(
-        ref, backbone_name, home,
-        lambda done, total: tell(0.3 * done / total, f"Reading images, {done:,} of {total:,}", None),
-    )  # fmt: skip
-    bench.prefix.fill(
-        [bench.backbone.head_index], bench.everything, 0,
-        lambda done, total: tell(0.3 + 0.6 * done / total, f"Running the backbone, {done:,} of {total:,} images", None),
-    )  # fmt: skip
+    bench = Bench.of(ref, backbone_name, home, telling(tell, 0.0, 0.3, "Reading images"))
+    head = bench.backbone.head_index
+    bench.prefix.fill([head], bench.everything, 0, telling(tell, 0.3, 0.6, "Running the backbone"))
     pca_of(bench)
 
 

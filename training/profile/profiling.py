@@ -17,7 +17,7 @@ from core import DatasetFacts, DatasetRef, MemoryFacts, Phase, StageCost, Tell
 from dataset import live, read_alike, read_manifest, same_pictures
 from dataset.audit import feature_check as label_check
 from training.backbones import Backbone
-from training.caches import Arithmetic, Bench, Pools, choose_training, frozen_pass
+from training.caches import Arithmetic, Bench, Pools, choose_training, frozen_pass, telling
 from training.machine import devices, memory, peak_of
 from training.profile import draw_map, moments, out_of_fold, panel
 from training.profile.feature_check import feature_check
@@ -40,10 +40,7 @@ def profile(
     this machine (an edit changes at most the width of the head); features come from the cache either way.
     """
     started = time.perf_counter()
-    bench = Bench.of(
-        ref, backbone_name, home,
-        lambda done, total: tell(0.3 * done / total, f"Reading images, {done:,} of {total:,}", None),
-    )  # fmt: skip
+    bench = Bench.of(ref, backbone_name, home, telling(tell, 0.0, 0.3, "Reading images"))
     backbone, device = bench.backbone, bench.device
     process = _besides_weights(backbone) if device.type == "cpu" else 0
     data, everything = bench.data, bench.everything
@@ -81,29 +78,15 @@ def profile(
         taken = None if process is None else _besides_steps(bench, process)
     counts = np.bincount(data.labels.numpy()[fit_rows], minlength=len(ref.classes))
     return DatasetFacts(
-        dataset_id=ref.id,
-        backbone=backbone_name,
-        classes=ref.classes,
-        train_images=len(fit_rows),
-        test_images=len(data.rows["test"]),
-        per_class=tuple(int(n) for n in counts),
-        width_px=_spread(manifest["width"]),
-        height_px=_spread(manifest["height"]),
-        ready_made=found.ready_made,
-        chance=1 / len(ref.classes),
-        probe_accuracy=found.probe_accuracy,
-        domain_gap=gap,
-        depth_gap=found.depth_gap,
-        data_curve=found.data_curve,
-        logme=found.logme,
-        costs=costs,
-        decode_s=data.decode_s,
-        forward_images_per_s=1 / costs[-1].below_s,
-        train_images_per_s=1 / costs[0].train_s,
-        hardware=hardware,
-        memory=taken,
+        dataset_id=ref.id, backbone=backbone_name, classes=ref.classes, train_images=len(fit_rows),
+        test_images=len(data.rows["test"]), per_class=tuple(int(n) for n in counts),
+        width_px=_spread(manifest["width"]), height_px=_spread(manifest["height"]),
+        ready_made=found.ready_made, chance=1 / len(ref.classes), probe_accuracy=found.probe_accuracy,
+        domain_gap=gap, depth_gap=found.depth_gap, data_curve=found.data_curve, logme=found.logme,
+        costs=costs, decode_s=data.decode_s, forward_images_per_s=1 / costs[-1].below_s,
+        train_images_per_s=1 / costs[0].train_s, hardware=hardware, memory=taken,
         seconds=time.perf_counter() - started,
-    )
+    )  # fmt: skip
 
 
 def _feature_pass(bench: Bench, tell: Tell, pools: Pools) -> float | None:
@@ -112,12 +95,7 @@ def _feature_pass(bench: Bench, tell: Tell, pools: Pools) -> float | None:
     room = bench.prefix.room()
     boundaries = [b for b in boundaries if bench.prefix.bytes_per_image(b) * len(bench.everything) < room]
     started = time.perf_counter()
-
-    def tick(done: int, total: int) -> None:
-        spent = time.perf_counter() - started
-        left = spent / done * (total - done)
-        tell(0.3 + 0.55 * done / total, f"Running the backbone, {done:,} of {total:,} images", left)
-
+    tick = telling(tell, 0.3, 0.55, "Running the backbone")
     done = bench.prefix.fill(boundaries, bench.everything, 0, tick, pools.add)
     return (time.perf_counter() - started) / done if done >= 4 * frozen_pass.pass_batch(bench.device) else None
 

@@ -56,7 +56,7 @@ def explain(job: Job, home: Path, tell: Tell, source_id: str = "") -> dict[str, 
         train = proportional(train, run.data.labels, MOST_SEARCHED)
     parts = {}
     for share, (name, of) in enumerate((("test", test), ("validation", val), ("training", train))):
-        parts[name] = run.features(of, telling(tell, 0.05 + 0.2 * share, 0.2, f"Features of the {name} images"))
+        parts[name] = run.bench.features(of, telling(tell, 0.05 + 0.2 * share, 0.2, f"Features of the {name} images"))
     sure, held = run.probabilities(parts["test"]), run.probabilities(parts["validation"])
     truth = run.data.labels[torch.from_numpy(test)]
     heat = temperature(_logits(held), run.data.labels[torch.from_numpy(val)].numpy()) if len(val) else 1.0
@@ -69,24 +69,15 @@ def explain(job: Job, home: Path, tell: Tell, source_id: str = "") -> dict[str, 
         tell(0.85, "What was forgotten", None)
         agreement, source = _forgetting(run, parts["test"], test, source_id, home)
         found = Explained(
-            rows=_ints(test),
-            truth=_ints(truth),
-            predicted=_ints(sure.argmax(1)),
+            rows=_ints(test), truth=_ints(truth), predicted=_ints(sure.argmax(1)),
             confidence=_floats(sure.max(1).values),
             truth_probability=_floats(sure.gather(1, truth[:, None])[:, 0]),
             calibrated=_floats((sure.clamp_min(1e-12).log() / heat).softmax(1).max(1).values),
-            temperature=heat,
-            validation_images=len(val),
-            map_kind=kind,
-            maps=_ints(test[chosen]) if kind else (),
-            neighbours=_neighbours(parts["test"], test, parts["training"], train),
-            searched=len(train),
-            stages=run.backbone.stage_names[:-1],
-            moved=moved(run),
-            agreement=agreement,
-            source=source,
+            temperature=heat, validation_images=len(val), map_kind=kind, maps=_ints(test[chosen]) if kind else (),
+            neighbours=_neighbours(parts["test"], test, parts["training"], train), searched=len(train),
+            stages=run.backbone.stage_names[:-1], moved=moved(run), agreement=agreement, source=source,
             seconds=time.perf_counter() - started,
-        )
+        )  # fmt: skip
         write_json(folder / findings.RECORD, findings.to_record(found))
         flush(folder)  # on the disk before it has its name
         final = findings.folder_of(home, job.id)

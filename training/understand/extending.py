@@ -31,7 +31,7 @@ def extend(home: Path, run: Job, name: str, folder: Path, tell: Tell) -> dict[st
     tell(0.3, "Loading the run", None)
     model = Trained(run, home, telling(tell, 0.3, 0.1, "Reading images"))
     rows = model.data.rows["test"]
-    test = model.features(rows, telling(tell, 0.4, 0.3, "Features of the test images"))
+    test = model.bench.features(rows, telling(tell, 0.4, 0.3, "Features of the test images"))
     truth = model.data.labels[torch.from_numpy(rows)]
     new = model.bench.beside(images).features(
         np.arange(images.images), telling(tell, 0.7, 0.3, "Features of the new images")

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core import NotFound, RunConfig, StateError
 from training.backbones import read_weights
-from training.caches import Bench, Rows
+from training.caches import Bench
 from training.caches.prefix import Tick
 from training.store import Job, RunResult
 
@@ -53,10 +53,6 @@ class Trained:
             return Bench.of_run(self.job.id, replace(self.config, from_run=""), self.home)
         self.to_original()
         return self.bench
-
-    def features(self, rows: Rows, tick: Tick = lambda done, total: None) -> Tensor:
-        """`Bench.features` of the weights that are in the backbone now."""
-        return self.bench.features(rows, tick)
 
     @torch.no_grad()
     def probabilities(self, features: Tensor) -> Tensor:

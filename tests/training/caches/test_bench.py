@@ -138,7 +138,7 @@ def test_an_opened_run_gives_the_answers_that_it_was_judged_by(runs: SimpleNames
     run = getattr(runs, name)
     opened = Trained(run, runs.home)
     rows = opened.data.rows["test"]
-    sure = opened.probabilities(opened.features(rows))
+    sure = opened.probabilities(opened.bench.features(rows))
     answers = {
         opened.data.paths[row]: (int(one.argmax()), float(one.max())) for row, one in zip(rows, sure, strict=True)
     }
@@ -222,7 +222,7 @@ def test_what_was_forgotten_is_counted_from_the_backbone_not_from_the_run_before
 ) -> None:
     """A classifier of seven classes stands in for ImageNet's, which the small network was never trained with."""
     rows = Trained(runs.further, runs.home).data.rows["test"]
-    before, after = (Trained(run, runs.home).features(rows) for run in (runs.probe, runs.further))
+    before, after = (Trained(run, runs.home).bench.features(rows) for run in (runs.probe, runs.further))
     torch.manual_seed(0)
     old = nn.Linear(before.shape[1], 7)
     with torch.no_grad():

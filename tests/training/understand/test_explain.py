@@ -126,12 +126,12 @@ def test_weights_that_did_not_move_keep_every_prediction(home: Path, run: Job) -
     trained = Trained(run, home)
     rows = trained.data.rows["test"]
     layer = nn.Linear(trained.backbone.width, 7)
-    after = trained.features(rows)
+    after = trained.bench.features(rows)
     trained.to_original()
-    before = trained.features(rows)
+    before = trained.bench.features(rows)
     assert not torch.equal(before, after)
     trained.to_original()
-    assert torch.equal(layer(before).argmax(1), layer(trained.features(rows)).argmax(1))
+    assert torch.equal(layer(before).argmax(1), layer(trained.bench.features(rows)).argmax(1))
 
 
 def test_class_names_are_matched_to_imagenet_by_synset_word_and_plural() -> None:

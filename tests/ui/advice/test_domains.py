@@ -109,9 +109,9 @@ def test_the_gap_is_measured_by_a_worker_beside_training(
     assert executor.submitted[-1] == job.id and "Running the backbone over both" in words(at)
     claimed = store.claim_next("side")
     assert claimed is not None
-    store.beat(claimed, progress=0.4, doing="Running the backbone, images, 120 of 300", eta_s=12.0)
+    store.beat(claimed, progress=0.4, doing="Running the backbone, 120 of 300", eta_s=12.0)
     at = open_page("advice", dataset=dataset.id)
-    assert "Running the backbone, images, 120 of 300, about 12 s left" in words(at)
+    assert "Running the backbone, 120 of 300, about 12 s left" in words(at)
     button(at, "Cancel").click().run()
     assert store.job(job.id).stop_requested and "Stopping" in words(at)
     store.fail(claimed, "The disk is full.")

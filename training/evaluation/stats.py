@@ -16,23 +16,22 @@ Counts = tuple[int, int]
 """Images that only the first of two runs got right, and that only the second did."""
 
 
-def wilson(correct: int, total: int, z: float = 1.96) -> Estimate:
-    """A proportion with its Wilson score interval (Wilson 1927; z = 1.96 gives 95 %), all in [0, 1].
+def wilson(correct: int, total: int) -> Estimate:
+    """A proportion with its 95 % Wilson score interval (Wilson 1927), all in [0, 1].
 
     Unlike the normal approximation it stays inside [0, 1] and is honest at 0 and at `total` correct.
     """
     if not 0 <= correct <= total or total == 0:
         raise CompareError(f"{correct} correct of {total} test images is not a proportion.")
-    share = correct / total
+    share, z = correct / total, 1.96
     scale = 1 + z * z / total
     centre = (share + z * z / (2 * total)) / scale
     half = z / scale * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
-    level = "95%" if z == 1.96 else f"z = {z:g}"
     return Estimate(
         value=share,
         low=0.0 if correct == 0 else max(0.0, centre - half),
         high=1.0 if correct == total else min(1.0, centre + half),
-        how=f"{correct:,} of {total:,} images, {level} Wilson interval",
+        how=f"{correct:,} of {total:,} images, 95% Wilson interval",
     )
 
 

@@ -324,6 +324,35 @@ def test_costs_are_read_off_the_line_between_neighbours_and_no_further() -> None
     assert costs.cost_at(tuple(reversed(COSTS)), 6) is COSTS[2]
 
 
+def test_memory_is_read_off_the_line_too_and_stays_unknown_where_a_neighbour_has_none() -> None:
+    low = replace(COSTS[1], train_bytes=40_000, eval_bytes=40)
+    high = replace(COSTS[2], train_bytes=10_000, eval_bytes=10)
+    between = costs.cost_at((low, high), 5)
+    assert between is not None and (between.train_bytes, between.eval_bytes) == (25_000, 25)
+    for pair in ((COSTS[1], high), (low, COSTS[2])):
+        unknown = costs.cost_at(pair, 5)
+        assert unknown is not None and unknown.train_bytes is unknown.eval_bytes is None
+
+
+def test_images_of_twice_the_side_cost_four_times_as_much_and_none_of_theirs_are_stored() -> None:
+    strategy, large = (make("partial", epochs=5, image_px=px) for px in (None, 2 * LITE.image_px))
+    cached = 4 * ((800 + 200 + 250) * 0.010 + 800 * 3 * 0.006)  # the head's features are the highest that are read
+    training = 4 * (5 * (800 * 0.01 + 200 * 0.004) + 250 * 0.004)
+    solving = WARM_PASSES * 800 * 10 * 4e-7 + 200 * 0.00005
+    assert estimate_seconds(large, facts(), LITE) == pytest.approx((cached + solving + training, cached))
+    assert large.phases == strategy.phases
+
+
+@pytest.mark.parametrize(
+    ("images", "test", "expected"),
+    [(1_000, 300, (800, 200, 300)), (1_000, None, (800, 200, 250)), (2, 0, (1, 1, 0))],
+)
+def test_a_fifth_validates_and_unknown_test_images_are_a_fifth_of_all(
+    images: int, test: int | None, expected: tuple[int, int, int]
+) -> None:
+    assert astuple(costs.Sizes.of(images, test, 2)) == (*expected, 2)
+
+
 def test_time_stays_unknown_where_it_was_not_measured() -> None:
     assert estimate_seconds(make("partial"), facts(stage_costs=()), LITE) is None
     assert estimate_seconds(make("full"), facts(stage_costs=COSTS[1:]), LITE) is None

@@ -47,10 +47,11 @@ def test_the_correlation_is_found_again_from_its_own_draws() -> None:
 
 
 def test_luck_is_assumed_by_kind_and_measured_from_three_seeds_on() -> None:
-    assert (assumed(SOLVE), assumed(TUNE), assumed(FRESH)) == (SOLVED, FINE_TUNED, SCRATCH)
+    assert (assumed(SOLVE), assumed(TUNE), assumed(FRESH)) == (SOLVED, FINE_TUNED, SCRATCH) == (0.0, 0.015, 0.05)
     source, hard = np.random.default_rng(1), np.random.default_rng(2).normal(size=400)
     wide = list(runs(8, 0.8, 0.05, source, hard))
     assert measured(wide[:2]) is None
+    assert measured(wide[:3]) == seed_rho([flips(wide[i], wide[j]) for i, j in ((0, 1), (0, 2), (1, 2))]) / 2
     assert luck(TUNE, wide) > 3 * FINE_TUNED
     assert luck(TUNE, [wide[0]] * 5) == FINE_TUNED
 

@@ -28,19 +28,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from advisor.adaptation import plan_adaptation
-from advisor.errors import PlanError, ThawError
-from advisor.ingest import import_path
-from advisor.options import Options
-from advisor.plans import ADAPTING, KINDS, Kind, RunConfig
-from advisor.strategies import plan
 from PIL import Image
 
-from advisor import catalog
+from advisor.planning.options import Options
+from advisor.planning.strategies import plan
+from advisor.planning.two_domains import plan_adaptation
 from benchmarks.command import PROJECT, append, last_line, read
 from benchmarks.machine import describe
-from training import devices, requests
-from training.store import Job, Store
+from core.errors import PlanError, ThawError
+from core.plans import ADAPTING, KINDS, Kind, RunConfig
+from core.zoo import catalog
+from dataset.ingest.sources import import_path
+from training import requests
+from training.machine import devices
+from training.store.records import Job
+from training.store.store import Store
 
 ALSO = (
     "botnet26t_256", "caformer_s18", "coatnet_pico_rw_224", "convnextv2_atto", "darknet17", "eva02_tiny_patch14_224",
@@ -197,13 +199,13 @@ def tried(model: str, out: Path) -> None:
 
 def worked(store: Store, request: requests.Request) -> Job:
     """The job of a request, worked on in this process to its end."""
-    from training import worker
+    from training.jobs.context import StoreContext
+    from training.jobs.worker import perform
 
     job = requests.submit(store, request)
     claimed = store.claim_next(job.lane)
     assert claimed is not None and claimed.id == job.id
-    worker.main([job.id, "--home", str(store.home)])
-    return store.job(job.id)
+    return perform(StoreContext(store, claimed))
 
 
 def refused_or(model: str, work: Callable[[], Job], trains: bool = True) -> str:
@@ -234,7 +236,7 @@ def random_weights(model: str, home: Path) -> Path:
 
 def smallest_side(model: str, weights: Path) -> int | None:
     """Of SIDES, the first that the network and its weights take; None = its own."""
-    from training import pretrained
+    from training.backbones import pretrained
 
     own = int(pretrained.config(model)["input_size"][-1])
     for px in SIDES:

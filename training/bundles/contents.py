@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from core import PlanError
+from training.store import Label
 
 FORMAT = 1
 INDEX = "bundle.json"
@@ -27,6 +28,8 @@ class BundledRun:
     seconds: float
     group: str
     dataset_id: str
+    label: Label = field(default_factory=Label)
+    """What it is called; earlier versions wrote none."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9]{4,32}", self.id):

@@ -232,8 +232,7 @@ class Store(Measurements):
         """Call a job so from now on, in every list. Raises NotFound."""
         with self._write() as db:
             find_job(db, job_id)
-            values = (label.name, dump(list(label.tags)), label.note, job_id)
-            db.execute("UPDATE jobs SET name = ?, tags = ?, note = ? WHERE id = ?", values)
+            _call(db, job_id, label)
             return find_job(db, job_id)
 
     def adopt(
@@ -246,7 +245,7 @@ class Store(Measurements):
         """A run that ended in another home becomes part of this one, with its rows and events, in one transaction.
 
         run: id (None: a new one), dataset_id, config, state ('finished' or 'stopped'), created, started, finished,
-        seconds, group. place: puts its files where they belong and returns its result, given the id it has here.
+        seconds, group, label (a `Label`). place: puts its files where they belong and returns its result, given the id it has here.
         """
         if run["state"] not in ("finished", "stopped"):
             raise StateError(f"Only a run that has ended can come from another home; this one is {run['state']}.")
@@ -264,6 +263,7 @@ class Store(Measurements):
                 ),
             )  # fmt: skip
             insert_history(db, job_id, rows, events)
+            _call(db, job_id, run["label"])
             db.execute("UPDATE jobs SET result = ? WHERE id = ?", (dump(dict(place(job_id))), job_id))
             return find_job(db, job_id)
 
@@ -278,6 +278,11 @@ class Store(Measurements):
                 db.execute("DELETE FROM jobs WHERE id = ?", (job_id,))
             for dataset_id in dataset_ids:
                 db.execute("DELETE FROM facts WHERE dataset_id = ?", (dataset_id,))
+
+
+def _call(db: sqlite3.Connection, job_id: str, label: Label) -> None:
+    values = (label.name, dump(list(label.tags)), label.note, job_id)
+    db.execute("UPDATE jobs SET name = ?, tags = ?, note = ? WHERE id = ?", values)
 
 
 def _move(db: sqlite3.Connection, job_id: str, to: State, **changes: Any) -> Job:

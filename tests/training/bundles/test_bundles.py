@@ -25,7 +25,7 @@ from tests.training.export.test_export import run_to_end
 from training.__main__ import main
 from training.bundles import reading, writing
 from training.cli.commands.bundle import _differing
-from training.store.records import Job
+from training.store.records import Job, Label
 from training.store.run_result import RunResult
 from training.store.store import Store
 
@@ -59,6 +59,7 @@ def test_a_bundle_is_read_trained_again_and_ends_in_the_same_bits(
 ) -> None:
     home, revision, run = made
     file = tmp_path / "run.zip"
+    label = Store(home).describe(run.id, Label("Baseline", ("paper",), "As it was.")).label
     assert main(["bundle", run.id, "--out", str(file), "--home", str(home)]) == 0
     with zipfile.ZipFile(file) as archive:
         names = set(archive.namelist())
@@ -77,7 +78,7 @@ def test_a_bundle_is_read_trained_again_and_ends_in_the_same_bits(
     assert answer["repeats"] == run.id
     store, first = Store(elsewhere), Store(home)
     there = store.job(run.id)
-    assert there.state == "finished" and there.config == run.config
+    assert there.state == "finished" and there.config == run.config and there.label == label
     assert store.metrics(run.id) == first.metrics(run.id)
     assert [e["text"] for e in store.events(run.id)] == [e["text"] for e in first.events(run.id)]
     assert load_dataset(elsewhere, revision.id).edit == revision.edit

@@ -244,8 +244,9 @@ class Store(Measurements):
     ) -> Job:
         """A run that ended in another home becomes part of this one, with its rows and events, in one transaction.
 
-        run: id (None: a new one), dataset_id, config, state ('finished' or 'stopped'), created, started, finished,
-        seconds, group, label (a `Label`). place: puts its files where they belong and returns its result, given the id it has here.
+        run: id (None: a new one), dataset_id, config, state (finished or stopped), created, started, finished,
+        seconds, group, label (a `Label`). place: puts its files where they belong and returns its result, given the id
+        it has here.
         """
         if run["state"] not in ("finished", "stopped"):
             raise StateError(f"Only a run that has ended can come from another home; this one is {run['state']}.")

@@ -18,8 +18,8 @@ from core.errors import ThawError, Unreadable
 
 T = TypeVar("T")
 
-_PROBLEM = re.compile(r"(?P<why>.*?)(?: - at `(?:key` in `)?\$\.?(?P<field>.*)`)?", re.S)
-_MISSING = re.compile(r"Object missing required field `(?P<name>.*)`")
+_PROBLEM = r"(?s)(?P<why>.*?)(?: - at `(?:key` in `)?\$\.?(?P<field>.*)`)?"
+_MISSING = r"Object missing required field `(?P<name>.*)`"
 
 
 def decode(data: Any, kind: type[T], what: str, do: str = "", *, error: type[ThawError] = Unreadable) -> T:
@@ -33,10 +33,10 @@ def decode(data: Any, kind: type[T], what: str, do: str = "", *, error: type[Tha
     try:
         found = msgspec.convert(data, kind, str_keys=True)
     except msgspec.ValidationError as problem:
-        said = _PROBLEM.fullmatch(str(problem))
+        said = re.fullmatch(_PROBLEM, str(problem))
         assert said is not None
         why, place = said["why"], said["field"] or ""
-        if missing := _MISSING.fullmatch(why):
+        if missing := re.fullmatch(_MISSING, why):
             why, place = "it is missing", f"{place}.{missing['name']}".lstrip(".")
         raise error(_sentence(what, place, why, do)) from problem
     except ThawError as problem:

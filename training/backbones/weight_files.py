@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -25,8 +26,8 @@ def read_checkpoint(path: Path) -> dict[str, Any] | None:
         return None
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, ValueError, EOFError, OSError) as error:
-        raise WeightsError(f"The checkpoint {path} cannot be read ({error}); start the run afresh.") from error
+    except (RuntimeError, ValueError, EOFError, OSError, UnpicklingError) as error:
+        raise WeightsError(f"The checkpoint {path} cannot be read, it may be damaged: start the run afresh.") from error
     return state
 
 

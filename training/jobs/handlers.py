@@ -36,9 +36,9 @@ Result = dict[str, Any]
 
 def train(request: Train, context: StoreContext) -> Result:
     """A run, from its last checkpoint on; when it is stopped, its best so far is kept."""
-    from training.jobs import train as runs
+    from training.jobs import train
 
-    result, stopped = runs.train(context.job, context, context.store, context.home)
+    result, stopped = train.train(context.job, context, context.store, context.home)
     if stopped:
         raise StopRequested(to_json(result))
     return dict(to_json(result))
@@ -57,17 +57,17 @@ def profile(request: Profile, context: StoreContext) -> Result:
 
 def draw_map(request: DrawMap, context: StoreContext) -> Result:
     """What is known about the maps of a dataset, with one more of them."""
-    from training.profile import draw_map as mapping
+    from training.profile import draw_map
 
     ref = load_dataset(context.home, request.dataset_id)
-    return mapping.draw(ref, request.backbone, request.name, context.home, context.tell)
+    return draw_map.draw(ref, request.backbone, request.name, context.home, context.tell)
 
 
 def explain(request: Explain, context: StoreContext) -> Result:
     """A summary of what was found inside a run; the rest lies in the run's folder."""
-    from training.understand import explaining as explain
+    from training.understand import explaining
 
-    return explain.explain(context.store.job(request.run), context.home, context.tell, request.source)
+    return explaining.explain(context.store.job(request.run), context.home, context.tell, request.source)
 
 
 def measure_gap(request: MeasureGap, context: StoreContext) -> Result:
@@ -91,17 +91,17 @@ def add_class(request: AddClass, context: StoreContext) -> Result:
 
 def add_backbone(request: AddBackbone, context: StoreContext) -> Result:
     """Where the weights came from; they are part of the home now."""
-    from training.jobs import add_backbone as adding
+    from training.jobs import add_backbone
 
     file = Path(request.weights) if request.weights else None
-    return adding.add(request.name, context.home, file, context.tell)
+    return add_backbone.add(request.name, context.home, file, context.tell)
 
 
 def fetch_public(request: FetchPublic, context: StoreContext) -> Result:
     """The dataset that a public set became."""
-    from training.jobs import fetch_public as public
+    from training.jobs import fetch_public
 
-    return _imported(public.bring(request.name, context.home, context.tell))
+    return _imported(fetch_public.bring(request.name, context.home, context.tell))
 
 
 def import_images(request: ImportImages, context: StoreContext) -> Result:
@@ -119,9 +119,9 @@ def import_images(request: ImportImages, context: StoreContext) -> Result:
 
 def export(request: Export, context: StoreContext) -> Result:
     """The facts of a run's export."""
-    from training.export import exporting as export
+    from training.export import exporting
 
-    return export.export(context.job, context.store, context.home, context.tell)
+    return exporting.export(context.job, context.store, context.home, context.tell)
 
 
 def _known(store: Store, ref: DatasetRef, backbone: str) -> DatasetFacts | None:

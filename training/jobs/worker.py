@@ -3,7 +3,7 @@
 The job has been claimed already (state 'running'); this process says who it is before torch is imported, has the
 handler of its kind do the work (`requests`), and leaves exactly one end state. Its last act is to start whatever waits
 next, so that a queue drains with no page open. With `--spare` in place of a job it loads what training needs first and
-then waits for a run (`executors.spares`).
+then waits for a run (`spares`).
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ class Job:
     pid: int | None
     """The worker's process while running, else None."""
     pid_started: str | None
-    """When that process started (`executors.processes.started`): a reused pid does not match."""
+    """When that process started (`core.processes.started`): a reused pid does not match."""
     heartbeat: float | None
     stop_requested: bool
     seconds: float

@@ -14,8 +14,10 @@ from core.plans import ADAPTING, Kind, RunConfig, to_json
 from core.types import DatasetFacts, DatasetRef
 from core.zoo.catalog import backbone
 from dataset.folder import list_datasets
+from dataset.ingest import samples
+from dataset.ingest.sources import import_path
 from dataset.ingest.targets import attach, target_of
-from tests.support.seeding import NoWorkers, button, claim, finished_run, picture_folder, result_of, words
+from tests.support.seeding import NoWorkers, button, claim, finished_run, param, picture_folder, result_of, words
 from tests.ui.conftest import Open
 from training.cli import second_domain
 from training.compare.adapted import judge
@@ -120,13 +122,20 @@ def test_the_gap_is_measured_by_a_worker_beside_training(
 
 
 def test_the_worked_example_is_imported_by_two_jobs(
-    open_page: Open, dataset: DatasetRef, facts: DatasetFacts, store: Store, home: Path
-) -> None:
+    open_page: Open, dataset: DatasetRef, facts: DatasetFacts, store: Store, home: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    def few(name: str, home: Path) -> DatasetRef:
+        """In place of the 1,797 digits."""
+        return import_path(picture_folder(tmp_path / name, {"0": 3, "1": 3}, size=len(name)), home)
+
+    monkeypatch.setattr(samples, "import_sample", few)
     at = open_page("advice", dataset=dataset.id)
     button(at, "Or try the worked example: digits, and digits over photographs").click().run()
-    (pair,) = [ref for ref in list_datasets(home) if ref.source == "sample: digits_plain"]
+    (pair,) = [ref for ref in list_datasets(home) if ref.name == "digits_plain"]
     found = target_of(home, pair)
-    assert found is not None and found.source == "sample: digits_coloured" and store.jobs(kind="import") == []
+    assert found is not None and found.name == "digits_coloured"
+    assert param(at, "dataset") == pair.id and store.jobs(kind="import") == []
 
 
 def test_other_shares_of_the_classes_are_a_warning_before_anything_is_trained(
@@ -187,7 +196,6 @@ def test_a_run_is_started_from_another_and_its_stages_are_shown(
 
 def test_other_classes_on_the_target_are_refused_by_name(dataset: DatasetRef, home: Path, tmp_path: Path) -> None:
     from advisor.planning.two_domains import check_domains
-    from dataset.ingest.sources import import_path
 
     other = import_path(picture_folder(tmp_path / "cars", {"van": 4, "bus": 4}), home, name="cars")
     with pytest.raises(PlanError, match="only in cars: bus, van"):

@@ -119,27 +119,27 @@ def test_an_error_is_told_with_all_its_problems(home: Path, tmp_path: Path) -> N
     assert nothing_left(home)
 
 
-@pytest.fixture
-def large(tmp_path: Path) -> Path:
+def large(tmp_path: Path, images: int) -> Path:
     """A folder whose import takes a while: every image many times, under different names."""
     folder = write_images(tmp_path / "large", per_class=3)
     for name in ("ants", "bees"):
-        for number in range(3, 500):
+        for number in range(3, images // 2):
             os.link(folder / name / f"{number % 3:03d}.png", folder / name / f"{number:04d}.png")
     return folder
 
 
-def test_a_cancelled_import_leaves_nothing(home: Path, large: Path) -> None:
-    job = start(home, ImportImages(str(large)))
+def test_a_cancelled_import_leaves_nothing(home: Path, tmp_path: Path) -> None:
+    job = start(home, ImportImages(str(large(tmp_path, 6000))))
     under_way = ended(home, job, checking)
-    assert under_way.state == "running" and "of 1,000 files checked" in under_way.doing and under_way.progress > 0
+    assert under_way.state == "running" and "of 6,000 files checked" in under_way.doing and under_way.progress > 0
     executor(home).stop(job.id)
     assert ended(home, job).state == "stopped"
     assert nothing_left(home)
 
 
-def test_a_killed_import_is_lost_and_can_be_repeated(home: Path, large: Path) -> None:
-    archive = Path(shutil.make_archive(str(large), "zip", large))
+def test_a_killed_import_is_lost_and_can_be_repeated(home: Path, tmp_path: Path) -> None:
+    folder = large(tmp_path, 1000)
+    archive = Path(shutil.make_archive(str(folder), "zip", folder))
     job = start(home, ImportImages(str(archive)))
     os.kill(ended(home, job, checking).pid or 0, signal.SIGKILL)
     lost = ended(home, job)

@@ -58,10 +58,62 @@ def test_a_probe_on_stored_features_needs_next_to_nothing_besides_the_worker() -
     assert probe is not None and 600 * MB < probe < 700 * MB
 
 
-def test_views_that_must_be_computed_take_a_frozen_pass() -> None:
-    with_views, without = forecast(planned("partial")), forecast(planned("partial", views=0, batch_size=1))
-    assert with_views is not None and without is not None
-    assert with_views >= 500 * MB + ALLOCATOR * 400 * MB
+@pytest.mark.parametrize(
+    ("kind", "options", "fills"),
+    [
+        ("linear_probe", {}, False),
+        ("partial", {}, True),
+        ("partial", {"views": 0}, False),  # the profile has stored what it reads
+        ("partial", {"views": 1}, True),
+        ("partial", {"views": 0, "trained_stages": 3}, True),
+        ("lp_ft", {}, False),  # its views are made anew in every epoch
+    ],
+)
+def test_a_frozen_pass_counts_where_features_must_be_computed(
+    kind: Kind, options: dict[str, object], fills: bool
+) -> None:
+    assert FACTS.memory is not None
+    dear = replace(FACTS, memory=replace(FACTS.memory, frozen_pass=9_000 * MB))
+    held = 500 * MB + 2 * WEIGHTS + BATCH
+    assert (forecast(planned(kind, **options), dear) == round(held + ALLOCATOR * 9_000 * MB)) == fills
+
+
+def test_solving_on_many_images_is_counted_term_by_term() -> None:
+    """Training features three times and those of validation twice, the solver's 46 vectors, the answers four times."""
+    assert FACTS.memory is not None
+    facts = replace(FACTS, memory=replace(FACTS.memory, batch=0))
+    sizes = Sizes(fit=40_000, val=10_000, test=1, classes=20)
+    held = 500 * MB + 2 * 4 * sum(CARD.params(20)) + BATCH
+    features, head, answers = 1280 * (3 * 40_000 + 2 * 10_000), 1280 * 20, 20 * 40_000
+    expected = held + ALLOCATOR * 4 * (features + 46 * head + 4 * answers)
+    assert forecast_bytes(planned("linear_probe"), CARD, sizes, facts) == round(expected)
+
+
+def test_writing_the_result_counts_its_bytes_twice() -> None:
+    assert FACTS.memory is not None
+    facts = replace(FACTS, memory=replace(FACTS.memory, batch=0))
+    assert forecast(planned("linear_probe"), facts) == round(500 * MB + 2 * WEIGHTS + BATCH + ALLOCATOR * 2 * WEIGHTS)
+
+
+@pytest.mark.parametrize(("device", "images"), [("cpu", 32), ("cuda", 256), (None, 32)])
+def test_the_first_batch_is_larger_on_an_accelerator(device: str | None, images: int) -> None:
+    hardware = HardwareFacts(device, "it", 2, 16_000 * MB) if device else None  # type: ignore[arg-type]
+    probe = forecast(planned("linear_probe"), replace(FACTS, hardware=hardware))
+    assert probe == round(500 * MB + 2 * WEIGHTS + 4 * images * 3 * CARD.image_px**2 + ALLOCATOR * 100 * MB)
+
+
+def test_steps_are_of_one_size_so_that_a_batch_may_hold_fewer_images() -> None:
+    """810 images in 26 steps: 31 each."""
+    facts = replace(FACTS, costs=tuple(replace(c, eval_bytes=1) for c in COSTS))
+    needed = forecast_bytes(planned("full"), CARD, replace(SIZES, fit=810), facts)
+    assert needed == round(500 * MB + 2 * WEIGHTS + BATCH + ALLOCATOR * (4 * WEIGHTS + 31 * 80 * MB))
+
+
+@pytest.mark.parametrize(("val", "test", "judged"), [(60, 50, 60), (50, 60, 60), (0, 200, 128), (200, 0, 128)])
+def test_judging_takes_a_batch_of_the_larger_side(val: int, test: int, judged: int) -> None:
+    facts = replace(FACTS, costs=tuple(replace(c, train_bytes=1, eval_bytes=12 * MB) for c in COSTS))
+    needed = forecast_bytes(planned("full"), CARD, replace(SIZES, val=val, test=test), facts)
+    assert needed == round(500 * MB + 2 * WEIGHTS + BATCH + ALLOCATOR * (4 * WEIGHTS + judged * 12 * MB))
 
 
 def test_more_training_takes_more() -> None:
@@ -151,6 +203,17 @@ def test_below_sixteen_images_batch_norm_keeps_its_statistics() -> None:
     assert small.batch_size == 8 and small.phases[0].batch_norm == "eval"
     scratch = fit_batch(planned("scratch"), CARD, SIZES, facts, 2000 * MB)
     assert scratch.phases[0].batch_norm == "train", "from random weights there are no statistics to keep"
+
+
+def test_sixteen_images_are_enough_for_batch_norm() -> None:
+    facts = replace(FACTS, costs=tuple(replace(c, eval_bytes=MB) for c in COSTS))
+    halved = fit_batch(planned("full"), CARD, SIZES, facts, 2900 * MB)
+    assert halved.batch_size == 16 and halved.phases[0].batch_norm == "train"
+
+
+def test_a_batch_is_one_image_at_least() -> None:
+    facts = replace(FACTS, costs=tuple(replace(c, eval_bytes=1) for c in COSTS))
+    assert fit_batch(planned("full"), CARD, SIZES, facts, MB).batch_size == 1
 
 
 def test_where_smaller_batches_do_not_help_the_plan_stays() -> None:

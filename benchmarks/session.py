@@ -13,7 +13,7 @@ What two sessions of the same code need not share is replaced before it is writt
 - the home, the folder of the made files and the checkout: HOME, MADE and TREE
 - numbers under a name of TIMED (seconds, speeds, moments, memory, disk), whatever they are: `measured`; the size of a
   bundle too, in which moments are written
-- in sentences, numbers with a unit of time, of speed or of memory: `N s`, `N images/s`, `N MB`
+- in sentences, numbers with a unit of time, of speed or of memory: "some time", "some images/s", "some memory"
 - the answers of the run that was stopped at no certain moment, until it was resumed: `a float`, `a str`, ...
 """
 
@@ -45,7 +45,13 @@ TIMED = re.compile(
     r"|\w*memory\w*|process|batch|frozen_pass|\w+_allowed_bytes|minutes_left|time_within|memory_within"
 )
 """Names of fields that hold what a clock or a scale measured."""
-UNITS = re.compile(r"\d[\d,]*(?:\.\d+)?\s?(images/s|ms|s|min|h|days?|[kMG]B)\b")
+NUMBER = r"\d[\d,]*(?:\.\d+)?\s?"
+SAID = {
+    re.compile(NUMBER + r"images/s\b"): "some images/s",
+    re.compile(NUMBER + r"[kMG]B\b"): "some memory",
+    re.compile(rf"{NUMBER}(?:ms|s|min|h|days?)\b(?: {NUMBER}(?:s|min|h)\b)*"): "some time",
+}
+"""In sentences: what a clock or a scale measured -> what stands there in its place."""
 NEW_ID = re.compile(r"[a-z0-9]{8}")
 ID_NAMES = ("id", "run_id", "job_id")
 BUNDLE = "bundle"
@@ -268,7 +274,9 @@ class Clean:
         for place, called in self.places.items():
             text = text.replace(place, called)
         text = re.sub(r"\b[a-z0-9]{8}\b", lambda found: self.ids.get(found[0], found[0]), text)
-        return UNITS.sub(r"N \1", text)
+        for measured, instead in SAID.items():
+            text = measured.sub(instead, text)
+        return text
 
 
 def _kinds(value: Any) -> Any:

@@ -13,23 +13,23 @@ def step(document: Any, *words: str) -> dict[str, Any]:
     return {"command": list(words), "code": 0, "said": "", "document": document}
 
 
-def cleaned(run: str, seconds: float, accuracy: float, place: str) -> dict[str, Any]:
+def cleaned(run: str, seconds: float, took: str, place: str) -> dict[str, Any]:
     document = {
-        "run_id": run, "seconds": seconds, "test_accuracy": accuracy, "epochs": 3, "eta_s": None,
+        "run_id": run, "seconds": seconds, "test_accuracy": 0.9, "epochs": 3, "eta_s": None,
         "weights": f"{place}/home/runs/{run}/best.safetensors", "dataset_id": "f8fde963216f5254",
-        "sentence": f"{run} took {seconds} s, 12,300 images/s, 0.9 GB; 3 s or less.",
+        "sentence": f"{run} took {took}, 12,300 images/s, 0.9 GB; 3 s or less.",
     }  # fmt: skip
     steps = {"fit": step(document, "fit"), f"explain {run}": step([{"id": run}], "explain", run)}
     return Clean({f"{place}/home": "HOME"}).steps(steps)
 
 
 def test_ids_paths_times_speeds_and_memory_are_taken_out_and_nothing_else() -> None:
-    found = cleaned("k3j2h1g0", 1.25, 0.9, "/tmp/a")
-    assert found == cleaned("zzzz9999", 33, 0.9, "/tmp/b")
+    found = cleaned("k3j2h1g0", 1.25, "1.3 s", "/tmp/a")
+    assert found == cleaned("zzzz9999", 63, "1 min 03 s", "/tmp/b")
     assert found["fit"]["document"] == {
         "run_id": "id1", "seconds": "measured", "test_accuracy": 0.9, "epochs": 3, "eta_s": None,
         "weights": "HOME/runs/id1/best.safetensors", "dataset_id": "f8fde963216f5254",
-        "sentence": "id1 took N s, N images/s, N GB; N s or less.",
+        "sentence": "id1 took some time, some images/s, some memory; some time or less.",
     }  # fmt: skip
     assert found["explain id1"]["command"] == ["explain", "id1"]
 

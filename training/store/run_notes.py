@@ -55,7 +55,7 @@ class RangeTest:
     losses: tuple[float | None, ...]
     used: float | None
     """The rate that the run is planned with, and uses."""
-    suggestion: float | None
+    suggestion: float | None = None
     """Where the loss falls fastest; None when it never falls."""
-    diverged_at: float | None
+    diverged_at: float | None = None
     """Rate at which the loss blew up; None when it did not."""

@@ -161,7 +161,7 @@ def write(model: Portable, side: int, path: Path, metadata: Mapping[str, str]) -
 
 
 def _not_portable(backbone: Backbone, why: object) -> PlanError:
-    first = " ".join(str(why).split()).split(". ")[0][:200]
+    first = " ".join(str(why).split()).split(". ")[0][:200].rstrip(".")
     return PlanError(
         f"{backbone.name} cannot be written as ONNX, so a model trained with it could not be taken along: {first}. "
         "Choose another backbone."

@@ -44,7 +44,7 @@ def rounds(scores: Scores, heard: Heard) -> Places:
             perplexity=maps.PERPLEXITY, init=now, max_iter=250, early_exaggeration=12.0 if number == 0 else 1.0,
             learning_rate=max(len(scores) / 48, 50.0), random_state=0, n_jobs=-1,
         ).fit_transform(scores)  # fmt: skip
-        heard(250 * (number + 1), now)
+        heard(maps.STEPS // 4 * (number + 1), now)
     return now
 
 
@@ -59,19 +59,20 @@ def main() -> None:
     parser.add_argument("--px", type=int, default=64, help="side of the images that the backbone sees")
     options = parser.parse_args()
     scores, labels = components(options.data, max(options.rows), options.px)
-    print(f"Measured on {describe()}. Seconds: median of {options.repeat}.\n")
+    print(f"Measured on {describe()}. Medians of {options.repeat} samples; in brackets their range.\n")
     print("| images | t-SNE | seconds | of the processor | first map | deaf | trustworthiness | own class |")
     print("|---|---|---|---|---|---|---|---|", flush=True)
     for most in options.rows:
-        rows = maps.sample(labels, most)
         taken: dict[str, list[tuple[float, ...]]] = {name: [] for name in WAYS}
-        for _ in range(options.repeat):
-            drawn = {name: timed(way, scores[rows], taken[name]) for name, way in WAYS.items()}
-        for name, places in drawn.items():
-            shown = " | ".join(f"{median(column):.1f}" for column in zip(*taken[name], strict=True))
-            trust = trustworthiness(scores[rows], places, n_neighbors=NEIGHBOURS)
-            own = own_class(places, labels[rows])
-            print(f"| {len(rows):,} | {name} | {shown} | {trust:.4f} | {own:.3f} |", flush=True)
+        for seed in range(options.repeat):
+            rows = maps.sample(labels, most, seed)
+            for name, way in WAYS.items():
+                taken[name].append(drawn(way, scores[rows], labels[rows]))
+        for name, of in taken.items():
+            *seconds, trust, own = zip(*of, strict=True)
+            shown = " | ".join(f"{median(column):.1f}" for column in seconds)
+            said = f"{median(trust):.4f} ({min(trust):.4f}-{max(trust):.4f}) | {median(own):.3f}"
+            print(f"| {most:,} | {name} | {shown} | {said} |", flush=True)
 
 
 def components(data: str, most: int, px: int) -> tuple[Scores, NDArray[np.int64]]:
@@ -87,22 +88,22 @@ def components(data: str, most: int, px: int) -> tuple[Scores, NDArray[np.int64]
     return scores, bench.pool.labels.numpy()[rows]
 
 
-def timed(way: Callable[[Scores, Heard], Places], scores: Scores, taken: list[tuple[float, ...]]) -> Places:
-    """The map; its seconds, processor seconds, seconds to the first map and longest time deaf are added to `taken`."""
+def drawn(way: Callable[[Scores, Heard], Places], scores: Scores, labels: NDArray[np.int64]) -> tuple[float, ...]:
+    """Seconds, processor seconds, seconds to the first map, longest time deaf, trustworthiness, share of own class."""
     began, worked = time.perf_counter(), time.process_time()
     heard = [began]
     shown: list[float] = []
 
     def hear(done: int, places: Places) -> None:
         heard.append(time.perf_counter())
-        if done % maps.SHOW == 0:
+        if done >= maps.SHOW:
             shown.append(heard[-1])
 
     places = way(scores, hear)
-    ended = time.perf_counter()
+    ended, spent = time.perf_counter(), time.process_time() - worked
     deaf = max(b - a for a, b in pairwise([*heard, ended]))
-    taken.append((ended - began, time.process_time() - worked, shown[0] - began, deaf))
-    return places
+    trust = float(trustworthiness(scores, places, n_neighbors=NEIGHBOURS))
+    return ended - began, spent, shown[0] - began, deaf, trust, own_class(places, labels)
 
 
 def own_class(places: Places, labels: NDArray[np.int64]) -> float:

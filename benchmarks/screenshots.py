@@ -27,16 +27,18 @@ PAGES = ("data", "advice", "train", "compare", "run", "predict", "playground", "
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 WIDTHS = (1440, 800)
 STILL_MS = 1500
-"""A page that looks the same after so long, and runs no script, stands still."""
-PATIENCE_S = 60.0
+"""A page that looks the same after so long, and is not BUSY, stands still."""
+PATIENCE_S = 240.0
 TALLEST = 6000
 AGELESS = r"""() => {
+  const ageless = (text) => text.replace(/just now|\d+ (min|h|days?) ago/g, "some time ago")
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
-  while (texts.nextNode()) {
-    const age = /just now|\d+ (min|h|days?) ago/g
-    if (age.test(texts.currentNode.data)) texts.currentNode.data = texts.currentNode.data.replace(age, "some time ago")
-  }
+  while (texts.nextNode()) texts.currentNode.data = ageless(texts.currentNode.data)
+  for (const field of document.querySelectorAll("input"))
+    if (field.value !== ageless(field.value)) field.value = ageless(field.value)
 }"""
+BUSY = "[data-testid=stStatusWidget], [data-testid=stProgress]"
+"""What a page shows that is not ready."""
 
 
 def main() -> None:
@@ -103,7 +105,7 @@ def _still(page: Page) -> None:
     deadline, before = time.monotonic() + PATIENCE_S, b""
     while time.monotonic() < deadline:
         now = page.screenshot(animations="disabled")
-        if now == before and not page.get_by_test_id("stStatusWidget").count():
+        if now == before and not page.locator(BUSY).count():
             return
         before = now
         page.wait_for_timeout(STILL_MS)

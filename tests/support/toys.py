@@ -39,6 +39,7 @@ class Recorder:
     def __init__(self, stop_after: int | None = None) -> None:
         self.rows: list[dict[str, Any]] = []
         self.events: list[str] = []
+        self.doing: list[str] = []
         self.saved: dict[str, Any] | None = None
         self.notes: dict[str, Any] = {}
         self.asked = 0
@@ -52,6 +53,7 @@ class Recorder:
 
     def progress(self, fraction: float, doing: str, eta_s: float | None = None) -> None:
         assert 0 <= fraction <= 1
+        self.doing.append(doing)
 
     def stop_requested(self) -> bool:
         self.asked += 1

@@ -245,6 +245,29 @@ def test_a_loss_that_stands_still_is_no_improvement() -> None:
     assert "The validation loss has not improved for 2 epochs" in context.events[-1]
 
 
+def test_patience_begins_anew_with_every_phase() -> None:
+    still = tuple(replace(p, epochs=20, lr_head=1e-30, lr_stage=1e-30, patience=2) for p in GRADUAL.phases)
+    context = Recorder()
+    fit(replace(GRADUAL, phases=still), context)
+    assert [sum(row["phase"] == phase for row in context.epochs) for phase in range(3)] == [3, 3, 3]
+
+
+@pytest.mark.xfail(strict=True, reason="a training loss of 0 is published where none was measured")
+def test_an_epoch_without_a_single_finite_step_has_no_training_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    attempt = descent.Descent._attempt
+
+    def broken(self: descent.Descent, rows: Any, at: Any, steps: int) -> tuple[float, float]:
+        if at.epoch == 0:
+            raise descent.NotFinite
+        return attempt(self, rows, at, steps)
+
+    monkeypatch.setattr(descent.Descent, "_attempt", broken)
+    context = Recorder()
+    fit(FULL, context)
+    assert math.isnan(context.epochs[0]["train_loss"]) and math.isnan(context.epochs[0]["train_accuracy"])
+    assert all(math.isfinite(row["train_loss"]) for row in context.epochs[1:])
+
+
 def test_a_run_that_never_becomes_finite_ends_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(self: descent.Descent, *args: Any) -> tuple[float, float]:
         raise descent.NotFinite

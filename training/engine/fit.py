@@ -76,6 +76,8 @@ class Fit:
         """What a checkpoint holds of the weights, until the caches below them are filled."""
         self._clock = Clock(self.at, budget_s)
         self._finished_early = False
+        self._steps = math.ceil(len(data.rows["train"]) / strategy.batch_size)
+        """Of one epoch of gradient descent."""
         self._judging_s = 0.0
         """Seconds that the last validation took: the next one has to end within the budget too."""
         self.telling = Telling(strategy, backbone, context, self.at)
@@ -112,7 +114,7 @@ class Fit:
         self._load_best()
         if self.target and self.best.weights:
             self._map("map_after")
-        return Fitted(self.best, self.at, self.telling.epochs_done(), stopped, self._finished_early)
+        return Fitted(self.best, self.at, self.telling.epochs_done(self._steps), stopped, self._finished_early)
 
     def _fill_caches(self) -> None:
         """With the weights that the run began with, which caches are filed under; what was trained comes back after."""
@@ -127,7 +129,7 @@ class Fit:
     def _phase(self, phase: Phase) -> None:
         index, backbone = self.at.phase, self.backbone
         backbone.set_phase(phase)
-        steps = math.ceil(len(self.data.rows["train"]) / self.strategy.batch_size)
+        steps = self._steps
         if self.at.epoch == 0 and self.at.step == 0:
             names = [name for stage, name in enumerate(backbone.stage_names) if phase.trains(stage)]
             whole = len(names) == len(backbone.stage_names) - phase.boundary
@@ -269,7 +271,7 @@ class Fit:
         self._check_stop()
 
     def _train_columns(self) -> dict[str, float]:
-        seen = max(1, self.at.seen)
+        seen = self.at.seen or math.nan  # where every step failed nothing was measured
         columns = {"train_loss": self.at.loss_sum / seen, "train_accuracy": self.at.correct / seen}
         if self._alignment:
             columns["align_loss"] = self.at.apart_sum / seen
@@ -330,7 +332,6 @@ class Fit:
         except Stop:
             self.at.epoch, self.at.images, self.at.rows = began
             raise
-        self._load_best()
 
     def predict(self, rows: Rows) -> Tensor:
         """Class probabilities [len(rows), classes] of the best weights, on the CPU. Call after `run`."""

@@ -196,7 +196,6 @@ def test_the_last_validation_ends_within_the_budget_too(monkeypatch: pytest.Monk
     assert fitted.finished_early and (fitted.best.epoch, now[0]) == (1.5, 35)
 
 
-@pytest.mark.xfail(strict=True, reason="only whole epochs are counted, so that the best one may lie beyond them")
 def test_a_run_that_ends_inside_an_epoch_counts_the_part_of_it() -> None:
     _, fitted, _ = fit(STRATEGIES["full"], Recorder(stop_after=10))  # six steps, the epoch's end, three steps
     assert fitted.stopped and fitted.epochs == 1.5

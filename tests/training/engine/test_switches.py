@@ -252,7 +252,6 @@ def test_patience_begins_anew_with_every_phase() -> None:
     assert [sum(row["phase"] == phase for row in context.epochs) for phase in range(3)] == [3, 3, 3]
 
 
-@pytest.mark.xfail(strict=True, reason="a training loss of 0 is published where none was measured")
 def test_an_epoch_without_a_single_finite_step_has_no_training_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     attempt = descent.Descent._attempt
 

@@ -302,7 +302,6 @@ class Fit:
 
     def _range_test(self, descent: Descent, steps: int) -> None:
         found = range_test.run(self, descent, steps)
-        self.backbone.set_phase(descent.phase)
         self.context.note("lr_range", to_json(found))
         self._say("info", "lr_range", range_test.text(found))
 

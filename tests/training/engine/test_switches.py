@@ -245,6 +245,13 @@ def test_a_loss_that_stands_still_is_no_improvement() -> None:
     assert "The validation loss has not improved for 2 epochs" in context.events[-1]
 
 
+def test_a_run_that_ends_as_planned_says_nothing_of_patience() -> None:
+    still = Phase(0, 3, 1e-30, 1e-30, schedule="constant", patience=2)
+    context = Recorder()
+    fit(replace(FULL, phases=(still,)), context)
+    assert len(context.epochs) == 3 and not any("has not improved" in event for event in context.events)
+
+
 def test_patience_begins_anew_with_every_phase() -> None:
     still = tuple(replace(p, epochs=20, lr_head=1e-30, lr_stage=1e-30, patience=2) for p in GRADUAL.phases)
     context = Recorder()

@@ -261,14 +261,16 @@ class Fit:
             self._coach.after_epoch(
                 phase=self.at.phase, epoch=self.at.epoch, val_loss=loss, val_accuracy=accuracy,
                 predicted_counts=predicted, val_counts=self.judge.val_counts,
-                seconds=self.at.seconds, seconds_left=self.telling.seconds_left(self.telling.fraction()),
-                budget_s=self._clock.budget_s, train_loss=columns["train_loss"],
-                train_accuracy=columns["train_accuracy"],
+                seconds=self.at.seconds, seconds_left=self._seconds_left(), budget_s=self._clock.budget_s,
+                train_loss=columns["train_loss"], train_accuracy=columns["train_accuracy"],
             )
         )  # fmt: skip
         self.at.loss_sum, self.at.correct, self.at.seen = 0.0, 0.0, 0
         self.at.apart_sum = self.at.told = 0.0
         self._check_stop()
+
+    def _seconds_left(self) -> float | None:
+        return None if self._finished_early else self.telling.seconds_left(self.telling.fraction())
 
     def _train_columns(self) -> dict[str, float]:
         seen = self.at.seen or math.nan  # where every step failed nothing was measured

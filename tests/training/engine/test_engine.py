@@ -214,7 +214,6 @@ def test_a_run_ends_where_the_next_step_and_its_validation_would_not_end_in_time
     assert any(f"is used up after {epochs:g} of 6 epochs" in event for event in context.events)
 
 
-@pytest.mark.xfail(strict=True, reason="the coach forecasts a run that has ended")
 def test_a_run_that_the_budget_has_ended_is_not_warned_of_it_any_more(clock: list[float]) -> None:
     context = Recorder()
     fit(STRATEGIES["full"], context, budget_s=30)

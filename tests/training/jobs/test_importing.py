@@ -38,6 +38,7 @@ def start(home: Path, asked: ImportImages) -> Job:
 def ended(home: Path, job: Job, until: Callable[[Job], bool] = lambda job: not job.active) -> Job:
     deadline = time.monotonic() + 60
     while not until(now := executor(home).status(job.id)):
+        assert now.active, f"it ended before the moment that was waited for: {now}"
         assert time.monotonic() < deadline, now
         time.sleep(0.02)
     return now
@@ -141,7 +142,8 @@ def test_a_killed_import_is_lost_and_can_be_repeated(home: Path, tmp_path: Path)
     folder = large(tmp_path, 1000)
     archive = Path(shutil.make_archive(str(folder), "zip", folder))
     job = start(home, ImportImages(str(archive)))
-    os.kill(ended(home, job, checking).pid or 0, signal.SIGKILL)
+    # As soon as there is a process: a thousand files can be checked between two looks.
+    os.kill(ended(home, job, lambda now: now.pid is not None).pid or 0, signal.SIGKILL)
     lost = ended(home, job)
     assert lost.state == "lost" and "Nothing of it was kept: start it again." in str(lost.error)
     assert list_datasets(home) == []

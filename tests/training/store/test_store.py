@@ -469,13 +469,14 @@ def test_one_store_serves_many_threads(store: Store) -> None:
 
 def test_processes_that_open_a_new_home_at_once_all_succeed(tmp_path: Path) -> None:
     code = (
-        "import sys; from training.store.store import Store; s = Store(sys.argv[1])\n"
+        "import sys, time; from training.store.store import Store; s = Store(sys.argv[1])\n"
         "for i in range(10): s.create_job('train', 'd', {})\n"
-        "while (job := s.claim_next()) or s.queue():\n"
+        "end = time.monotonic() + 30\n"  # a failing test leaves nobody behind
+        "while time.monotonic() < end and ((job := s.claim_next()) or s.queue()):\n"
         "    if job: s.beat(job); s.finish(job, {}); print(job.id)"
     )
     racers = [python(code, str(tmp_path)) for _ in range(4)]
-    outputs = [racer.communicate(timeout=30) for racer in racers]
+    outputs = [racer.communicate(timeout=60) for racer in racers]
     assert [error for _, error in outputs] == ["", "", "", ""]
     claimed = [job_id for out, _ in outputs for job_id in out.split()]
     assert len(claimed) == len(set(claimed)) == 40  # each job went to exactly one process

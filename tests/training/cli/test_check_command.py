@@ -6,7 +6,9 @@ import json
 import shutil
 
 import numpy as np
+import pytest
 
+from dataset import load_dataset
 from dataset.audit import feature_check
 from dataset.audit.feature_check import FeatureCheck
 from dataset.ingest.sources import import_path
@@ -32,3 +34,13 @@ def test_findings_are_printed_and_labels_judged_before_are_among_them(home, imag
     assert document["worst"] == "bad" and document["labels_judged"]
     (doubt,) = [one for one in document["findings"] if one["kind"] == "mislabelled"]
     assert doubt["paths"] == ["ants/003.png"] and doubt["words"][0].endswith("bees 98%")
+
+
+@pytest.mark.xfail(strict=True, reason="--classes-from is taken and not listened to")
+def test_folders_in_folders_are_read_as_asked(home, image_folder, tmp_path, capsys):
+    image_folder(tmp_path / "zoo" / "wild")
+    image_folder(tmp_path / "zoo" / "tame", seed=1)
+    argv = ["--home", str(home), "check", str(tmp_path / "zoo"), "--quick", "--classes-from", "innermost", "--json"]
+    assert main(argv) == 0
+    dataset = json.loads(capsys.readouterr().out.splitlines()[-1])["dataset_id"]
+    assert load_dataset(home, dataset).classes == ("ants", "bees")

@@ -6,7 +6,6 @@ import json
 import shutil
 
 import numpy as np
-import pytest
 
 from dataset import load_dataset
 from dataset.audit import feature_check
@@ -36,7 +35,6 @@ def test_findings_are_printed_and_labels_judged_before_are_among_them(home, imag
     assert doubt["paths"] == ["ants/003.png"] and doubt["words"][0].endswith("bees 98%")
 
 
-@pytest.mark.xfail(strict=True, reason="--classes-from is taken and not listened to")
 def test_folders_in_folders_are_read_as_asked(home, image_folder, tmp_path, capsys):
     image_folder(tmp_path / "zoo" / "wild")
     image_folder(tmp_path / "zoo" / "tame", seed=1)

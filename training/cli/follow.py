@@ -19,7 +19,7 @@ from training.jobs.executor import Executor
 from training.store import Job, Store
 
 POLL_SECONDS = 0.25
-SAY_DOING_SECONDS = 2.0
+SAY_SECONDS = 2.0
 """At most one line about what is being done per this time; every finished epoch has its line in any case."""
 
 Say = Callable[[str], None]
@@ -27,6 +27,19 @@ Say = Callable[[str], None]
 
 def to_stderr(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
+
+
+def how_far(words: str) -> Callable[[int, int], None]:
+    """Tells, at most every SAY_SECONDS, how much is done of how much: `words` with both filled in."""
+    told = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        nonlocal told
+        if time.monotonic() - told > SAY_SECONDS:
+            told = time.monotonic()
+            to_stderr(words.format(done, total))
+
+    return tell
 
 
 def follow(store: Store, executor: Executor, job_id: str, say: Say = to_stderr) -> Job:
@@ -66,11 +79,7 @@ class _Reporter:
     def __call__(self, job: Job) -> None:
         if job.state == "queued":
             self._waiting()
-        if (
-            job.state == "running"
-            and job.doing != self.doing
-            and time.monotonic() - self.said > SAY_DOING_SECONDS
-        ):
+        if job.state == "running" and job.doing != self.doing and time.monotonic() - self.said > SAY_SECONDS:
             self.doing, self.said = job.doing, time.monotonic()
             self.say(f"{job.progress:4.0%}  {job.doing}")
         if job.cuts != self.cuts:

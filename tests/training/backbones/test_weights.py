@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from advisor.planning.strategies import plan
 from core.errors import PlanError, WeightsError
 from core.zoo import catalog
-from training.__main__ import main
+from tests.support.terminal import say
 from training.backbones import pretrained, stages, weights
 from training.backbones.backbone import build
 from training.jobs import add_backbone
@@ -355,21 +355,16 @@ def test_a_download_can_be_cancelled(home: Path, hub: type[Hub]) -> None:
 # -- the terminal -----------------------------------------------------------------------------------
 
 
-def test_the_terminal_adds_a_file_through_a_worker_and_lists_it(
-    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_terminal_adds_a_file_through_a_worker_and_lists_it(home: Path, tmp_path: Path) -> None:
     torch.save(network().state_dict(), tmp_path / "mine.pth")
-    assert main(["backbone", "add", NAME, "--weights", str(tmp_path / "mine.pth"), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["source"] == "file"
-    assert main(["backbones", "--json"]) == 0
-    listed = {one["name"]: one for one in json.loads(capsys.readouterr().out)}
+    assert say("backbone", "add", NAME, "--weights", tmp_path / "mine.pth", "--json").json["source"] == "file"
+    listed = {one["name"]: one for one in say("backbones", "--json").json}
     assert listed[NAME]["here"] == "home"
     assert listed["efficientnet_lite0"]["here"] == "bundled"
     assert listed["resnet50"]["here"] is None and listed["resnet50"]["download_bytes"] == 102_441_032
-    assert main(["backbones"]) == 0
-    assert "81.2% at 288 px" in capsys.readouterr().out
-    assert main(["fit", "sample:digits", "--strategy", "partial", "--backbone", "vgg16"]) == 2
-    assert "not on this machine" in capsys.readouterr().err
+    assert "81.2% at 288 px" in say("backbones").out
+    refused = say("fit", "sample:digits", "--strategy", "partial", "--backbone", "vgg16")
+    assert refused.code == 2 and "not on this machine" in refused.err
 
 
 def test_a_card_is_the_model_it_was_made_from() -> None:

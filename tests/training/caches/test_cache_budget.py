@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -15,8 +14,8 @@ import pytest
 import torch
 
 from core.errors import NotFound, PlanError, StateError
+from tests.support.terminal import Said, say
 from tests.support.toys import task
-from training.__main__ import main
 from training.backbones.backbone import build
 from training.caches import budget, prefix
 from training.caches.prefix import PrefixCache
@@ -261,25 +260,19 @@ def test_a_running_job_keeps_its_caches_and_is_named(root: Path) -> None:
     assert budget.sizes(home) == []
 
 
-def test_the_terminal_lists_and_clears(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    home = str(root.parent)
-
-    def cache_command(*words: str) -> tuple[int, str, str]:
-        code = main(["cache", *words, "--home", home])
-        shown = capsys.readouterr()
-        return code, shown.out, shown.err
+def test_the_terminal_lists_and_clears(root: Path) -> None:
+    def cache(*words: str) -> Said:
+        return say("cache", *words, "--home", root.parent)
 
     filled(root, "a")
     filled(root, "b")
-    code, out, _ = cache_command()
-    assert code == 0 and "frozen features" in out and "Together" in out and "THAW_CACHE_GB" in out
-    code, out, _ = cache_command("--json")
-    listed = json.loads(out)
+    said = cache()
+    assert said.code == 0 and "frozen features" in said.out and "Together" in said.out and "THAW_CACHE_GB" in said.out
+    listed = cache("--json").json
     assert {one["dataset_id"] for one in listed["caches"]} == {"a", "b"}
     assert listed["total_bytes"] == sum(one["bytes"] for one in listed["caches"]) and listed["freed_bytes"] is None
-    code, out, _ = cache_command("--clear", "a", "--json")
-    assert code == 0 and json.loads(out)["freed_bytes"] > 300 * 64
-    code, _, error = cache_command("--clear", "a")
-    assert code == 2 and "Nothing is cached of a dataset 'a'" in error
-    code, out, _ = cache_command("--clear")
-    assert code == 0 and "Nothing is cached." in out and not budget.sizes(root.parent)
+    assert cache("--clear", "a", "--json").json["freed_bytes"] > 300 * 64
+    said = cache("--clear", "a")
+    assert said.code == 2 and "Nothing is cached of a dataset 'a'" in said.err
+    said = cache("--clear")
+    assert said.code == 0 and "Nothing is cached." in said.out and not budget.sizes(root.parent)

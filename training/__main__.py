@@ -1,4 +1,4 @@
-"""Thaw from a terminal: `python -m training VERB`."""
+"""Thaw from a terminal: `python -m training VERB`, or `thaw VERB` by the script beside `app.py`."""
 
 from training.cli import thaw
 

@@ -324,6 +324,26 @@ def test_a_fault_of_ours_is_a_sentence_too_unless_debugging(thaw: Terminal, monk
         say("runs")
 
 
+@pytest.mark.parametrize(
+    ("ended", "code", "said"),
+    [
+        (KeyboardInterrupt(), 130, "thaw: Interrupted."),
+        (EOFError("no data left"), 2, "thaw: This is a fault in Thaw, EOFError: no data left"),
+        (PermissionError(13, "Permission denied", "/x"), 2, "thaw: Permission denied: /x."),
+        (BrokenPipeError(32, "Broken pipe"), 1, ""),  # `runs | head`: whoever read the output has left
+    ],
+)
+def test_a_command_that_ends_early_says_why(
+    thaw: Terminal, monkeypatch: pytest.MonkeyPatch, ended: BaseException, code: int, said: str
+) -> None:
+    def ends(self: Store, *args: object, **named: object) -> None:
+        raise ended
+
+    monkeypatch.setattr(Store, "jobs", ends)
+    done = thaw("runs")
+    assert (done.code, done.out) == (code, "") and done.err.strip().startswith(said)
+
+
 def test_the_module_runs_from_a_terminal(home: Path) -> None:
     def runs() -> None:
         done = subprocess.run(

@@ -197,8 +197,6 @@ def test_what_the_run_before_it_holds_counts_as_there(
     store.set_pid(store.job(running.id), 7, "then")
     queued(store, run_of(ref))
     assert requests.room(store) == 1500
-    monkeypatch.setattr(train, "available_bytes", lambda: None)
-    assert requests.room(store) is None
 
 
 # -- submitting ----------------------------------------------------------------------------------------------------

@@ -86,6 +86,7 @@ def commit(stage: Path, ref: DatasetRef, rows: Sequence[Row], thumbnails: Sequen
             _save_thumbnails(small_ones, thumbnails)
         small = np.load(stage / THUMBNAILS, mmap_mode="r", allow_pickle=False)
         np.save(stage / ALIKE, alike_pairs(small, [row.digest for row in rows]))
+        del small  # Windows renames no folder that holds a mapped file
     flush(stage)
     for _ in range(3):
         try:

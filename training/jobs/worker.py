@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from core import StateError, ThawError
+from core import StateError, ThawError, signals
 from core.processes import started
 from training.jobs.context import TAKEN_AWAY, StopRequested, StoreContext
 from training.jobs.executor import executor
@@ -39,8 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     job = store.job(job_id)
     store.set_pid(job, os.getpid(), started(os.getpid()))
     context = StoreContext(store, job)
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: context.request_stop())
+    signals.on_stop(context.request_stop)
     try:
         perform(context)
     except StateError as error:  # the job was taken away: what came of this attempt is not wanted

@@ -31,7 +31,7 @@ from core.types import DatasetRef
 from dataset.folder import list_datasets, load_dataset, read_manifest, read_thumbnails
 from training.jobs.executor import executor
 from training.requests import submit
-from training.requests.data import ImportImages
+from training.requests.imports import ImportImages
 from training.store.store import Store
 
 POLL_S = 0.005

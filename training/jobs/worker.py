@@ -18,7 +18,6 @@ from pathlib import Path
 from core import StateError, ThawError, signals
 from core.processes import started
 from training.jobs.context import TAKEN_AWAY, StopRequested, StoreContext
-from training.jobs.executor import executor
 from training.requests import registry
 from training.store import Job, Store
 
@@ -45,6 +44,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"{error}", file=sys.stderr, flush=True)
         return TAKEN_AWAY
     finally:
+        from training.jobs.executor import executor  # when the work is done: nobody waits for it now
+
         executor(store.home).pump()
     return 0
 

@@ -26,7 +26,7 @@ from tests.conftest import write_images
 from tests.dataset.ingest.test_uploads import as_files, sent
 from training.jobs.deleting import forget
 from training.jobs.executor import executor
-from training.requests.data import ImportImages
+from training.requests.imports import ImportImages
 from training.requests.registry import submit
 from training.store.records import Job
 from training.store.store import Store
@@ -112,7 +112,6 @@ def test_an_import_needs_no_torch(home: Path, tmp_path: Path, monkeypatch: pytes
     assert imported(home, ImportImages(str(write_images(tmp_path / "leaves")))).images == 12
 
 
-@pytest.mark.xfail(strict=True, reason="every kind of request, planning and the comparison of runs are loaded first")
 def test_an_import_loads_nothing_that_only_other_work_needs(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from training.compare.comparison import Comparison, Row, compare
     from training.compare.pareto import pareto_front
     from training.compare.side_by_side import WHICH, Which, counts, places
-    from training.compare.verdicts import findings
+    from training.compare.verdicts import remarks
 else:
     __getattr__ = door(__name__)
 
@@ -21,9 +21,9 @@ __all__ = [
     "Which",
     "compare",
     "counts",
-    "findings",
     "group_of",
     "pareto_front",
     "places",
+    "remarks",
     "run_before",
 ]

@@ -6,9 +6,12 @@ Pure functions from numbers to short strings. Nothing here may know a page, a ru
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 from core.types import Estimate
 
+Tone = Literal["info", "good", "caution", "bad"]
+"""How welcome a piece of news is: which sign and colour it gets."""
 UNKNOWN = "unknown"
 """What stands where nothing was measured."""
 

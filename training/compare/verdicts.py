@@ -7,14 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from core import Estimate
-from core.words import listing, percent
+from core.words import Tone, listing, percent
 from training.compare.comparison import Comparison
 from training.compare.contests import Group
-
-Tone = Literal["info", "good", "caution", "bad"]
 
 SOME_GAP, LARGE_GAP = 0.05, 0.15
 """Training minus validation accuracy from which the risk of overfitting is called some, and high. Thaw's own rule of

@@ -103,7 +103,7 @@ def write_report(args: Namespace) -> Answer:
     return Answer({"runs": runs, "out": str(args.out)}, [f"Report: {args.out}"])
 
 
-def ready(place: Place, run: Job, *, int8: bool = False) -> contents.Facts:
+def ready(place: Place, run: Job, *, int8: bool = False) -> contents.ExportFacts:
     """The export of a run, made now if there is none. Raises ThawError when it cannot be made."""
     exportable(run)
     facts = contents.find(place.home, run)

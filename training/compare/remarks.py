@@ -120,7 +120,7 @@ def _gaps(comparison: Comparison) -> list[tuple[str, float]]:
     return found
 
 
-def remarks(comparison: Comparison, agreement: Mapping[str, Estimate | None]) -> Sequence[Remark]:
+def remarks_on(comparison: Comparison, agreement: Mapping[str, Estimate | None]) -> Sequence[Remark]:
     """All that can be said of these runs, in the order of the page."""
     found = [negative_transfer(comparison), overfitting(comparison), forgetting(comparison, agreement)]
-    return [finding for finding in found if finding is not None]
+    return [remark for remark in found if remark is not None]

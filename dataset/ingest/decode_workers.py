@@ -31,6 +31,13 @@ START_SECONDS = 30.0
 PROJECT = Path(__file__).resolve().parents[2]
 COMMAND = (sys.executable, "-m", "dataset.ingest.decode_workers")
 READY = "ready"
+_ahead: list[_Process] = []
+
+
+def start_ahead() -> None:
+    """Start a process for the next `Decoders` of this one to take: it loads while the rest of an import does."""
+    with contextlib.suppress(DataError):  # whoever needs it is told
+        _ahead.append(_Process(COMMAND))
 
 
 class Decoders:
@@ -52,7 +59,7 @@ class Decoders:
         process = self._free.get()
         try:
             while len(results) < len(paths):
-                process = process or _Process(self._command)
+                process = process or self._started()
                 results += process.answers(paths[len(results) :])
                 if process.ended:
                     results.append(process.ended)
@@ -61,6 +68,11 @@ class Decoders:
         finally:
             self._free.put(process)
         return results[: len(paths)]
+
+    def _started(self) -> _Process:
+        process = _ahead.pop() if _ahead and self._command == COMMAND else _Process(self._command)
+        process.wait()
+        return process
 
     def close(self) -> None:
         for _ in range(self._count):
@@ -91,6 +103,9 @@ class _Process:
         except OSError as error:
             raise DataError(f"Images cannot be checked: no process for it can be started ({error}).") from error
         threading.Thread(target=self._read, daemon=True).start()
+
+    def wait(self) -> None:
+        """Until it has loaded. Raises DataError when it does not start."""
         if self._line(START_SECONDS) != READY:
             self.close()
             raise DataError("Images cannot be checked: the process for it does not start. Is Pillow installed?")

@@ -106,6 +106,9 @@ def fetch_public(request: FetchPublic, context: StoreContext) -> Result:
 
 def import_images(request: ImportImages, context: StoreContext) -> Result:
     """The dataset that the images became, or the target."""
+    from dataset.ingest import decode_workers
+
+    decode_workers.start_ahead()
     from dataset.ingest import imports
 
     began = time.monotonic()

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import math
 import time
+from typing import Literal
 
 from core.types import Estimate
 
+Tone = Literal["info", "good", "caution", "bad"]
+"""How welcome a piece of news is: which sign and colour it gets."""
 UNKNOWN = "unknown"
 """What stands where nothing was measured."""
 

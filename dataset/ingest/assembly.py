@@ -203,6 +203,8 @@ def _judge_all(
             end = min(start + BATCH, len(placed))
             portions = [placed[at : min(at + PORTION, end)] for at in range(start, end, PORTION)]
             results = (pair for portion in pool.map(judge, portions) for pair in portion)
+            import numpy  # noqa: F401  # the commit needs it, and there is time while the first process starts
+
             for done, pair in enumerate(results, start=start + 1):
                 yield pair
                 if progress:

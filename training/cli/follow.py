@@ -5,15 +5,13 @@ Reads the store and keeps the queue moving; the work itself happens in the worke
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from types import FrameType
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-from core import StateError
+from core import StateError, signals
 from core.words import counted, duration, percent
 from training.jobs.executor import Executor
 from training.store import Job, Store
@@ -48,7 +46,7 @@ def follow(store: Store, executor: Executor, job_id: str, say: Say = to_stderr) 
     The first Ctrl-C requests a stop and goes on following; a second one leaves (KeyboardInterrupt).
     """
     report = _Reporter(store, job_id, say)
-    with _interrupts() as interrupted:
+    with signals.interrupts() as interrupted:
         stopping = False
         while True:
             executor.pump()
@@ -113,21 +111,3 @@ def epoch_line(row: dict[str, Any], eta_s: float | None) -> str:
     if eta_s:
         parts.append(f"about {duration(eta_s)} left")
     return "   ".join(parts)
-
-
-@contextmanager
-def _interrupts() -> Iterator[Callable[[], bool]]:
-    """Within, the first SIGINT is only noted (no exception in the middle of a transaction)."""
-    noted = False
-
-    def note(signum: int, frame: FrameType | None) -> None:
-        nonlocal noted
-        if noted:
-            raise KeyboardInterrupt
-        noted = True
-
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield lambda: noted
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -1,7 +1,7 @@
 """What a worker does for each kind of job: find what the request names, have the work done, say what came of it.
 
 A handler takes its request and the job's context, and returns the job's result. It raises ThawError for what the user
-must know, StopRequested when it obeyed a stop. Torch is loaded inside, by those who need it.
+must know, StopRequested when it obeyed a stop. What one kind needs is loaded inside, torch above all.
 """
 
 from __future__ import annotations
@@ -11,24 +11,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core import to_json, write_json
-from dataset import history, load_dataset
-from training.compare import adapted
+from dataset import load_dataset
 from training.jobs.context import StopRequested, StoreContext
-from training.requests import (
-    AddBackbone,
-    AddClass,
-    DrawMap,
-    Explain,
-    Export,
-    FetchPublic,
-    ImportImages,
-    MeasureGap,
-    Profile,
-    Train,
-)
 
 if TYPE_CHECKING:
     from core import DatasetFacts, DatasetRef
+    from training.requests import (
+        AddBackbone,
+        AddClass,
+        DrawMap,
+        Explain,
+        Export,
+        FetchPublic,
+        ImportImages,
+        MeasureGap,
+        Profile,
+        Train,
+    )
     from training.store import Store
 
 Result = dict[str, Any]
@@ -72,6 +71,7 @@ def explain(request: Explain, context: StoreContext) -> Result:
 
 def measure_gap(request: MeasureGap, context: StoreContext) -> Result:
     """How well two domains can be told apart; the points of the map lie in a file (`domains.gap_file`)."""
+    from training.compare import adapted
     from training.profile import domain_gap
 
     found = domain_gap.measure(context.home, request.dataset_id, request.target, request.backbone, context.tell)
@@ -106,6 +106,9 @@ def fetch_public(request: FetchPublic, context: StoreContext) -> Result:
 
 def import_images(request: ImportImages, context: StoreContext) -> Result:
     """The dataset that the images became, or the target."""
+    from dataset.ingest import decode_workers
+
+    decode_workers.start_ahead()
     from dataset.ingest import imports
 
     began = time.monotonic()
@@ -128,6 +131,8 @@ def _known(store: Store, ref: DatasetRef, backbone: str) -> DatasetFacts | None:
     """For a revision: facts about the newest other revision of the same images, or about the import."""
     if not ref.base:
         return None
+    from dataset import history
+
     measured = (store.facts(one.id, backbone) for one in history(store.home, ref) if one.id != ref.id)
     return next((facts for facts in measured if facts is not None), None)
 

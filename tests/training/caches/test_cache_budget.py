@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import numpy as np
+import portalocker
 import pytest
 import torch
 
@@ -141,6 +144,51 @@ def test_another_process_keeps_its_caches_until_it_is_killed(
     other_process.wait()
     assert mine.room() == 100_000
     assert budget.make_room(root, 10**9) == held
+
+
+def test_several_may_hold_the_same_caches(root: Path, other_process: subprocess.Popen[str]) -> None:
+    held = budget.hold(root / f"held/{FEATURES}/boundary1-view0.done.npy")
+    other_process.kill()
+    other_process.wait()
+    assert budget.make_room(root, 10**12) == 0
+    held.close()
+    assert budget.make_room(root, 10**12) > 0
+
+
+CHANGER = """
+import sys
+from pathlib import Path
+from training.caches import budget as caches
+with caches.changing(Path(sys.argv[1])):
+    print("changing", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_one_process_at_a_time_changes_what_is_cached_until_it_is_killed(root: Path) -> None:
+    command = [sys.executable, "-c", CHANGER, str(root)]
+    processes = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(2)]
+    by_output = {process.stdout: process for process in processes}
+    (inside,), _, _ = select.select(list(by_output), [], [], 60)
+    (waiting,) = by_output.keys() - {inside}
+    assert select.select([waiting], [], [], 0.5)[0] == [], "both are at it"
+    by_output[inside].kill()
+    assert by_output[waiting].communicate()[0] == b"changing\n"
+    by_output[inside].communicate()
+
+
+def test_a_system_that_waits_for_no_lock_for_long_is_asked_again(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, tries = portalocker.lock, []
+
+    def lock(file: IO[bytes], flags: portalocker.LockFlags) -> None:
+        tries.append(flags)
+        if len(tries) < 3:
+            raise portalocker.AlreadyLocked(fh=file)
+        real(file, flags)
+
+    monkeypatch.setattr(portalocker, "lock", lock)
+    with budget.changing(root):
+        assert len(tries) == 3
 
 
 def test_what_cannot_fit_is_not_cached_and_the_reason_is_a_sentence(

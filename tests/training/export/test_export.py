@@ -38,7 +38,7 @@ from training.store.store import Store
 DEADLINE_S = 120.0
 CLASSES = ("pointed", "round", "square")
 Net = tuple[Path, onnx_graph.Portable]
-Exported = tuple[Path, DatasetRef, Job, contents.Facts]
+Exported = tuple[Path, DatasetRef, Job, contents.ExportFacts]
 
 
 def run_to_end(home: Path, kind: str, dataset_id: str, config: dict[str, object]) -> Job:

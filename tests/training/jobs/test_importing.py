@@ -25,7 +25,7 @@ from tests.conftest import write_images
 from tests.dataset.ingest.test_uploads import as_files, sent
 from training.jobs.deleting import forget
 from training.jobs.executor import executor
-from training.requests.data import ImportImages
+from training.requests.imports import ImportImages
 from training.requests.registry import submit
 from training.store.records import Job
 from training.store.store import Store
@@ -109,6 +109,30 @@ def test_an_import_needs_no_torch(home: Path, tmp_path: Path, monkeypatch: pytes
         (broken / f"{name}.py").write_text("raise RuntimeError('loaded by an import')")
     monkeypatch.setenv("PYTHONPATH", str(broken))
     assert imported(home, ImportImages(str(write_images(tmp_path / "leaves")))).images == 12
+
+
+def test_an_import_loads_nothing_that_only_other_work_needs(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each import would wait for it."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(
+        "import atexit, pathlib, sys\n"
+        f"atexit.register(lambda: pathlib.Path({str(tmp_path / 'modules')!r}).write_text(' '.join(sys.modules)))"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    job = ended(home, start(home, ImportImages(str(write_images(tmp_path / "leaves")))))
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "modules").exists() or not (tmp_path / "modules").read_text():
+        assert time.monotonic() < deadline, "the worker does not end"
+        time.sleep(0.02)
+    loaded = set((tmp_path / "modules").read_text().split())
+    assert job.state == "finished" and "dataset.ingest.sources" in loaded
+    assert {name for name in loaded if name.startswith("training.requests.")} == {
+        f"training.requests.{name}" for name in ("base", "imports", "registry")
+    }
+    heavy = ("advisor", "training.backbones", "training.compare", "pandas", "scipy", "sklearn", "jinja2")
+    assert not {name for name in loaded if name.startswith(heavy)}
 
 
 def test_an_error_is_told_with_all_its_problems(home: Path, tmp_path: Path) -> None:

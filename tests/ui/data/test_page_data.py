@@ -17,7 +17,7 @@ from dataset.ingest.samples import SAMPLES
 from dataset.ingest.sources import import_path
 from tests.support.seeding import NoWorkers, button, facts_of, param, picture_folder, words
 from tests.ui.conftest import Open
-from training.requests.data import ImportImages
+from training.requests.imports import ImportImages
 from training.requests.registry import submit
 from training.store.store import Store
 from ui.bring_in import imports

@@ -89,7 +89,7 @@ def report(place: Place, run_ids: tuple[str, ...], out: Path) -> Answer:
     return Answer({"runs": runs, "out": str(out)}, [f"Report: {out}"])
 
 
-def ready(place: Place, run: Job, *, int8: bool = False) -> contents.Facts:
+def ready(place: Place, run: Job, *, int8: bool = False) -> contents.ExportFacts:
     """The export of a run, made now if there is none. Raises ThawError when it cannot be made."""
     exportable(run)
     facts = contents.find(place.home, run)

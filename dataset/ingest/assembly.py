@@ -21,7 +21,7 @@ from typing import ClassVar, Protocol
 from core import IMAGES, DataError, DatasetRef, TooFewImages
 from core.disk import need_space
 from core.names import IMAGE_SUFFIXES, is_archive_name, printable
-from dataset import EXPECTED, OUTERMOST, ClassFrom, Layout, Placed, Row, content_id, counts_of
+from dataset import EXPECTED, OUTERMOST, ClassFrom, Layout, Placed, Row, content_id, counts_of, groups_of
 from dataset.commit import commit
 from dataset.ingest.decode_workers import Decoders
 from dataset.ingest.decoding import Decoded
@@ -146,6 +146,8 @@ def finish(
         notes=(*layout.notes, *_notes(set_aside)),
         target=labels.target,
         unlabelled=sum(row.label < 0 for row in rows),
+        groups=groups_of(rows),
+        grouped_by=layout.grouped_by,
     )
     return commit(stage, ref, rows, thumbnails)
 
@@ -173,7 +175,7 @@ def _take_over(
     for one, result in _judge_all(found, images, bring, layout.placed, progress):
         if isinstance(result, Decoded):
             seen = (result.digest, result.width, result.height, " ".join(result.traits))
-            rows.append((Row(one.path, one.label, one.split, *seen), result.thumbnail))
+            rows.append((Row(one.path, one.label, one.split, *seen, one.group), result.thumbnail))
         else:
             unusable.append((one.given, result))
     rows.sort()

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from advisor.planning import PROFILED_STAGES
 from core import DatasetFacts, DatasetRef, MemoryFacts, Phase, StageCost, Tell
-from dataset import live, read_alike, read_manifest, same_pictures
+from dataset import live, read_manifest
 from dataset.audit import feature_check as label_check
 from training.backbones import Backbone
 from training.caches import Arithmetic, Bench, Pools, choose_training, frozen_pass, telling
@@ -54,7 +54,7 @@ def profile(
     gap = panel.domain_gap(backbone, data, fit_rows, device, Arithmetic.named(bench.precision))
     tell(0.87, "Cross-validating linear probes", None)
     manifest = read_manifest(ref)
-    same = same_pictures(manifest, read_alike(ref))
+    same = data.groups
     every = bench.prefix.read(backbone.head_index, everything, 0).cpu()
     fit = np.isin(everything, fit_rows)
     judged = out_of_fold.judge(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         read_thumbnails,
         set_aside,
     )
+    from dataset.groups import GroupsFrom, in_words, torn
     from dataset.image_table import ImageTable, Query, by_class, matching, page_of, pages, read_table, spread
     from dataset.layout import (
         EXPECTED,
@@ -57,6 +58,7 @@ __all__ = [
     "THUMBNAILS",
     "ClassFrom",
     "Edit",
+    "GroupsFrom",
     "ImageTable",
     "Layout",
     "Placed",
@@ -74,6 +76,7 @@ __all__ = [
     "groups_of",
     "half_split",
     "history",
+    "in_words",
     "items",
     "joined",
     "list_current",
@@ -101,6 +104,7 @@ __all__ = [
     "split_of",
     "spread",
     "staging",
+    "torn",
     "write_table",
     "zip_pieces",
 ]

@@ -17,6 +17,7 @@ from typing import NoReturn, get_args
 
 from core import Priority, Similarity, ThawError
 from core.zoo import DEFAULT_BACKBONE
+from dataset import GroupsFrom
 from training.cli import add_flags
 from training.cli.commands import backbones, caches, data, explain, extend, runs
 from training.cli.commands import check as check_commands
@@ -64,6 +65,8 @@ def parser() -> argparse.ArgumentParser:
         made.add_argument("--backbone", default=DEFAULT_BACKBONE, metavar="NAME")
         made.add_argument("--classes-from", default="1", metavar="FOLDER",
                           help="of folders in folders: a level (1, the outermost), 'innermost' or 'path'")  # fmt: skip
+        made.add_argument("--groups", choices=get_args(GroupsFrom), default="auto",
+                          help="images that belong together by name: clear ones, likely ones too, none")  # fmt: skip
         return made
 
     on_data("profile", "Measure a dataset: ready-made accuracy, and what training costs on this machine.")

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from core import DataError, DatasetRef, NotFound, TooFewImages, files
 from dataset import Layout, Placed, Row, load_dataset, read_manifest
+from dataset.groups import GroupsFrom
 from dataset.ingest.assembly import Found, Labels, Progress
 from dataset.ingest.sources import take_in
 from dataset.ingest.tables import lay_out
@@ -41,6 +42,7 @@ class OfClasses:
 
     classes: tuple[str, ...]
     target: ClassVar[bool] = True
+    groups: ClassVar[GroupsFrom] = "auto"
 
     @property
     def key(self) -> str:

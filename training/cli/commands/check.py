@@ -22,7 +22,7 @@ def check(args: Namespace) -> Answer:
 
     place = open_place(args)
     card = None if args.quick else backbone_here(args, place)
-    ref = import_data(args.path, place.home)
+    ref = import_data(args.path, place.home, args.classes_from, args.groups)
     path = feature_check.find(place.home, ref, args.backbone)
     if path is None and card is not None:
         to_stderr("Measuring first: labels and test images are judged by features (--quick leaves that out).")

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from advisor.planning import PLANNED, VAL_SHARE, check_domains, plan, plan_adaptation, trains_all
 from core import (
@@ -53,6 +53,9 @@ from training.jobs.executor import Executor
 from training.record import foreseen
 from training.requests import Profile, limits, room, submit
 from training.store import Job, Store, lineage
+
+if TYPE_CHECKING:
+    from dataset import GroupsFrom
 
 STOP_SECONDS = 30.0
 """How long `stop` waits for the worker to save and end."""
@@ -99,7 +102,7 @@ def profile(args: Namespace) -> Answer:
     place = open_place(args)
     card = backbone_here(args, place)
     with worker_ahead(place):
-        ref = import_data(args.path, place.home, args.classes_from)
+        ref = import_data(args.path, place.home, args.classes_from, args.groups)
     job = measured(place, ref, card.name)
     facts = place.store.facts(ref.id, card.name)
     document = {
@@ -116,7 +119,7 @@ def advise(args: Namespace) -> Answer:
 
     place = open_place(args)
     card = backbone_here(args, place)
-    ref = import_data(args.path, place.home, args.classes_from)
+    ref = import_data(args.path, place.home, args.classes_from, args.groups)
     facts = place.store.facts(ref.id, card.name)
     if facts is None:
         job = measured(place, ref, card.name)
@@ -154,7 +157,7 @@ def fit(args: Namespace) -> Answer:
     if args.from_run:
         lineage.check(place.store.job(args.from_run), card.name)
     with worker_ahead(place):
-        ref = import_data(args.path, place.home, args.classes_from)
+        ref = import_data(args.path, place.home, args.classes_from, args.groups)
         target = _target(args.target, ref, place.home) if args.target else None
     facts = place.store.facts(ref.id, card.name)
     if facts is None and args.minutes is not None and args.strategy != "linear_probe":
@@ -241,7 +244,7 @@ def backbone_here(args: Namespace, place: Place) -> BackboneCard:
     return card
 
 
-def import_data(path: str, home: Path, classes_from: str = "1") -> DatasetRef:
+def import_data(path: str, home: Path, classes_from: str = "1", groups: GroupsFrom = "auto") -> DatasetRef:
     """A folder, an archive, 'sample:NAME' or the id of an imported dataset. Raises DataError, NotFound."""
     from dataset import class_from
     from dataset.ingest import sources
@@ -255,7 +258,8 @@ def import_data(path: str, home: Path, classes_from: str = "1") -> DatasetRef:
     elif re.fullmatch("[0-9a-f]{16}", path) and not Path(path).exists():
         return sources.load_dataset(home, path)
     else:
-        ref = sources.import_path(Path(path).expanduser(), home, progress=say_import(), classes_from=chosen)
+        ref = sources.import_path(Path(path).expanduser(), home, progress=say_import(), classes_from=chosen,
+                                  groups=groups)  # fmt: skip
     classes = counted(len(ref.classes), "class", "classes")
     to_stderr(f"Dataset {ref.id}: {counted(ref.images, 'image')} in {classes}.")
     for note in ref.notes:

@@ -124,6 +124,8 @@ def size_in_words(ref: DatasetRef) -> str:
     text = f"{count(ref.images)} images in {len(ref.classes)} classes"
     if ref.excluded:
         text += f" ({count(ref.excluded)} excluded)"
+    if ref.groups:
+        text += f", of {count(ref.groups)} groups"
     given = [(name, sum(ref.counts[name])) for name in ("train", "val", "test") if name in ref.counts]
     if given:
         text += ": " + ", ".join(f"{count(number)} {name}" for name, number in given)

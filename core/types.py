@@ -164,6 +164,8 @@ class DatasetFacts:
     test_images: int
     per_class: tuple[int, ...]
     """Training + validation images per class."""
+    groups: int = 0
+    """Groups that the training and validation images are of; 0 = none are known."""
     width_px: tuple[int, int, int] | None = None
     """(smallest, median, largest) image width."""
     height_px: tuple[int, int, int] | None = None

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         read_thumbnails,
         set_aside,
     )
-    from dataset.groups import GroupsFrom, in_words, torn
+    from dataset.groups import Grouping, GroupsFrom, from_names, in_words, torn
     from dataset.image_table import ImageTable, Query, by_class, matching, page_of, pages, read_table, spread
     from dataset.layout import (
         EXPECTED,
@@ -58,6 +58,7 @@ __all__ = [
     "THUMBNAILS",
     "ClassFrom",
     "Edit",
+    "Grouping",
     "GroupsFrom",
     "ImageTable",
     "Layout",
@@ -73,6 +74,7 @@ __all__ = [
     "empty",
     "everything",
     "find_layout",
+    "from_names",
     "groups_of",
     "half_split",
     "history",

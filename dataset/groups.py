@@ -49,6 +49,8 @@ FEWEST = 3
 """Groups from which it is offered."""
 MOST = 0.9
 """Share of the groups in which another part counts through, and of the pictures that a counter of a folder numbers."""
+HALF = 0.5
+"""Share of the groups in which another part begins anew, from which the first is offered: a set may have lost some."""
 SHARED = 0.1
 """Share of the pictures that are of a group with others, from which a word for people is offered all the same."""
 SIDES = ((0.2, "test"), (0.36, "val"), (1.0, "train"))
@@ -79,14 +81,20 @@ class Grouping:
     @property
     def line(self) -> str:
         """What is made of it while no split is given, or what it offers: a sentence or two."""
-        return f"{in_words(self.groups, [''] * len(self.groups), self.by)}." if self.sure else self.offer
+        none = [""] * len(self.groups)
+        return f"{in_words(self.groups, none, self.by)}." if self.sure else self.offer(none)
 
-    @property
-    def offer(self) -> str:
+    def offer(self, sides: Sequence[str]) -> str:
+        """The question, with what is at stake. sides: the given split of each image, '' where there is none."""
+        split, apart = torn(self.groups, sides)
+        stake = (
+            f"The given split tears {split:,} of them ({counted(apart, 'image')} apart from most of the same group)."
+            if any(sides)
+            else f"A split by them would put about {self.moved:,} of {len(self.groups):,} images on another side."
+        )
         return (
-            f"The names may say what belongs together: {self.example}, {len(set(self.groups)):,} groups in all. A "
-            f"split by them would put about {self.moved:,} of {len(self.groups):,} images on another side. If they do, "
-            "import again with groups by name (--groups names)."
+            f"The names may say what belongs together: {self.example}, {len(set(self.groups)):,} groups in all. "
+            f"{stake} If they do, import again with groups by name (--groups names)."
         )
 
     @property
@@ -197,7 +205,7 @@ def _by_number(
         if not _binds(groups, labels) or len(set(groups)) < FEWEST:
             continue
         behind = [_counts(names, folders, at, other) for other in numbered if other > at]
-        if max(begins for begins, _ in behind) >= MOST:
+        if max(begins for begins, _ in behind) >= HALF:
             sure = max(through for _, through in behind) >= MOST and len(set(groups)) >= ENOUGH and _named(names, at)
             sure = sure and not any(_either(names, folders, labels, at, other) for other in numbered if other > at)
             by = f"the part '{groups[0]}' of names like '{stems[0]}'"

@@ -168,7 +168,7 @@ def _grouped(layout: Layout, groups: GroupsFrom) -> Layout:
             placed = tuple(replace(one, group=name) for one, name in zip(layout.placed, found.groups, strict=True))
             layout = replace(layout, placed=placed, grouped_by=found.by)
         elif found is not None:
-            return replace(layout, notes=(*layout.notes, found.offer))
+            return replace(layout, notes=(*layout.notes, found.offer([one.split for one in layout.placed])))
     if not layout.grouped_by:
         return layout
     told = in_words((one.group for one in layout.placed), (one.split for one in layout.placed), layout.grouped_by)

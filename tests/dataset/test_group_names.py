@@ -103,6 +103,8 @@ OFFERED: dict[str, Callable[[], Names]] = {
                                       for c in range(16)]),
     "few groups without a word": lambda: each("P{g}_{n}.jpg", 6, 10),
     "numbers with gaps": lambda: each("P{g:03}_{n}.jpg", 20, 4, first=1, step=2),
+    "crops of one photograph, some sorted out": lambda: iter(
+        [(f"class{n % 3}/BloodImage_{g:05}_{n}.jpg", n % 3) for g in range(30) for n in range(3 * (g % 3 // 2), 12)]),
     "subclasses perhaps": lambda: each("{g}_{n:04}.png", 12, 20),
     "one picture of a person in each class": lambda: crossed("person{g}_gesture{c}.jpg", 20),
     "persons, or two counters": lambda: crossed("person{g}.jpg", 20),
@@ -171,6 +173,16 @@ def test_names_by_chance_say_nothing(seed: int) -> None:
     names = {signs.join(part(kind) for kind in kinds) for _ in range(source.randrange(2, 300))}
     found = read((f"class{number % 3}/{name}.jpg", number % 3) for number, name in enumerate(sorted(names)))
     assert found is None or not found.sure
+
+
+def test_what_a_given_split_tears_is_told_with_the_offer() -> None:
+    found = read(each("P{g}_{n}.jpg", 6, 10))
+    assert found is not None and not found.sure
+    sides = ["test" if number % 10 == 0 else "train" for number in range(60)]
+    split, apart = torn(found.groups, sides)
+    assert f"The given split tears {split} of them ({apart} images apart from most of the same group)." in found.offer(
+        sides
+    )
 
 
 def test_no_names_say_nothing() -> None:

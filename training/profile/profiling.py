@@ -67,6 +67,7 @@ def profile(
     found = panel.measure(
         every[fit], stages, labels, len(ref.classes), groups=same[fit_rows], judged=judged.judged if judged else None
     )
+    groups = len(set(manifest["group"].to_numpy()[fit_rows]) - {""})
     manifest = live(manifest)
     draw_map.pca_of(bench)
     hardware = devices.hardware(device)
@@ -79,7 +80,7 @@ def profile(
     counts = np.bincount(data.labels.numpy()[fit_rows], minlength=len(ref.classes))
     return DatasetFacts(
         dataset_id=ref.id, backbone=backbone_name, classes=ref.classes, train_images=len(fit_rows),
-        test_images=len(data.rows["test"]), per_class=tuple(int(n) for n in counts),
+        test_images=len(data.rows["test"]), per_class=tuple(int(n) for n in counts), groups=groups,
         width_px=_spread(manifest["width"]), height_px=_spread(manifest["height"]),
         ready_made=found.ready_made, chance=1 / len(ref.classes), probe_accuracy=found.probe_accuracy,
         domain_gap=gap, depth_gap=found.depth_gap, data_curve=found.data_curve, logme=found.logme,

@@ -179,7 +179,7 @@ def test_groups_of_the_names_are_said_and_one_click_takes_them_away(
     assert "16 images in 2 classes, of 8 groups" in words(at)
     assert "8 groups ('patient' in the names), kept on one side." in words(at)
     button(at, "Read again without groups").click().run()
-    assert "16 images in 2 classes. From" in words(at) and "Names may say which images belong together" in words(at)
+    assert "16 images in 2 classes. From" in words(at)
     button(at, "Keep these groups on one side").click().run()
     assert "16 images in 2 classes, of 8 groups" in words(at)
     assert len(list_datasets(home)) == 2

@@ -31,7 +31,8 @@ from core.zoo.catalog import DEFAULT_BACKBONE
 from dataset.audit.feature_check import SURE, FeatureCheck
 from dataset.folder import read_manifest
 from dataset.ingest.sources import import_path
-from training.profile import cross_validation, out_of_fold
+from training.evaluation import folds
+from training.profile import out_of_fold
 
 Pairs = set[frozenset[str]]
 FLIPS = ("any", "alike")
@@ -184,7 +185,7 @@ def judged(ref: DatasetRef, home: Path) -> tuple[NDArray[Any], NDArray[Any], NDA
     opinions = out_of_fold.judge(x, y, classes, groups=data.groups[fit])
     assert opinions is not None
     probabilities = np.zeros((len(fit), classes), np.float32)
-    for held in cross_validation.folds(y, classes, data.groups[fit]):
+    for held in folds(y, classes, data.groups[fit]):
         at = torch.from_numpy(held)
         probe = out_of_fold.probe_at((x[~at], torch.from_numpy(y[~held])), classes, opinions.judged.step)
         probabilities[held] = (x[at] @ probe.weight.T + probe.bias).softmax(1).numpy()

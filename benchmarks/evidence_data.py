@@ -15,8 +15,8 @@ from dataset.splits import make_split
 from training.backbones.backbone import Preprocessing
 from training.caches import pixels, views
 from training.caches.examples import Rows
+from training.evaluation import stratified
 from training.machine.devices import derive_seed
-from training.profile.cross_validation import stratified
 
 MOST_TRAIN, MOST_TEST = 160, 200
 """Images of a set that the grid may train (and validate) on, and is tested on."""

@@ -15,8 +15,8 @@ from core.home import home as make_home
 from dataset.ingest.sources import import_path
 from training.caches.bench import Bench
 from training.caches.pooled import Pools
+from training.evaluation import stratified
 from training.profile import moments
-from training.profile.cross_validation import stratified
 
 MOST = 1000
 

@@ -33,16 +33,17 @@ class DatasetRef:
 
     The list of images is `manifest.csv` beside `dataset.json`: columns `path` (relative to `images/`),
     `label` (class index; -1 = none, in a target), `split` ('train' | 'val' | 'test' | '' when the source had no
-    splits), `digest` (sha256 of the file, 32 hex), `width`, `height` (pixels, after EXIF rotation), and
-    `traits` (what is unusual about the file, names of `decoding.TRAITS` with blanks between).
+    splits), `digest` (sha256 of the file, 32 hex), `width`, `height` (pixels, after EXIF rotation),
+    `traits` (what is unusual about the file, names of `decoding.TRAITS` with blanks between), and `group` (what the
+    image belongs to, a patient or a scene; '' = to nothing).
 
     A revision is a manifest only, with every row of its import in the import's order, so that row numbers mean the
     same image in both. Rows with the split 'excluded' count nowhere; their label is -1 when their class is gone.
     """
 
     id: str
-    """First 16 hex digits of the sha256 over the sorted manifest rows (path, class name, split, digest), for a revision
-    with the id of its import before them."""
+    """First 16 hex digits of the sha256 over the sorted manifest rows (path, class name, split, digest; the group where
+    there are groups), for a revision with the id of its import before them."""
     name: str
     root: str
     """Absolute path of `THAW_HOME/datasets/<id>`; the files lie under `images_root`."""
@@ -69,6 +70,10 @@ class DatasetRef:
     """What was edited, in sentences; '' for an import."""
     excluded: int = 0
     """Images of the import that do not count here."""
+    groups: int = 0
+    """How many groups the images that count are of; none of them stands on two sides of a split that Thaw makes."""
+    grouped_by: str = ""
+    """What says which images belong together, in words: "column 'lesion_id'"; '' = nothing does."""
 
     @property
     def kind(self) -> str:
@@ -159,6 +164,8 @@ class DatasetFacts:
     test_images: int
     per_class: tuple[int, ...]
     """Training + validation images per class."""
+    groups: int = 0
+    """Groups that the training and validation images are of; 0 = none are known."""
     width_px: tuple[int, int, int] | None = None
     """(smallest, median, largest) image width."""
     height_px: tuple[int, int, int] | None = None

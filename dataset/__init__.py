@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         content_id,
         counts_of,
         everything,
+        groups_of,
         list_datasets,
         live,
         load_dataset,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         read_thumbnails,
         set_aside,
     )
+    from dataset.groups import Grouping, GroupsFrom, from_names, in_words, torn
     from dataset.image_table import ImageTable, Query, by_class, matching, page_of, pages, read_table, spread
     from dataset.layout import (
         EXPECTED,
@@ -56,6 +58,8 @@ __all__ = [
     "THUMBNAILS",
     "ClassFrom",
     "Edit",
+    "Grouping",
+    "GroupsFrom",
     "ImageTable",
     "Layout",
     "Placed",
@@ -70,8 +74,11 @@ __all__ = [
     "empty",
     "everything",
     "find_layout",
+    "from_names",
+    "groups_of",
     "half_split",
     "history",
+    "in_words",
     "items",
     "joined",
     "list_current",
@@ -99,6 +106,7 @@ __all__ = [
     "split_of",
     "spread",
     "staging",
+    "torn",
     "write_table",
     "zip_pieces",
 ]

@@ -37,6 +37,7 @@ class Item:
     """Its path in the zip: `<class>/<file>` or `<split>/<class>/<file>`."""
     label: str
     split: str
+    group: str = ""
 
 
 def half_split(ref: DatasetRef) -> bool:
@@ -59,25 +60,30 @@ def items(ref: DatasetRef, sides: Sequence[str] | None = None) -> list[Item]:
     folders = _folders(ref.classes)
     wanted = [f"{split}/{folders[row.label]}" if split else folders[row.label] for row, split in live]
     names = _names([row.path for row, _ in live], wanted)
-    return [Item(row.path, name, ref.classes[row.label], split) for (row, split), name in zip(live, names, strict=True)]
+    return [
+        Item(row.path, name, ref.classes[row.label], split, row.group)
+        for (row, split), name in zip(live, names, strict=True)
+    ]
 
 
 def write_table(taken: Iterable[Item], out: TextIO, *, in_zip: bool = False) -> None:
-    """`path,label` or `path,label,split`. The paths are those of the images as they were imported, so that the table
-    can be put beside them; with `in_zip` those of the zip."""
+    """`path,label`, with `split` and `group` where there are any. The paths are those of the images as they were
+    imported, so that the table can be put beside them; with `in_zip` those of the zip."""
     taken = list(taken)
-    columns = ["path", "label", "split"] if any(item.split for item in taken) else ["path", "label"]
+    further = [name for name in ("split", "group") if any(getattr(item, name) for item in taken)]
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
+    writer.writerow(["path", "label", *further])
     for item in taken:
-        writer.writerow([item.name if in_zip else item.path, item.label, item.split][: len(columns)])
+        more = [getattr(item, name) for name in further]
+        writer.writerow([item.name if in_zip else item.path, item.label, *more])
 
 
 def zip_pieces(ref: DatasetRef, taken: Sequence[Item]) -> Iterator[bytes]:
     """The bytes of the zip, about 1 MB at a time. Images are stored as they are: they are compressed already.
 
-    Where the folders alone would be read as something else (a class called 'train', a name that cannot be a folder's),
-    a `labels.csv` goes along. Raises NotFound, naming it, for an image that is gone.
+    Where the folders alone would be read as something else (a class called 'train', a name that cannot be a folder's)
+    or would not say what belongs together, a `labels.csv` goes along. Raises NotFound, naming it, for an image that is
+    gone.
     """
     sink = _Sink()
     with zipfile.ZipFile(sink, "w") as archive:
@@ -166,7 +172,9 @@ def _names(paths: Sequence[str], folders: Sequence[str]) -> list[str]:
 
 
 def _says_itself(taken: Sequence[Item]) -> bool:
-    """Whether the names alone are read as these classes and splits."""
+    """Whether the names alone are read as these classes and splits, and there are no groups."""
+    if any(item.group for item in taken):
+        return False
     try:
         layout = find_layout([item.name for item in taken], ())
     except DataError:

@@ -175,20 +175,26 @@ class _Table:
         return f"Restored {self._told(changed)}." if changed else ""
 
     def _move(self, numbers: list[int], to: str) -> str:
-        """Copies of one file never stand on two sides: they move along."""
+        """Copies of one file and images of one group never stand on two sides: they move along."""
         changed = [number for number in numbers if self._splits[number] != to]
-        digests, asked = {self._rows[number].digest for number in changed}, set(numbers)
-        copies = [
+        groups = {self._rows[number].group for number in changed} - {""}
+        free = [
             number
-            for number, row in enumerate(self._rows)
-            if row.digest in digests and number not in asked and self._splits[number] not in (to, EXCLUDED)
+            for number in sorted(set(range(len(self._rows))) - set(numbers))
+            if self._splits[number] not in (to, EXCLUDED)
         ]
-        for number in [*changed, *copies]:
+        mates = [number for number in free if self._rows[number].group in groups]
+        digests = {self._rows[number].digest for number in [*changed, *mates]}
+        copies = sorted({number for number in free if self._rows[number].digest in digests} - set(mates))
+        for number in [*changed, *mates, *copies]:
             self._splits[number] = to
         if not changed:
             return ""
-        along = f", and {counted(len(copies), 'copy', 'copies')} along with it" if copies else ""
-        return f"Moved {self._told(changed)} to {SIDES[to]}{along}."
+        along = [counted(len(copies), "copy", "copies")] if copies else []
+        if mates:
+            along.append(f"{counted(len(mates), 'image')} of the same {'groups' if len(groups) > 1 else 'group'}")
+        with_it = f", and {' and '.join(along)} along with {'it' if len(changed) == 1 else 'them'}" if along else ""
+        return f"Moved {self._told(changed)} to {SIDES[to]}{with_it}."
 
     def _merge(self, edit: Edit) -> str:
         away = {self._class(name) for name in edit.classes} - {edit.to}

@@ -45,14 +45,22 @@ class Row(NamedTuple):
     height: int
     traits: str = ""
     """Names of `decoding.TRAITS`, with blanks between."""
+    group: str = ""
+    """What the image belongs to, as its source names it; '' = to nothing."""
 
 
 def content_id(rows: Iterable[Row], classes: Sequence[str], base: str = "", *, target: bool = False) -> str:
-    """First 16 hex digits of the sha256 over the sorted (path, class name, split, digest), as JSON lines.
+    """First 16 hex digits of the sha256 over the sorted (path, class name, split, digest), as JSON lines. Where images
+    have groups, these stand behind: other groups are another dataset, as other labels are.
 
     A revision's id is also over that of its import, `base`; a target's over its classes, of which it may have no image.
     """
-    keys = sorted((row.path, classes[row.label] if row.label >= 0 else "", row.split, row.digest) for row in rows)
+    rows = list(rows)
+    keys: list[tuple[str, ...]] = sorted(
+        (row.path, classes[row.label] if row.label >= 0 else "", row.split, row.digest, row.group) for row in rows
+    )
+    if not any(row.group for row in rows):
+        keys = [key[:4] for key in keys]
     text = "".join(json.dumps(key, ensure_ascii=False) + "\n" for key in keys)
     if target:
         text += json.dumps(["target", *classes], ensure_ascii=False)
@@ -67,6 +75,11 @@ def counts_of(rows: Iterable[Row], classes: int) -> dict[str, tuple[int, ...]]:
     present = {split for split, _ in table}
     ordered = [split for split in ("", *SPLITS) if split in present]
     return {split: tuple(table[split, label] for label in range(classes)) for split in ordered}
+
+
+def groups_of(rows: Iterable[Row]) -> int:
+    """How many groups the rows that count are of."""
+    return len({row.group for row in rows if row.group and row.split != EXCLUDED})
 
 
 def load_dataset(home: Path, dataset_id: str) -> DatasetRef:
@@ -132,13 +145,14 @@ def read_manifest(ref: DatasetRef) -> pd.DataFrame:
     """One row an image, the columns of `Row`, excluded images included. Raises NotFound when the file is gone."""
     import pandas as pd
 
-    text = {"path": str, "split": str, "digest": str, "traits": str}
+    text = {"path": str, "split": str, "digest": str, "traits": str, "group": str}
     numbers = {"label": "int64", "width": "int64", "height": "int64"}
     try:
         manifest = pd.read_csv(
             Path(ref.root) / MANIFEST, dtype=text | numbers, keep_default_na=False, encoding="utf-8"
         )
-        return manifest if "traits" in manifest else manifest.assign(traits="")  # imported by an older version
+        older = {name: "" for name in ("traits", "group") if name not in manifest}  # imported by an older version
+        return manifest.assign(**older)
     except (OSError, ValueError) as error:
         raise _no_list(ref) from error
 
@@ -181,8 +195,8 @@ def alike_pairs(thumbnails: NDArray[Any], digests: Sequence[str]) -> NDArray[Any
 
 
 def _row(cells: Sequence[str]) -> Row:
-    path, label, split, digest, width, height, *traits = cells
-    return Row(path, int(label), split, digest, int(width), int(height), *traits)
+    path, label, split, digest, width, height, *later = cells  # an older version wrote fewer
+    return Row(path, int(label), split, digest, int(width), int(height), *later)
 
 
 def _no_list(ref: DatasetRef) -> NotFound:

@@ -47,6 +47,8 @@ class Placed:
     label: int
     split: str
     """'train', 'val', 'test', or '' when there are no splits."""
+    group: str = ""
+    """What it belongs to together with others; '' = to nothing."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class Layout:
     placed: tuple[Placed, ...]
     set_aside: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
+    grouped_by: str = ""
+    """What says the groups, as `DatasetRef.grouped_by`; '' = nothing does."""
 
 
 def class_from(text: str) -> ClassFrom:

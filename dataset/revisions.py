@@ -16,7 +16,7 @@ from pathlib import Path
 from core import EXCLUDED, DataError, DatasetRef, NotFound, files
 from dataset.commit import commit, staging
 from dataset.edits import Edit, edited
-from dataset.folder import content_id, counts_of, everything, list_datasets, load_dataset, read_rows
+from dataset.folder import content_id, counts_of, everything, groups_of, list_datasets, load_dataset, read_rows
 
 
 def revise(home: Path, ref: DatasetRef, edits: Iterable[Edit]) -> DatasetRef:
@@ -50,6 +50,8 @@ def revise(home: Path, ref: DatasetRef, edits: Iterable[Edit]) -> DatasetRef:
             parent=ref.id,
             edit=told,
             excluded=sum(row.split == EXCLUDED for row in rows),
+            groups=groups_of(rows),
+            grouped_by=ref.grouped_by,
         )
         return make_current(home, commit(stage, revision, rows, None))
 

@@ -99,6 +99,12 @@ def pitfalls(facts: DatasetFacts, advice: Recommendation) -> list[str]:
         )
     if facts.per_class and max(facts.per_class) >= 3 * max(1, min(facts.per_class)):
         said.append("Imbalance: plain accuracy rewards guessing the large classes; read the balanced one as well.")
+    if facts.groups:
+        said.append(
+            f"Groups: the {counted(facts.train_images, 'image')} to learn from are of "
+            f"{counted(facts.groups, 'group')}, each on one side of every split. Pictures of one group say much the "
+            "same, so intervals that count images are too narrow; new groups help more than more pictures of these."
+        )
     if facts.test_images < 100:
         said.append(
             f"A small test set: {counted(facts.test_images, 'image')} cannot tell strategies apart that differ by "

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from core import DatasetRef
 from dataset import BLACK, BLANK, empty, live, read_manifest, read_thumbnails
 from dataset.audit.balance import FEW_PER_CLASS, class_mix, class_sizes, missing
+from dataset.audit.belonging import belonging
 from dataset.audit.copies import duplicates, leaks, near_duplicates, two_labels
 from dataset.audit.doubts import mislabelled, shift
 from dataset.audit.feature_check import FeatureCheck
@@ -189,4 +190,5 @@ _OTHERS: Sequence[Check] = (
     _blank,
     _sizes,
     _handled,
+    belonging,
 )

@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import ClassVar, Protocol
@@ -21,8 +21,9 @@ from typing import ClassVar, Protocol
 from core import IMAGES, DataError, DatasetRef, TooFewImages
 from core.disk import need_space
 from core.names import IMAGE_SUFFIXES, is_archive_name, printable
-from dataset import EXPECTED, OUTERMOST, ClassFrom, Layout, Placed, Row, content_id, counts_of
+from dataset import EXPECTED, OUTERMOST, ClassFrom, Layout, Placed, Row, content_id, counts_of, groups_of
 from dataset.commit import commit
+from dataset.groups import GroupsFrom, from_names, in_words
 from dataset.ingest.decode_workers import Decoders
 from dataset.ingest.decoding import Decoded
 from dataset.ingest.tables import lay_out
@@ -72,6 +73,11 @@ class Labels(Protocol):
     """Whether it becomes a target (`dataset.ingest.targets`) instead of a dataset of its own."""
 
     @property
+    def groups(self) -> GroupsFrom:
+        """Which groups the names may give where nothing else does."""
+        ...
+
+    @property
     def key(self) -> str:
         """Differs where the same archive would give another dataset; '' for the usual way."""
         ...
@@ -90,11 +96,13 @@ class FromFolders:
     """Labels from tables that list nearly all images, else from the folders; enough of them to learn from."""
 
     classes_from: ClassFrom = OUTERMOST
+    groups: GroupsFrom = "auto"
     target: ClassVar[bool] = False
 
     @property
     def key(self) -> str:
-        return "" if self.classes_from == OUTERMOST else f"-{self.classes_from}"
+        classes = "" if self.classes_from == OUTERMOST else f"-{self.classes_from}"
+        return classes if self.groups == "auto" else f"{classes}-groups-{self.groups}"
 
     def arrange(self, found: Found, table: str | None) -> Layout:
         layout, used = lay_out(list(found.images), found.folders, found.tables, table, self.classes_from)
@@ -125,7 +133,7 @@ def finish(
     labels = labels or FromFolders()
     source = printable(source)
     _check_images(found, source)
-    layout = labels.arrange(found, table)
+    layout = _grouped(labels.arrange(found, table), labels.groups)
     if bring is shutil.copyfile:
         need_space(stage, sum(found.images[one.given].stat().st_size for one in layout.placed))
     rows, thumbnails, unusable = _take_over(found, layout, stage / IMAGES, progress, bring)
@@ -146,8 +154,25 @@ def finish(
         notes=(*layout.notes, *_notes(set_aside)),
         target=labels.target,
         unlabelled=sum(row.label < 0 for row in rows),
+        groups=groups_of(rows),
+        grouped_by=layout.grouped_by,
     )
     return commit(stage, ref, rows, thumbnails)
+
+
+def _grouped(layout: Layout, groups: GroupsFrom) -> Layout:
+    """With the groups that the names give where the source gave none; what was taken, or could be, is noted."""
+    if not layout.grouped_by and groups != "none":
+        found = from_names([one.path for one in layout.placed], [one.label for one in layout.placed])
+        if found is not None and (found.sure or groups == "names"):
+            placed = tuple(replace(one, group=name) for one, name in zip(layout.placed, found.groups, strict=True))
+            layout = replace(layout, placed=placed, grouped_by=found.by)
+        elif found is not None:
+            return replace(layout, notes=(*layout.notes, found.offer([one.split for one in layout.placed])))
+    if not layout.grouped_by:
+        return layout
+    told = in_words((one.group for one in layout.placed), (one.split for one in layout.placed), layout.grouped_by)
+    return replace(layout, notes=(*layout.notes, f"{told}."))
 
 
 def _check_images(found: Found, source: str) -> None:
@@ -173,7 +198,7 @@ def _take_over(
     for one, result in _judge_all(found, images, bring, layout.placed, progress):
         if isinstance(result, Decoded):
             seen = (result.digest, result.width, result.height, " ".join(result.traits))
-            rows.append((Row(one.path, one.label, one.split, *seen), result.thumbnail))
+            rows.append((Row(one.path, one.label, one.split, *seen, one.group), result.thumbnail))
         else:
             unusable.append((one.given, result))
     rows.sort()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core import DataError, DatasetRef
-from dataset import ClassFrom, load_dataset
+from dataset import ClassFrom, GroupsFrom, load_dataset
 
 if TYPE_CHECKING:
     from dataset.ingest.assembly import Progress
@@ -20,6 +20,7 @@ class Order:
     source: str
     name: str | None = None
     classes_from: ClassFrom = 1
+    groups: GroupsFrom = "auto"
     target_of: str = ""
     """Id of the dataset that these images become the target of; '' = a dataset of their own."""
     said: str | None = None
@@ -36,7 +37,7 @@ def carry_out(order: Order, home: Path, progress: Progress) -> DatasetRef:
     from dataset.ingest.assembly import FromFolders
 
     source = load_dataset(home, order.target_of) if order.target_of else None
-    labels = targets.labels_of(source) if source else FromFolders(order.classes_from)
+    labels = targets.labels_of(source) if source else FromFolders(order.classes_from, order.groups)
     kind, _, rest = order.source.partition(":")
     if kind == "upload":
         ref = uploads.take_upload(rest, home, labels, name=order.name, progress=progress)

@@ -26,6 +26,7 @@ from dataset import (
     remember,
     staging,
 )
+from dataset.groups import GroupsFrom
 from dataset.ingest.archives import unpack
 from dataset.ingest.assembly import Found, FromFolders, Labels, Progress, finish
 from dataset.ingest.tables import is_table_name
@@ -48,15 +49,16 @@ def import_path(
     name: str | None = None,
     progress: Progress | None = None,
     classes_from: ClassFrom = OUTERMOST,
+    groups: GroupsFrom = "auto",
 ) -> DatasetRef:
     """Import a folder, .zip, .tar(.gz, .bz2, .xz), or a table of labels (.csv, .tsv, .parquet) beside its images. The
     same images given again return the first import.
 
     `name` is shown to people (default: the folder's or archive's name). `classes_from`: which of nested folders is the
-    class. Raises DataError, UnsafeArchive or TooFewImages; then, as when the process is killed, the home holds what it
-    held before.
+    class. `groups`: what the names may say of what belongs together. Raises DataError, UnsafeArchive or TooFewImages;
+    then, as when the process is killed, the home holds what it held before.
     """
-    return take_in(path, home, FromFolders(classes_from), name=name, progress=progress)
+    return take_in(path, home, FromFolders(classes_from, groups), name=name, progress=progress)
 
 
 def take_in(

@@ -24,13 +24,14 @@ COLUMNS: dict[str, tuple[str, ...]] = {
              "img", "id"),
     "label": ("label", "class", "class_name", "category", "target", "species", "diagnosis"),
     "split": ("split", "set", "subset", "partition"),
+    "group": ("group",),
 }  # fmt: skip
 """What a column may be called, in any case; the first of a list that is there is taken."""
 MOST_BYTES = 512 * 1024**2
 """A larger table is refused: at 50 bytes a row this is ten million images."""
 EXPECTED = (
     "A table of labels has a column 'path' (relative to the table or to the folder) and a column 'label', and may have "
-    "a column 'split' with train, val or test."
+    "a column 'split' with train, val or test, and a column 'group' with what belongs together."
 )
 
 
@@ -46,6 +47,8 @@ class Line:
     label: str
     split: str
     """As written; '' when the table has no such column."""
+    group: str = ""
+    """Likewise."""
 
 
 def is_table_name(name: str) -> bool:
@@ -58,7 +61,7 @@ def read_table(path: Path) -> list[Line]:
         raise DataError(f"'{path.name}' is larger than {MOST_BYTES // 1024**2} MB, which no table of labels should be.")
     columns, rows = _parquet(path) if suffix(path.name) == "parquet" else _text(path)
     wanted = {role: _column(columns, names) for role, names in COLUMNS.items()}
-    at_path, at_label, at_split = wanted["path"], wanted["label"], wanted["split"]
+    at_path, at_label, at_split, at_group = wanted["path"], wanted["label"], wanted["split"], wanted["group"]
     if at_path is None or at_label is None:
         there = ", ".join(f"'{printable(name)}'" for name in columns[:12]) or "none"
         raise DataError(f"'{path.name}' has no columns for paths and labels; its columns: {there}. {EXPECTED}")
@@ -66,7 +69,8 @@ def read_table(path: Path) -> list[Line]:
     for row in rows:
         given, label = _cell(row, at_path).replace("\\", "/"), _cell(row, at_label)
         if given and label:
-            lines.append(Line(given, label, _cell(row, at_split) if at_split is not None else ""))
+            split, group = (_cell(row, at) if at is not None else "" for at in (at_split, at_group))
+            lines.append(Line(given, label, split, group))
     if not lines:
         raise DataError(f"'{path.name}' has no row with both a path and a label. {EXPECTED}")
     return lines
@@ -79,7 +83,7 @@ def table_layout(images: Sequence[str], tables: Mapping[str, Sequence[Line]]) ->
     row are set aside by name. Raises DataError when no row names an image, or rows contradict each other.
     """
     find = _Finder(images)
-    labels: dict[str, tuple[str, Split | str]] = {}
+    labels: dict[str, tuple[str, Split | str, str]] = {}
     set_aside: list[tuple[str, str]] = []
     for table, lines in tables.items():
         folder, name = table.rpartition("/")[0], table.rpartition("/")[2]
@@ -89,10 +93,10 @@ def table_layout(images: Sequence[str], tables: Mapping[str, Sequence[Line]]) ->
             if image is None:
                 set_aside.append((printable(line.path), f"is listed in {name} and is not there"))
                 continue
-            said = (printable(line.label), _split(line, name) or of_table)
+            said = (printable(line.label), _split(line, name) or of_table, printable(line.group))
             if labels.setdefault(image, said) != said:
                 raise DataError(
-                    f"'{image}' is listed twice with different labels or splits ({_words(labels[image])} and "
+                    f"'{image}' is listed twice with different labels, splits or groups ({_words(labels[image])} and "
                     f"{_words(said)}). Remove one of the rows from {name}, and import again."
                 )
     listed = " and ".join(sorted(table.rpartition("/")[2] for table in tables))
@@ -101,19 +105,22 @@ def table_layout(images: Sequence[str], tables: Mapping[str, Sequence[Line]]) ->
             f"None of the paths in {listed} is among the {len(images):,} images found; the first is "
             f"'{set_aside[0][0]}'. Paths are relative to the table or to the folder that was given."
         )
-    given = {split for _, split in labels.values()}
+    given = {split for _, split, _ in labels.values()}
     if "" in given and len(given) > 1:
         raise DataError(f"Some rows of {listed} have a split and some have none. Fill in the column for all rows.")
     if given != {""} and "train" not in given:
         raise DataError(f"The splits in {listed} are {', '.join(sorted(given))}: there is no 'train' to learn from.")
     set_aside += [(image, f"is not listed in {listed}") for image in images if image not in labels]
-    classes = tuple(sorted({label for label, _ in labels.values()}))
+    classes = tuple(sorted({label for label, _, _ in labels.values()}))
     index = {name: number for number, name in enumerate(classes)}
-    placed = tuple(Placed(image, image, index[label], split) for image, (label, split) in sorted(labels.items()))
+    placed = tuple(
+        Placed(image, image, index[label], split, group) for image, (label, split, group) in sorted(labels.items())
+    )
     notes = [f"Labels were read from {listed}."]
     if given != {""} and "test" not in given:
         notes.append("No test images were given: a fifth of the training images will be held out for the test.")
-    return Layout(classes, placed, tuple(sorted(set_aside)), tuple(notes))
+    grouped_by = "column 'group'" if any(one.group for one in placed) else ""
+    return Layout(classes, placed, tuple(sorted(set_aside)), tuple(notes), grouped_by)
 
 
 def lay_out(
@@ -182,8 +189,9 @@ def _split(line: Line, table: str) -> Split | None:
     return split
 
 
-def _words(said: tuple[str, str]) -> str:
-    return f"'{said[0]}'" + (f" in {said[1]}" if said[1] else "")
+def _words(said: tuple[str, str, str]) -> str:
+    label, split, group = said
+    return f"'{label}'" + (f" in {split}" if split else "") + (f" of group '{group}'" if group else "")
 
 
 def _column(columns: Sequence[str], names: Sequence[str]) -> int | None:

@@ -18,12 +18,13 @@ import json
 import os
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from core import DataError, DatasetRef, NotFound, TooFewImages, files
 from dataset import Layout, Placed, Row, load_dataset, read_manifest
+from dataset.groups import GroupsFrom
 from dataset.ingest.assembly import Found, Labels, Progress
 from dataset.ingest.sources import take_in
 from dataset.ingest.tables import lay_out
@@ -41,6 +42,7 @@ class OfClasses:
 
     classes: tuple[str, ...]
     target: ClassVar[bool] = True
+    groups: ClassVar[GroupsFrom] = "auto"
 
     @property
     def key(self) -> str:
@@ -61,13 +63,13 @@ class OfClasses:
         named = {one.given: one for one in layout.placed}
         split = "train" if any(one.split for one in layout.placed) else ""
         placed = [
-            Placed(path, path, _number(known, layout.classes[named[path].label]), named[path].split)
+            replace(named[path], path=path, label=_number(known, layout.classes[named[path].label]))
             if path in named
             else Placed(path, path, NO_LABEL, split)
             for path in sorted(found.images)
         ]
         missing = tuple(one for one in layout.set_aside if one[0] not in found.images)  # rows of a table without image
-        return Layout(self.classes, tuple(placed), missing, tuple(_notes(layout, placed, known)))
+        return Layout(self.classes, tuple(placed), missing, tuple(_notes(layout, placed, known)), layout.grouped_by)
 
     def check(self, layout: Layout, rows: Sequence[Row]) -> None:
         if len(rows) < MIN_IMAGES:

@@ -129,6 +129,18 @@ def test_copies_move_to_the_same_side():
     assert new["ant/3.png"] == ("ant", "excluded"), "an excluded copy stays out"
 
 
+def test_what_belongs_together_moves_along() -> None:
+    copied = table(copies={"fly/0.png": "ant/1.png"})
+    rows = [row._replace(group=f"g{number // 2}") for number, row in enumerate(copied)]
+    where, _, told = after(rows, move("ant/0.png", to="test"))
+    assert told == "Moved 'ant/0.png' to test, and 1 copy and 1 image of the same group along with it."
+    assert {path for path, (_, split) in where.items() if split} == {"ant/0.png", "ant/1.png", "fly/0.png"}
+    _, _, told = after(rows, move("ant/2.png", "bee/0.png", to="val"))
+    assert told == "Moved 2 images to validation, and 2 images of the same groups along with them."
+    _, _, told = after(rows, exclude("ant/3.png"), move("ant/2.png", to="val"))
+    assert told.endswith("Moved 'ant/2.png' to validation."), "an excluded image stays excluded"
+
+
 def test_a_class_whose_last_image_is_excluded_is_gone_and_comes_back():
     ants = all_of("ant", table())
     new, classes, told = after(table(), exclude(*ants))

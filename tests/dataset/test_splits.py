@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,12 +18,13 @@ from dataset.edits import Edit
 from dataset.folder import read_alike, read_manifest
 from dataset.ingest.sources import import_path
 from dataset.revisions import revise
-from dataset.splits import make_split, revised_split, sides
+from dataset.splits import make_split, revised_split, same_pictures, sides
 from tests.support.clocks import times_as_long
 
 
 def table(
-    labels: list[int], splits: list[str] | None = None, digests: list[str] | None = None
+    labels: list[int], splits: list[str] | None = None, digests: list[str] | None = None,
+    groups: list[str] | None = None,
 ) -> pd.DataFrame:
     rows = range(len(labels))
     return pd.DataFrame(
@@ -29,6 +33,7 @@ def table(
             "label": labels,
             "split": splits or [""] * len(labels),
             "digest": digests or [f"{row:032x}" for row in rows],
+            "group": groups or [""] * len(labels),
         }
     )
 
@@ -362,3 +367,117 @@ def test_a_split_of_a_revision_costs_little_more_than_sorting_its_digests():
     origin = table((np.arange(20_000) % 50).tolist())
     new = revised(origin, split=dict.fromkeys(range(100), "excluded"), label={200: 3})
     assert times_as_long(lambda: split_of(new, origin), lambda: sort_digests(new)) < 5.5  # 2.4
+
+
+# --- what belongs together -----------------------------------------------------------------------------------
+
+
+def torn(names: object, split: np.ndarray) -> int:
+    """How many groups stand on more than one side."""
+    return int((pd.Series(split).groupby(np.asarray(names, str)).nunique() > 1).sum())
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_group_stands_on_two_sides(seed):
+    rng = np.random.default_rng(seed)
+    lesion = rng.integers(0, 50, 200)
+    of_class = rng.integers(0, 3, 50)
+    manifest = table(of_class[lesion].tolist(), groups=[f"L{one}" for one in lesion])
+    split = make_split(manifest, "abc", seed)
+    assert torn(manifest["group"], split) == 0
+    assert 30 <= (split == "test").sum() <= 46 and 22 <= (split == "val").sum() <= 40
+    counts = pd.Series(1, index=range(200)).groupby([manifest["label"], split]).sum().unstack()
+    assert counts.notna().all(axis=None), "every class on every side"
+    shuffled = manifest.sample(frac=1, random_state=1)
+    assert (make_split(shuffled, "abc", seed) == split[shuffled.index]).all()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_person_in_every_class_goes_to_one_side_with_all_of_them(seed):
+    rng = np.random.default_rng(seed)
+    person, label = np.repeat(np.arange(10), 20), np.tile(np.arange(4), 50)
+    manifest = table(label.tolist(), groups=[f"person {one}" for one in rng.permutation(10)[person]])
+    split = make_split(manifest, "abc", seed)
+    assert torn(manifest["group"], split) == 0
+    assert per_class(manifest, split) == {
+        (one, side): images for one in range(4) for side, images in (("train", 35), ("val", 5), ("test", 10))
+    }
+
+
+def test_a_rare_class_in_few_groups_is_on_every_side():
+    """Class 1 is in three of thirty groups, each of which holds the common class as well."""
+    label = [0] * 8 + [0, 0, 0, 1] + [0] * 8
+    names = [f"{number // 4}" for number in range(20)]
+    manifest = table([*label * 6], groups=[f"{turn}-{one}" for turn in range(6) for one in names])
+    for seed in range(20):
+        split = make_split(manifest, "abc", seed)
+        assert torn(manifest["group"], split) == 0
+        assert set(split[manifest["label"] == 1]) == {"train", "val", "test"}
+
+
+def test_a_class_of_two_groups_has_one_for_training_and_one_for_validation():
+    manifest = table([0] * 40 + [1] * 8, groups=[f"{number // 4}" for number in range(48)])
+    split = make_split(manifest, "abc", 0)
+    assert set(split[manifest["label"] == 1]) == {"train", "val"} and torn(manifest["group"], split) == 0
+
+
+def test_copies_and_pictures_that_look_alike_bind_groups_together():
+    names = [f"{number // 2}" for number in range(60)]
+    digests = [f"{0 if number in (0, 58) else number:032x}" for number in range(60)]
+    manifest = table([0] * 30 + [1] * 30, digests=digests, groups=names)
+    same = same_pictures(manifest, np.array([[2, 30]]))
+    assert len(np.unique(same)) == 28
+    assert same[0] == same[1] == same[58] == same[59] and same[2] == same[3] == same[30] == same[31]
+    split = make_split(manifest, "abc", 0, np.array([[2, 30]]))
+    assert torn(same, split) == 0
+
+
+def test_a_given_split_stays_and_what_is_drawn_keeps_its_groups():
+    given = ["test"] * 10 + [""] * 50
+    names = [f"{number // 4}" for number in range(60)]  # the third group is half given
+    manifest = table([0, 1] * 30, given, groups=names)
+    split = make_split(manifest, "abc", 0)
+    assert (split[:10] == "test").all() and set(split[10:]) == {"train", "val"}
+    assert torn(names[10:], split[10:]) == 0
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_an_edit_tears_no_group(seed):
+    rng = np.random.default_rng(seed)
+    names = [f"{number // 4}" for number in range(120)]
+    origin = table([number // 12 % 2 for number in range(120)], groups=names)
+    first = make_split(origin, "abc", seed)
+    edited = origin.copy()
+    edited.loc[[4, 5, 6], "split"] = "test"  # 7 was excluded then, and is restored now
+    gone = rng.permutation(30)[:10].tolist()
+    edited.loc[np.isin(np.array(names), [str(one) for one in gone if one != 1]), "split"] = "excluded"
+    edited.loc[rng.permutation(np.arange(8, 120))[:20], "split"] = "excluded"
+    after = revised_split(edited, origin, "abc", seed)
+    live = after != "excluded"
+    assert torn(origin["group"][live], after[live]) == 0 and set(after[4:8]) == {"test"}
+    stay = live & (np.arange(120) > 7)
+    assert (after[stay] != first[stay]).sum() <= 8, "what is made up for is a group or two"
+
+
+def test_a_dataset_without_groups_is_split_as_ever():
+    """The sides of sixty random tables and of their revisions, as the version before groups drew them."""
+    told = hashlib.sha256()
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        count, classes = int(rng.integers(6, 300)), int(rng.integers(2, 7))
+        labels = np.concatenate([np.repeat(np.arange(classes), 2), rng.integers(0, classes, count)])
+        count = len(labels)
+        numbers = rng.integers(0, 2 * count, count) if seed % 3 else np.arange(count)
+        pairs = np.sort(rng.integers(0, count, (count // 5, 2)), axis=1)
+        pairs = pairs[pairs[:, 0] < pairs[:, 1]] if seed % 2 else np.zeros((0, 2), np.int64)
+        given = {1: ["train", "train", "train", "val"], 2: ["train", "train", "test"]}.get(seed % 5, [""])
+        manifest = table(labels.tolist(), (given * count)[:count], [f"{number:032x}" for number in numbers])
+        later, out = manifest.copy(), np.random.default_rng(seed).permutation(count)
+        later.loc[out[: count // 4], "split"] = "excluded"
+        later.loc[out[-3:], "split"] = "test"
+        for draw in (partial(make_split, manifest), partial(revised_split, later, manifest)):
+            try:
+                told.update("".join(draw("abc", seed, pairs)).encode())
+            except DataError as error:
+                told.update(type(error).__name__.encode())
+    assert told.hexdigest() == "20f268e1a81af1378dd80f45201fe6cfb21413b96ada217f6775f78d4fadb42b"

@@ -138,7 +138,7 @@ def _commit_images(place: Path, ref: DatasetRef, rows: Sequence[Row], home: Path
 def _import_given(data: Path, ref: DatasetRef, home: Path) -> None:
     from dataset.ingest import import_path
 
-    found = import_path(data, home, name=ref.name)
+    found = import_path(data, home, name=ref.name, groups="names" if ref.groups else "none")
     if found.id != ref.id:
         raise DataError(
             f"'{data}' holds other images (or other labels) than the run saw: {found.images:,} images, id {found.id}; "

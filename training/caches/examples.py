@@ -28,6 +28,11 @@ class Data(Protocol):
     rows: dict[Split, Rows]
     """Row numbers of each side of the split, ascending."""
 
+    @property
+    def groups(self) -> Rows:
+        """int64 [N], equal numbers for examples that belong together: never in two folds."""
+        ...
+
     def batch(self, rows: Rows, view: object, px: int | None = None) -> Tensor:
         """Network inputs of these rows, float32 [B, ...]. View 0 is plain; any other value seeds augmentation.
 
@@ -51,6 +56,7 @@ class VectorData:
         self.classes = classes
         self.labels = labels
         self.rows = rows
+        self.groups: Rows = np.arange(len(labels))
         self._inputs = inputs
 
     def batch(self, rows: Rows, view: object, px: int | None = None) -> Tensor:

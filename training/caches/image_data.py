@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core import SPLIT_RULES, DatasetRef, Split
-from dataset import read_manifest, sides
+from dataset import read_alike, read_manifest, same_pictures, sides
 from training.backbones import Preprocessing
 from training.caches import pixels, views
 from training.caches.examples import Rows
@@ -37,7 +38,7 @@ class ImageData:
 
         The cache is the one at the weights' own side unless larger images are asked for: decoded once for all sides.
         """
-        manifest = read_manifest(ref)
+        self._ref, manifest = ref, read_manifest(ref)
         self.key = ref.images_id  # what is cached of an image is the same in every revision
         self.classes = ref.classes
         self.labels = torch.tensor(manifest["label"].to_numpy(dtype=np.int64))
@@ -56,6 +57,11 @@ class ImageData:
             ref.images_root, manifest, cache, side, progress, prep.interpolation
         )
         self.decode_s = self.decode_s or pixels.decode_seconds(cache, side, prep.interpolation)
+
+    @cached_property
+    def groups(self) -> Rows:
+        """int64 [rows of the manifest], as `same_pictures` numbers them."""
+        return same_pictures(read_manifest(self._ref), read_alike(self._ref))
 
     def squares(self, rows: Rows) -> NDArray[np.uint8]:
         """The cached squares, uint8 [len(rows), side, side, 3]: what an exported model reads."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import click
 from click.shell_completion import CompletionItem
@@ -16,6 +16,7 @@ from click.shell_completion import CompletionItem
 from core.home import home as find_home
 from core.home import where
 from core.zoo import DEFAULT_BACKBONE, catalog
+from dataset import GroupsFrom
 from training.cli.follow import follow, to_stderr
 from training.cli.terminal import everywhere
 from training.jobs import executor as executors
@@ -131,17 +132,37 @@ def dataset_argument(help: str = "its id, or as for profile") -> Callable[[Run],
     return click.argument("path", metavar="DATASET", help=help, shell_complete=DATASETS)
 
 
-def on_data(run: Run) -> Run:
+@dataclass(frozen=True)
+class HowRead:
+    """What the options say about how images are to be read."""
+
+    classes_from: str = "1"
+    groups: GroupsFrom = "auto"
+
+
+AS_USUAL = HowRead()
+
+
+def on_data(run: Callable[..., Answer]) -> Callable[..., Answer]:
     """What a verb takes that begins with images: the images, how to read them, and the backbone to see them with."""
+    of_reading = [one.name for one in fields(HowRead)]
+
+    @functools.wraps(run)
+    def command(place: Place, **typed: Any) -> Answer:
+        how = HowRead(**{name: typed.pop(name) for name in of_reading})
+        return run(place, how=how, **typed)
+
     for add in (
+        click.option("--groups", type=click.Choice(get_args(GroupsFrom)), default="auto",
+                     help="images that belong together by name: clear ones, likely ones too, none"),
         click.option("--classes-from", default="1", metavar="LEVEL",
                      help="of folders in folders: a level (1, the outermost), 'innermost' or 'path'"),
         click.option("--backbone", default=DEFAULT_BACKBONE, metavar="NAME", shell_complete=BACKBONES),
         click.argument("path", metavar="PATH", shell_complete=DATASETS,
                        help="a folder, an archive, a table of labels, 'sample:digits' or a dataset's id"),
     ):  # fmt: skip
-        run = add(run)
-    return run
+        command = add(command)
+    return command
 
 
 def out_option(metavar: str, help: str | None = None) -> Callable[[Run], Run]:

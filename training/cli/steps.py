@@ -15,7 +15,7 @@ from core.words import counted
 from core.zoo import BackboneCard, catalog
 from training.backbones import weights
 from training.cli.follow import how_far, to_stderr
-from training.cli.shared import Answer, Place
+from training.cli.shared import AS_USUAL, Answer, HowRead, Place
 from training.cli.text import run_document, run_lines
 from training.requests import Profile
 from training.store import Job
@@ -48,12 +48,12 @@ def is_known(path: str) -> bool:
     return path.startswith(SAMPLE) or bool(re.fullmatch("[0-9a-f]{16}", path) and not Path(path).exists())
 
 
-def import_data(path: str, home: Path, classes_from: str = "1") -> DatasetRef:
+def import_data(path: str, home: Path, how: HowRead = AS_USUAL) -> DatasetRef:
     """A folder, an archive, 'sample:NAME' or the id of an imported dataset. Raises DataError, NotFound."""
     from dataset import class_from
     from dataset.ingest import sources
 
-    chosen = class_from(classes_from)
+    chosen = class_from(how.classes_from)
     if path.startswith(SAMPLE):
         from dataset.ingest import import_sample
 
@@ -61,7 +61,9 @@ def import_data(path: str, home: Path, classes_from: str = "1") -> DatasetRef:
     elif is_known(path):
         return sources.load_dataset(home, path)
     else:
-        ref = sources.import_path(Path(path).expanduser(), home, progress=how_far(IMPORTING), classes_from=chosen)
+        ref = sources.import_path(
+            Path(path).expanduser(), home, progress=how_far(IMPORTING), classes_from=chosen, groups=how.groups
+        )
     classes = counted(len(ref.classes), "class", "classes")
     to_stderr(f"Dataset {ref.id}: {counted(ref.images, 'image')} in {classes}.")
     tell_notes(ref)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from core.door import door
 
 if TYPE_CHECKING:
-    from training.engine.alignment import FOLDS, SHOWN, Target, plane, told_apart
+    from training.engine.alignment import SHOWN, Target, plane, told_apart
     from training.engine.fit import Fit
     from training.engine.judge import proportional
     from training.engine.progress import Fitted
@@ -13,7 +13,6 @@ else:
     __getattr__ = door(__name__)
 
 __all__ = [
-    "FOLDS",
     "SHOWN",
     "Fit",
     "Fitted",

@@ -19,6 +19,7 @@ from core import Phase, Strategy
 from training.backbones import Backbone
 from training.caches import Data, Inputs, PrefixCache, Rows
 from training.engine.judge import Judge
+from training.evaluation import FOLDS, folds
 from training.machine import derive_seed
 
 KERNELS = tuple(2.0**k for k in range(-3, 2))
@@ -141,28 +142,33 @@ class Alignment:
 
 # -- the gap, measured --------------------------------------------------------------------------------------------
 
-FOLDS = 5
 SHOWN = 300
 """Points of each domain on the map."""
 
 
-def told_apart(source: Tensor, target: Tensor, seed: int = 0) -> float:
+def told_apart(source: Tensor, target: Tensor, groups: tuple[Rows, Rows] | None = None, seed: int = 0) -> float | None:
     """Share of held-out examples whose domain a ridge classifier tells from features [n, d] and [m, d]: 0.5 = alike.
 
-    Balanced by drawing as many of each, five folds. Ben-David's proxy A-distance is 2 (2 share - 1)  (Machine Learning
-    79, 2010). Raises ValueError for fewer than five examples of a domain.
+    Balanced by drawing as many of each, five folds. groups: int [n] and [m], what belongs together within each domain
+    and shares a fold. Ben-David's proxy A-distance is 2 (2 share - 1)  (Machine Learning 79, 2010). None for fewer than
+    five examples of a domain, or for one group.
     """
     each = min(len(source), len(target), 1000)
     if each < FOLDS:
-        raise ValueError("too few examples to measure a gap")
+        return None
     draw = np.random.default_rng(seed)
-    picked = [x[torch.from_numpy(np.sort(draw.permutation(len(x))[:each]))] for x in (source, target)]
-    x = torch.cat(picked).double()
+    picked = [np.sort(draw.permutation(len(x))[:each]) for x in (source, target)]
+    x = torch.cat([some[torch.from_numpy(rows)] for some, rows in zip((source, target), picked, strict=True)]).double()
     y = torch.cat([torch.ones(each), -torch.ones(each)]).double()
-    fold = torch.from_numpy(np.concatenate([draw.permutation(each) % FOLDS, draw.permutation(each) % FOLDS]))
+    of = groups or (np.arange(len(source)), np.arange(len(target)))
+    mates = np.concatenate([2 * some[rows] + n for n, (some, rows) in enumerate(zip(of, picked, strict=True))])
+    held_out = folds(np.repeat([0, 1], each), 2, mates, seed)
+    if not held_out:
+        return None
     right = 0
-    for held in range(FOLDS):
-        train, test = fold != held, fold == held
+    for held in held_out:
+        test = torch.from_numpy(held)
+        train = ~test
         mean, scale = x[train].mean(0), x[train].std(0).clamp_min(1e-6)
         a, b = (x[train] - mean) / scale, (x[test] - mean) / scale
         # Ridge in its dual form: the features are wider than there are examples.
@@ -197,12 +203,11 @@ def snapshot(
         for inputs, rows in zip((source, target), picked, strict=True)
     ]
     on_source, on_target, share = plane(features[0], features[1])
-    enough = min(map(len, features)) >= FOLDS
     return {
         "source": _points(on_source, data.labels, picked[0], True),
         "target": _points(on_target, other.labels, picked[1], labelled),
         "shown": share,
-        "told_apart": told_apart(features[0], features[1]) if enough else None,
+        "told_apart": told_apart(features[0], features[1], (data.groups[picked[0]], other.groups[picked[1]])),
     }
 
 

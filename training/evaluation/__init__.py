@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     )
     from training.evaluation.calibration import temperature
     from training.evaluation.confusion import cell, matrix, most_confused, most_mistaken
+    from training.evaluation.held_out import FOLDS, folds, stratified
     from training.evaluation.reliability import Bin, bins
     from training.evaluation.scores import Scores, calibration_error
     from training.evaluation.stats import (
@@ -32,6 +33,7 @@ else:
     __getattr__ = door(__name__)
 
 __all__ = [
+    "FOLDS",
     "Answers",
     "Bin",
     "Scores",
@@ -42,6 +44,7 @@ __all__ = [
     "cell",
     "class_name",
     "flips",
+    "folds",
     "holm",
     "matrix",
     "mean_over_seeds",
@@ -53,6 +56,7 @@ __all__ = [
     "seed_rho",
     "seeds_test",
     "shared_answers",
+    "stratified",
     "temperature",
     "together",
     "wilson",

@@ -97,7 +97,7 @@ def _write(run: Job, bench: Bench, stage: Path, tell: Tell) -> contents.ExportFa
     answers = _answers(
         portable, data, calibrated_on, lambda done: tell(0.7 + 0.15 * done, "Answers by onnxruntime", None)
     )
-    similarity = _nearest(answers["features"], features, calibrated_on, near)
+    similarity = _nearest(answers["features"], features, data.groups[calibrated_on], data.groups[near])
     limits = calibration.limits(answers["probabilities"], similarity, labels[calibrated_on])
     about |= {"threshold": f"{limits.threshold:.6g}", "least_similarity": f"{limits.least_similarity:.6g}"}
     onnx_graph.annotate(stage / contents.MODEL, about)
@@ -216,10 +216,10 @@ def _keep_features(stage: Path, features: NDArray[np.float16], data: ImageData, 
     )  # fmt: skip
 
 
-def _nearest(features: NDArray[np.float32], training: NDArray[np.float32], rows: Rows, of: Rows) -> NDArray[np.float32]:
-    """Cosine to the nearest training image, not counting an image's own row."""
+def _nearest(features: NDArray[np.float32], training: NDArray[np.float32], own: Rows, of: Rows) -> NDArray[np.float32]:
+    """Cosine to the nearest training image, not counting those that an image belongs to. own, of: groups of both."""
     cosines = features @ training.astype(np.float16).astype(np.float32).T
-    cosines[rows[:, None] == of[None, :]] = -1.0
+    cosines[own[:, None] == of[None, :]] = -1.0
     nearest: NDArray[np.float32] = cosines.max(1)
     return nearest
 

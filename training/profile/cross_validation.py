@@ -11,14 +11,12 @@ from torch import Tensor
 
 from core import Estimate
 from training.engine import head_solver
+from training.evaluation.held_out import Ints, folds, stratified
 
-FOLDS = 5
 PATH_STEPS = 30
 DRAWS = 300
 """Bootstrap draws behind an interval."""
 
-
-Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
 
@@ -72,9 +70,9 @@ def cross_validate(
 ) -> Judged | None:
     """Logistic regression on features [N, width], 5-fold; each fold trains on `share` of its training images.
 
-    groups: [N], equal numbers for images that belong together, as copies do: these share a fold, or a copy would answer
-    for its twin. None when some class has a single image (or group). The regularisation is the one with the lowest mean
-    out-of-fold loss.
+    groups: [N], equal numbers for images that belong together, as copies and those of one patient do: these share a
+    fold, or a copy would answer for its twin; a share of the images is one of the groups. None when some class has a
+    single image (or group). The regularisation is the one with the lowest mean out-of-fold loss.
     """
     truth = labels.numpy()
     held_out = folds(truth, classes, groups, seed)
@@ -85,7 +83,8 @@ def cross_validate(
     sizes = []
     for number, held in enumerate(held_out):
         fit = np.flatnonzero(~held)
-        fit = fit[stratified(truth[fit], round(share * len(fit)), seed + number)]
+        mates = None if groups is None else groups[fit]
+        fit = fit[stratified(truth[fit], round(share * len(fit)), seed + number, groups=mates)]
         sizes.append(len(fit))
         train, where = torch.from_numpy(fit), torch.from_numpy(held)
         path.judge((features[train], targets[train]), (features[where], targets[where]), where, classes)
@@ -124,43 +123,6 @@ def opinions(features: Tensor, labels: Tensor, step: head_solver.ProbeStep) -> t
     probabilities = (features @ step.weight.T + step.bias).softmax(1).cpu()
     top = probabilities.max(1)
     return probabilities.gather(1, labels.cpu()[:, None])[:, 0], (top.values, top.indices)
-
-
-def folds(labels: Ints, classes: int, groups: Ints | None = None, seed: int = 0) -> list[NDArray[np.bool_]]:
-    """For each fold which images it holds out, bool [N]; images of one group share a fold. Empty when a class has fewer
-    than two images that count."""
-    units, member = np.unique(np.arange(len(labels)) if groups is None else groups, return_inverse=True)
-    first = np.full(len(units), len(labels))
-    np.minimum.at(first, member, np.arange(len(labels)))
-    unit_label = labels[first]
-    smallest = int(np.bincount(unit_label, minlength=classes)[np.unique(labels)].min())
-    if smallest < 2 or len(np.unique(labels)) < classes:
-        return []
-    count = min(FOLDS, smallest)
-    fold_of = stratified_folds(unit_label, count, seed)[member]
-    return [fold_of == number for number in range(count)]
-
-
-def stratified_folds(labels: NDArray[np.int64], count: int, seed: int) -> NDArray[np.int64]:
-    """[N], the fold 0..count-1 that holds each example out. Folds differ by one example at most, in size and in every
-    class. scikit-learn's StratifiedKFold does the same, but importing it takes a second of every profile."""
-    source = np.random.default_rng(seed)
-    order = np.concatenate([source.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)])
-    fold_of = np.empty(len(labels), np.int64)
-    fold_of[order] = np.arange(len(labels)) % count
-    return fold_of
-
-
-def stratified(labels: NDArray[np.int64], most: int, seed: int, least: int = 1) -> NDArray[np.int64]:
-    """Positions of at most about `most` examples, every class in proportion and with at least `least`."""
-    if len(labels) <= most:
-        return np.arange(len(labels))
-    source = np.random.default_rng(seed)
-    chosen = []
-    for label in np.unique(labels):
-        own = np.flatnonzero(labels == label)
-        chosen.append(source.permutation(own)[: max(least, round(most * len(own) / len(labels)))])
-    return np.sort(np.concatenate(chosen))
 
 
 def difference(better: Judged, worse: Judged) -> tuple[float, float, float]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from training.profile.cross_validation import stratified
+from training.evaluation import stratified
 
 MOST = 500
 """Images looked at: the eigenvalues of their Gram matrix take a tenth of a second."""

@@ -10,23 +10,18 @@ import torch
 from torch import Tensor
 
 from training.engine import head_solver
-from training.profile.cross_validation import (
-    PATH_STEPS,
-    Floats,
-    Ints,
-    Judged,
-    cross_validate,
-    opinions,
-    stratified,
-)
+from training.evaluation import folds, stratified
+from training.evaluation.held_out import Ints
+from training.profile.cross_validation import PATH_STEPS, Floats, Judged, cross_validate, opinions
 
 MOST_PROBED = 4000
-"""Cross-validated are no more images than this; what lies beyond is judged by one probe on all of these."""
+"""Cross-validated are no more images than this; what lies beyond is judged by one probe on all of these, or by that of
+a fold which left out what belongs to it."""
 
 
 @dataclass(frozen=True)
 class Opinions:
-    """Opinions on N images, none by a probe that saw the image."""
+    """Opinions on N images, none by a probe that saw the image or one that belongs to it."""
 
     own: Floats
     """[N], probability of the image's label."""
@@ -49,10 +44,8 @@ def judge(
     """
     fit = np.arange(len(labels)) if fit is None else fit
     keep = fit[stratified(labels[fit], MOST_PROBED, seed, least=2)]
-    y = torch.from_numpy(labels[keep])
-    judged = cross_validate(
-        features[torch.from_numpy(keep)], y, classes, seed, groups=None if groups is None else groups[keep]
-    )
+    y, mates = labels[keep], None if groups is None else groups[keep]
+    judged = cross_validate(features[torch.from_numpy(keep)], torch.from_numpy(y), classes, seed, groups=mates)
     if judged is None:
         return None
     result = Opinions(
@@ -61,17 +54,24 @@ def judge(
     )  # fmt: skip
     result.own[keep], result.favoured[keep], result.favoured_p[keep] = judged.own, judged.favoured, judged.favoured_p
     rest = np.setdiff1d(np.arange(len(labels)), keep)
-    if len(rest):
-        _judge_rest(result, features, labels, classes, keep, rest, judged.step)
+    apart = rest
+    if groups is not None:
+        apart = rest[~np.isin(groups[rest], groups[keep])]
+        for held in folds(y, classes, mates, seed) if len(apart) < len(rest) else ():
+            _judge_rest(result, features, labels, classes, keep[~held], rest[np.isin(groups[rest], mates[held])],
+                        judged.step)  # fmt: skip
+    _judge_rest(result, features, labels, classes, keep, apart, judged.step)
     return result
 
 
 def _judge_rest(
-    result: Opinions, features: Tensor, labels: Ints, classes: int, keep: Ints, rest: Ints, best: int
+    result: Opinions, features: Tensor, labels: Ints, classes: int, fit: Ints, rest: Ints, step: int
 ) -> None:
-    """Those that were not cross-validated: judged by one probe on all that were."""
-    train = features[torch.from_numpy(keep)], torch.from_numpy(labels[keep]).to(features.device)
-    probe = probe_at(train, classes, best)
+    """Some that were not cross-validated, by one probe on `fit`, to which none of them belongs."""
+    if not len(rest):
+        return
+    train = features[torch.from_numpy(fit)], torch.from_numpy(labels[fit]).to(features.device)
+    probe = probe_at(train, classes, step)
     own, likeliest = opinions(features[torch.from_numpy(rest)], torch.from_numpy(labels[rest]), probe)
     result.own[rest] = own.numpy()
     result.favoured_p[rest], result.favoured[rest] = likeliest[0].numpy(), likeliest[1].numpy()

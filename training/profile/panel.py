@@ -16,7 +16,9 @@ from torch import Tensor, nn
 from core import CurvePoint, DomainGap, Estimate
 from training.backbones import Backbone
 from training.caches import Arithmetic, Data, Rows
-from training.profile.cross_validation import Ints, Judged, cross_validate, difference, stratified
+from training.evaluation import stratified
+from training.evaluation.held_out import Ints
+from training.profile.cross_validation import Judged, cross_validate, difference
 from training.profile.logme import logme
 from training.profile.moments import Moments, distances
 from training.profile.out_of_fold import MOST_PROBED

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from advisor.planning import PROFILED_STAGES
 from core import DatasetFacts, DatasetRef, MemoryFacts, Phase, StageCost, Tell
-from dataset import live, read_alike, read_manifest, same_pictures
+from dataset import live, read_manifest
 from dataset.audit import feature_check as label_check
 from training.backbones import Backbone
 from training.caches import Arithmetic, Bench, Pools, choose_training, frozen_pass, telling
@@ -54,7 +54,7 @@ def profile(
     gap = panel.domain_gap(backbone, data, fit_rows, device, Arithmetic.named(bench.precision))
     tell(0.87, "Cross-validating linear probes", None)
     manifest = read_manifest(ref)
-    same = same_pictures(manifest, read_alike(ref))
+    same = data.groups
     every = bench.prefix.read(backbone.head_index, everything, 0).cpu()
     fit = np.isin(everything, fit_rows)
     judged = out_of_fold.judge(
@@ -67,6 +67,7 @@ def profile(
     found = panel.measure(
         every[fit], stages, labels, len(ref.classes), groups=same[fit_rows], judged=judged.judged if judged else None
     )
+    groups = len(set(manifest["group"].to_numpy()[fit_rows]) - {""})
     manifest = live(manifest)
     draw_map.pca_of(bench)
     hardware = devices.hardware(device)
@@ -79,7 +80,7 @@ def profile(
     counts = np.bincount(data.labels.numpy()[fit_rows], minlength=len(ref.classes))
     return DatasetFacts(
         dataset_id=ref.id, backbone=backbone_name, classes=ref.classes, train_images=len(fit_rows),
-        test_images=len(data.rows["test"]), per_class=tuple(int(n) for n in counts),
+        test_images=len(data.rows["test"]), per_class=tuple(int(n) for n in counts), groups=groups,
         width_px=_spread(manifest["width"]), height_px=_spread(manifest["height"]),
         ready_made=found.ready_made, chance=1 / len(ref.classes), probe_accuracy=found.probe_accuracy,
         domain_gap=gap, depth_gap=found.depth_gap, data_curve=found.data_curve, logme=found.logme,

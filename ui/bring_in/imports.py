@@ -147,6 +147,22 @@ def read_again(ref: DatasetRef) -> ImportImages | None:
     return ImportImages(str(ref.images_root), ref.name, classes_from, said=ref.source)
 
 
+def group_again(ref: DatasetRef) -> ImportImages | None:
+    """For a dataset whose names say, or may say, what belongs together: the other choice, asked after it was seen."""
+    found = state.named_groups(ref)
+    if found is None or (ref.grouped_by and ref.grouped_by != found.by):
+        return None
+    taken = bool(ref.groups)
+    with st.expander("Groups were read from the names" if taken else "Names may say which images belong together"):
+        st.caption(f"{found.example}.")
+        label = "Read again without groups" if taken else "Keep these groups on one side"
+        asked = st.button(label, key=f"group_again_{ref.id}")
+        st.caption("Makes another dataset of the same images; this one and its runs stay.")
+    if not asked:
+        return None
+    return ImportImages(str(ref.images_root), ref.name, said=ref.source, groups="none" if taken else "names")
+
+
 def path_field(label: str, button: str, *, key: str) -> str:
     """A field for a path on this computer; what was typed and sent, once, or ''."""
     if not state.on_loopback():

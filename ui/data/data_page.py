@@ -115,8 +115,9 @@ def heading(ref: DatasetRef) -> None:
     notes = "".join(f"  \n:small[:gray[{frame.plain(note)}]]" for note in ref.notes)
     st.markdown(frame.plain(size_in_words(ref)) + notes)
     edits.line(ref)
-    if not ref.base and state.nested(ref):
-        imports.bring_in(imports.read_again(ref), st.empty())
+    if not ref.base and (state.nested(ref) or state.named_groups(ref)):
+        folders = imports.read_again(ref) if state.nested(ref) else None
+        imports.bring_in(imports.group_again(ref) or folders, st.empty())
 
 
 def size_in_words(ref: DatasetRef) -> str:
@@ -124,6 +125,8 @@ def size_in_words(ref: DatasetRef) -> str:
     text = f"{count(ref.images)} images in {len(ref.classes)} classes"
     if ref.excluded:
         text += f" ({count(ref.excluded)} excluded)"
+    if ref.groups:
+        text += f", of {count(ref.groups)} groups"
     given = [(name, sum(ref.counts[name])) for name in ("train", "val", "test") if name in ref.counts]
     if given:
         text += ": " + ", ".join(f"{count(number)} {name}" for name, number in given)

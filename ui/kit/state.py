@@ -16,7 +16,7 @@ import streamlit as st
 from core import DatasetFacts, DatasetRef, NotFound
 from core.home import home as find_home
 from core.zoo import DEFAULT_BACKBONE
-from dataset import THUMBNAILS, ImageTable, list_current, load_dataset, nested_levels, read_table
+from dataset import THUMBNAILS, Grouping, ImageTable, from_names, list_current, load_dataset, nested_levels, read_table
 from dataset.audit import AuditReport, audit, feature_check
 from training.jobs.executor import Executor, executor
 from training.playground.client import Pool
@@ -161,18 +161,32 @@ def was_audited(ref: DatasetRef) -> bool:
     return ref.id in _audited
 
 
+def _by_folder(table: ImageTable) -> bool:
+    some = range(0, len(table), max(1, len(table) // 200))
+    return all("/" in (name := table.classes[table.labels[row]]) or name in table.paths[row].split("/")[:-1]
+               for row in some)  # fmt: skip
+
+
 @functools.lru_cache(maxsize=8)
 def _nested(place: Path, dataset_id: str) -> bool:
     table = _images(place, dataset_id)
-    some = range(0, len(table), max(1, len(table) // 200))
-    by_folder = all("/" in (name := table.classes[table.labels[row]]) or name in table.paths[row].split("/")[:-1]
-                    for row in some)  # fmt: skip
-    return by_folder and nested_levels(table.paths) > 1
+    return _by_folder(table) and nested_levels(table.paths) > 1
+
+
+@functools.lru_cache(maxsize=8)
+def _named(place: Path, dataset_id: str) -> Grouping | None:
+    table = _images(place, dataset_id)
+    return from_names(table.paths, table.labels.tolist()) if _by_folder(table) else None
 
 
 def nested(ref: DatasetRef) -> bool:
     """Whether class folders lie inside folders, so that other ones could be the classes."""
     return _nested(home(), ref.id)
+
+
+def named_groups(ref: DatasetRef) -> Grouping | None:
+    """What the names say of what belongs together, where classes are folders, so that it can be read again."""
+    return _named(home(), ref.id)
 
 
 def labels_checked(ref: DatasetRef) -> Path | None:

@@ -168,6 +168,8 @@ def test_pitfalls_speak_of_this_dataset_only() -> None:
     for word in ("Negative transfer", "Wrong layers: features of all stages beat the last stage's by 5.0 points",
                  "Small images: the median is 32 px", "Imbalance", "A small test set: 30 images"):  # fmt: skip
         assert word in said
+    (said,) = further.pitfalls(replace(calm, groups=1_250), advise(calm))
+    assert said.startswith("Groups: the 5,000 images to learn from are of 1,250 groups, each on one side of every ")
 
 
 def test_backbones_are_compared_with_the_default() -> None:

@@ -18,6 +18,7 @@ from core.types import DatasetRef
 from core.zoo import catalog
 from dataset.edits import Edit
 from dataset.folder import load_dataset
+from dataset.groups import GroupsFrom
 from dataset.ingest.sources import import_path
 from dataset.revisions import revise
 from tests.conftest import write_images
@@ -183,3 +184,16 @@ def test_a_repetition_elsewhere_says_what_was_different() -> None:
     before = RunResult(device="CPU, 2 cores", arithmetic={"threads": "2"}, versions={"torch": "2.14.1"})
     now = RunResult(device="CPU, 4 cores", arithmetic={"threads": "2"}, versions={"torch": "2.15.0"})
     assert _differing(before, now) == ["device CPU, 4 cores, CPU, 2 cores then", "torch 2.15.0, 2.14.1 then"]
+
+
+@pytest.mark.parametrize("groups", ["none", "names"])
+def test_data_given_to_a_bundle_is_grouped_as_the_run_saw_it(home: Path, tmp_path: Path, groups: GroupsFrom) -> None:
+    """A run of before groups were read, or of one who wanted none, and one of likely groups."""
+    folder = write_images(tmp_path / "moles", classes=("benign", "malign"), per_class=12)
+    for name in ("benign", "malign"):
+        for number, path in enumerate(sorted((folder / name).iterdir())):
+            path.rename(path.with_name(f"P{name[0] == 'm':d}{number // 4}_{number % 4}.png"))
+    ref = import_path(folder, home, groups=groups)
+    assert ref.groups == (6 if groups == "names" else 0)
+    reading._import_given(folder, ref, tmp_path / "elsewhere")
+    assert load_dataset(tmp_path / "elsewhere", ref.id).groups == ref.groups

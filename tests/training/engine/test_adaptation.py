@@ -214,8 +214,19 @@ def test_the_gap_is_half_between_equal_domains_and_whole_between_far_ones() -> N
     x = torch.randn(200, 6)
     assert told_apart(x, torch.randn(200, 6)) == pytest.approx(0.5, abs=0.1)
     assert told_apart(x, torch.randn(150, 6) + 4) > 0.98
+    assert told_apart(x[:4], x) is None, "too few"
     a, b, share = plane(x, x + 10)
     assert a.shape == (200, 2) and b.shape == (200, 2) and 0 < share <= 1
+
+
+def test_examples_that_belong_together_do_not_tell_their_domain() -> None:
+    """Noise, every example five times: whoever has seen one of the five knows the domain of the others."""
+    torch.manual_seed(0)
+    source, target = (torch.randn(20, 60).repeat_interleave(5, 0) for _ in range(2))
+    groups = np.repeat(np.arange(20), 5)
+    torn, whole = told_apart(source, target), told_apart(source, target, (groups, groups))
+    assert torn is not None and whole is not None and torn > 0.9 > 0.7 > whole
+    assert told_apart(source[:10], target, (np.zeros(10, int), groups)) is None, "one group cannot be held out"
 
 
 def test_the_discriminator_depends_on_the_seed_alone() -> None:

@@ -66,6 +66,20 @@ def test_copies_share_a_fold_and_cannot_answer_for_each_other():
     assert (apart.favoured == labels).mean() > 0.85 > 0.68 > (together.favoured == labels).mean()
 
 
+def test_what_is_beyond_the_folds_is_judged_by_a_probe_that_did_not_see_what_belongs_to_it(monkeypatch):
+    """Pure noise, every image there twice; the twins are never fitted on, or lie beyond what is cross-validated."""
+    rng = np.random.default_rng(0)
+    once = torch.from_numpy(rng.normal(size=(60, 80)).astype(np.float32))
+    features, labels, groups = once.repeat(2, 1), np.tile(rng.integers(0, 2, 60), 2), np.tile(np.arange(60), 2)
+    told = out_of_fold.judge(features, labels, 2, fit=np.arange(60))
+    kept = out_of_fold.judge(features, labels, 2, fit=np.arange(60), groups=groups)
+    assert told is not None and kept is not None and np.isfinite(kept.own).all()
+    assert (told.favoured == labels)[60:].mean() > 0.85 > 0.68 > (kept.favoured == labels)[60:].mean()
+    monkeypatch.setattr(out_of_fold, "MOST_PROBED", 60)
+    kept = out_of_fold.judge(features, labels, 2, groups=groups)
+    assert kept is not None and np.isfinite(kept.own).all() and (kept.favoured == labels).mean() < 0.68
+
+
 @pytest.mark.parametrize("labels", [[0] * 5 + [1], [0] * 6])
 def test_a_class_with_a_single_image_cannot_be_cross_validated(labels):
     assert out_of_fold.judge(torch.randn(6, 4), np.array(labels), 2) is None

@@ -163,7 +163,26 @@ def test_folders_in_folders_can_be_read_again_as_other_classes(open_page: Open, 
 
 
 def test_flat_folders_are_not_asked_about(open_page: Open, dataset: DatasetRef) -> None:
-    assert "Read the folders again" not in words(open_page("data", dataset=dataset.id))
+    said = words(open_page("data", dataset=dataset.id))
+    assert "Read the folders again" not in said and "groups" not in said
+
+
+def test_groups_of_the_names_are_said_and_one_click_takes_them_away(
+    open_page: Open, tmp_path: Path, home: Path
+) -> None:
+    folder = picture_folder(tmp_path / "moles", {"benign": 8, "malign": 8})
+    for name in ("benign", "malign"):
+        for number, path in enumerate(sorted((folder / name).iterdir())):
+            path.rename(path.with_name(f"patient{name[0] == 'm':d}{number // 2}_{number % 2}{path.suffix}"))
+    ref = import_path(folder, home)
+    at = open_page("data", dataset=ref.id)
+    assert "16 images in 2 classes, of 8 groups" in words(at)
+    assert "8 groups ('patient' in the names), kept on one side." in words(at)
+    button(at, "Read again without groups").click().run()
+    assert "16 images in 2 classes. From" in words(at)
+    button(at, "Keep these groups on one side").click().run()
+    assert "16 images in 2 classes, of 8 groups" in words(at)
+    assert len(list_datasets(home)) == 2
 
 
 def test_a_target_is_attached_by_path_and_detached(

@@ -9,7 +9,7 @@ import click
 from core import Budget, Priority, Similarity, to_json
 from core.zoo import catalog
 from training.cli import second_domain, steps
-from training.cli.shared import Answer, Place, on_data, positive_minutes, verb
+from training.cli.shared import Answer, HowRead, Place, on_data, positive_minutes, verb
 from training.cli.text import advice_lines, facts_lines
 from training.record import foreseen
 from training.requests import room
@@ -17,11 +17,11 @@ from training.requests import room
 
 @verb
 @on_data
-def profile(place: Place, path: str, backbone: str, classes_from: str) -> Answer:
+def profile(place: Place, path: str, backbone: str, how: HowRead) -> Answer:
     """Measure a dataset: ready-made accuracy, and what training costs on this machine."""
     card = steps.backbone_here(place, backbone)
     with steps.worker_ahead(place):
-        ref = steps.import_data(path, place.home, classes_from)
+        ref = steps.import_data(path, place.home, how)
     job = steps.measured(place, ref, card.name)
     facts = place.store.facts(ref.id, card.name)
     document = {
@@ -39,7 +39,7 @@ def profile(place: Place, path: str, backbone: str, classes_from: str) -> Answer
               help="of the images to everyday photographs, in place of what is measured")  # fmt: skip
 @click.option("--priority", type=click.Choice(get_args(Priority)), default="accuracy", help="(accuracy)")
 def advise(
-    place: Place, path: str, backbone: str, classes_from: str, minutes: float, similarity: Similarity | None,
+    place: Place, path: str, backbone: str, how: HowRead, minutes: float, similarity: Similarity | None,
     priority: Priority,
 ) -> Answer:  # fmt: skip
     """Recommend a strategy, measuring first what is not known yet."""
@@ -47,7 +47,7 @@ def advise(
     from training.cli.advice_document import advice_document
 
     card = steps.backbone_here(place, backbone)
-    ref = steps.import_data(path, place.home, classes_from)
+    ref = steps.import_data(path, place.home, how)
     facts = place.store.facts(ref.id, card.name)
     if facts is None:
         job = steps.measured(place, ref, card.name)

@@ -11,7 +11,7 @@ from core import DatasetRef
 from dataset.audit import AuditReport
 from training.cli import steps
 from training.cli.follow import to_stderr
-from training.cli.shared import Answer, Place, on_data, verb
+from training.cli.shared import Answer, HowRead, Place, on_data, verb
 
 SIGNS = {"bad": "PROBLEM", "caution": "CAUTION", "good": "note"}
 FEW = 5
@@ -21,12 +21,12 @@ FEW = 5
 @verb
 @on_data
 @click.option("--quick", is_flag=True, help="do not measure: labels and shift are not judged")
-def check(place: Place, path: str, backbone: str, classes_from: str, quick: bool) -> Answer:
+def check(place: Place, path: str, backbone: str, how: HowRead, quick: bool) -> Answer:
     """Say what is wrong with a dataset: copies, leaks, labels that look wrong."""
     from dataset.audit import audit, feature_check
 
     card = None if quick else steps.backbone_here(place, backbone)
-    ref = steps.import_data(path, place.home, classes_from)
+    ref = steps.import_data(path, place.home, how)
     checked = feature_check.find(place.home, ref, backbone)
     if checked is None and card is not None:
         to_stderr("Measuring first: labels and test images are judged by features (--quick leaves that out).")

@@ -34,7 +34,7 @@ from training.store import lineage
 @click.option("--per-class", type=at_least(1), metavar="N", help="train on N images of each class")
 @by_hand
 def fit(
-    place: Place, path: str, backbone: str, classes_from: str, strategy: str, minutes: float | None, seed: int,
+    place: Place, path: str, backbone: str, how: HowRead, strategy: str, minutes: float | None, seed: int,
     target: str | None, from_run: str | None, per_class: int | None, options: Options,
 ) -> Answer:  # fmt: skip
     """Train one strategy and follow it. Ctrl-C stops it and keeps the best.
@@ -56,7 +56,7 @@ def fit(
     if from_run:
         lineage.check(place.store.job(from_run), card.name)
     with steps.worker_ahead(place):
-        ref = steps.import_data(path, place.home, classes_from)
+        ref = steps.import_data(path, place.home, how)
         second = _target(target, ref, place.home) if target else None
     facts = place.store.facts(ref.id, card.name)
     timed = minutes is not None and kind != "linear_probe"

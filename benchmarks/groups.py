@@ -1,0 +1,143 @@
+"""How much better a test looks than it is when pictures of one lesion stand on both sides of the split.
+
+    python -m benchmarks.groups [--home HOME] [--seeds N]
+
+200 pictures of 50 drawn lesions in two classes, four of each as one would photograph it again (moved, turned, lit
+otherwise, with other noise), are imported twice: with the groups that their names say, and without. Each is split as
+runs are, by seeds 0 to N - 1; a linear probe on the default backbone's features learns from the training side. Both are
+then asked about 400 lesions that nobody has seen, one picture of each: that is what a test is to foretell. Prints a
+Markdown table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import random
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFilter
+from scipy.special import stdtrit
+
+from benchmarks import features
+from core.types import DatasetRef
+from dataset.folder import read_alike, read_manifest
+from dataset.groups import torn
+from dataset.ingest.sources import import_path
+from dataset.splits import sides
+from training.engine import head_solver
+
+LESIONS, PICTURES, NEW = 50, 4, 400
+SIDE = 160
+STEPS = 30
+"""Of the probe's regularisation path; validation picks one."""
+
+
+def draw(folder: Path, lesions: range, pictures: int) -> Path:
+    """`folder/<class>/L012_3.png`, `pictures` of each lesion. The class shows in how ragged the edge is, which differs
+    less between the classes than colour, size and spots do between any two lesions."""
+    for number in lesions:
+        own = random.Random(number)
+        name = ("plain", "ragged")[number % 2]
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        lesion = _lesion(own, ragged=0.05 + 0.05 * (number % 2) + own.gauss(0, 0.02))
+        for picture in range(pictures):
+            _photographed(lesion, own).save(folder / name / f"L{number:03}_{picture + 1}.png")
+    return folder
+
+
+def _lesion(own: random.Random, ragged: float) -> Image.Image:
+    """A spot on skin, twice SIDE wide."""
+    skin = (own.randrange(190, 240), own.randrange(150, 190), own.randrange(120, 170))
+    tone = tuple(int(part * own.uniform(0.35, 0.8)) for part in skin)
+    large = Image.new("RGB", (2 * SIDE, 2 * SIDE), skin)
+    pen = ImageDraw.Draw(large)
+    radius, waves = own.uniform(0.35, 0.6) * SIDE, [(own.randrange(3, 14), own.uniform(0, 7)) for _ in range(4)]
+    stretch = own.uniform(0.7, 1.3)
+    edge = []
+    for at in np.linspace(0, 2 * math.pi, 120, endpoint=False):
+        wave = sum(math.sin(many * at + phase) for many, phase in waves)
+        far = radius * (1 + max(0.0, ragged) * wave)
+        edge.append((SIDE + far * math.cos(at) * stretch, SIDE + far * math.sin(at) / stretch))
+    pen.polygon(edge, fill=tone)
+    for _ in range(own.randrange(0, 9)):
+        x, y, r = SIDE + own.gauss(0, radius / 2), SIDE + own.gauss(0, radius / 2), own.uniform(2, 12)
+        pen.ellipse((x - r, y - r, x + r, y + r), fill=tuple(int(part * own.uniform(0.5, 1.3)) for part in tone))
+    return large.filter(ImageFilter.GaussianBlur(own.uniform(0.5, 2)))
+
+
+def _photographed(lesion: Image.Image, own: random.Random) -> Image.Image:
+    turned = lesion.rotate(own.uniform(-25, 25), Image.Resampling.BILINEAR, fillcolor=lesion.getpixel((2, 2)))
+    side = own.uniform(0.75, 0.95) * 2 * SIDE
+    left, top = (own.uniform(0, 2 * SIDE - side) for _ in range(2))
+    cut = turned.crop((int(left), int(top), int(left + side), int(top + side))).resize((SIDE, SIDE))
+    light = np.asarray(cut, np.float32) * own.uniform(0.8, 1.15)
+    noise = np.random.default_rng(own.randrange(2**32)).normal(0, 6, light.shape)
+    return Image.fromarray(np.clip(light + noise, 0, 255).astype(np.uint8))
+
+
+def judged(own: features.Features, new: features.Features, split: NDArray[np.str_]) -> tuple[float, float]:
+    """(accuracy on the test side, accuracy on new lesions) of a probe that learned from the training side."""
+    at = {side: torch.from_numpy(np.flatnonzero(split == side)) for side in ("train", "val", "test")}
+    labels = torch.from_numpy(own.labels)
+    steps: list[head_solver.ProbeStep] = []
+    train, val = ((own.vectors[at[side]], labels[at[side]]) for side in ("train", "val"))
+    head_solver.solve(train, val, 2, STEPS, steps.append)
+    best = min(steps, key=lambda step: step.val_loss)
+
+    def right(vectors: torch.Tensor, truth: torch.Tensor) -> float:
+        return float(((vectors @ best.weight.T + best.bias).argmax(1) == truth).float().mean())
+
+    return right(own.vectors[at["test"]], labels[at["test"]]), right(new.vectors, torch.from_numpy(new.labels))
+
+
+def mean_and_interval(values: Sequence[float]) -> str:
+    """'+12.3 (8.1 to 16.5)' in points: the mean over seeds with its 95 % interval by Student's t."""
+    mean, spread = float(np.mean(values)), float(np.std(values, ddof=1)) / len(values) ** 0.5
+    half = float(stdtrit(len(values) - 1, 0.975)) * spread
+    return f"{100 * mean:+.1f} ({100 * (mean - half):+.1f} to {100 * (mean + half):+.1f})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--home", type=Path, help="where to keep what is made (a folder that is removed)")
+    parser.add_argument("--seeds", type=int, default=5)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as made:
+        home = options.home or Path(made) / "home"
+        shown = draw(Path(made) / "lesions", range(LESIONS), PICTURES)
+        unseen = draw(Path(made) / "unseen", range(1000, 1000 + NEW), 1)
+        refs = {"no": import_path(shown, home, groups="none"), "yes": import_path(shown, home)}
+        report(refs, import_path(unseen, home, groups="none"), home, options.seeds)
+
+
+def report(refs: dict[str, DatasetRef], unseen: DatasetRef, home: Path, seeds: int) -> None:
+    new = features.read(unseen, home)
+    names = read_manifest(refs["yes"])["group"].tolist()
+    print(f"{refs['yes'].notes[-1]} {len(read_alike(refs['yes']))} pairs of the pictures look alike.\n")
+    print("| seed | groups kept | lesions on two sides | test, % | new lesions, % | optimism, points |")
+    print("|---|---|---|---|---|---|")
+    optimism: dict[str, list[float]] = {kept: [] for kept in refs}
+    tests: dict[str, list[float]] = {kept: [] for kept in refs}
+    for kept, ref in refs.items():
+        own = features.read(ref, home)
+        for seed in range(seeds):
+            split = sides(ref, seed)
+            test, later = judged(own, new, split)
+            tests[kept].append(test)
+            optimism[kept].append(test - later)
+            print(f"| {seed} | {kept} | {torn(names, split)[0]} | {100 * test:.1f} | {100 * later:.1f} | "
+                  f"{100 * (test - later):+.1f} |")  # fmt: skip
+    differences = [without - held for without, held in zip(tests["no"], tests["yes"], strict=True)]
+    print(f"\nTest accuracy without groups minus with them: {mean_and_interval(differences)} points.")
+    for kept, values in optimism.items():
+        print(f"Test minus new lesions, groups kept: {kept}: {mean_and_interval(values)} points.")
+
+
+if __name__ == "__main__":
+    main()

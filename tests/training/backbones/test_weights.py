@@ -255,6 +255,31 @@ def test_the_hubs_cache_is_used_without_a_network(home: Path, tmp_path: Path) ->
     assert not (home / "backbones").exists()
 
 
+@pytest.mark.xfail(strict=True, reason="refused for its classifier, which is thrown away, and for its prefix")
+def test_of_a_file_with_another_classifier_the_body_is_kept_and_the_rest_is_told(
+    home: Path, tmp_path: Path
+) -> None:
+    net = network(num_classes=5)
+    state = {f"module.{key}": value for key, value in net.state_dict().items()}
+    torch.save({"state_dict": state}, tmp_path / "five.pth")
+    added = add(NAME, home, tmp_path / "five.pth", quiet)
+    assert added["said"] == [
+        "Its weights stand under 'state_dict.module'.",
+        "Its classifier ('fc', 5 classes) is not test_resnet's own and is left out.",
+    ]
+    backbone = build(NAME, 3, home=home).eval()
+    assert backbone.classifier() is None
+    with torch.no_grad():
+        assert torch.equal(backbone.below(X, backbone.head_index), stages.features(net, X))
+
+
+@pytest.mark.xfail(strict=True, reason="weights that are no numbers are taken")
+def test_weights_that_are_no_numbers_are_refused(home: Path, tmp_path: Path) -> None:
+    state = {key: value * float("nan") for key, value in network().state_dict().items()}
+    torch.save(state, tmp_path / "nan.pth")
+    assert "no finite numbers" in refused(home, tmp_path / "nan.pth")
+
+
 # -- downloads --------------------------------------------------------------------------------------
 
 

@@ -64,7 +64,8 @@ def items(ref: DatasetRef, sides: Sequence[str] | None = None) -> list[Item]:
 
 def write_table(taken: Iterable[Item], out: TextIO, *, in_zip: bool = False) -> None:
     """`path,label` or `path,label,split`. The paths are those of the images as they were imported, so that the table
-    can be put beside them; with `in_zip` those of the zip."""
+    can be put beside them; with `in_zip` those of the zip. Texts stand as they are, for the import: not as in
+    `core.csv_text`, whose tables are for a spreadsheet."""
     taken = list(taken)
     columns = ["path", "label", "split"] if any(item.split for item in taken) else ["path", "label"]
     writer = csv.writer(out, lineterminator="\n")

@@ -263,7 +263,6 @@ def test_predict_py_gives_a_bad_file_its_row_and_goes_on_as_thaw_does(
     assert done.returncode == 1 and "gone.png" in done.stdout.splitlines()[1]
 
 
-@pytest.mark.xfail(strict=True, reason="names are written as they are")
 def test_a_name_that_a_spreadsheet_would_compute_stands_behind_an_apostrophe() -> None:
     assert rows_of([("=1+1.png", "empty file"), ("-3", "empty file")]).splitlines()[1:] == [
         "'=1+1.png,,,,,empty file", "-3,,,,,empty file",

@@ -23,6 +23,7 @@ from core.files import (
     write_whole,
     written_whole,
 )
+from core.portable.predict import cell
 
 
 def test_what_was_written_is_read_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -127,3 +128,4 @@ def test_no_cell_of_a_table_starts_a_formula_and_each_is_read_back(text: str, wr
     table = csv_text(("name", "number"), [(text, -0.5)])
     (_, (found, number)) = csv.reader(io.StringIO(table, newline=""))
     assert (found, number) == (written, "-0.5") and raw_cell(found) == text
+    assert cell(text) == written, "the predict.py of an export writes the same"

@@ -89,9 +89,9 @@ def predict(args: Namespace) -> Answer:
     document = {"run_id": run.id, **counts, "labels": list(facts.labels)}
     if args.out is None:
         to_stderr(said)
-        return Answer({**document, "answers": text}, text.splitlines())
+        return Answer({**document, "answers": text}, text.splitlines(), int(failed > 0))
     write_whole(args.out, text)
-    return Answer({**document, "out": str(args.out)}, [f"{said} Answers: {args.out}"])
+    return Answer({**document, "out": str(args.out)}, [f"{said} Answers: {args.out}"], int(failed > 0))
 
 
 def write_report(args: Namespace) -> Answer:

@@ -32,7 +32,8 @@ def backbone_add(args: Namespace) -> Answer:
     if job.state == "finished" and card:
         source = {"file": "from the file", "download": "downloaded", "hub": "from the hub's cache", "home": "were here"}
         how = source[(job.result or {}).get("source", "home")]
-        lines = [f"{card.title}: weights {how}, {card.head} stages. Use it with --backbone {card.name}"]
+        said = (job.result or {}).get("said", [])
+        lines = [*said, f"{card.title}: weights {how}, {card.head} stages. Use it with --backbone {card.name}"]
     document = {"job_id": job.id, "state": job.state, "error": job.error, **(job.result or {})}
     failed = job.state in ("failed", "lost")
     return Answer(document, lines, int(failed), job.error or "" if failed else "")

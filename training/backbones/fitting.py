@@ -150,7 +150,9 @@ def misfit(timm_name: str, title: str, path: Path, checkpoint: Checkpoint, wante
     said += [f"{len(missing)} missing ({_some(missing)})"] if missing else []
     said += [f"{len(more)} that {title} does not have ({_some(more)})"] if more else []
     hint = next((said for pattern, said in HINTS if any(re.search(pattern, name) for name in names)), "")
-    return f"{', '.join(said)}. {hint or _fitting(timm_name, checkpoint) or f'Give a file of {timm_name}.'}"
+    if not hint and (missing or more):
+        hint = _fitting(timm_name, checkpoint)
+    return f"{', '.join(said)}. {hint or f'Give a file of {timm_name}.'}"
 
 
 def _some(names: Sequence[str]) -> str:

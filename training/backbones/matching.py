@@ -165,7 +165,7 @@ def _left_out(
     """What stands beside the body in the same dictionary and is not taken, a sentence a kind."""
     holder = checkpoint.holders[prefix + wanted.needed[0]]
     known = {f"{one}{name}" for one in (prefix, *others) for name in wanted.body}
-    known |= {f"{prefix}{name}" for name in wanted.classifier if kept}
+    known |= {f"{one}{name}" for one in ((prefix, *others) if kept else others) for name in wanted.classifier}
     groups: dict[str, list[Tensor]] = {}
     for name, tensor in checkpoint.tensors.items():
         if name in known or checkpoint.holders[name] != holder or tensor.dim() == 0:

@@ -203,18 +203,16 @@ def _translated(timm_name: str, image_px: int | None, state: State, classes: int
 
 def _check_values(timm_name: str, net: nn.Module, path: Path) -> None:
     """Raises WeightsError for weights that no training leaves: no finite numbers, or zeros where none begin so."""
-    state = net.state_dict()
+    state, body = net.state_dict(), fitting.shapes(timm_name).body
     broken = [name for name, tensor in state.items() if not tensor.isfinite().all()]
-    if broken:
+    zero = [name for name, tensor in state.items() if name in body and tensor.dim() > 1 and not tensor.any()]
+    fresh = timm.create_model(timm_name, pretrained=False).state_dict() if broken or zero else {}
+    if broken := [name for name in broken if fresh[name].isfinite().all()]:
         raise WeightsError(
             f"{path.name} is of no use: {len(broken)} of its {len(state)} tensors hold values that are no finite "
             f"numbers ({broken[0]}). The training that wrote it broke down; give an earlier file."
         )
-    zero = [name for name, tensor in state.items() if tensor.dim() > 1 and not tensor.any()]
-    if zero:
-        fresh = timm.create_model(timm_name, pretrained=False).state_dict()
-        zero = [name for name in zero if name in fitting.shapes(timm_name).body and fresh[name].any()]
-    if zero:
+    if zero := [name for name in zero if fresh[name].any()]:
         raise WeightsError(
             f"{path.name} is of no use: {len(zero)} of its {len(state)} tensors are all zeros ({zero[0]}), as in a "
             "file that was not downloaded or written to its end. Get it again."

@@ -19,6 +19,7 @@ from advisor.planning.strategies import plan
 from benchmarks import weight_files
 from core.errors import PlanError, WeightsError
 from core.zoo import catalog
+from core.zoo.curated import CURATED
 from training.__main__ import main
 from training.backbones import fitting, pretrained, stages, weights
 from training.backbones.backbone import build
@@ -37,7 +38,8 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setattr(weights, "WAITS_S", (0.01, 0.01))
-    monkeypatch.setattr(fitting, "KIN", 1)
+    monkeypatch.setattr(fitting, "KIN", 1)  # and one curated network: to build them all takes most of a minute
+    monkeypatch.setattr(fitting, "CURATED", [card for card in CURATED if card.name == "mobilenetv2_100"])
     return tmp_path
 
 

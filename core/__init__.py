@@ -23,10 +23,12 @@ if TYPE_CHECKING:
         WeightsError,
     )
     from core.files import (
+        csv_text,
         find_array,
         find_arrays,
         find_as,
         find_json,
+        raw_cell,
         read_as,
         read_json,
         write_json,
@@ -117,6 +119,7 @@ __all__ = [
     "UnsafeArchive",
     "WeightsError",
     "WhatIf",
+    "csv_text",
     "decode_text",
     "find_array",
     "find_arrays",
@@ -124,6 +127,7 @@ __all__ = [
     "find_json",
     "fit_curve",
     "percentile",
+    "raw_cell",
     "read_as",
     "read_json",
     "run_config_from_json",

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from core import DatasetRef, Tell, ThawError, to_json, write_json, write_whole
 from core.disk import flush
+from core.names import IMAGE_SUFFIXES
 from core.portable import predict
 from training.caches import Bench, ImageData, Rows
 from training.engine import proportional
@@ -85,6 +86,7 @@ def _write(run: Job, bench: Bench, stage: Path, tell: Tell) -> contents.ExportFa
         "interpolation": data.prep.interpolation, "temperature": f"{temperature:.6g}",
         "threshold": "0", "least_similarity": "-1", "preprocessing": model_card.preprocessing(data.side, data.prep),
         "run": run.id, "dataset": bench.ref.id, "strategy": config.strategy.kind,
+        "endings": json.dumps(IMAGE_SUFFIXES),
         "backbone": config.strategy.backbone, "licence": model_card.licence(config),
     }  # fmt: skip
     onnx_graph.write(model, data.side, stage / contents.MODEL, about)

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from core import PlanError, WeightsError, read_as, run_config_from_json
+from core import PlanError, read_as, run_config_from_json
 from core.zoo import catalog
 from dataset import load_dataset
 from dataset.ingest import public_set
+from training.backbones.file_kinds import kind_of
 from training.requests.base import Request
 from training.store import Extended, Job, RunFolder, RunResult, Store
 
@@ -75,8 +76,8 @@ class AddBackbone(Request):
         return f"Adding {self.name}"
 
     def check(self, store: Store) -> None:
-        if self.weights is not None and not Path(self.weights).is_file():
-            raise WeightsError(f"There is no file {self.weights}.")
+        if self.weights is not None:
+            kind_of(Path(self.weights))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core import write_whole
+from core import raw_cell, write_whole
 from training.export import contents
 from training.store import Job
 from ui.kit import state
@@ -74,7 +74,8 @@ def folder_answers(
 
 
 def parse_table(text: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(text)))
+    rows = csv.DictReader(io.StringIO(text))
+    return [{name: raw_cell(cell) for name, cell in row.items()} for row in rows]
 
 
 def write_table(run: Job, found: Iterable[tuple[str, Prediction | str]]) -> str:

@@ -34,7 +34,8 @@ def backbone(place: Place, action: str, name: str, weights: str | None) -> Answe
     if job.state == "finished" and card:
         source = {"file": "from the file", "download": "downloaded", "hub": "from the hub's cache", "home": "were here"}
         how = source[(job.result or {}).get("source", "home")]
-        lines = [f"{card.title}: weights {how}, {card.head} stages. Use it with --backbone {card.name}"]
+        said = (job.result or {}).get("said", [])
+        lines = [*said, f"{card.title}: weights {how}, {card.head} stages. Use it with --backbone {card.name}"]
     return side_answer(job, lines)
 
 

@@ -16,7 +16,7 @@ from core.zoo import BackboneCard, catalog
 from training.cli import steps
 from training.cli.flags import by_hand
 from training.cli.follow import how_far, to_stderr
-from training.cli.shared import DATASETS, RUNS, Answer, Place, among, at_least, on_data, positive_minutes, verb
+from training.cli.shared import DATASETS, RUNS, Answer, HowRead, Place, among, at_least, on_data, positive_minutes, verb
 from training.record import foreseen
 from training.requests import limits, submit
 from training.store import lineage

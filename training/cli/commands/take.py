@@ -73,9 +73,9 @@ def predict(place: Place, run_id: str, paths: tuple[Path, ...], out: Path | None
     document = {"run_id": run.id, **counts, "labels": list(facts.labels)}
     if out is None:
         to_stderr(said)
-        return Answer({**document, "answers": text}, text.splitlines())
+        return Answer({**document, "answers": text}, text.splitlines(), int(failed > 0))
     write_whole(out, text)
-    return Answer({**document, "out": str(out)}, [f"{said} Answers: {out}"])
+    return Answer({**document, "out": str(out)}, [f"{said} Answers: {out}"], int(failed > 0))
 
 
 @verb

@@ -34,8 +34,8 @@ def answer(number: int, choice: str, skipped: bool = False) -> dict[str, object]
 
 @layout(f"{STUDIO} (CSV)")
 def label_studio_csv(at: Draft) -> Said:
-    head: list[object] = ["image", "id", "choice", "annotator", "annotation_id", "created_at", "updated_at", "lead_time"]
-    rows = [head]
+    head = "image", "id", "choice", "annotator", "annotation_id", "created_at", "updated_at", "lead_time"
+    rows: list[list[object]] = [list(head)]
     for number, name in mixed(NAMES):
         file, when = upload(number), f"2024-03-0{1 + number % 9}T10:00:00.000000Z"
         at.picture(f"upload/7/{file}", name)

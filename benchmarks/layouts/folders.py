@@ -243,4 +243,11 @@ def classes_in_the_names_of_files(at: Draft) -> Said:
         at.picture(f"train/{name}.{number}.jpg", name)
     for number in range(6):
         at.picture(f"test1/{number + 1}.jpg", None)
-    return Asked((at.read(),), every=False), Refused(("folder", "class"))
+    return Asked((at.read(),), every=False), Refused(("folder", "class")), at.read()
+
+
+@layout("A trap camera's station before the number: camtrapR, file naming, https://jniedballa.github.io/camtrapR/")
+def stations_in_the_names_of_files(at: Draft) -> Said:
+    for number in range(30):
+        at.picture(f"photos/cam{1 + number % 3}_2024-05-{1 + number // 2:02d}_{number:03d}.jpg", None)
+    return Refused(("folder", "class")), Asked((), every=False)

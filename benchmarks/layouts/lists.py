@@ -57,21 +57,23 @@ def class_folders_beside_a_heap_and_a_submission(at: Draft) -> Said:
 
 @layout("Fashion Product Images, styles.csv, https://www.kaggle.com/datasets/paramaggarwal/fashion-product-images-small")
 def styles_with_many_columns_to_choose_from(at: Draft) -> Said:
-    columns = ("gender", "masterCategory", "baseColour", "season")
-    kinds, colours = ("Apparel", "Footwear", "Accessories"), ("Black", "Navy Blue", "Red")
-    values: tuple[tuple[str, ...], ...] = (("Men", "Women"), kinds, colours, ("Fall", "Summer"))
-    rows: list[list[object]] = [["id", *columns, "year", "productDisplayName"]]
-    steps = (1, 2, 5, 7)
-    for number in range(40):
-        said = [value[number * step // 3 % len(value)] for value, step in zip(values, steps, strict=True)]
-        at.picture(f"images/{15970 + 13 * number}.jpg", said[1])
-        rows.append([15970 + 13 * number, *said, 2011 + number % 3, f"Brand {number} {said[2]} Item"])
+    kinds = (
+        ("Apparel", "Topwear", "Shirts"), ("Apparel", "Topwear", "Tops"), ("Apparel", "Bottomwear", "Jeans"),
+        ("Footwear", "Shoes", "Heels"), ("Footwear", "Sandal", "Sandals"),
+    )  # fmt: skip
+    rows: list[list[object]] = [
+        ["id", "gender", "masterCategory", "subCategory", "articleType", "baseColour", "season", "productDisplayName"]
+    ]
+    for number in range(50):
+        kind, colour = kinds[number * 7 // 3 % 5], ("Black", "Navy Blue", "Red")[number * 5 // 3 % 3]
+        at.picture(f"images/{15970 + 13 * number}.jpg", kind[2])
+        gender, season = ("Men", "Women")[number % 2], ("Fall", "Summer")[number * 3 // 4 % 2]
+        rows.append([15970 + 13 * number, gender, *kind, colour, season, f"Item {number} {colour}"])
     at.table("styles.csv", rows)
     paths = [f"images/{row[0]}.jpg" for row in rows[1:]]
-    options = tuple(
-        Read({path: str(row[column]) for path, row in zip(paths, rows[1:], strict=True)}) for column in range(1, 5)
+    return Asked(
+        tuple(Read({path: str(row[at_]) for path, row in zip(paths, rows[1:], strict=True)}) for at_ in (2, 3, 4))
     )
-    return Asked(options)
 
 
 @layout("FER2013: pixels in cells, https://www.kaggle.com/c/challenges-in-representation-learning-facial-expression-recognition-challenge")

@@ -194,7 +194,7 @@ def row_numbers_that_match_file_names(at: Draft) -> Said:
 @layout("A column called image that holds numbers; the files stand in another")
 def the_column_called_image_is_not_the_file(at: Draft) -> Said:
     rows = [[number, label, f"scan {number % 4}", name] for number, (name, label) in enumerate(heap(at), 7000)]
-    at.table("list.csv", [["image", "what", "batch", "source_file"], *rows])
+    at.table("list.csv", [["image", "label", "batch", "source_file"], *rows])
     return at.read()
 
 
@@ -256,8 +256,8 @@ def columns_under_names_of_ones_own(at: Draft) -> Said:
 
 @layout("Names in another case: Windows does not tell them apart, https://learn.microsoft.com/windows/win32/fileio/naming-a-file")
 def names_in_another_case(at: Draft) -> Said:
-    rows = [[str(name).removesuffix(".jpg"), label] for name, label in heap(at, "images/{}.JPG")]
-    at.table("labels.csv", [["file", "label"], *[[f"{str(name).capitalize()}.jpg", label] for name, label in rows]])
+    rows = [[str(name).capitalize(), label] for name, label in heap(at, "images/{}.JPG")]
+    at.table("labels.csv", [["file", "label"], *rows])
     return at.read()
 
 

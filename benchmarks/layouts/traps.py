@@ -88,7 +88,8 @@ def rows_that_contradict_one_another(at: Draft) -> Said:
     rows = heap(at)
     other = [(file, NAMES[(NAMES.index(label) + 1) % 3]) for file, label in rows[3:5]]
     at.table("labels.csv", [["file", "label"], *rows, *other])
-    return Refused(("labels.csv", "leaf_003.jpg"))
+    has = [Read({f"images/{file}": str((file, tag) in rows + other) for file, _ in rows}, named=False) for tag in NAMES]
+    return Refused(("labels.csv", "leaf_003.jpg")), Asked(tuple(has), every=False)
 
 
 @layout("scikit-multilearn and many others: one row a label, several a picture, http://scikit.ml/datasets.html")

@@ -69,6 +69,12 @@ class DatasetRef:
     """What was edited, in sentences; '' for an import."""
     excluded: int = 0
     """Images of the import that do not count here."""
+    reading: str = ""
+    """How the source was read, in one line; '' when an older version imported it, and for what was not read."""
+    reading_key: str = ""
+    """By which the same reading can be asked for."""
+    other_readings: tuple[tuple[str, str], ...] = ()
+    """(key, line) of other ways to read it."""
 
     @property
     def kind(self) -> str:

@@ -35,7 +35,7 @@ from dataset.folder import (
     read_thumbnails,
 )
 
-RULES = 2
+RULES = 3
 """Raise it when the same archive would now give another dataset (layout, formats, limits)."""
 _STAGING = re.compile(r"\.staging-(\d+)-[0-9a-f]+")
 _mine: set[str] = set()

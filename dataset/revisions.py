@@ -50,6 +50,8 @@ def revise(home: Path, ref: DatasetRef, edits: Iterable[Edit]) -> DatasetRef:
             parent=ref.id,
             edit=told,
             excluded=sum(row.split == EXCLUDED for row in rows),
+            reading=ref.reading,
+            reading_key=ref.reading_key,
         )
         return make_current(home, commit(stage, revision, rows, None))
 

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn, get_args
 
-from core import Priority, Similarity, ThawError
+from core import Priority, ReadingAsked, Similarity, ThawError
 from core.zoo import DEFAULT_BACKBONE
 from training.cli import add_flags
 from training.cli.commands import backbones, caches, data, explain, extend, runs
@@ -25,6 +25,14 @@ from training.cli.commands import target as target_commands
 from training.cli.commands.bundle import add_verbs as add_bundle_verbs
 from training.cli.commands.keep import add_verbs as add_keeping_verbs
 from training.cli.commands.take import add_verbs as add_taking_verbs
+
+COLUMNS = {
+    "label": "that holds the class",
+    "path": "that names the images",
+    "split": "that says train, val or test",
+    "group": "that says what belongs together",
+}
+"""What `--label-column` and its like name."""
 
 
 class UsageError(ThawError):
@@ -64,6 +72,9 @@ def parser() -> argparse.ArgumentParser:
         made.add_argument("--backbone", default=DEFAULT_BACKBONE, metavar="NAME")
         made.add_argument("--classes-from", default="1", metavar="FOLDER",
                           help="of folders in folders: a level (1, the outermost), 'innermost' or 'path'")  # fmt: skip
+        made.add_argument("--read-as", default="", metavar="KEY", help="which reading, where there are several")
+        for what, text in COLUMNS.items():
+            made.add_argument(f"--{what}-column", default="", metavar="NAME", help=f"the column of a table {text}")
         return made
 
     on_data("profile", "Measure a dataset: ready-made accuracy, and what training costs on this machine.")
@@ -138,6 +149,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         if answer.error:
             _complain(answer.error)
         return int(answer.code)
+    except ReadingAsked as error:
+        _complain(str(error))
+        for way in error.problems:
+            print(f"  {way}", file=sys.stderr, flush=True)
+        return 2
     except ThawError as error:
         _complain(str(error))
         return 2

@@ -7,16 +7,18 @@ lie on this disk under safe relative names.
 from __future__ import annotations
 
 import errno
+import hashlib
+import json
 import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, Self
 
 from core import IMAGES, DataError, DatasetRef, TooFewImages
 from core.disk import need_space
@@ -25,7 +27,7 @@ from dataset import EXPECTED, OUTERMOST, ClassFrom, Layout, Placed, Row, content
 from dataset.commit import commit
 from dataset.ingest.decode_workers import Decoders
 from dataset.ingest.decoding import Decoded
-from dataset.ingest.tables import lay_out
+from dataset.readings import UNSAID, Listing, ReadAs, read
 
 Progress = Callable[[int, int], None]
 """Called with (files checked, files in all). What it raises cancels the import."""
@@ -51,8 +53,8 @@ class Found:
     images: dict[str, Path] = field(default_factory=dict)
     folders: list[str] = field(default_factory=list)
     set_aside: list[tuple[str, str]] = field(default_factory=list)
-    tables: dict[str, Path] = field(default_factory=dict)
-    """Files that may hold labels (`tables`), likewise."""
+    documents: dict[str, Path] = field(default_factory=dict)
+    """Files that may say what the images show (`dataset.readings`), likewise."""
     size: int = 0
     """Bytes of all images."""
 
@@ -63,6 +65,26 @@ class Found:
         self.set_aside.append((path, reason))
         if "/" in path:
             self.folders.append(path.rpartition("/")[0])
+
+    def leave_out_documents(self, used: Collection[str]) -> None:
+        """Set those aside from which nothing was read."""
+        for path in self.documents.keys() - used:
+            self.leave_out(path)
+
+    def listing(self) -> Listing:
+        """The names alone, as readings are made of them."""
+        others = (*self.documents, *(path for path, _ in self.set_aside))
+        return Listing(tuple(self.images), tuple(self.folders), others, lambda path: self.images[path].stat().st_size)
+
+
+@dataclass(frozen=True)
+class Arranged:
+    """What is made of a source, and how that came about, as `DatasetRef` keeps it."""
+
+    layout: Layout
+    reading: str = ""
+    reading_key: str = ""
+    other_readings: tuple[tuple[str, str], ...] = ()
 
 
 class Labels(Protocol):
@@ -76,8 +98,9 @@ class Labels(Protocol):
         """Differs where the same archive would give another dataset; '' for the usual way."""
         ...
 
-    def arrange(self, found: Found, table: str | None) -> Layout:
-        """table: the one of `found.tables` that holds the labels. Tables that were not read are left out of `found`."""
+    def arrange(self, found: Found, table: str | None) -> Arranged:
+        """table: the one of `found.documents` that holds the labels. Those that were not read are left out of `found`.
+        """
         ...
 
     def check(self, layout: Layout, rows: Sequence[Row]) -> None:
@@ -86,21 +109,29 @@ class Labels(Protocol):
 
 
 @dataclass(frozen=True)
-class FromFolders:
-    """Labels from tables that list nearly all images, else from the folders; enough of them to learn from."""
+class AsRead:
+    """Labels from the reading of the source that is taken (`dataset.readings`); enough of them to learn from."""
 
-    classes_from: ClassFrom = OUTERMOST
+    read_as: ReadAs = UNSAID
     target: ClassVar[bool] = False
+
+    @classmethod
+    def of(cls, classes_from: ClassFrom, read_as: ReadAs) -> Self:
+        """classes_from: which of nested folders is the class; the usual one leaves it to `read_as`."""
+        return cls(read_as if classes_from == OUTERMOST else replace(read_as, read_as=f"folders:{classes_from}"))
 
     @property
     def key(self) -> str:
-        return "" if self.classes_from == OUTERMOST else f"-{self.classes_from}"
+        if not self.read_as:
+            return ""
+        return "-" + hashlib.sha256(json.dumps(astuple(self.read_as)).encode()).hexdigest()[:16]
 
-    def arrange(self, found: Found, table: str | None) -> Layout:
-        layout, used = lay_out(list(found.images), found.folders, found.tables, table, self.classes_from)
-        for path in found.tables.keys() - used:
-            found.leave_out(path)
-        return layout
+    def arrange(self, found: Found, table: str | None) -> Arranged:
+        choice = read(found.listing(), found.documents, self.read_as, table)
+        found.leave_out_documents(choice.reading.used)
+        others = tuple((one.key, one.line) for one in choice.others)
+        layout = replace(choice.reading.layout, notes=(*choice.reading.layout.notes, *choice.notes))
+        return Arranged(layout, choice.reading.line, choice.reading.key, others)
 
     def check(self, layout: Layout, rows: Sequence[Row]) -> None:
         _check_counts(layout, rows, Counter(one.label for one in layout.placed))
@@ -120,12 +151,13 @@ def finish(
     """Lay out, take over and decode the images, then commit.
 
     bring: how a file comes to its place: moved, copied (shutil.copyfile) or linked (os.link). table: the one of
-    `found` that holds the labels; else `labels` decides (None: as `FromFolders`).
+    `found` that holds the labels; else `labels` decides (None: as `AsRead`).
     """
-    labels = labels or FromFolders()
+    labels = labels or AsRead()
     source = printable(source)
     _check_images(found, source)
-    layout = labels.arrange(found, table)
+    arranged = labels.arrange(found, table)
+    layout = arranged.layout
     if bring is shutil.copyfile:
         need_space(stage, sum(found.images[one.given].stat().st_size for one in layout.placed))
     rows, thumbnails, unusable = _take_over(found, layout, stage / IMAGES, progress, bring)
@@ -146,6 +178,9 @@ def finish(
         notes=(*layout.notes, *_notes(set_aside)),
         target=labels.target,
         unlabelled=sum(row.label < 0 for row in rows),
+        reading=arranged.reading,
+        reading_key=arranged.reading_key,
+        other_readings=arranged.other_readings,
     )
     return commit(stage, ref, rows, thumbnails)
 

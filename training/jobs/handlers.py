@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core import to_json, write_json
+from core import ReadingAsked, to_json, write_json
 from dataset import history, load_dataset
 from training.compare import adapted
 from training.jobs.context import StopRequested, StoreContext
@@ -105,7 +105,7 @@ def fetch_public(request: FetchPublic, context: StoreContext) -> Result:
 
 
 def import_images(request: ImportImages, context: StoreContext) -> Result:
-    """The dataset that the images became, or the target."""
+    """The dataset that the images became, or the target; `asked`: the ways to read them, where one is to be chosen."""
     from dataset.ingest import imports
 
     began = time.monotonic()
@@ -114,7 +114,15 @@ def import_images(request: ImportImages, context: StoreContext) -> Result:
         context.progress(*_checked(done, total, time.monotonic() - began))
 
     with context.interrupted():
-        return _imported(imports.carry_out(request, context.home, tell))
+        try:
+            return _imported(imports.carry_out(request, context.home, tell))
+        except ReadingAsked as question:
+            ways = [
+                {"key": one.key, "line": one.line, "examples": {name: list(paths) for name, paths in
+                                                                one.examples.items()}}
+                for one in question.readings
+            ]  # fmt: skip
+            return {"question": str(question), "asked": ways}
 
 
 def export(request: Export, context: StoreContext) -> Result:

@@ -34,6 +34,8 @@ from core import (
 from core.home import home as find_home
 from core.words import counted
 from core.zoo import BackboneCard, catalog
+from dataset import class_from
+from dataset.readings import UNSAID, ReadAs
 from training.backbones import weights
 from training.cli import (
     advice_lines,
@@ -99,7 +101,7 @@ def profile(args: Namespace) -> Answer:
     place = open_place(args)
     card = backbone_here(args, place)
     with worker_ahead(place):
-        ref = import_data(args.path, place.home, args.classes_from)
+        ref = import_data(args.path, place.home, reading_of(args))
     job = measured(place, ref, card.name)
     facts = place.store.facts(ref.id, card.name)
     document = {
@@ -116,7 +118,7 @@ def advise(args: Namespace) -> Answer:
 
     place = open_place(args)
     card = backbone_here(args, place)
-    ref = import_data(args.path, place.home, args.classes_from)
+    ref = import_data(args.path, place.home, reading_of(args))
     facts = place.store.facts(ref.id, card.name)
     if facts is None:
         job = measured(place, ref, card.name)
@@ -154,7 +156,7 @@ def fit(args: Namespace) -> Answer:
     if args.from_run:
         lineage.check(place.store.job(args.from_run), card.name)
     with worker_ahead(place):
-        ref = import_data(args.path, place.home, args.classes_from)
+        ref = import_data(args.path, place.home, reading_of(args))
         target = _target(args.target, ref, place.home) if args.target else None
     facts = place.store.facts(ref.id, card.name)
     if facts is None and args.minutes is not None and args.strategy != "linear_probe":
@@ -241,12 +243,18 @@ def backbone_here(args: Namespace, place: Place) -> BackboneCard:
     return card
 
 
-def import_data(path: str, home: Path, classes_from: str = "1") -> DatasetRef:
-    """A folder, an archive, 'sample:NAME' or the id of an imported dataset. Raises DataError, NotFound."""
-    from dataset import class_from
-    from dataset.ingest import sources
+def reading_of(args: Namespace) -> ReadAs:
+    """What the flags say about how images are to be read."""
+    level = args.classes_from
+    class_from(level)  # raises DataError for what names no folder
+    as_folders = f"folders:{level.strip().lower()}" if level != "1" else ""
+    columns = (args.label_column, args.path_column, args.split_column, args.group_column)
+    return ReadAs(args.read_as or as_folders, *(name or "" for name in columns))
 
-    chosen = class_from(classes_from)
+
+def import_data(path: str, home: Path, read_as: ReadAs = UNSAID) -> DatasetRef:
+    """A folder, an archive, 'sample:NAME' or the id of an imported dataset. Raises DataError, NotFound."""
+    from dataset.ingest import sources
 
     if path.startswith(SAMPLE):
         from dataset.ingest import import_sample
@@ -255,9 +263,11 @@ def import_data(path: str, home: Path, classes_from: str = "1") -> DatasetRef:
     elif re.fullmatch("[0-9a-f]{16}", path) and not Path(path).exists():
         return sources.load_dataset(home, path)
     else:
-        ref = sources.import_path(Path(path).expanduser(), home, progress=say_import(), classes_from=chosen)
+        ref = sources.import_path(Path(path).expanduser(), home, progress=say_import(), read_as=read_as)
     classes = counted(len(ref.classes), "class", "classes")
     to_stderr(f"Dataset {ref.id}: {counted(ref.images, 'image')} in {classes}.")
+    if ref.reading:
+        to_stderr(f"{ref.reading}.")
     for note in ref.notes:
         to_stderr(note)
     for name, reason in ref.set_aside:

@@ -126,7 +126,7 @@ def several(values: Iterable[str]) -> str:
 
 def parts(text: str) -> list[str]:
     """The texts of a cell that `several` wrote, or that is a JSON list or a record of choices itself."""
-    if text[:1] not in "[{" or len(text) > MOST_CELL:
+    if not text.startswith(("[", "{")) or len(text) > MOST_CELL:
         return [text] if text else []
     try:
         found = json.loads(text if '"' in text else text.replace("'", '"'))

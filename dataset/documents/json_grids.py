@@ -143,11 +143,8 @@ def _of_dictionary(value: dict[str, Any]) -> Iterator[Iterable[dict[str, str]]]:
         yield (
             {**record, "split": name} for name, one in items for records in _records(one) for record in records
         )
-    elif all(isinstance(one, list) and all(isinstance(text, str) for text in one) for _, one in items):
-        if any(is_image_name(text) for _, one in items for text in one[:5]) and not _in_columns(items):
-            yield ({"path": text, "label": name} for name, one in items for text in one)
-        else:
-            yield _columns(items)
+    elif all(_are_files(one) for _, one in items):
+        yield ({"path": text, "label": name} for name, one in items for text in one)
     elif _in_columns(items):
         yield _columns(items)
     elif all(isinstance(one, dict) for _, one in items):
@@ -156,12 +153,20 @@ def _of_dictionary(value: dict[str, Any]) -> Iterator[Iterable[dict[str, str]]]:
             yield _columns([(name, list(one.values())) for name, one in items])  # as pandas writes a table
         else:
             yield ({"key": name, **flat(one)} for name, one in items)
-    elif all(not isinstance(one, dict) for _, one in items):
+    elif not any(isinstance(one, (list, dict)) and one and isinstance(_first(one), dict) for _, one in items):
         yield ({"key": name, "value": cell(one)} for name, one in items)
     else:
         for _, one in items:
             if isinstance(one, (list, dict)) and one:
                 yield from _records(one)
+
+
+def _first(value: list[Any] | dict[str, Any]) -> Any:
+    return next(iter(value.values() if isinstance(value, dict) else value))
+
+
+def _are_files(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, str) and is_image_name(one) for one in value)
 
 
 def _in_columns(items: list[tuple[str, Any]]) -> bool:

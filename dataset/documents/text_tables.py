@@ -49,7 +49,11 @@ def listed(path: Path, file: str) -> list[Grid]:
         lines = (line.strip() for line in _lines(text, file))
         there = (line for line in lines if line and not line.startswith("#"))
         sign = _steady(first)
-        rows = (re.split(f"[{re.escape(sign)}]", line) if sign else _path_and_label(line) for line in there)
+        words = {len(line.split()) for line in first if line.strip() and not line.startswith("#")}
+        if not sign and len(words) == 1 and words.pop() > 2:
+            rows = (line.split() for line in there)
+        else:
+            rows = (line.split(sign) if sign else _path_and_label(line) for line in there)
         return [of_rows(([cell(one) for one in row] for row in rows), file, kind="list", notes=notes)]
 
 

@@ -7,6 +7,7 @@ lie on this disk under safe relative names.
 from __future__ import annotations
 
 import errno
+import filecmp
 import hashlib
 import json
 import os
@@ -74,7 +75,13 @@ class Found:
     def listing(self) -> Listing:
         """The names alone, as readings are made of them."""
         others = (*self.documents, *(path for path, _ in self.set_aside))
-        return Listing(tuple(self.images), tuple(self.folders), others, lambda path: self.images[path].stat().st_size)
+        return Listing(tuple(self.images), tuple(self.folders), others, self._same)
+
+    def _same(self, one: str, other: str) -> bool:
+        try:
+            return filecmp.cmp(self.images[one], self.images[other], shallow=False)
+        except OSError:
+            return False
 
 
 @dataclass(frozen=True)

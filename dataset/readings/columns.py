@@ -35,8 +35,8 @@ _DOMAIN = frozenset((
     "kind", "finding", "findings", "emotion", "expression", "gesture", "letter", "digit", "character", "plant",
     "crop", "animal", "object", "item", "product", "grade", "severity", "level", "stage", "quality", "defect",
     "material", "style", "artist", "genre", "scene", "celltype", "tissue", "histology", "pathology", "condition",
-    "verdict", "tag", "landmark", "art", "weather", "malignancy", "benignmalignant", "value", "landuse",
-    "landcover", "room", "dish", "food", "fruit", "flower", "bird", "insect", "vehicle", "sign",
+    "verdict", "tag", "landmark", "art", "weather", "malignancy", "benignmalignant", "landuse", "landcover",
+    "value", "room", "dish", "food", "fruit", "flower", "bird", "insect", "vehicle", "sign",
 ))  # fmt: skip
 _ATTRIBUTES = frozenset((
     "sex", "gender", "age", "width", "height", "w", "h", "size", "bytes", "camera", "device", "make", "model",
@@ -57,9 +57,11 @@ _TEXTS = frozenset((
     "text", "caption", "captions", "description", "report", "sentence", "question", "answer", "prompt", "title",
     "comment",
 ))  # fmt: skip
-_GROUPS = ("group", "patient", "lesion", "subject", "participant", "person", "individual", "speaker", "scene", "film",
-           "video", "movie", "clip", "case", "study", "series", "slide", "wsi", "session", "burst", "sequence",
-           "animal", "specimen")  # fmt: skip
+_GROUPS = ("patient", "lesion", "subject", "participant", "speaker", "group", "video", "film", "movie", "clip", "study",
+           "slide", "wsi", "session", "burst", "sequence", "scene", "case", "series", "person", "individual", "animal",
+           "specimen", "plant")  # fmt: skip
+SURE_GROUPS = _GROUPS.index("scene")
+"""From there on a name may be that of a class as well, and needs an 'id' with it."""
 _SPLITS = frozenset((
     "split", "set", "subset", "partition", "phase", "fold", "usage", "mluse", "tvt", "datasplit", "traintest",
     "traintestsplit", "part", "stage", "mode", "dataset", "datatype", "partitionname", "splitname", "trainvaltest",
@@ -75,7 +77,7 @@ _GUESSED = frozenset((
     "probabilities", "prob", "score", "scores", "logit", "logits", "inference",
 ))  # fmt: skip
 _TRUE, _FALSE = frozenset(("true", "1", "yes", "y", "t", "x")), frozenset(("false", "0", "no", "n", "f", ""))
-_UNSAID = frozenset(("unassigned", "unknown", "none", "-", "na"))
+_UNSAID = frozenset(("unassigned", "unknown", "none", "-", "na", "unlabeled", "unlabelled", "extra"))
 _SERIAL = ("id", "ids", "idx", "index", "code", "num", "number", "no", "nr", "name", "names", "text", "str", "encoded",
            "uid", "key")  # fmt: skip
 
@@ -115,9 +117,10 @@ def label_rank(name: str, beside: Sequence[str] = ()) -> float:
     return 4 if base in _ATTRIBUTES else 3
 
 
-def guessed(name: str) -> bool:
+def guessed(name: str, *, table: bool = False) -> bool:
     """Whether a column or a table is named like what a model answered."""
-    return bool(_GUESSED & set(re.split(r"[\W_\d]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).casefold())))
+    there = set(re.split(r"[\W_\d]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).casefold()))
+    return bool(there & _GUESSED) or (table and bool(there & {"result", "results", "output", "outputs"}))
 
 
 def is_text(name: str) -> bool:
@@ -130,6 +133,11 @@ def group_rank(name: str) -> int | None:
     return _GROUPS.index(base) if base in _GROUPS else None
 
 
+def is_serial(name: str) -> bool:
+    """Whether a name ends in 'id' or its like: 'lesion_id'."""
+    return bool(words(name)) and words(name)[-1] in _SERIAL
+
+
 def with_names(grid: Grid, finder: Finder) -> Grid:
     """The grid with the names of its columns: those above the first row that names an image; numbers when that is the
     first of all."""
@@ -139,8 +147,7 @@ def with_names(grid: Grid, finder: Finder) -> Grid:
         if any(names_image(one) or finder(one, Clues(grid.folder)) != "" for one in row if one):
             if at == 0:
                 return grid
-            full = [n for n, above in enumerate(grid.rows[:at]) if sum(map(bool, above)) >= sum(map(bool, row)) - 1]
-            return grid.with_header(full[0] if full else 0)
+            return grid.with_header(max(range(at), key=lambda n: sum(map(bool, grid.rows[n]))))
     return grid if grid.kind == "list" else grid.with_header(0)
 
 
@@ -163,11 +170,11 @@ def path_columns(grid: Grid, finder: Finder) -> list[int]:
         found = [finder(one, Clues(grid.folder, grid.name, row)) for one, row in cells if len(one) < 1024]
         hits = {image for image in found if image}
         there = sum(bool(image) for image in found)
-        if not hits or len(hits) < 0.3 * there:
-            continue
         ended = sum(names_image(one) or "/" in one for one, _ in cells) > 0.5 * len(cells)
+        if not hits or len(hits) < (0.3 if ended else 0.5) * there:
+            continue
         named = _base(name) in _PATHS or words(name)[-1:] in (("path",), ("file",), ("filename",), ("image",))
-        serial = bool(words(name)) and words(name)[-1] in _SERIAL
+        serial = is_serial(name)
         bare_numbers = all(one.isdigit() for one, _ in cells)
         if bare_numbers and not (named or serial) and len(hits) < 0.9 * len(cells):
             continue  # an age, a count: numbers that happen to be names of images

@@ -29,6 +29,8 @@ class Clues:
     """The table's name."""
     row: Sequence[str] = ()
     """The other cells of the row: a folder, a side or a class may be among them."""
+    once: bool = False
+    """Whether the table names this only once: of a train and a test image of one name, it is the train image then."""
 
 
 class Finder:
@@ -96,7 +98,8 @@ def names_image(cell: str) -> bool:
 
 def _nearest(path: str, found: Sequence[str], clues: Clues) -> str | None:
     """The one of several images that the clues speak for; None when they do not."""
-    for clue in (_by_end(path), _by_folder(clues.folder), _by_row(clues.row), _by_table(clues.table)):
+    told = [_by_end(path), _by_folder(clues.folder), _by_row(clues.row), _by_table(clues.table)]
+    for clue in [*told, _by_side("train")] if clues.once else told:
         scores = [clue(image) for image in found]
         best = max(scores)
         found = [image for image, score in zip(found, scores, strict=True) if score == best]
@@ -135,5 +138,8 @@ def _by_row(row: Sequence[str]) -> Score:
 
 
 def _by_table(table: str) -> Score:
-    side = split_in(table.rpartition(".")[0])
+    return _by_side(split_in(table.rpartition(".")[0]))
+
+
+def _by_side(side: str | None) -> Score:
     return lambda image: int(side is not None and any(split_of(folder) == side for folder in image.split("/")[:-1]))

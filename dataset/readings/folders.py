@@ -7,7 +7,7 @@ from dataclasses import replace
 from core import DataError
 from dataset import EXPECTED, OUTERMOST, ClassFrom, Layout, class_from, find_layout, nested_levels
 from dataset.readings.reading import Listing, Reading, Strength
-from dataset.readings.tidy import Tidied, telling, tidy
+from dataset.readings.tidy import Tidied, short, telling, tidy
 
 KEY = "folders"
 MOST_LEVELS = 3
@@ -46,6 +46,8 @@ def _reading(listing: Listing, tidied: Tidied, classes_from: ClassFrom, strength
         layout = find_layout(listing.images, tidied.folders, classes_from)
     if strength == 3 and (len(layout.classes) < 2 or not telling(layout.classes)):
         strength = 0
+    elif strength == 3 and short(layout.classes):
+        strength = 2
     what = _WHAT.get(classes_from, f"the folders at level {classes_from}")
     return Reading(
         key=KEY if classes_from == OUTERMOST else f"{KEY}:{classes_from}",

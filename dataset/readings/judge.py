@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core import DataError, ReadingAsked
+from core.words import counted
 from dataset.readings.reading import ReadAs, Reading
 
 AS_WELL = 0.8
@@ -80,9 +81,12 @@ def _others(readings: Sequence[Reading], taken: Reading) -> tuple[Reading, ...]:
 
 
 def _question(asked: Sequence[Reading], best: Reading) -> ReadingAsked:
-    unique = {one.key: one for one in asked}
-    why = best.doubt or f"{len(unique)} readings fit about as well and give other labels"
+    unique = list({one.key: one for one in asked}.values())[:MOST_OFFERED]
+    why = best.doubt
+    if not why:
+        mine, theirs = best.labels, unique[1].labels
+        differ = sum(mine[image] != theirs[image] for image in mine.keys() & theirs.keys())
+        why = f"{len(unique)} readings fit about as well, and the first two differ on {counted(differ, 'image')}"
     return ReadingAsked(
-        f"These images can be read in more than one way ({why}). Choose one with --read-as, or on the page.",
-        tuple(unique.values())[:MOST_OFFERED],
+        f"These images can be read in more than one way: {why}. Choose one with --read-as, or on the page.", unique
     )

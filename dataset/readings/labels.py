@@ -25,6 +25,8 @@ class Source:
     values: tuple[tuple[str, ...], ...]
     """For each row its labels: none, one or several."""
     rank: float
+    form: str = "Classes from {}"
+    """What a reading of it is, with a gap for where it is read."""
 
     @property
     def several(self) -> int:
@@ -78,7 +80,8 @@ def find_labels(grid: Grid, rows: Sequence[int], leave_out: set[int], asked: int
     clear = [one for rank, one in groups if rank == best]
     if len(clear) > 1 and best >= 3:
         clear = _most_like_classes(clear)
-    offered = [one for _, one in sorted(groups, key=lambda pair: pair[0]) if one not in clear]
+    rest = [one for _, one in sorted(groups, key=lambda pair: pair[0]) if one not in clear]
+    offered = [one for one in rest if len({one.values[at] for at in rows}) > 1]
     return Found(tuple(clear[:MOST_ASKED]), tuple(offered[:MOST_ASKED]), why)
 
 
@@ -118,7 +121,7 @@ def _problem(grid: Grid, name: str, counts: Counter[str], rank: float) -> str | 
         return f"column '{name}' holds texts ('{example[:60]}'), not classes"
     if columns.measured(counts) and rank >= 1:
         return f"column '{name}' holds measured numbers, not classes" if rank < 3 else ""
-    if different == rows > 3 or (rank >= 3 and different > 0.5 * rows):
+    if (different == rows > 1 and rank > 1.5) or (rank >= 3 and different > 0.5 * rows):
         return f"column '{name}' says something else of each image" if rank < 3 else ""
     if different < 2 and rank > 2:
         return ""
@@ -193,9 +196,10 @@ def yes_or_no(source: Source) -> list[Source]:
     return [
         Source(
             f"{source.column}={label}",
-            f"whether {source.said} names '{label}'",
+            source.said,
             tuple(() if not one else (label,) if label in one else (f"not {label}",) for one in source.values),
             source.rank,
+            f"Yes or no to '{label}' in {{}}",
         )
         for label in asked
     ]

@@ -56,8 +56,8 @@ class Listing:
     """Folders that were seen, those without an image included."""
     others: tuple[str, ...] = ()
     """Files that are no images: tables, JSON, text, and anything else."""
-    size_of: Callable[[str], int] = field(default=lambda _: -1, compare=False)
-    """Bytes of an image; asked only where two have the same name and may be copies."""
+    same: Callable[[str, str], bool] = field(default=lambda one, other: False, compare=False)
+    """Whether two images are the same file; asked only where they have the same name in two packs."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,8 @@ class Reading:
     """Where the given split is from; '' = there is none, and Thaw makes one."""
     used: frozenset[str] = frozenset()
     """Files that this was read from."""
+    read_from: str = ""
+    """The tables among them that list images, as people call them."""
     groups: Mapping[str, str] = field(default_factory=dict)
     """Image -> what it belongs to (patient, scene), so that it stays on one side; {} = not said."""
     groups_from: str = ""

@@ -5,6 +5,7 @@ Tables with the same column, as one for each side, are put together to one readi
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -43,6 +44,8 @@ class Lines:
     guessed: bool = False
     """Whether this is what a model answered."""
     notes: tuple[str, ...] = ()
+    names_from: str = ""
+    """The file that has names for the numbers of its classes."""
 
 
 @dataclass
@@ -82,11 +85,15 @@ def table_readings(grids: Sequence[Grid], finder: Finder, total: int, read_as: R
         raise problem
     names = _names_of_classes(grids)
     lines = [_named(one, names) for one in lines]
+    for one in lines:
+        out.unused.pop(one.names_from, None)
     for bundle in _put_together(lines):
         try:
             out.readings += _readings(bundle, total)
         except DataError as error:
-            out.leave(bundle[0][0].grid.key, str(error), meant=True)
+            one, _, strength, _ = bundle[0]
+            why = str(error) if strength else f"{one.grid.name} gives no class: it says the same of all its images."
+            out.leave(one.grid.key, why, meant=strength > 1)
     out.lists = [one for one in lines if not one.found.sources]
     return out
 
@@ -162,7 +169,7 @@ def _of_paths(grid: Grid, at: int, finder: Finder, read_as: ReadAs, paths: set[i
         grid.columns[side_at] if side_at is not None else "",
         tuple(grid.column(group_at)) if group_at is not None else None,
         grid.columns[group_at] if group_at is not None else "", at,
-        columns.guessed(grid.name) or any(columns.guessed(name) for name in grid.columns), tuple(notes),
+        columns.guessed(grid.name, table=True) or any(columns.guessed(name) for name in grid.columns), tuple(notes),
     )  # fmt: skip
 
 
@@ -171,9 +178,11 @@ def _look_up(grid: Grid, at: int, finder: Finder) -> tuple[list[str], list[tuple
     images: list[str] = []
     missing: dict[str, str] = {}
     closest: dict[str, tuple[int, str]] = {}
+    times = Counter(row[at] for row in grid.rows)
     for row in grid.rows:
         cell = row[at]
-        image = finder(cell, Clues(grid.folder, grid.name, row)) if cell and len(cell) < 4096 else ""
+        clues = Clues(grid.folder, grid.name, row, once=times[cell] == 1)
+        image = finder(cell, clues) if cell and len(cell) < 4096 else ""
         if image:
             path = plain(cell)
             score = _common(path, image)
@@ -228,7 +237,8 @@ def _groups(grid: Grid, rows: list[int], leave_out: set[int | None]) -> int | No
     for at, name in enumerate(grid.columns):
         rank = columns.group_rank(name)
         values = {grid.rows[number][at] for number in rows if grid.rows[number][at]}
-        if at not in leave_out and rank is not None and max(2, 0.02 * len(rows)) < len(values) < len(rows):
+        most = len(rows) if columns.is_serial(name) or (rank or 0) < columns.SURE_GROUPS else 0
+        if at not in leave_out and rank is not None and max(2, 0.02 * len(rows)) < len(values) < most:
             ranked.append((rank, at))
     return min(ranked)[1] if ranked else None
 
@@ -243,8 +253,8 @@ def _say_why(one: Lines, out: Tables) -> None:
 # --- names for numbers --------------------------------------------------------------------------------------------
 
 
-def _names_of_classes(grids: Iterable[Grid]) -> list[tuple[str, dict[str, str]]]:
-    """(file, number -> name) of lists of classes: `0 cat`, `{"0": "cat"}`, or a name a line."""
+def _names_of_classes(grids: Iterable[Grid]) -> list[tuple[Grid, dict[str, str]]]:
+    """(table, number -> name) of lists of classes: `0 cat`, `{"0": "cat"}`, or a name a line."""
     found = []
     for grid in grids:
         rows = grid.rows
@@ -252,19 +262,20 @@ def _names_of_classes(grids: Iterable[Grid]) -> list[tuple[str, dict[str, str]]]
             continue
         short = grid.name.casefold()
         if len(grid.columns) == 1 and any(word in short for word in ("label", "class", "synset", "names", "categor")):
-            found.append((grid.name, {str(number): row[0] for number, row in enumerate(rows)}))
+            found.append((grid, {str(number): row[0] for number, row in enumerate(rows)}))
         if len(grid.columns) >= 2:
             body = rows if rows[0][0].isdigit() or rows[0][1].isdigit() else rows[1:]
             for number, name in ((0, 1), (1, 0)):
                 pairs = {row[number]: row[name] for row in body}
-                plain_names = all(one and not one.isdigit() for one in pairs.values())
+                plain_names = not any(one.replace(".", "").isdigit() or not one or names_image(one)
+                                      for one in pairs.values())  # fmt: skip
                 unique = len(set(pairs.values())) == len(pairs) == len(body)
                 if unique and plain_names and len(pairs) > 1 and all(one.isdigit() for one in pairs):
-                    found.append((grid.name, pairs))
+                    found.append((grid, pairs))
     return found
 
 
-def _named(one: Lines, lists: list[tuple[str, dict[str, str]]]) -> Lines:
+def _named(one: Lines, lists: list[tuple[Grid, dict[str, str]]]) -> Lines:
     """With names for the numbers of classes, where exactly one list has a name for each of them."""
     if not one.found.sources:
         return one
@@ -272,14 +283,14 @@ def _named(one: Lines, lists: list[tuple[str, dict[str, str]]]) -> Lines:
     numbers = {label for number, image in enumerate(one.images) if image for label in source.values[number]}
     if not numbers or not all(label.isdigit() for label in numbers):
         return one
-    fitting = [(file, names) for file, names in lists
-               if file != one.grid.name and numbers <= names.keys() and len(names) <= len(numbers) + 1000]  # fmt: skip
+    fitting = [(grid, names) for grid, names in lists
+               if grid.key != one.grid.key and numbers <= names.keys()]  # fmt: skip
     if len({tuple(sorted(names.items())) for _, names in fitting}) != 1:
         return one
-    file, names = fitting[0]
+    grid, names = fitting[0]
     values = tuple(tuple(names.get(label, label) for label in labels) for labels in source.values)
-    named = replace(source, values=values, said=f"{source.said} (names from {file})")
-    return replace(one, found=replace(one.found, sources=(named, *one.found.sources[1:])))
+    named = replace(source, values=values, said=f"{source.said} (names from {grid.name})")
+    return replace(one, names_from=grid.file, found=replace(one.found, sources=(named, *one.found.sources[1:])))
 
 
 # --- several tables -----------------------------------------------------------------------------------------------
@@ -319,6 +330,8 @@ def _continues(one: Lines, source: Source, bundle: list[Entry]) -> bool:
     mine = {image for image in one.images if image}
     if len(known & mine) > 0.01 * len(mine):
         return False
+    if any(sides_of_rows(one)) != any(sides_of_rows(first)):
+        return False
     if source.column.casefold() == its.column.casefold():
         return True
     ours, theirs = set(source.counts()), set(its.counts())
@@ -332,16 +345,16 @@ def _readings(bundle: list[Entry], total: int) -> list[Reading]:
     if not source.several and len(against) <= max(1, FEW_CONTRADICTIONS * labelled):
         return [_reading(bundle, total, doubt)]
     joined = _all_of_an_image(bundle[0])
-    why = f"{source.said} of {one.grid.name} has several labels for one image"
+    why = f"several labels for one image in {source.said} of {one.grid.name}"
     made = [_reading([(one, question, strength, "")], total, why) for question in yes_or_no(joined)]
     single = replace(joined, values=tuple(labels if len(labels) == 1 else () for labels in joined.values))
     share = sum(len(labels) == 1 for labels in joined.values) / max(1, sum(map(bool, joined.values)))
     if len(set(single.counts())) > 1 and share >= 0.5:
-        alone = replace(single, said=f"{single.said}, only images with one label")
+        alone = replace(single, form="Classes from {}, only images with one label")
         made.insert(0, _reading([(one, alone, strength, "")], total, why))
     if not made:
         raise DataError(
-            f"{_capital(why)}, and Thaw learns one class an image. Keep one of them in each row, and import again."
+            f"There are {why}, and Thaw learns one class an image. Keep one of them for each, and import again."
         )
     return made
 
@@ -355,10 +368,6 @@ def _against(bundle: list[Entry]) -> tuple[set[str], int]:
             if image and len(said) == 1 and labels.setdefault(image, said[0]) != said[0]:
                 against.add(image)
     return against, len(labels)
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _all_of_an_image(entry: Entry) -> Source:
@@ -406,15 +415,17 @@ def _reading(bundle: list[Entry], total: int, doubt: str) -> Reading:
     blank = [(image, f"has no label in {files}") for image in sorted(without - said.keys())]
     where = f"{source.said} of {files}" if first.grid.headed else f"{files}, {source.said}"
     if first.grid.kind == "list":
-        where = files + (f" {source.said[source.said.index('('):]}" if "(" in source.said else "")
+        column = f", {source.said.partition(' (')[0]}" if len(first.grid.columns) > 2 else ""
+        where = files + column + (f" {source.said[source.said.index('('):]}" if "(" in source.said else "")
     return Reading(
         key=f"{first.grid.key}:{source.column}",
-        what=f"Classes from {where}",
+        what=source.form.format(where),
         layout=Layout(classes, placed, (*sorted(missing.items()), *blank), tuple(notes)),
         total=total,
         strength=strength,
         split_from=split_from,
-        used=frozenset(one.grid.file for one, *_ in bundle),
+        read_from=" and ".join(dict.fromkeys(one.grid.name for one, *_ in bundle)),
+        used=frozenset(file for one, *_ in bundle for file in (one.grid.file, one.names_from) if file),
         groups=groups,
         groups_from=f"column '{first.group_column}'" if groups else "",
         doubt=doubt,
@@ -469,7 +480,7 @@ def _words(said: tuple[str, str]) -> str:
 def unlisted(reading: Reading, images: Sequence[str]) -> Reading:
     """With the images that no row names set aside, and said how many."""
     there = {one.given for one in reading.layout.placed} | {path for path, _ in reading.layout.set_aside}
-    names = " and ".join(sorted(file.rpartition("/")[2] for file in reading.used))
+    names = reading.read_from
     aside = [(image, f"is not listed in {names}") for image in images if image not in there]
     without = len(images) - reading.named
     layout = reading.layout

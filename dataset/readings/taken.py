@@ -127,6 +127,9 @@ def _refuse(readings: list[Reading], tables: Tables, problem: DataError | None) 
     (one, *_) = readings
     if not one.used and len(one.classes) > 1:
         raise no_class_in(one.classes)
+    if not one.used and tables.unused:
+        told = " ".join(list(tables.unused.values())[:MOST_TOLD])
+        raise DataError(f"All images lie in one folder, '{one.classes[0]}', and no table says their classes. {told}")
 
 
 def _finished(choice: Choice, tables: Tables, listing: Listing) -> Choice:

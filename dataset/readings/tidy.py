@@ -31,7 +31,8 @@ SECONDARY = (
 _NEUTRAL = frozenset((*PRIMARY, "data", "dataset", "pictures", "jpg", "jpeg", "jpegimages", "png", "files", "classes"))
 _PART = re.compile(
     r"(?i)(.*?)[\W_]*(part|parts|batch|chunk|fold|shard|disk|disc|archive|folder|dir|images?|imgs?|data|zip|volume|vol|"
-    r"piece|section)[\W_]*\d+[a-z]?"
+    r"piece|section|pack|package|block|run|box|tray|plate|roll|site|hospital|clinic|cent(?:er|re)|lab|farm|field|plot|"
+    r"station|source)[\W_]*(\d+[a-z]?|(?<=[\W_])[a-z])"
 )
 _GROUP = re.compile(
     r"(?i)(patient|pat|subject|subj|sub|case|scan|slide|session|camera|cam|video|vid|scene|clip|day|visit|study|series|"
@@ -39,6 +40,10 @@ _GROUP = re.compile(
 )
 _CODE = re.compile(r"(?i)(?=.*\d)[0-9a-f]{8,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}[-_.]\d{2}[-_.]\d{2}")
 _UNLABELLED = re.compile(r"(?i)un[\W_]?(label|sort|annotat|classif)\w*|(no|without|to)[\W_]?labels?|to[\W_]?sort")
+
+
+MOST_TWINS = 20
+"""Folders beside one another that are compared with each other."""
 
 
 @dataclass
@@ -85,11 +90,14 @@ def telling(names: tuple[str, ...]) -> bool:
     return not all(_says_nothing(name) for name in names)
 
 
+def short(names: tuple[str, ...]) -> bool:
+    """Whether folder names are numbers or letters: classes when nothing else is there, parts beside a table."""
+    return all(len(name) <= 2 or name.isdigit() for name in names)
+
+
 def _says_nothing(name: str) -> bool:
-    return bool(
-        name.casefold() in _NEUTRAL or _PART.fullmatch(name) or _GROUP.fullmatch(name) or _CODE.fullmatch(name)
-        or split_of(name)
-    )  # fmt: skip
+    patterns = any(pattern.fullmatch(name) for pattern in (_PART, _GROUP, _CODE))
+    return patterns or name.casefold() in (*_NEUTRAL, *SECONDARY) or split_of(name) is not None
 
 
 def tidy(listing: Listing) -> Tidied:
@@ -102,6 +110,7 @@ def tidy(listing: Listing) -> Tidied:
         prefix.append(base.name)
     for node in _all_nodes(base):
         _drop_second_pack(node, listing, out)
+        _drop_twins(node, listing, out)
         _drop_variants(node, out, top=node is base)
     _drop_unlabelled(base, out)
     base = _join_parts(base, out)
@@ -148,8 +157,7 @@ def _drop_second_pack(node: _Node, listing: Listing, out: Tidied) -> None:
             continue
         there = {_below(path, node): path for other in others for path in node.children[other].every()}
         inside = {path: there.get(_below(path, again)) for path in again.every()}
-        size = listing.size_of
-        copies = {path: same for path, same in inside.items() if same and size(same) == size(path)}
+        copies = {path: same for path, same in inside.items() if same and listing.same(same, path)}
         if len(copies) < 0.5 * len(inside):
             continue
         out.set_aside += [(path, f"a copy of '{same}': packed twice") for path, same in copies.items()]
@@ -160,6 +168,33 @@ def _drop_second_pack(node: _Node, listing: Listing, out: Tidied) -> None:
         out.changed = True
         out.notes.append(f"The folder '{name}' holds the others once more: {len(copies):,} copies were left out.")
         return
+
+
+def _drop_twins(node: _Node, listing: Listing, out: Tidied) -> None:
+    """Of two folders with the same files under the same names, the second is set aside."""
+    seen: dict[frozenset[str], str] = {}
+    for name, child in list(node.children.items()):
+        inner = _innermost(child)
+        if not inner.children or len(node.children) > MOST_TWINS:
+            continue
+        paths = {_below(path, inner): path for path in inner.every()}
+        key = frozenset(paths)
+        first = seen.setdefault(key, name)
+        if first == name or not paths:
+            continue
+        twins = {_below(path, _innermost(node.children[first])): path for path in node.children[first].every()}
+        if all(listing.same(twins[one], path) for one, path in paths.items()):
+            out.set_aside += [(path, f"a copy of '{twins[one]}': packed twice") for one, path in paths.items()]
+            out.again += len(paths)
+            del node.children[name]
+            out.changed = True
+            out.notes.append(f"The folder '{name}' holds the same files as '{first}': {len(paths):,} copies left out.")
+
+
+def _innermost(node: _Node) -> _Node:
+    while around := node.wraps:
+        node = around
+    return node
 
 
 def _below(path: str, node: _Node) -> str:

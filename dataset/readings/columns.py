@@ -167,7 +167,7 @@ def path_columns(grid: Grid, finder: Finder) -> list[int]:
     ranked = []
     for at, name in enumerate(grid.columns):
         cells = [(row[at], row) for row in some if row[at]]
-        found = [finder(one, Clues(grid.folder, grid.name, row)) for one, row in cells if len(one) < 1024]
+        found = [finder(one, Clues(grid.folder, grid.name, row, once=True)) for one, row in cells if len(one) < 1024]
         hits = {image for image in found if image}
         there = sum(bool(image) for image in found)
         ended = sum(names_image(one) or "/" in one for one, _ in cells) > 0.5 * len(cells)

@@ -138,7 +138,7 @@ def _by_row(row: Sequence[str]) -> Score:
 
 
 def _by_table(table: str) -> Score:
-    return _by_side(split_in(table.rpartition(".")[0]))
+    return _by_side("test" if "submission" in table.casefold() else split_in(table.rpartition(".")[0]))
 
 
 def _by_side(side: str | None) -> Score:

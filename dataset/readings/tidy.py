@@ -151,8 +151,8 @@ def _all_nodes(base: _Node) -> list[_Node]:
 
 def _drop_second_pack(node: _Node, listing: Listing, out: Tidied) -> None:
     """Of a folder that holds its siblings once more: what is there already is set aside, the rest joins them."""
-    for name, again in list(node.children.items()):
-        others = set(node.children) - {name}
+    for name, child in list(node.children.items()):
+        others, again = set(node.children) - {name}, _innermost(child)
         if len(others) < 2 or len(others & set(again.children)) < 0.8 * len(others):
             continue
         there = {_below(path, node): path for other in others for path in node.children[other].every()}

@@ -71,6 +71,8 @@ class ReadingAsked(DataError):
     def __init__(self, message: str, readings: Sequence[Readable]) -> None:
         super().__init__(message, tuple(f"--read-as '{one.key}': {one.line}." for one in readings))
         self.readings = tuple(readings)
+        self.pictures: dict[str, bytes] = {}
+        """Small JPEGs of examples, by path, where an import has made them."""
 
 
 class PlanError(ThawError):

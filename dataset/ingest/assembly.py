@@ -21,13 +21,14 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar, Protocol, Self
 
-from core import IMAGES, DataError, DatasetRef, TooFewImages
+from core import IMAGES, DataError, DatasetRef, ReadingAsked, TooFewImages
 from core.disk import need_space
 from core.names import IMAGE_SUFFIXES, is_archive_name, printable
 from dataset import EXPECTED, OUTERMOST, ClassFrom, Layout, Placed, Row, content_id, counts_of
 from dataset.commit import commit
 from dataset.ingest.decode_workers import Decoders
 from dataset.ingest.decoding import Decoded
+from dataset.ingest.question import with_pictures
 from dataset.readings import UNSAID, Listing, ReadAs, read
 
 Progress = Callable[[int, int], None]
@@ -134,7 +135,10 @@ class AsRead:
         return "-" + hashlib.sha256(json.dumps(astuple(self.read_as)).encode()).hexdigest()[:16]
 
     def arrange(self, found: Found, table: str | None) -> Arranged:
-        choice = read(found.listing(), found.documents, self.read_as, table)
+        try:
+            choice = read(found.listing(), found.documents, self.read_as, table)
+        except ReadingAsked as question:
+            raise with_pictures(question, found.images) from None
         found.leave_out_documents(choice.reading.used)
         others = tuple((one.key, one.line) for one in choice.others)
         layout = replace(choice.reading.layout, notes=(*choice.reading.layout.notes, *choice.notes))

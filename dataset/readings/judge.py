@@ -37,15 +37,16 @@ def choose(readings: Sequence[Reading], read_as: ReadAs) -> Choice:
             raise DataError(f"There is no reading '{read_as.read_as}' of these images; there are: {keys}.")
         if len(named) == 1:
             return Choice(named[0], _others(readings, named[0]))
-        readings = named
-    strongest = max(one.strength for one in readings)
-    strong = [one for one in readings if one.strength == strongest]
+    else:
+        named = list(readings)
+    strongest = max(one.strength for one in named)
+    strong = [one for one in named if one.strength == strongest]
     most = max(one.named for one in strong)
     fitting = [one for one in strong if one.named >= AS_WELL * most]
     best = max(fitting, key=_worth)
     rivals = [one for one in fitting if one is not best and not agree(best, one)]
     if best.doubt or (rivals and strongest > 1):
-        asked = [best, *(one for one in readings if one.doubt and one is not best), *rivals]
+        asked = [best, *(one for one in named if one.doubt and one is not best), *rivals]
         raise _question(asked, best)
     return Choice(best, _others(readings, best))
 

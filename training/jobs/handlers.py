@@ -105,8 +105,8 @@ def fetch_public(request: FetchPublic, context: StoreContext) -> Result:
 
 
 def import_images(request: ImportImages, context: StoreContext) -> Result:
-    """The dataset that the images became, or the target; `asked`: the ways to read them, where one is to be chosen."""
-    from dataset.ingest import imports
+    """The dataset that the images became, or the target; the question how to read them, where one is to be answered."""
+    from dataset.ingest import imports, question
 
     began = time.monotonic()
 
@@ -116,13 +116,8 @@ def import_images(request: ImportImages, context: StoreContext) -> Result:
     with context.interrupted():
         try:
             return _imported(imports.carry_out(request, context.home, tell))
-        except ReadingAsked as question:
-            ways = [
-                {"key": one.key, "line": one.line, "examples": {name: list(paths) for name, paths in
-                                                                one.examples.items()}}
-                for one in question.readings
-            ]  # fmt: skip
-            return {"question": str(question), "asked": ways}
+        except ReadingAsked as asked:
+            return question.as_document(asked)
 
 
 def export(request: Export, context: StoreContext) -> Result:

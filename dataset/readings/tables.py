@@ -94,6 +94,8 @@ def table_readings(grids: Sequence[Grid], finder: Finder, total: int, read_as: R
             one, _, strength, _ = bundle[0]
             why = str(error) if strength else f"{one.grid.name} gives no class: it says the same of all its images."
             out.leave(one.grid.key, why, meant=strength > 1)
+    if read_as.columns:  # who names a column means a table
+        out.readings = [replace(one, strength=4) if one.strength > 1 else one for one in out.readings]
     out.lists = [one for one in lines if not one.found.sources]
     return out
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from core import DataError
@@ -14,6 +14,9 @@ from dataset.documents.grid import Grid
 MOST_BYTES = 512 * 1024**2
 MOST_DOCUMENTS = 64
 """Files of one kind that are opened; of more than these (a text beside each image) none is."""
+
+FEW = 4
+"""Texts named like images from which they are taken for notes to one image each."""
 
 _READERS: dict[str, Callable[[Path, str], list[Grid]]] = {
     "csv": text_tables.separated,
@@ -46,8 +49,15 @@ def open_document(path: Path, file: str) -> list[Grid]:
         raise DataError(f"'{path.name}' cannot be read: {error.strerror or error}.") from error
 
 
-def worth_opening(documents: Mapping[str, Path]) -> list[str]:
-    """Those of a source that are opened, by name, those further out first."""
+def worth_opening(documents: Mapping[str, Path], images: Iterable[str] = ()) -> tuple[list[str], list[str]]:
+    """(those of a source that are opened, those further out first; those that belong to one image each)."""
     kinds = Counter(suffix(file) for file in documents)
-    few = [file for file in documents if kinds[suffix(file)] <= MOST_DOCUMENTS]
-    return sorted(few, key=lambda file: (file.count("/"), file))
+    stems = {_stem(image) for image in images} if documents else set()
+    single = sorted(file for file in documents if _stem(file) in stems)
+    single = single if len(single) >= FEW else []
+    few = {file for file in documents if kinds[suffix(file)] <= MOST_DOCUMENTS} - set(single)
+    return sorted(few, key=lambda file: (file.count("/"), file)), single
+
+
+def _stem(path: str) -> str:
+    return path.rpartition("/")[2].rpartition(".")[0]

@@ -29,7 +29,7 @@ from dataset.commit import commit
 from dataset.ingest.decode_workers import Decoders
 from dataset.ingest.decoding import Decoded
 from dataset.ingest.question import with_pictures
-from dataset.readings import UNSAID, Listing, ReadAs, read
+from dataset.readings import UNSAID, Listing, ReadAs, read, without_images
 
 Progress = Callable[[int, int], None]
 """Called with (files checked, files in all). What it raises cancels the import."""
@@ -205,7 +205,8 @@ def _check_images(found: Found, source: str) -> None:
                 f"There are no images, only another archive: '{path}'. Unpack it and import what is inside."
             )
     formats = ", ".join(IMAGE_SUFFIXES)
-    raise DataError(f"No images were found in '{source}' (read are {formats}). {EXPECTED}")
+    told = without_images(found.documents)
+    raise DataError(f"No images were found in '{source}' (read are {formats}). {told}{' ' if told else ''}{EXPECTED}")
 
 
 def _take_over(

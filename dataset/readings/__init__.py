@@ -8,7 +8,7 @@ from core.door import door
 if TYPE_CHECKING:
     from dataset.readings.judge import Choice
     from dataset.readings.reading import UNSAID, Listing, ReadAs, Reading
-    from dataset.readings.taken import most_named, read
+    from dataset.readings.taken import most_named, read, without_images
 else:
     __getattr__ = door(__name__)
 
@@ -20,4 +20,5 @@ __all__ = [
     "Reading",
     "most_named",
     "read",
+    "without_images",
 ]

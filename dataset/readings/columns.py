@@ -49,7 +49,7 @@ _ATTRIBUTES = frozenset((
 _NEVER = frozenset((
     "annotator", "annotatorid", "user", "createdat", "updatedat", "timestamp", "datetime", "created", "updated",
     "leadtime", "license", "licence", "author", "confidence", "score", "prob", "probability", "md", "sha", "hash",
-    "checksum", "comment", "comments", "note", "notes", "comittedby", "xmin", "ymin", "xmax", "ymax", "x", "bbox",
+    "checksum", "comment", "comments", "note", "notes", "completedby", "xmin", "ymin", "xmax", "ymax", "x", "bbox",
     "bboxx", "bboxy", "bboxw", "bboxh", "area", "iscrowd", "attribution", "rights", "observer", "metadata", "task",
     "annotationid",
 ))  # fmt: skip
@@ -71,6 +71,7 @@ _FLAGS: dict[str, Split] = {
     "isvalid": "val", "isval": "val", "valid": "val", "isvalidation": "val", "validation": "val", "val": "val",
     "istest": "test", "test": "test", "isholdout": "test", "holdout": "test", "istesting": "test",
     "istrain": "train", "train": "train", "istraining": "train", "istrainingimage": "train", "training": "train",
+    "traintestsplit": "train",
 }  # fmt: skip
 _GUESSED = frozenset((
     "prediction", "predictions", "predicted", "predict", "pred", "preds", "submission", "confidence", "probability",
@@ -102,6 +103,8 @@ def label_rank(name: str, beside: Sequence[str] = ()) -> float:
     """How much a column's name speaks for its being the class: 1 = called so, 3 = no word of it, 4 = only for want of
     others, 9 = never."""
     base, there = _base(name), words(name)
+    if guessed(name):
+        return 9
     if base == "y" and any(_base(one) == "x" for one in beside):
         return 9
     if base in _LABELS:
@@ -110,7 +113,7 @@ def label_rank(name: str, beside: Sequence[str] = ()) -> float:
         return 1.5
     if base in _DOMAIN:
         return 2
-    if base in _NEVER or base in _PATHS or guessed(name):
+    if base in _NEVER or base in _PATHS:
         return 9
     if [word for word in there if word not in _SERIAL][-1:] and [w for w in there if w not in _SERIAL][-1] in _DOMAIN:
         return 2.5

@@ -64,6 +64,10 @@ class Finder:
             return found[0] if found else ""
         return _nearest(path, found, clues)
 
+    def fitting(self, cell: str) -> list[str]:
+        """All images whose name a cell has."""
+        return self._candidates(plain(cell))
+
     def _candidates(self, path: str) -> list[str]:
         name = path.rpartition("/")[2].casefold()
         if found := self._names.get(name):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 
 from core import DataError
@@ -10,6 +12,7 @@ from dataset.readings.reading import Listing, Reading, Strength
 from dataset.readings.tidy import Tidied, short, telling, tidy
 
 KEY = "folders"
+_EITHER = "folders lie in folders, and those of either level may be the classes"
 MOST_LEVELS = 3
 _WHAT = {"innermost": "the innermost folders", "path": "the whole paths of folders", 1: "the folders"}
 
@@ -30,11 +33,17 @@ def folder_readings(listing: Listing, asked: str = "") -> tuple[list[Reading], D
     if asked:
         return [usual], None
     found = _with_unlabelled_test(listing, tidied, usual)
+    if not tidied.changed and _either_level(usual):
+        inner = _reading(listing, tidied, 2, 3)
+        found = [replace(usual, doubt=_EITHER), replace(inner, doubt=_EITHER)]
     levels = nested_levels(one.path for one in usual.layout.placed)
     if levels > 1 and not tidied.changed:
         others: list[ClassFrom] = [*range(2, min(levels, MOST_LEVELS) + 1), "innermost", "path"]
         for level in others:
-            found.append(_reading(listing, tidied, level, 1))
+            if level == 2 and len(found) > 1:
+                continue
+            with suppress(DataError):
+                found.append(_reading(listing, tidied, level, 1))
     return found, None
 
 
@@ -57,6 +66,17 @@ def _reading(listing: Listing, tidied: Tidied, classes_from: ClassFrom, strength
         strength=strength,
         split_from="the folders" if any(one.split for one in layout.placed) else "",
     )
+
+
+def _either_level(usual: Reading) -> bool:
+    """Whether all images lie in folders in the class folders, and these are named like classes of their own."""
+    top = 1 if usual.split_from else 0
+    pairs = Counter(tuple(one.path.split("/")[top:-1]) for one in usual.layout.placed)
+    if usual.strength != 3 or any(len(pair) != 2 for pair in pairs) or min(pairs.values(), default=0) < 2:
+        return False
+    outer, inner = (tuple({pair[at] for pair in pairs}) for at in (0, 1))
+    own = len(inner) > 0.5 * len(pairs) and len(pairs) > len(outer) > 1
+    return own and telling(inner) and not short(inner)
 
 
 def _as_it_lies(plain: Layout, tidied: Tidied) -> Layout:

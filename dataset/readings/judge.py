@@ -44,10 +44,14 @@ def choose(readings: Sequence[Reading], read_as: ReadAs) -> Choice:
     most = max(one.named for one in strong)
     fitting = [one for one in strong if one.named >= AS_WELL * most]
     best = max(fitting, key=_worth)
+    agreeing = {one.used for one in fitting if one.doubt and one is not best and agree(best, one)}
     rivals = [one for one in fitting if one is not best and not agree(best, one)]
+    if not best.doubt:  # of several columns of a table the one is meant that says what the folders say
+        rivals = [one for one in rivals if not (one.doubt and one.used in agreeing)]
     if best.doubt or (rivals and strongest > 1):
         asked = [best, *(one for one in named if one.doubt and one is not best), *rivals]
-        raise _question(asked, best)
+        tables = {one.used for one in asked if one.used and best.doubt}
+        raise _question([*asked, *(one for one in readings if one.used in tables)], best)
     return Choice(best, _others(readings, best))
 
 

@@ -59,6 +59,8 @@ class Tables:
     """Table -> the sentence that says why nothing was read from it."""
     meant: set[str] = field(default_factory=set)
     """Those of `unused` that were meant to say something of the images."""
+    in_the_way: str = ""
+    """Why no other reading may be taken without a word: a table that names the images, and not clearly."""
 
     def leave(self, key: str, why: str, *, meant: bool = False) -> None:
         self.unused[key] = why
@@ -75,9 +77,9 @@ def table_readings(grids: Sequence[Grid], finder: Finder, total: int, read_as: R
     out = Tables()
     lines: list[Lines] = []
     problem: DataError | None = None
-    for grid in grids:
+    for grid in _joined([columns.with_names(grid, finder) for grid in grids], finder):
         try:
-            lines += _lines(columns.with_names(grid, finder), finder, read_as, total, out)
+            lines += _lines(grid, finder, read_as, total, out)
         except DataError as error:
             out.leave(grid.key, str(error), meant=True)
             problem = error
@@ -111,7 +113,7 @@ def _lines(grid: Grid, finder: Finder, read_as: ReadAs, total: int, out: Tables)
     asked_path = _asked(grid, read_as.path_column, "--path-column")
     paths = columns.path_columns(grid, finder) if asked_path is None else [asked_path]
     if not paths:
-        _say_unfound(grid, total, out)
+        _say_unfound(grid, total, finder, out)
         return []
     made = [_of_paths(grid, paths[0], finder, read_as, set(paths))]
     if len(paths) > 1 and not _clear(grid, paths):
@@ -124,17 +126,30 @@ def _lines(grid: Grid, finder: Finder, read_as: ReadAs, total: int, out: Tables)
     return made
 
 
-def _say_unfound(grid: Grid, total: int, out: Tables) -> None:
-    ending = next((at for at, cell in enumerate(grid.rows[0]) if names_image(cell)), None)
-    if ending is not None:
-        first = printable(grid.rows[0][ending])[:200]
-        out.leave(
-            grid.key,
-            f"None of the paths in column '{grid.columns[ending]}' of {grid.name} is among the {total:,} images found; "
-            f"the first is '{first}'. Paths are relative to the table or to the folder that was given.", meant=True,
-        )  # fmt: skip
-    elif grid.kind != "list":
-        out.leave(grid.key, f"{grid.name} was not used: it names none of the images.")
+def _say_unfound(grid: Grid, total: int, finder: Finder, out: Tables) -> None:
+    first = grid.rows[0]
+    for at, name in enumerate(grid.columns):
+        found = [finder(row[at], Clues(grid.folder, grid.name, row)) for row in grid.rows[: columns.LOOKED_AT]]
+        if names_image(first[at]) and sum(image is None for image in found) > 0.5 * len(found):
+            some = ", ".join(f"'{one}'" for one in finder.fitting(first[at])[:2])
+            out.in_the_way = (
+                f"The names in column '{name}' of {grid.name} fit several images each ('{printable(first[at])[:200]}': "
+                f"{some}). Write their paths, and import again."
+            )
+            out.leave(grid.key, out.in_the_way, meant=True)
+            return
+        if names_image(first[at]):
+            out.leave(
+                grid.key,
+                f"None of the paths in column '{name}' of {grid.name} is among the {total:,} images found; the first "
+                f"is '{printable(first[at])[:200]}'. Paths are relative to the table or to the folder that was given.",
+                meant=True,
+            )
+            return
+    if grid.kind != "list":
+        texts = [name for at, name in enumerate(grid.columns) if columns.sentences(Counter(grid.column(at)))]
+        more = f"; its column '{texts[0]}' holds texts" if texts else ""
+        out.leave(grid.key, f"{grid.name} was not used: it names none of the images{more}.")
 
 
 def _clear(grid: Grid, paths: list[int]) -> bool:
@@ -164,14 +179,13 @@ def _of_paths(grid: Grid, at: int, finder: Finder, read_as: ReadAs, paths: set[i
     found = find_labels(grid, rows, leave_out - {asked_label}, asked_label)
     if asked_label is None and columns.probabilities(grid, leave_out):
         found = Found(why="its columns hold probabilities, as models answer")
-    if grid.kind == "list" and not grid.headed and asked_label is None:
-        found = replace(found, sources=found.sources[:1])
+    guessed = any(columns.guessed(name) for name in grid.columns if "." not in name)
     return Lines(
         grid, tuple(images), tuple(missing), found, None if sides is None else tuple(sides),
         grid.columns[side_at] if side_at is not None else "",
         tuple(grid.column(group_at)) if group_at is not None else None,
         grid.columns[group_at] if group_at is not None else "", at,
-        columns.guessed(grid.name, table=True) or any(columns.guessed(name) for name in grid.columns), tuple(notes),
+        guessed or columns.guessed(grid.name, table=True), tuple(notes),
     )  # fmt: skip
 
 
@@ -252,6 +266,28 @@ def _say_why(one: Lines, out: Tables) -> None:
     out.leave(one.grid.key, f"{one.grid.name} gives no class: {why}.", meant=meant)
 
 
+# --- tables about one another --------------------------------------------------------------------------------------
+
+
+def _joined(grids: Sequence[Grid], finder: Finder) -> list[Grid]:
+    """With lists that say something of the numbers of another list's images (`7 images/a.jpg`, `7 3`) as its columns."""
+    out = list(grids)
+    for place, grid in enumerate(out):
+        if len(grid.columns) != 2 or not columns.path_columns(grid, finder)[:1] == [1]:
+            continue
+        keys = grid.column(0)
+        rest = [other for other in out if other is not grid and len(other.columns) == 2
+                and len(other.rows) == len(keys) and set(other.column(0)) == set(keys)]  # fmt: skip
+        if not rest or len(set(keys)) < len(keys):
+            continue
+        said = [dict(other.rows) for other in rest]
+        names = tuple(other.name.rpartition(".")[0] for other in rest)
+        rows = tuple((*row, *(values[row[0]] for values in said)) for row in grid.rows)
+        out[place] = replace(grid, columns=("id", "path", *names), rows=rows, headed=True)
+        return [one for one in out if one not in rest]
+    return out
+
+
 # --- names for numbers --------------------------------------------------------------------------------------------
 
 
@@ -312,7 +348,8 @@ def _put_together(lines: list[Lines]) -> list[list[Entry]]:
                     break
             else:
                 bundles.append([entry])
-        bundles += [[(one, source, 1, "")] for source in one.found.offered]
+        less: Strength = 0 if one.guessed else 1
+        bundles += [[(one, source, less, "")] for source in one.found.offered]
     return bundles
 
 
@@ -445,14 +482,15 @@ def sides_of_rows(one: Lines) -> list[Split | None]:
     """From a column; else from the folders of the images, where these say more than one; else from the table's name."""
     if one.sides is not None:
         return list(one.sides)
-    by_folder = [_side_of_folders(image) for image in one.images]
+    by_folder = [split_side(image) for image in one.images]
     if len({side for image, side in zip(one.images, by_folder, strict=True) if image}) > 1:
         return by_folder
     by_name = split_in(one.grid.name.rpartition(".")[0])
     return [by_name] * len(by_folder) if by_name else by_folder
 
 
-def _side_of_folders(image: str) -> Split | None:
+def split_side(image: str) -> Split | None:
+    """The side that the folders of an image say, the outermost first."""
     return next((side for folder in image.split("/")[:-1] if (side := split_of(folder))), None)
 
 
@@ -468,11 +506,9 @@ def _split_from(bundle: list[Entry], said: dict[str, tuple[str, str]]) -> str:
         if not column:
             return ""
         raise DataError(f"Some rows of {names} have a split and some have none. Fill in the column for all rows.")
-    if "train" not in given:
-        raise DataError(f"The splits in {names} are {', '.join(sorted(given))}: there is no 'train' to learn from.")
     if column:
         return f"column '{column}'" if one.grid.headed else "another column"
-    return "the folders" if any(_side_of_folders(image) for image in said) else f"the names of {names}"
+    return "the folders" if any(split_side(image) for image in said) else f"the names of {names}"
 
 
 def _words(said: tuple[str, str]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from core import DataError, Split
+from core import DataError, Split, TooFewImages
 from core.names import suffix
 from dataset.documents import Grid, open_document, worth_opening
 from dataset.readings.file_names import of_file_names
@@ -14,12 +14,15 @@ from dataset.readings.finder import Finder
 from dataset.readings.folders import KEY, folder_readings, no_class_in
 from dataset.readings.judge import Choice, choose
 from dataset.readings.reading import UNSAID, Listing, ReadAs, Reading
-from dataset.readings.tables import EXPECTED, Lines, Tables, sides_of_rows, table_readings, unlisted
+from dataset.readings.tables import EXPECTED, Lines, Tables, sides_of_rows, split_side, table_readings, unlisted
 
 MOST_TOLD = 4
 """Tables that were not used, and readings besides the one taken, that notes name."""
 TABLES = frozenset(("csv", "tsv", "xlsx", "parquet", "json", "jsonl", "ndjson", "manifest"))
 NEARLY_ALL = 0.95
+FOREIGN = frozenset(("xml", "yaml", "yml", "xls", "ods", "mat", "npy", "npz", "pkl", "h5", "hdf5", "tfrecord", "db"))
+"""What may hold labels and is not opened."""
+FEW = 3
 
 
 def read(
@@ -37,13 +40,31 @@ def read(
     tables = _tables(listing, documents, read_as, table)
     if table is not None:
         return _finished(_of_table(tables, table, read_as), tables, listing)
+    if tables.in_the_way and not read_as:
+        raise DataError(f"{tables.in_the_way} Class folders can be read with --read-as {KEY}.")
     folders, problem = folder_readings(listing)
-    readings = [*_with_lists(folders, tables.lists, listing), *tables.readings]
+    readings = [*_with_lists(folders, tables.lists), *tables.readings]
+    readings = [*_with_other_side(readings), *readings[1:]]
     if not any(one.strength for one in readings) and not tables.meant:
         readings += of_file_names(listing)
     if not readings or (max(one.strength for one in readings) == 0 and not read_as):
         _refuse(readings, tables, problem)
     return _finished(choose(readings, read_as), tables, listing)
+
+
+def without_images(documents: Mapping[str, Path]) -> str:
+    """What the tables of a source say where it holds no image: sentences, '' for none."""
+    said = []
+    for file in worth_opening(documents)[0][:FEW]:
+        try:
+            grids = open_document(documents[file], file)
+        except DataError as error:
+            said.append(str(error))
+        else:
+            for grid in grids:
+                names = ", ".join(f"'{name}'" for name in (grid.columns if grid.headed else grid.rows[0])[:6])
+                said.append(f"{grid.name} is a table ({names}); the images have to lie beside it as files.")
+    return " ".join(said)
 
 
 def most_named(
@@ -66,11 +87,10 @@ def most_named(
 
 
 def _tables(listing: Listing, documents: Mapping[str, Path], read_as: ReadAs, table: str | None) -> Tables:
-    if not documents:
-        return Tables()
     grids: list[Grid] = []
     broken: dict[str, str] = {}
-    for file in worth_opening(documents) if table is None else [table]:
+    files, single = worth_opening(documents, listing.images) if table is None else ([table], [])
+    for file in files:
         try:
             grids += open_document(documents[file], file)
         except DataError as error:
@@ -80,6 +100,14 @@ def _tables(listing: Listing, documents: Mapping[str, Path], read_as: ReadAs, ta
     tables = table_readings(grids, Finder(listing.images), len(listing.images), read_as)
     for file, why in broken.items():
         tables.leave(file, why, meant=suffix(file) in TABLES - {"json"})
+    for file in sorted(file for file in listing.others if suffix(file) in FOREIGN)[:FEW]:
+        tables.leave(file, f"{file} is of a kind that Thaw does not read: save it as CSV or JSON.")
+    if single:
+        tables.leave(
+            single[0],
+            f"{len(single):,} files such as '{single[0]}' belong to one image each, as boxes for detection do; Thaw "
+            "learns one class an image.",
+        )  # fmt: skip
     return tables
 
 
@@ -90,7 +118,7 @@ def _of_table(tables: Tables, table: str, read_as: ReadAs) -> Choice:
     return choose(tables.readings, read_as)
 
 
-def _with_lists(folders: list[Reading], lists: list[Lines], listing: Listing) -> list[Reading]:
+def _with_lists(folders: list[Reading], lists: list[Lines]) -> list[Reading]:
     """Readings of the folders, with the split that lists of images without labels say (`train.txt`, `test.txt`)."""
     sides: dict[str, Split] = {}
     files: dict[str, str] = {}
@@ -116,20 +144,41 @@ def _with_split(reading: Reading, sides: Mapping[str, Split], files: Mapping[str
     return replace(reading, layout=layout, split_from=" and ".join(names), used=frozenset(files.values()))
 
 
+def _with_other_side(readings: list[Reading]) -> list[Reading]:
+    """The first reading, with the side that only a table has labels for: `train/cat`, and a list of `val/images`."""
+    if not readings or readings[0].used or not readings[0].split_from:
+        return readings[:1]
+    folders = readings[0]
+    there = {one.given for one in folders.layout.placed}
+    for table in readings[1:]:
+        sides = {split_side(one.given) or one.split for one in table.layout.placed}
+        fits = set(table.classes) <= set(folders.classes) and there.isdisjoint(table.labels) and table.strength > 1
+        if fits and len(sides) == 1 and "" not in sides:
+            (side,) = sides
+            index = {name: number for number, name in enumerate(folders.classes)}
+            more = tuple(replace(one, label=index[table.classes[one.label]], split=side) for one in table.layout.placed)
+            aside = tuple(one for one in folders.layout.set_aside if one[0] not in table.labels)
+            layout = replace(folders.layout, placed=(*folders.layout.placed, *more), set_aside=aside)
+            what = f"{folders.what} and {table.what.removeprefix('Classes from ')}"
+            return [replace(folders, what=what, layout=layout, used=folders.used | table.used)]
+    return [folders]
+
+
 def _refuse(readings: list[Reading], tables: Tables, problem: DataError | None) -> None:
     """Raises DataError where nothing says what the images show: of a table that was meant to, what keeps it from it."""
     meant = [tables.unused[key] for key in sorted(tables.meant)]
     if meant:
         raise DataError(f"{meant[0]} {EXPECTED}", tuple(meant[1:]))
+    told = " ".join(list(tables.unused.values())[:MOST_TOLD])
     if not readings:
-        told = " ".join(list(tables.unused.values())[:MOST_TOLD])
         raise DataError(f"{problem} {told}".strip())
-    (one, *_) = readings
+    one = next((one for one in readings if one.used), readings[0])
     if not one.used and len(one.classes) > 1:
         raise no_class_in(one.classes)
     if not one.used and tables.unused:
-        told = " ".join(list(tables.unused.values())[:MOST_TOLD])
         raise DataError(f"All images lie in one folder, '{one.classes[0]}', and no table says their classes. {told}")
+    if one.used:
+        raise TooFewImages(f"{one.what}: there is only one class, '{one.classes[0]}'. At least two classes are needed.")
 
 
 def _finished(choice: Choice, tables: Tables, listing: Listing) -> Choice:
@@ -137,7 +186,11 @@ def _finished(choice: Choice, tables: Tables, listing: Listing) -> Choice:
     reading = choice.reading
     if reading.used and not reading.key.startswith(KEY):
         reading = unlisted(reading, listing.images)
-    if reading.split_from and not any(one.split == "test" for one in reading.layout.placed):
+    given = {one.split for one in reading.layout.placed}
+    if reading.split_from and "train" not in given:
+        named = ", ".join(sorted(given))
+        raise DataError(f"The splits of {reading.read_from or KEY} are {named}: there is no 'train' to learn from.")
+    if reading.split_from and "test" not in given:
         note = "No test images were given: a fifth of the training images will be held out for the test."
         if note not in reading.layout.notes:
             layout = replace(reading.layout, notes=(*reading.layout.notes, note))

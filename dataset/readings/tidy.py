@@ -39,7 +39,7 @@ _GROUP = re.compile(
     r"sequence|seq)[\W_]*\d+"
 )
 _CODE = re.compile(r"(?i)(?=.*\d)[0-9a-f]{8,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}[-_.]\d{2}[-_.]\d{2}")
-_UNLABELLED = re.compile(r"(?i)un[\W_]?(label|sort|annotat|classif)\w*|(no|without|to)[\W_]?labels?|to[\W_]?sort")
+_UNLABELLED = re.compile(r"(?i)[\W_]*un[\W_]?(label|sort|annotat|classif)\w*|(no|without|to)[\W_]?labels?|to[\W_]?sort")
 
 
 MOST_TWINS = 20

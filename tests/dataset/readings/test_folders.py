@@ -80,14 +80,25 @@ def test_parts_alone_are_no_classes_unless_somebody_says_so(tmp_path: Path) -> N
     assert read_source(tmp_path, images, read_as=ReadAs("folders")).reading.classes == ("part_0", "part_1")
 
 
-def test_nested_folders_are_read_at_any_level_on_request(tmp_path: Path) -> None:
-    images = [f"{folder}/{n}.png" for folder in ("pet/cat", "pet/dog", "wild/fox") for n in range(3)]
-    usual = read_source(tmp_path, images)
-    assert usual.reading.classes == ("pet", "wild")
-    assert [one.key for one in usual.others] == ["folders:2", "folders:innermost", "folders:path"]
-    assert read_source(tmp_path, images, read_as=ReadAs("folders:2")).reading.classes == ("cat", "dog", "fox")
+NESTED = [f"{folder}/{n}.png" for folder in ("pet/cat", "pet/dog", "wild/fox") for n in range(3)]
+
+
+def test_two_levels_that_may_both_be_the_classes_are_asked_about(tmp_path: Path) -> None:
+    with pytest.raises(ReadingAsked, match="folders lie in folders, and those of either level may be") as asked:
+        read_source(tmp_path, NESTED)
+    assert [one.classes for one in asked.value.readings[:2]] == [("pet", "wild"), ("cat", "dog", "fox")]
+    assert read_source(tmp_path, NESTED, read_as=ReadAs("folders")).reading.classes == ("pet", "wild")
+    assert read_source(tmp_path, NESTED, read_as=ReadAs("folders:2")).reading.classes == ("cat", "dog", "fox")
     with pytest.raises(DataError, match="'x' names no class folder"):
-        read_source(tmp_path, images, read_as=ReadAs("folders:x"))
+        read_source(tmp_path, NESTED, read_as=ReadAs("folders:x"))
+
+
+@pytest.mark.parametrize("inner", ["patient_{}", "2024-05-0{}", "day{}"])
+def test_patients_and_days_in_class_folders_are_no_classes(inner: str, tmp_path: Path) -> None:
+    images = [f"{name}/{inner.format(k)}/{n}.png" for name in ("cat", "dog") for k in (1, 2) for n in range(3)]
+    choice = read_source(tmp_path, images)
+    assert choice.reading.classes == ("cat", "dog")
+    assert [one.key for one in choice.others] == ["folders:2", "folders:innermost", "folders:path"]
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def find_labels(grid: Grid, rows: Sequence[int], leave_out: set[int], asked: int
         return Found((multi,), tuple(one for _, one in ranked if one.column not in binary)[:MOST_ASKED])
     if not ranked:
         return Found(why=why)
-    ranked = [pair for pair in ranked if len({pair[1].values[at] for at in rows}) > 1] or ranked
+    ranked = [pair for pair in ranked if len({pair[1].values[at] for at in rows} - {()}) > 1] or ranked
     groups = _alike(ranked)
     best = min(rank for rank, _ in groups)
     clear = [one for rank, one in groups if rank == best]

@@ -270,17 +270,17 @@ def _say_why(one: Lines, out: Tables) -> None:
 
 
 def _joined(grids: Sequence[Grid], finder: Finder) -> list[Grid]:
-    """With lists that say something of the numbers of another list's images (`7 images/a.jpg`, `7 3`) as its columns."""
+    """With lists about the numbers of another list's images (`7 images/a.jpg`, and `7 3`) as its columns."""
     out = list(grids)
     for place, grid in enumerate(out):
-        if len(grid.columns) != 2 or not columns.path_columns(grid, finder)[:1] == [1]:
+        if len(grid.columns) != 2 or columns.path_columns(grid, finder)[:1] != [1]:
             continue
         keys = grid.column(0)
         rest = [other for other in out if other is not grid and len(other.columns) == 2
                 and len(other.rows) == len(keys) and set(other.column(0)) == set(keys)]  # fmt: skip
         if not rest or len(set(keys)) < len(keys):
             continue
-        said = [dict(other.rows) for other in rest]
+        said = [{row[0]: row[1] for row in other.rows} for other in rest]
         names = tuple(other.name.rpartition(".")[0] for other in rest)
         rows = tuple((*row, *(values[row[0]] for values in said)) for row in grid.rows)
         out[place] = replace(grid, columns=("id", "path", *names), rows=rows, headed=True)

@@ -19,6 +19,10 @@ _UPLOAD = re.compile(r"(?i)[0-9a-f]{8}-(?=.)")
 """What Label Studio puts before the name of a file."""
 
 
+_ELSEWHERE = re.compile(r"[:\\?]|//|/$|^/|(^|/)\./")
+"""What a path has that is more than folders and a name."""
+
+
 @dataclass(frozen=True)
 class Clues:
     """What helps where a name fits several images."""
@@ -53,7 +57,10 @@ class Finder:
                 self._numbers[int(stem)].append(image)
 
     def __call__(self, cell: str, clues: Clues) -> str | None:
-        path = plain(cell)
+        return self.find(plain(cell), clues)
+
+    def find(self, path: str, clues: Clues) -> str | None:
+        """As a call, for a path that is `plain` already."""
         if not path:
             return ""
         for exact in (f"{clues.folder}/{path}" if clues.folder else path, path):
@@ -85,6 +92,8 @@ class Finder:
 def plain(cell: str) -> str:
     """A cell as a relative path: without the drive, the address or the bucket that it had elsewhere."""
     path = cell.strip()
+    if not _ELSEWHERE.search(path):
+        return path
     if "://" in path:
         path = path.partition("://")[2].partition("/")[2] or path.partition("://")[2]
         path = unquote(path.partition("#")[0].partition("?")[0])

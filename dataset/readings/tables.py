@@ -194,14 +194,13 @@ def _look_up(grid: Grid, at: int, finder: Finder) -> tuple[list[str], list[tuple
     images: list[str] = []
     missing: dict[str, str] = {}
     closest: dict[str, tuple[int, str]] = {}
-    times = Counter(row[at] for row in grid.rows)
-    for row in grid.rows:
-        cell = row[at]
-        clues = Clues(grid.folder, grid.name, row, once=times[cell] == 1)
-        image = finder(cell, clues) if cell and len(cell) < 4096 else ""
+    cells = grid.column(at)
+    times = Counter(cells)
+    paths = [plain(cell) if len(cell) < 4096 else "" for cell in cells]
+    for row, cell, path in zip(grid.rows, cells, paths, strict=True):
+        image = finder.find(path, Clues(grid.folder, grid.name, row, once=times[cell] == 1))
         if image:
-            path = plain(cell)
-            score = _common(path, image)
+            score = len(path) if image.endswith(path) else _common(path, image)
             best = closest.get(image)
             if best is None or score > best[0]:
                 closest[image] = (score, path)
@@ -210,8 +209,8 @@ def _look_up(grid: Grid, at: int, finder: Finder) -> tuple[list[str], list[tuple
             missing[printable(cell)[:1000]] = f"is listed in {grid.name} and {fits}"
         images.append(image or "")
     for number, image in enumerate(images):
-        if image and closest[image][1] != plain(grid.rows[number][at]):
-            missing[printable(grid.rows[number][at])[:1000]] = f"is listed in {grid.name} and is not there"
+        if image and closest[image][1] != paths[number]:
+            missing[printable(cells[number])[:1000]] = f"is listed in {grid.name} and is not there"
             images[number] = ""
     return images, list(missing.items())
 

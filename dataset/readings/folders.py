@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from core import DataError
 from dataset import EXPECTED, OUTERMOST, ClassFrom, Layout, class_from, find_layout, nested_levels
+from dataset.readings.folder_names import short, telling
 from dataset.readings.reading import Listing, Reading, Strength
-from dataset.readings.tidy import Tidied, short, telling, tidy
+from dataset.readings.tidy import Tidied, tidy
 
 KEY = "folders"
 _EITHER = "folders lie in folders, and those of either level may be the classes"

@@ -13,8 +13,9 @@ from dataset.readings.file_names import of_file_names
 from dataset.readings.finder import Finder
 from dataset.readings.folders import KEY, folder_readings, no_class_in
 from dataset.readings.judge import Choice, choose
+from dataset.readings.lines import Lines, Tables, sides_of_rows, split_side
 from dataset.readings.reading import UNSAID, Listing, ReadAs, Reading
-from dataset.readings.tables import EXPECTED, Lines, Tables, sides_of_rows, split_side, table_readings, unlisted
+from dataset.readings.tables import EXPECTED, table_readings, unlisted
 
 MOST_TOLD = 4
 """Tables that were not used, and readings besides the one taken, that notes name."""

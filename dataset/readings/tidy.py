@@ -7,40 +7,14 @@ Wrapped twice (`training_set/training_set/cat`), packed twice (`cells/cells/cat`
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from core import Split
 from core.names import suffix
 from dataset import sides_of, split_of
+from dataset.readings.folder_names import DOCUMENTS, NEUTRAL, PART, PRIMARY, SECONDARY, UNLABELLED
 from dataset.readings.reading import Listing
-
-DOCUMENTS = frozenset((
-    "txt", "md", "rst", "json", "jsonl", "ndjson", "manifest", "xml", "csv", "tsv", "xlsx", "xls", "ods", "parquet",
-    "yaml", "yml", "toml", "py", "ipynb", "pdf", "html", "htm", "npy", "npz", "mat", "h5", "hdf5", "pkl", "log",
-    "names", "data", "cfg", "ini", "tex", "doc", "docx", "lst", "list", "db", "sqlite",
-))  # fmt: skip
-"""A folder of nothing but these is no class without images."""
-PRIMARY = ("color", "colour", "rgb", "original", "originals", "raw", "images", "image", "imgs", "img", "photos")
-SECONDARY = (
-    "grayscale", "greyscale", "gray", "grey", "bw", "segmented", "segmentation", "segmentations", "seg", "mask",
-    "masks", "edges", "edge", "annotations", "ground_truth", "groundtruth", "gt", "depth", "thumbnails", "thumbs",
-    "heatmaps",
-)  # fmt: skip
-_NEUTRAL = frozenset((*PRIMARY, "data", "dataset", "pictures", "jpg", "jpeg", "jpegimages", "png", "files", "classes"))
-_PART = re.compile(
-    r"(?i)(.*?)[\W_]*(part|parts|batch|chunk|fold|shard|disk|disc|archive|folder|dir|images?|imgs?|data|zip|volume|vol|"
-    r"piece|section|pack|package|block|run|box|tray|plate|roll|site|hospital|clinic|cent(?:er|re)|lab|farm|field|plot|"
-    r"station|source)[\W_]*(\d+[a-z]?|(?<=[\W_])[a-z])"
-)
-_GROUP = re.compile(
-    r"(?i)(patient|pat|subject|subj|sub|case|scan|slide|session|camera|cam|video|vid|scene|clip|day|visit|study|series|"
-    r"sequence|seq)[\W_]*\d+"
-)
-_CODE = re.compile(r"(?i)(?=.*\d)[0-9a-f]{8,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}[-_.]\d{2}[-_.]\d{2}")
-_UNLABELLED = re.compile(r"(?i)[\W_]*un[\W_]?(label|sort|annotat|classif)\w*|(no|without|to)[\W_]?labels?|to[\W_]?sort")
-
 
 MOST_TWINS = 20
 """Folders beside one another that are compared with each other."""
@@ -83,21 +57,6 @@ class Tidied:
     again: int = 0
     """Images set aside that show what another one shows."""
     changed: bool = False
-
-
-def telling(names: tuple[str, ...]) -> bool:
-    """Whether folder names can be classes: not all of them parts, patients, dates, codes or 'images'."""
-    return not all(_says_nothing(name) for name in names)
-
-
-def short(names: tuple[str, ...]) -> bool:
-    """Whether folder names are numbers or letters: classes when nothing else is there, parts beside a table."""
-    return all(len(name) <= 2 or name.isdigit() for name in names)
-
-
-def _says_nothing(name: str) -> bool:
-    patterns = any(pattern.fullmatch(name) for pattern in (_PART, _GROUP, _CODE))
-    return patterns or name.casefold() in (*_NEUTRAL, *SECONDARY) or split_of(name) is not None
 
 
 def tidy(listing: Listing) -> Tidied:
@@ -238,7 +197,7 @@ def _drop_variants(node: _Node, out: Tidied, *, top: bool) -> None:
 
 def _drop_unlabelled(node: _Node, out: Tidied) -> None:
     for name in list(node.children):
-        if _UNLABELLED.fullmatch(name) and len(node.children) > 2:
+        if UNLABELLED.fullmatch(name) and len(node.children) > 2:
             out.set_aside += [(path, f"has no label: it lies in '{name}'") for path in node.children.pop(name).every()]
             out.changed = True
 
@@ -269,7 +228,7 @@ def _inside(node: _Node, side: Split, everywhere: bool, out: Tidied) -> _Node:
     start = node
     while not node.images and len(node.children) == 1:
         (only,) = node.children.values()
-        wrapped = only.name.casefold() in (*_NEUTRAL, start.name.casefold()) or split_of(only.name) == side
+        wrapped = only.name.casefold() in (*NEUTRAL, start.name.casefold()) or split_of(only.name) == side
         if not (wrapped or (everywhere and only.children)):
             break
         node, everywhere = only, False
@@ -279,7 +238,7 @@ def _inside(node: _Node, side: Split, everywhere: bool, out: Tidied) -> _Node:
 
 def _join_parts(node: _Node, out: Tidied) -> _Node:
     """Folders that are parts of one heap, joined; where they hold no folders themselves, nothing changes."""
-    parts = {name: found[1] + found[2] for name in node.children if (found := _PART.fullmatch(name))}
+    parts = {name: found[1] + found[2] for name in node.children if (found := PART.fullmatch(name))}
     if len(parts) < 2 or len(parts) < len(node.children) or len(set(parts.values())) > 1 or node.images:
         return node
     if not all(child.children and not child.images for child in node.children.values()):
@@ -296,7 +255,7 @@ def _join_parts(node: _Node, out: Tidied) -> _Node:
         return folds[0]
     joined = _Node(node.name)
     for child in node.children.values():
-        inner = child.wraps if child.wraps and child.wraps.name.casefold() in _NEUTRAL else child
+        inner = child.wraps if child.wraps and child.wraps.name.casefold() in NEUTRAL else child
         _merge(joined, inner)
     out.notes.append(f"The folders '{names[0]}' to '{names[-1]}' were joined.")
     return joined

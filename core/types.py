@@ -74,6 +74,12 @@ class DatasetRef:
     """How many groups the images that count are of; none of them stands on two sides of a split that Thaw makes."""
     grouped_by: str = ""
     """What says which images belong together, in words: "column 'lesion_id'"; '' = nothing does."""
+    reading: str = ""
+    """How the source was read, in one line; '' when an older version imported it, and for what was not read."""
+    reading_key: str = ""
+    """By which the same reading can be asked for."""
+    other_readings: tuple[tuple[str, str], ...] = ()
+    """(key, line) of other ways to read it."""
 
     @property
     def kind(self) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 from click.shell_completion import CompletionItem
@@ -23,6 +23,9 @@ from training.jobs import executor as executors
 from training.jobs.executor import Executor
 from training.requests import Request, submit
 from training.store import Job, Store
+
+if TYPE_CHECKING:
+    from dataset.readings import ReadAs
 
 Run = TypeVar("Run", bound=Callable[..., Any])
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
@@ -132,12 +135,36 @@ def dataset_argument(help: str = "its id, or as for profile") -> Callable[[Run],
     return click.argument("path", metavar="DATASET", help=help, shell_complete=DATASETS)
 
 
+COLUMNS = {
+    "label": "that holds the class",
+    "path": "that names the images",
+    "split": "that says train, val or test",
+    "group": "that says what belongs together",
+}
+"""What `--label-column` and its like name."""
+
+
 @dataclass(frozen=True)
 class HowRead:
     """What the options say about how images are to be read."""
 
     classes_from: str = "1"
     groups: GroupsFrom = "auto"
+    read_as: str = ""
+    label_column: str = ""
+    path_column: str = ""
+    split_column: str = ""
+    group_column: str = ""
+
+    def reading(self) -> ReadAs:
+        """Which reading is meant. Raises DataError for a level of folders that there cannot be."""
+        from dataset import class_from
+        from dataset.readings import ReadAs
+
+        class_from(self.classes_from)
+        as_folders = f"folders:{self.classes_from.strip().lower()}" if self.classes_from != "1" else ""
+        columns = (self.label_column, self.path_column, self.split_column, self.group_column)
+        return ReadAs(self.read_as or as_folders, *columns)
 
 
 AS_USUAL = HowRead()
@@ -155,6 +182,9 @@ def on_data(run: Callable[..., Answer]) -> Callable[..., Answer]:
     for add in (
         click.option("--groups", type=click.Choice(get_args(GroupsFrom)), default="auto",
                      help="images that belong together by name: clear ones, likely ones too, none"),
+        *(click.option(f"--{what}-column", default="", metavar="NAME", help=f"the column of a table {text}")
+          for what, text in reversed(COLUMNS.items())),
+        click.option("--read-as", default="", metavar="KEY", help="which reading, where there are several"),
         click.option("--classes-from", default="1", metavar="LEVEL",
                      help="of folders in folders: a level (1, the outermost), 'innermost' or 'path'"),
         click.option("--backbone", default=DEFAULT_BACKBONE, metavar="NAME", shell_complete=BACKBONES),

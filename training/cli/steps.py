@@ -50,10 +50,9 @@ def is_known(path: str) -> bool:
 
 def import_data(path: str, home: Path, how: HowRead = AS_USUAL) -> DatasetRef:
     """A folder, an archive, 'sample:NAME' or the id of an imported dataset. Raises DataError, NotFound."""
-    from dataset import class_from
     from dataset.ingest import sources
 
-    chosen = class_from(how.classes_from)
+    read_as = how.reading()
     if path.startswith(SAMPLE):
         from dataset.ingest import import_sample
 
@@ -62,7 +61,7 @@ def import_data(path: str, home: Path, how: HowRead = AS_USUAL) -> DatasetRef:
         return sources.load_dataset(home, path)
     else:
         ref = sources.import_path(
-            Path(path).expanduser(), home, progress=how_far(IMPORTING), classes_from=chosen, groups=how.groups
+            Path(path).expanduser(), home, progress=how_far(IMPORTING), read_as=read_as, groups=how.groups
         )
     classes = counted(len(ref.classes), "class", "classes")
     to_stderr(f"Dataset {ref.id}: {counted(ref.images, 'image')} in {classes}.")
@@ -72,7 +71,8 @@ def import_data(path: str, home: Path, how: HowRead = AS_USUAL) -> DatasetRef:
 
 def tell_notes(ref: DatasetRef) -> None:
     """What was noticed while it was read, and what of it was left out."""
-    for told in (*ref.notes, *(f"set aside: {name}: {reason}" for name, reason in ref.set_aside)):
+    reading = (f"{ref.reading}.",) if ref.reading and not ref.source.startswith(SAMPLE) else ()
+    for told in (*reading, *ref.notes, *(f"set aside: {name}: {reason}" for name, reason in ref.set_aside)):
         to_stderr(told)
 
 

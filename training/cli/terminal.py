@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from core import ThawError
+from core import ReadingAsked, ThawError
 
 if TYPE_CHECKING:
     from training.cli.shared import Answer
@@ -85,6 +85,8 @@ class Terminal(click.Group):
             _complain(f"{said}{'' if said.endswith(('.', '?', '?)')) else '.'} See `{where} --help`.")
         except ThawError as error:
             _complain(str(error))
+            for way in error.problems if isinstance(error, ReadingAsked) else ():
+                print(f"  {way}", file=sys.stderr, flush=True)
         except OSError as error:
             _complain(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}.")
         except (Exception, KeyboardInterrupt) as error:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core import to_json, write_json
+from core import ReadingAsked, to_json, write_json
 from dataset import load_dataset
 from training.jobs.context import StopRequested, StoreContext
 
@@ -105,11 +105,11 @@ def fetch_public(request: FetchPublic, context: StoreContext) -> Result:
 
 
 def import_images(request: ImportImages, context: StoreContext) -> Result:
-    """The dataset that the images became, or the target."""
+    """The dataset that the images became, or the target; the question how to read them, where one is to be answered."""
     from dataset.ingest import decode_workers
 
     decode_workers.start_ahead()
-    from dataset.ingest import imports
+    from dataset.ingest import imports, question
 
     began = time.monotonic()
 
@@ -117,7 +117,10 @@ def import_images(request: ImportImages, context: StoreContext) -> Result:
         context.progress(*_checked(done, total, time.monotonic() - began))
 
     with context.interrupted():
-        return _imported(imports.carry_out(request, context.home, tell))
+        try:
+            return _imported(imports.carry_out(request, context.home, tell))
+        except ReadingAsked as asked:
+            return question.as_document(asked)
 
 
 def export(request: Export, context: StoreContext) -> Result:

@@ -21,6 +21,7 @@ from core.zoo import catalog
 from dataset.folder import list_datasets, load_dataset
 from dataset.ingest import targets
 from dataset.ingest.sources import import_path
+from dataset.readings import ReadAs
 from tests.conftest import write_images
 from tests.dataset.ingest.test_uploads import as_files, sent
 from training.jobs.deleting import forget
@@ -178,7 +179,7 @@ def test_a_killed_import_is_lost_and_can_be_repeated(home: Path, tmp_path: Path)
 def test_the_own_images_of_a_dataset_are_read_again_without_a_second_copy(home: Path, tmp_path: Path) -> None:
     folder = write_images(tmp_path / "zoo" / "pets", classes=("cat", "dog")).parent
     write_images(folder / "plants", classes=("oak", "elm"), seed=1)
-    ref = import_path(folder, home)
+    ref = import_path(folder, home, read_as=ReadAs("folders"))
     again = imported(home, ImportImages(f"{ref.root}/images", ref.name, "innermost", said=ref.source))
     assert again.classes == ("cat", "dog", "elm", "oak") and again.source == ref.source
     both = [Path(one.root) / "images/pets/cat/000.png" for one in (ref, again)]

@@ -14,6 +14,7 @@ from core.plans import RunConfig
 from core.types import DatasetRef
 from core.zoo import catalog
 from dataset.ingest.sources import import_path
+from dataset.readings import ReadAs
 from tests.support.seeding import facts_of, picture_folder
 from training import requests
 from training.requests import registry, train
@@ -48,6 +49,7 @@ REQUESTS: tuple[Request, ...] = (
     MeasureGap("d", "e", LITE),
     AddClass("d", "run00001", "stars", "/stars"),
     ImportImages("/photos", classes_from="innermost", said="a camera"),
+    ImportImages("/photos", read_as=ReadAs("labels.csv", split_column="fold")),
     ImportImages("upload:0123", "Sketches", target_of="d"),
 )
 

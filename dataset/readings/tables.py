@@ -167,8 +167,12 @@ def _reading(bundle: list[Entry], total: int, doubt: str) -> Reading:
                     f"'{image}' is listed twice with different labels or splits ({_words(said[image])} and "
                     f"{_words(now)}). Remove one of the rows from {one.grid.name}, and import again."
                 )
-            if one.groups and one.groups[number]:
-                groups[image] = one.groups[number]
+            group = one.groups[number] if one.groups else ""
+            if group and groups.setdefault(image, group) != group:
+                raise DataError(
+                    f"'{image}' is listed twice with different groups ({_words(now)} of group '{groups[image]}' and "
+                    f"{_words(now)} of group '{group}'). Remove one of the rows from {one.grid.name}, and import again."
+                )
         missing.update(one.missing)
         notes.update(dict.fromkeys(one.notes))
     files = _files(bundle)

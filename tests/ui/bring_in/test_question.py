@@ -8,7 +8,7 @@ from dataset.folder import list_datasets, load_dataset
 from dataset.ingest.sources import import_path
 from tests.support.seeding import NoWorkers, button, param, picture_folder, words
 from tests.ui.conftest import Open
-from training.requests.data import ImportImages
+from training.requests.imports import ImportImages
 from training.requests.registry import submit
 from training.store.store import Store
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from core.types import DatasetRef, Split
-from dataset.folder import read_manifest
+from dataset.folder import read_alike, read_manifest
 from dataset.ingest.sources import import_path
-from dataset.splits import make_split
+from dataset.splits import make_split, same_pictures
 from training.backbones.backbone import Preprocessing
 from training.caches import pixels, views
 from training.caches.examples import Rows
@@ -45,7 +45,7 @@ class Pool:
         """Training and validation images of the whole set."""
         self.key, self.classes, self.prep = ref.id, ref.classes, prep
         self.labels = torch.from_numpy(labels[self.rows_of_set])
-        self.groups: Rows = np.arange(len(self.rows_of_set))  # none of these sets has any
+        self.groups: Rows = same_pictures(manifest, read_alike(ref))[self.rows_of_set]
         self.train: Rows = np.arange(len(kept))
         self.natural: Rows = np.flatnonzero(np.isin(kept, natural))
         """Of `train`, a draw in the set's own proportions: 'all' of it."""

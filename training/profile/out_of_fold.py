@@ -44,8 +44,8 @@ def judge(
     """
     fit = np.arange(len(labels)) if fit is None else fit
     keep = fit[stratified(labels[fit], MOST_PROBED, seed, least=2)]
-    y = labels[keep]
-    mates = None if groups is None else groups[keep]
+    groups = np.arange(len(labels)) if groups is None else groups
+    y, mates = labels[keep], groups[keep]
     judged = cross_validate(features[torch.from_numpy(keep)], torch.from_numpy(y), classes, seed, groups=mates)
     if judged is None:
         return None
@@ -55,13 +55,11 @@ def judge(
     )  # fmt: skip
     result.own[keep], result.favoured[keep], result.favoured_p[keep] = judged.own, judged.favoured, judged.favoured_p
     rest = np.setdiff1d(np.arange(len(labels)), keep)
-    apart = rest
-    if groups is not None and mates is not None:
-        apart = rest[~np.isin(groups[rest], groups[keep])]
-        for held in folds(y, classes, mates, seed) if len(apart) < len(rest) else ():
-            _judge_rest(result, features, labels, classes, keep[~held], rest[np.isin(groups[rest], mates[held])],
-                        judged.step)  # fmt: skip
+    apart = rest[~np.isin(groups[rest], mates)]
     _judge_rest(result, features, labels, classes, keep, apart, judged.step)
+    for held in folds(y, classes, mates, seed) if len(apart) < len(rest) else ():
+        belonging = rest[np.isin(groups[rest], mates[held])]
+        _judge_rest(result, features, labels, classes, keep[~held], belonging, judged.step)
     return result
 
 

@@ -170,8 +170,6 @@ class DatasetFacts:
     test_images: int
     per_class: tuple[int, ...]
     """Training + validation images per class."""
-    groups: int = 0
-    """Groups that the training and validation images are of; 0 = none are known."""
     width_px: tuple[int, int, int] | None = None
     """(smallest, median, largest) image width."""
     height_px: tuple[int, int, int] | None = None
@@ -202,6 +200,8 @@ class DatasetFacts:
     memory: MemoryFacts | None = None
     seconds: float | None = None
     """How long the profile took."""
+    groups: int = 0
+    """Groups that the training and validation images are of; 0 = none are known."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import pytest
 from benchmarks.layouts import CASES, Case
 from benchmarks.layouts.judge import judge
 
+
 def named(case: Case) -> str:
     return case.name.replace(" ", "-")
 

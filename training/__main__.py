@@ -17,7 +17,7 @@ from typing import NoReturn, get_args
 
 from core import Priority, Similarity, ThawError
 from core.zoo import DEFAULT_BACKBONE
-from training.cli import add_flags
+from training.cli import add_decoding, add_flags
 from training.cli.commands import backbones, caches, data, explain, extend, runs
 from training.cli.commands import check as check_commands
 from training.cli.commands import public as public_commands
@@ -64,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
         made.add_argument("--backbone", default=DEFAULT_BACKBONE, metavar="NAME")
         made.add_argument("--classes-from", default="1", metavar="FOLDER",
                           help="of folders in folders: a level (1, the outermost), 'innermost' or 'path'")  # fmt: skip
+        add_decoding(made)
         return made
 
     on_data("profile", "Measure a dataset: ready-made accuracy, and what training costs on this machine.")

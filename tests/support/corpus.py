@@ -82,7 +82,7 @@ KINDS: dict[str, tuple[Callable[[], bytes], Expected]] = {
     "plain.gif": (lambda: GIF, ()),
     "plain.bmp": (lambda: saved(scene(19), "BMP"), ()),
     "packed.tif": (lambda: saved(scene(20), "TIFF", compression="tiff_lzw"), ()),
-    "pages.tiff": (lambda: saved(scene(21), "TIFF", save_all=True, append_images=[scene(22)]), ()),
+    "pages.tiff": (lambda: saved(scene(21), "TIFF", save_all=True, append_images=[scene(22)]), ("pages",)),
     "one pixel.png": (lambda: saved(scene(23, (1, 1)), "PNG"), ()),
     "a thread.png": (lambda: saved(scene(24, (3000, 1)), "PNG"), ()),
     "\u05ea\u05de\u05d5\u05e0\u05d4 \u5199\u771f.png": (lambda: saved(scene(25), "PNG"), ()),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from core.door import door
 
 if TYPE_CHECKING:
-    from training.cli.flags import add_flags, options_of
+    from training.cli.flags import add_decoding, add_flags, decoding_of, options_of
     from training.cli.follow import to_stderr
     from training.cli.text import (
         advice_lines,
@@ -20,9 +20,11 @@ else:
     __getattr__ = door(__name__)
 
 __all__ = [
+    "add_decoding",
     "add_flags",
     "advice_lines",
     "comparison_lines",
+    "decoding_of",
     "facts_lines",
     "options_of",
     "run_document",

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from core import DatasetRef, Tell, ThawError, to_json, write_json, write_whole
 from core.disk import flush
-from core.portable import predict
+from core.names import IMAGE_SUFFIXES
+from core.portable import pictures, predict
 from training.caches import Bench, ImageData, Rows
 from training.engine import proportional
 from training.evaluation import calibration
@@ -70,7 +71,7 @@ def export(job: Job, store: Store, home: Path, tell: Tell) -> dict[str, Any]:
 
 def _write(run: Job, bench: Bench, stage: Path, tell: Tell) -> contents.Facts:
     """The model and its helpers, verified."""
-    config, data, backbone = run.plan, bench.data, bench.backbone
+    config, data, backbone, decoding = run.plan, bench.data, bench.backbone, bench.ref.decoding
     labels = data.labels.numpy()
     val = _some(data.rows["val"], data, MOST_CALIBRATED)
     near = _some(data.rows["train"], data, MOST_NEIGHBOURS)
@@ -83,9 +84,12 @@ def _write(run: Job, bench: Bench, stage: Path, tell: Tell) -> contents.Facts:
     about = {
         "labels": json.dumps(bench.ref.classes, ensure_ascii=False), "side": str(data.side), "crop": str(model.crop),
         "interpolation": data.prep.interpolation, "temperature": f"{temperature:.6g}",
-        "threshold": "0", "least_similarity": "-1", "preprocessing": model_card.preprocessing(data.side, data.prep),
+        "threshold": "0", "least_similarity": "-1",
+        "preprocessing": model_card.preprocessing(data.side, data.prep, decoding),
         "run": run.id, "dataset": bench.ref.id, "strategy": config.strategy.kind,
         "backbone": config.strategy.backbone, "licence": model_card.licence(config),
+        "value_range": json.dumps(decoding.value_range), "pages": json.dumps(decoding.pages),
+        "endings": " ".join(IMAGE_SUFFIXES),
     }  # fmt: skip
     onnx_graph.write(model, data.side, stage / contents.MODEL, about)
     _keep_features(stage, np.zeros((0, backbone.width), np.float16), data, near[:0])
@@ -131,8 +135,7 @@ def verify(bench: Bench, folder: Path, temperature: float, rows: Rows | None = N
         chunk = rows[start : start + BATCH]
         with torch.inference_mode():
             wanted = (bench.backbone(data.batch(chunk, 0)) / temperature).softmax(1).numpy()
-        images = bench.ref.images_root
-        squares = [predict.square(images / data.paths[row], data.side, data.prep.interpolation) for row in chunk]
+        squares = [portable.square(bench.ref.images_root / data.paths[row]) for row in chunk]
         given = portable(np.stack(squares))["probabilities"]
         largest = max(largest, float(np.abs(wanted - given).max()))
         other += int((wanted.argmax(1) != given.argmax(1)).sum())
@@ -166,7 +169,9 @@ def _quantise(data: ImageData, stage: Path, tell: Tell) -> contents.Quantised:
 
 def _papers(run: Job, ref: DatasetRef, store: Store, stage: Path, facts: contents.Facts) -> None:
     """What is to be read, not run."""
-    shutil.copyfile(predict.__file__, stage / "predict.py")
+    shutil.copyfile(pictures.__file__, stage / "pictures.py")
+    script = Path(predict.__file__).read_text(encoding="utf-8")
+    write_whole(stage / "predict.py", script.replace(f"from {pictures.__name__} import", "from pictures import"))
     card = model_card.text(run, run.plan, ref, facts, store.home)
     write_whole(stage / "README.md", card)
     write_whole(stage / "report.html", html_page.run_report(store, run.id))

@@ -117,6 +117,8 @@ def heading(ref: DatasetRef) -> None:
     edits.line(ref)
     if not ref.base and state.nested(ref):
         imports.bring_in(imports.read_again(ref), st.empty())
+    if ref.decoding.value_range and not ref.base:
+        imports.bring_in(imports.other_range(ref), st.empty())
 
 
 def size_in_words(ref: DatasetRef) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from core import DatasetRef
 from dataset.audit import AuditReport
-from training.cli import to_stderr
+from training.cli import decoding_of, to_stderr
 from training.cli.commands.runs import Answer, backbone_here, import_data, measured, open_place
 
 SIGNS = {"bad": "PROBLEM", "caution": "CAUTION", "good": "note"}
@@ -22,7 +22,7 @@ def check(args: Namespace) -> Answer:
 
     place = open_place(args)
     card = None if args.quick else backbone_here(args, place)
-    ref = import_data(args.path, place.home)
+    ref = import_data(args.path, place.home, args.classes_from, decoding_of(args))
     path = feature_check.find(place.home, ref, args.backbone)
     if path is None and card is not None:
         to_stderr("Measuring first: labels and test images are judged by features (--quick leaves that out).")

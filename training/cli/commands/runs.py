@@ -21,10 +21,12 @@ from advisor.planning import PLANNED, VAL_SHARE, check_domains, plan, plan_adapt
 from core import (
     ADAPTING,
     KINDS,
+    USUAL_DECODING,
     Budget,
     CompareError,
     DatasetFacts,
     DatasetRef,
+    Decoding,
     Kind,
     PlanError,
     RunConfig,
@@ -38,6 +40,7 @@ from training.backbones import weights
 from training.cli import (
     advice_lines,
     comparison_lines,
+    decoding_of,
     facts_lines,
     options_of,
     run_document,
@@ -99,7 +102,7 @@ def profile(args: Namespace) -> Answer:
     place = open_place(args)
     card = backbone_here(args, place)
     with worker_ahead(place):
-        ref = import_data(args.path, place.home, args.classes_from)
+        ref = import_data(args.path, place.home, args.classes_from, decoding_of(args))
     job = measured(place, ref, card.name)
     facts = place.store.facts(ref.id, card.name)
     document = {
@@ -116,7 +119,7 @@ def advise(args: Namespace) -> Answer:
 
     place = open_place(args)
     card = backbone_here(args, place)
-    ref = import_data(args.path, place.home, args.classes_from)
+    ref = import_data(args.path, place.home, args.classes_from, decoding_of(args))
     facts = place.store.facts(ref.id, card.name)
     if facts is None:
         job = measured(place, ref, card.name)
@@ -154,7 +157,7 @@ def fit(args: Namespace) -> Answer:
     if args.from_run:
         lineage.check(place.store.job(args.from_run), card.name)
     with worker_ahead(place):
-        ref = import_data(args.path, place.home, args.classes_from)
+        ref = import_data(args.path, place.home, args.classes_from, decoding_of(args))
         target = _target(args.target, ref, place.home) if args.target else None
     facts = place.store.facts(ref.id, card.name)
     if facts is None and args.minutes is not None and args.strategy != "linear_probe":
@@ -241,7 +244,9 @@ def backbone_here(args: Namespace, place: Place) -> BackboneCard:
     return card
 
 
-def import_data(path: str, home: Path, classes_from: str = "1") -> DatasetRef:
+def import_data(
+    path: str, home: Path, classes_from: str = "1", decoding: Decoding = USUAL_DECODING
+) -> DatasetRef:
     """A folder, an archive, 'sample:NAME' or the id of an imported dataset. Raises DataError, NotFound."""
     from dataset import class_from
     from dataset.ingest import sources
@@ -253,9 +258,16 @@ def import_data(path: str, home: Path, classes_from: str = "1") -> DatasetRef:
 
         ref = import_sample(path.removeprefix(SAMPLE), home)
     elif re.fullmatch("[0-9a-f]{16}", path) and not Path(path).exists():
-        return sources.load_dataset(home, path)
+        ref = sources.load_dataset(home, path)
+        if decoding in (USUAL_DECODING, ref.decoding):
+            return ref
+        from dataset.ingest import decode_anew
+
+        ref = decode_anew(ref, home, decoding, progress=say_import())
     else:
-        ref = sources.import_path(Path(path).expanduser(), home, progress=say_import(), classes_from=chosen)
+        ref = sources.import_path(
+            Path(path).expanduser(), home, progress=say_import(), classes_from=chosen, decoding=decoding
+        )
     classes = counted(len(ref.classes), "class", "classes")
     to_stderr(f"Dataset {ref.id}: {counted(ref.images, 'image')} in {classes}.")
     for note in ref.notes:

@@ -224,6 +224,6 @@ def test_a_photograph_of_108_megapixels_is_read_small(tmp_path: Path) -> None:
     load_decoders()
     seen = decode(tmp_path / "phone.jpg")
     assert isinstance(seen, Decoded) and (seen.width, seen.height) == (12_000, 9_000)
-    assert (files.square(tmp_path / "phone.jpg", 32) == 90).all()
+    assert np.abs(files.square(tmp_path / "phone.jpg", 32).astype(int) - 90).max() < 3
     Image.new("1", (12_000, 9_000)).save(tmp_path / "scan.png")
     assert decode(tmp_path / "scan.png") == "12,000 x 9,000 pixels: above the limit of 89 million"

@@ -19,8 +19,13 @@ ENDINGS: dict[str, tuple[str, ...]] = {
     "WEBP": ("webp",),
     "TIFF": ("tif", "tiff"),
     "JPEG2000": ("jp2", "j2k"),
+    "AVIF": ("avif",),
+    "HEIF": ("heic", "heif"),
+    "JXL": ("jxl",),
+    "DICOM": ("dcm",),
 }
-"""Pillow's name of each format that is read (`core.portable.pictures.FORMATS`) -> what its files' names end in."""
+"""Pillow's name of each format -> what its files' names end in. Which of them are read here depends on what is
+installed (`core.portable.pictures.FORMATS`)."""
 IMAGE_SUFFIXES = tuple(ending for endings in ENDINGS.values() for ending in endings)
 ARCHIVE_SUFFIXES = ("zip", "tar", "tgz", "tbz", "tbz2", "txz", "gz", "bz2", "xz", "zst", "7z", "rar")
 

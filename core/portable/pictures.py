@@ -1,19 +1,34 @@
 """The one way in which a file becomes a picture, whatever its samples are: 8 bits, upright, nothing transparent.
 
 Thumbnails, pages, training and answers read files by this alone, and it leaves with a model: whatever read a file by
-other means would look at another picture than the one that was trained on. Needs numpy and Pillow, nothing of Thaw.
+other means would look at another picture than the one that was trained on. Needs numpy and Pillow, nothing of Thaw;
+DICOM, HEIC and JPEG XL are read where packages for them are installed.
 """
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 
-FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "JPEG2000")
+from core.portable.dicom import DicomFile
+
+for plugin in ("Bmp", "Gif", "Jpeg", "Jpeg2K", "Mpo", "Png", "Tiff", "WebP"):
+    import_module(f"PIL.{plugin}ImagePlugin")  # before there are threads: Pillow's own way is not for them
+OPTIONAL = {"AVIF": "PIL.AvifImagePlugin", "HEIF": "pillow_heif.HeifImagePlugin", "JXL": "pillow_jxl"}
+for plugin in OPTIONAL.values():
+    with suppress(ImportError):
+        import_module(plugin)
+Image.register_open(DicomFile.format, DicomFile)
+FORMATS = (
+    *("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "JPEG2000"),
+    *(name for name in OPTIONAL if name in Image.OPEN),
+    DicomFile.format,
+)
 MAX_PIXELS = 89_478_485  # of one picture: a quarter of a GB as RGB
 MAX_JPEG_PIXELS = 3 * MAX_PIXELS  # which are decoded at an eighth of their size; phones take 200 million
 Image.MAX_IMAGE_PIXELS = MAX_JPEG_PIXELS  # Pillow's own limit would refuse those phones' photographs
@@ -43,7 +58,7 @@ def reduce(samples: np.ndarray, value_range: Range = None) -> np.ndarray:
 
 
 @contextmanager
-def opened(path: str | Path, page: int = 1) -> Iterator[Image.Image]:
+def opened(path: str | Path, page: int = 1) -> Iterator[ImageFile.ImageFile]:
     """The file at one of its pages, not decoded yet. Raises Unfit, and OSError, ValueError or SyntaxError."""
     with Image.open(path, formats=FORMATS) as image:
         if page > 1 and image.format != "MPO":  # whose other pictures are previews
@@ -58,7 +73,7 @@ def opened(path: str | Path, page: int = 1) -> Iterator[Image.Image]:
         yield image
 
 
-def samples(image: Image.Image) -> np.ndarray | None:
+def samples(image: ImageFile.ImageFile) -> np.ndarray | None:
     """Decode what `opened` gave: its samples [h, w] or [h, w, channels] when they are of more than 8 bits or signed.
 
     None where Pillow's own 8 bits are all there is.
@@ -146,7 +161,8 @@ def orientation(image: Image.Image) -> int:
 
 def _reduced(image: Image.Image, deep: np.ndarray, value_range: Range) -> Image.Image:
     grey, key = reduce(deep, value_range), image.info.get("transparency")
-    if getattr(image, "tag_v2", {}).get(262) == 0:  # WhiteIsZero, which Pillow turns round for 8 bits only
+    # WhiteIsZero: Pillow turns it round for TIFFs of 8 bits only.
+    if getattr(image, "tag_v2", {}).get(262) == 0 or image.info.get("white_is_zero"):
         grey = 255 - grey
     if key is not None:  # a PNG's value that means transparent
         hidden = deep == np.asarray(key)
@@ -156,7 +172,7 @@ def _reduced(image: Image.Image, deep: np.ndarray, value_range: Range) -> Image.
     return Image.fromarray(grey, {(2,): "LA", (4,): "RGBA"}.get(deep.shape[2:]))
 
 
-def _raw(image: Image.Image) -> str:
+def _raw(image: ImageFile.ImageFile) -> str:
     """Pillow's name of how the samples lie in an opened file, as 'RGB;16B'; '' where its format has none."""
     args = image.tile[0].args if image.tile else ""
     first = args[0] if isinstance(args, tuple) and args else args

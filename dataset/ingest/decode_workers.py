@@ -149,7 +149,10 @@ def _from_line(line: str) -> Decoded | str:
     if isinstance(answer, dict):
         return str(answer["why"])
     digest, width, height, thumbnail, values, *traits = answer
-    found = Values(*values[:-1], base64.b64decode(values[-1])) if values else None
+    found = None
+    if values:
+        kind, low, high, spread = values
+        found = Values(kind, low, high, base64.b64decode(spread))
     return Decoded(digest, width, height, base64.b64decode(thumbnail), tuple(traits), found)
 
 

@@ -30,6 +30,13 @@ TRAITS: dict[str, str] = {
 """What can be unusual about a file -> the words for it, after 'n images are'."""
 SEVERAL = frozenset({"animated", "pages"})
 """The traits of files of which not everything may be taken."""
+_PLUGINS = (
+    (4, 12, (b"ftypheic", b"ftypheix", b"ftypmif1"), "a HEIC photograph, read only where pillow-heif is installed"),
+    (4, 12, (b"ftypavif",), "an AVIF picture, read only by Pillow 11.3 or newer"),
+    (0, 2, (b"\xff\x0a",), "a JPEG XL picture, read only where pillow-jxl-plugin is installed"),
+    (4, 8, (b"JXL ",), "a JPEG XL picture, read only where pillow-jxl-plugin is installed"),
+)
+"""(from byte, to byte, what stands there, what such a file is and needs)."""
 _GREY = ("1", "L", "LA", "I", "F")
 
 
@@ -52,16 +59,7 @@ def load_decoders() -> None:
     """Import exactly the readers needed. Call it before threads start: Pillow's own way is not for them."""
     # Pillow warns on standard error about odd files; here they are judged, and the reason is told.
     warnings.filterwarnings("ignore", module=r"PIL\.")
-    from PIL import (  # noqa: F401
-        BmpImagePlugin,
-        GifImagePlugin,
-        Jpeg2KImagePlugin,
-        JpegImagePlugin,
-        MpoImagePlugin,
-        PngImagePlugin,
-        TiffImagePlugin,
-        WebPImagePlugin,
-    )
+    import core.portable.pictures  # noqa: F401
 
 
 def decode(path: Path, decoding: Decoding = USUAL_DECODING) -> Decoded | str:
@@ -111,7 +109,7 @@ def _traits(image: Any) -> set[str]:
         "cmyk": image.mode == "CMYK",
         "clear": image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info,
         "animated": image.format in ("GIF", "WEBP", "PNG") and bool(getattr(image, "is_animated", False)),
-        "pages": image.format == "TIFF" and image.n_frames > 1,
+        "pages": image.format in ("TIFF", "DICOM") and image.n_frames > 1,
     }
     return {name for name, there in found.items() if there}
 
@@ -127,11 +125,21 @@ def _why(error: Exception, path: Path) -> str:
     if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
         return f"too many pixels: above the limit of {MAX_PIXELS / 1e6:.0f} million"
     if isinstance(error, UnidentifiedImageError):
-        return _sample_format(path) or "no image inside (or a format that is not read)"
+        return _plugin(path) or _sample_format(path) or "no image inside (or a format that is not read)"
     if isinstance(error, MemoryError):
         return "needs more memory than there is"
     text = str(error).strip() or type(error).__name__
     return f"cut off: {text}" if "truncated" in text.lower() else f"damaged: {text}"
+
+
+def _plugin(path: Path) -> str:
+    """Of a format that is read where something is installed: what, if it is not; else ''."""
+    with open(path, "rb") as file:
+        head = file.read(12)
+    for start, end, marks, what in _PLUGINS:
+        if head[start:end] in marks:
+            return f"{what}: install that, or save it as JPEG"
+    return ""
 
 
 def _sample_format(path: Path) -> str:

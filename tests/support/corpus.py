@@ -113,7 +113,7 @@ KINDS: dict[str, tuple[Callable[[], bytes], Expected]] = {
     "page.png": (lambda: b"<!doctype html><html><body>404</body></html>", "no image inside"),
     "drawing.png": (lambda: b"<svg xmlns='http://www.w3.org/2000/svg'/>", "no image inside"),
     "document.jpg": (lambda: b"%PDF-1.7 ...", "no image inside"),
-    "from a phone.jpg": (lambda: b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "no image inside"),
+    "from a phone.jpg": (lambda: b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a HEIC photograph|no image inside|damaged"),
     "half.jpg": (lambda: JPEG[: len(JPEG) // 2], "cut off|damaged"),
     "half.png": (lambda: PNG[: len(PNG) // 2], "cut off|damaged"),
     "half.webp": (lambda: WEBP[: len(WEBP) // 2], "cut off|damaged|no image inside"),

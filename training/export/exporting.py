@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from core import DatasetRef, Tell, ThawError, to_json, write_json, write_whole
 from core.disk import flush
 from core.names import IMAGE_SUFFIXES
-from core.portable import pictures, predict
+from core.portable import predict
 from training.caches import Bench, ImageData, Rows
 from training.engine import proportional
 from training.evaluation import calibration
@@ -36,6 +36,8 @@ VERIFIED = 50
 """Images on which onnxruntime is held against torch before anything is offered."""
 MOST_CALIBRATED, MOST_NEIGHBOURS, TIMED = 2000, 5000, 20
 BATCH = 16
+PORTABLE = ("predict.py", "pictures.py", "dicom.py")
+"""What leaves of `core.portable`; there they find one another beside themselves."""
 
 """(fraction done, what is being done, seconds left); may raise to stop."""
 
@@ -169,9 +171,9 @@ def _quantise(data: ImageData, stage: Path, tell: Tell) -> contents.Quantised:
 
 def _papers(run: Job, ref: DatasetRef, store: Store, stage: Path, facts: contents.Facts) -> None:
     """What is to be read, not run."""
-    shutil.copyfile(pictures.__file__, stage / "pictures.py")
-    script = Path(predict.__file__).read_text(encoding="utf-8")
-    write_whole(stage / "predict.py", script.replace(f"from {pictures.__name__} import", "from pictures import"))
+    for module in PORTABLE:
+        script = Path(predict.__file__).with_name(module).read_text(encoding="utf-8")
+        write_whole(stage / module, script.replace("from core.portable.", "from "))
     card = model_card.text(run, run.plan, ref, facts, store.home)
     write_whole(stage / "README.md", card)
     write_whole(stage / "report.html", html_page.run_report(store, run.id))

@@ -198,7 +198,7 @@ def test_a_file_without_the_page_that_was_asked_for_is_set_aside_by_name(home: P
 
 
 def test_the_names_of_formats_stand_in_one_place() -> None:
-    assert set(ENDINGS) == set(files.FORMATS)
+    assert set(files.FORMATS) | set(files.OPTIONAL) == set(ENDINGS)
 
 
 @pytest.mark.parametrize("ending", ["jfif", "pjpeg", "jpe", "JFIF", "jp2", "j2k"])

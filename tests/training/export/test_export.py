@@ -234,6 +234,7 @@ def test_predict_py_is_short_and_needs_nothing_of_thaw(
     (Path(ref.root) / "images" / "round" / "notes.txt").write_text("no image")
     ours = "'core', 'dataset', 'advisor', 'training'"
     blocked = f"import sys; sys.modules.update(dict.fromkeys([{ours}, 'torch', 'pandas', 'timm']));"
+    blocked += f" sys.path.insert(0, {str(script.parent)!r});"  # as `python predict.py` does
     command = f"{blocked} import runpy; sys.argv = ['predict.py', {str(Path(ref.root) / 'images' / 'round')!r}];"
     done = subprocess.run(
         [sys.executable, "-c", f"{command} runpy.run_path({str(script)!r}, run_name='__main__')"],

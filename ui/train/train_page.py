@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import streamlit as st
 
@@ -144,15 +145,17 @@ def controls(job: Job) -> None:
         if st.button("Take out of the queue", key="unqueue"):
             jobs.stop(job)
             st.rerun()
-    elif job.resumable:
-        if st.button("Resume", type="primary", key="resume"):
-            with frame.calm("This run cannot be resumed"):
-                jobs.resume(job)
-                st.rerun()
-    else:
-        if RunResult.of(job).test_total and st.button("Understand this run", key="to_inside"):
-            frame.open_run_inside(job.id)
-        if st.button("Compare with other runs", type="primary", key="to_compare"):
+    elif job.resumable and st.button("Resume", type="primary", key="resume"):
+        with frame.calm("This run cannot be resumed"):
+            jobs.resume(job)
+            st.rerun()
+    tested = bool(RunResult.of(job).test_total) and not job.active
+    if tested and st.button("Understand this run", key="to_inside"):
+        frame.open_run_inside(job.id)
+    # A run that was stopped has kept its best: it is compared like any other.
+    if tested or job.state == "finished":
+        how: Literal["primary", "secondary"] = "secondary" if job.resumable else "primary"
+        if st.button("Compare with other runs", type=how, key="to_compare"):
             if job.id not in ids.current_runs():
                 frame.remember_runs([])  # a choice made for other runs: show all finished ones
             st.switch_page(state.COMPARE_PAGE)

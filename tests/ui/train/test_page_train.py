@@ -119,8 +119,12 @@ def test_a_stopped_run_kept_its_best(open_page: Open, dataset: DatasetRef, store
     job = claim(store, queue_run(store, dataset, "partial"))
     write_rows(store, job, rows=2)
     store.stopped(store.job(job.id), result_of(store, job, 30))
-    text = words(open_page("train", run=job.id))
+    at = open_page("train", run=job.id)
+    text = words(at)
     assert "Its best weights so far are kept" in text and "75.0%" in text
+    assert button(at, "Resume") and button(at, "Understand this run")
+    button(at, "Compare with other runs").click().run()
+    assert at.title[0].value == "Compare" and at.multiselect(key="picked").value == [job.id]
 
 
 def test_past_runs_are_listed_opened_and_compared(open_page: Open, dataset: DatasetRef, store: Store) -> None:

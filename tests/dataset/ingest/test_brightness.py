@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from core import DataError, DatasetRef, Decoding
 from core.names import ENDINGS
 from core.portable import pictures as files
 from dataset import Edit, load_dataset, look_alikes, read_manifest, read_rows, read_thumbnails, revise
+from dataset.audit import audit
 from dataset.ingest import Decoded, decode_anew, import_path, load_decoders, targets
 from dataset.ingest.decoding import decode
 from training.caches import pixels
@@ -227,3 +229,13 @@ def test_a_photograph_of_108_megapixels_is_read_small(tmp_path: Path) -> None:
     assert np.abs(files.square(tmp_path / "phone.jpg", 32).astype(int) - 90).max() < 3
     Image.new("1", (12_000, 9_000)).save(tmp_path / "scan.png")
     assert decode(tmp_path / "scan.png") == "12,000 x 9,000 pixels: above the limit of 89 million"
+
+
+def test_deep_images_that_were_imported_before_a_range_was_chosen_are_told_by_the_check(
+    home: Path, tmp_path: Path
+) -> None:
+    ref = import_path(written(tmp_path / "deep", KINDS["12 bits in 16"]), home)
+    assert not [one for one in audit(ref).findings if one.kind == "without_range"]
+    (found,) = (one for one in audit(replace(ref, decoding=Decoding())).findings if one.kind == "without_range")
+    assert found.severity == "caution" and found.remedy.startswith("Import the images again")
+    assert "8 images of more than 8 bits are from before one was chosen" in found.detail

@@ -1,10 +1,10 @@
 """Accuracy of a probe on pictures in many sample formats, beside the same pictures in 8 bits.
 
-    python -m benchmarks.odd_images OUT_FOLDER [--each 30]
+    python -m benchmarks.odd_images OUT_FOLDER [--each 24]
 
 Two classes of grey pictures, discs and stripes in noise, with a test set, written in each format of `sample_formats`.
 Each is imported as it is; the features come from the bundled backbone by the path that runs take, the head is solved as
-a run solves it. Beside it, what photographs of 108 and 200 megapixels take, in a process of their own.
+a run solves it. Before, what photographs of 108 and 200 megapixels take, in a process of their own.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from PIL import Image
 
 from benchmarks.machine import describe
 from benchmarks.sample_formats import EIGHT_BITS, HANDED, MORE, SampleFormat, Values
-from core import DatasetRef
 from core.home import home as make_home
 from core.zoo import DEFAULT_BACKBONE
 from dataset.ingest import import_path
@@ -49,23 +48,26 @@ PHONES = {"108 megapixels": (12_000, 9_000), "200 megapixels": (16_320, 12_240)}
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--each", type=int, default=30, help="training images a class (30)")
+    parser.add_argument("--each", type=int, default=24, help="training images a class (24)")
     options = parser.parse_args()
     home = make_home(str(options.out / "home"))
-    phones = [photograph(options.out, name, size) for name, size in PHONES.items()]
     print(f"Measured on {describe()}. {2 * options.each} training and {2 * TESTED} test images a format.\n")
+    print("| photograph, JPEG | MB | seconds at import | seconds for training's square | most memory, MB |")
+    print("|---|---|---|---|---|")
+    for name, size in PHONES.items():
+        print(photograph(options.out, name, size), flush=True)
+    print()
     print("| format | what the import tells | accuracy on training images | on test images | as in 8 bits |")
     print("|---|---|---|---|---|")
-    wanted = (0.0, 0.0)
+    bench, wanted = None, (0.0, 0.0)
     for name, kind in {"8 bits (PNG)": EIGHT_BITS, **HANDED, **MORE}.items():
         ref = import_path(write(options.out / name, kind, options.each), home, name=name)
-        found = probed(ref, home)
+        bench = bench.beside(ref) if bench else Bench.of(ref, DEFAULT_BACKBONE, home)
+        found = probed(bench)
         wanted = found if kind is EIGHT_BITS else wanted
         same = all(abs(one - other) <= WITHIN for one, other in zip(found, wanted, strict=True))
         told = " ".join(note.partition(" (another")[0] for note in ref.notes) or "nothing"
         print(f"| {name} | {told} | {found[0]:.1%} | {found[1]:.1%} | {'yes' if same else 'NO'} |", flush=True)
-    print("\n| photograph, JPEG | MB | seconds at import | seconds for training's square | most memory, MB |")
-    print("|---|---|---|---|---|", *phones, sep="\n")
 
 
 def grey(disc: bool, number: int) -> Values:
@@ -87,13 +89,12 @@ def write(folder: Path, kind: SampleFormat, each: int) -> Path:
     return folder
 
 
-def probed(ref: DatasetRef, home: Path) -> tuple[float, float]:
+def probed(bench: Bench) -> tuple[float, float]:
     """Accuracy on the training and on the test images."""
-    bench = Bench.of(ref, DEFAULT_BACKBONE, home)
     sides = {side: bench.data.rows[side] for side in ("train", "val", "test")}
     train, val, test = ((bench.features(rows), bench.data.labels[torch.from_numpy(rows)]) for rows in sides.values())
     steps: list[head_solver.ProbeStep] = []
-    head_solver.solve(train, val, len(ref.classes), STEPS, steps.append)
+    head_solver.solve(train, val, len(bench.ref.classes), STEPS, steps.append)
     best = min(steps, key=lambda step: step.val_loss)
 
     def right(features: torch.Tensor, labels: torch.Tensor) -> float:

@@ -4,10 +4,14 @@ A window is the radiographer's choice of what is to be seen, so it is applied as
 what comes of it is reduced to 8 bits like any other deep file, by the range of its dataset. Needs nothing of Thaw.
 """
 
-from typing import Any
+from __future__ import annotations
 
-import numpy as np
+from typing import TYPE_CHECKING, Any
+
 from PIL import Image, ImageFile
+
+if TYPE_CHECKING:
+    import numpy as np
 
 MAGIC_AT, MAGIC = 128, b"DICM"
 ABSENT = "a DICOM file, which is read only where the package pydicom is installed (pip install pydicom)"
@@ -55,6 +59,7 @@ class DicomFile(ImageFile.ImageFile):
 
     def _samples(self) -> np.ndarray:
         """The frame, [h, w] of int32 or float32, or [h, w, 3] of uint8. Raises Unfit."""
+        import numpy as np
         from pydicom import pixels
 
         from core.portable.pictures import Unfit

@@ -5,17 +5,21 @@ other means would look at another picture than the one that was trained on. Need
 DICOM, HEIC and JPEG XL are read where packages for them are installed.
 """
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from PIL import Image, ImageFile
 
 from core.portable.dicom import DicomFile
+
+if TYPE_CHECKING:
+    import numpy as np  # which files of 8 bits do not need: half of the time that a decoding process takes to start
 
 for plugin in ("Bmp", "Gif", "Jpeg", "Jpeg2K", "Mpo", "Png", "Tiff", "WebP"):
     import_module(f"PIL.{plugin}ImagePlugin")  # before there are threads: Pillow's own way is not for them
@@ -47,6 +51,8 @@ def reduce(samples: np.ndarray, value_range: Range = None) -> np.ndarray:
 
     Below it is black, above it white, what is no number black. None = the whole range of the type; of floats, 0 to 1.
     """
+    import numpy as np
+
     whole = samples.dtype.kind in "iu"
     most = np.iinfo(samples.dtype) if whole else None
     low, high = value_range or ((most.min, most.max) if most else (0.0, 1.0))
@@ -79,8 +85,16 @@ def samples(image: ImageFile.ImageFile) -> np.ndarray | None:
     None where Pillow's own 8 bits are all there is.
     """
     raw, tags = _raw(image), getattr(image, "tag_v2", {})
-    bits, form = tags.get(258, (8,))[0], tags.get(339, (1,))[0]  # BitsPerSample; SampleFormat: 1 unsigned, 2 signed
+    deep = ";16" in raw or image.mode.startswith("I") or image.mode == "F" or tags.get(339, (1,))[0] == 2
     image.load()
+    return _values(image, raw, tags) if deep else None
+
+
+def _values(image: ImageFile.ImageFile, raw: str, tags: Any) -> np.ndarray | None:
+    """The samples of a decoded image; see `samples`. raw: of `_raw`, before it was decoded. tags: a TIFF's."""
+    import numpy as np
+
+    bits, form = tags.get(258, (8,))[0], tags.get(339, (1,))[0]  # BitsPerSample; SampleFormat: 1 unsigned, 2 signed
     if image.mode in ("RGB", "RGBA") and ";16" in raw:  # Pillow keeps the upper half: the lower is read as well
         with Image.open(image.filename, formats=FORMATS) as again:
             again.seek(image.tell())
@@ -144,6 +158,8 @@ def square(
     path: str | Path, side: int, interpolation: str = "bicubic", value_range: Range = None, pages: Sequence[int] = (1,)
 ) -> np.ndarray:
     """The image's central square as in training, uint8 [side, side, 3]. Other arguments and errors as of `read`."""
+    import numpy as np
+
     rgb = read(path, value_range, pages, (side, side)).convert("RGB")
     short = min(rgb.size)
     left, top = (rgb.width - short) // 2, (rgb.height - short) // 2
@@ -160,6 +176,8 @@ def orientation(image: Image.Image) -> int:
 
 
 def _reduced(image: Image.Image, deep: np.ndarray, value_range: Range) -> Image.Image:
+    import numpy as np
+
     grey, key = reduce(deep, value_range), image.info.get("transparency")
     # WhiteIsZero: Pillow turns it round for TIFFs of 8 bits only.
     if getattr(image, "tag_v2", {}).get(262) == 0 or image.info.get("white_is_zero"):

@@ -48,7 +48,7 @@ def test_a_folder_of_class_folders(home, image_folder, tmp_path):
     assert (ref.images, ref.set_aside, ref.notes) == (8, (), ())
     assert ref.root == str(home / "datasets" / ref.id)
     manifest = read_manifest(ref)
-    assert list(manifest.columns) == ["path", "label", "split", "digest", "width", "height", "traits"]
+    assert list(manifest.columns) == ["path", "label", "split", "digest", "width", "height", "traits", "group"]
     first = manifest.iloc[0]
     data = (Path(ref.root) / "images" / first["path"]).read_bytes()
     assert first["path"] == "ants/000.png"

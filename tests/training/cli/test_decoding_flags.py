@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,14 @@ from PIL import Image
 
 from core import DataError, Decoding
 from dataset import list_datasets
-from training.__main__ import main, parser
-from training.cli import decoding_of
+from tests.support.terminal import say
+from training.cli.commands.check import check
+from training.cli.shared import HowRead
 
 
 def asked(*flags: str) -> Decoding:
-    return decoding_of(parser().parse_args(["check", "photos", *flags]))
+    typed = check.make_context("check", ["photos", *flags]).params
+    return HowRead(**{field.name: typed[field.name] for field in fields(HowRead)}).decoding()
 
 
 @pytest.mark.parametrize(
@@ -47,23 +50,21 @@ def test_flags_that_contradict_each_other_are_refused(flags: tuple[str, ...], pr
         asked(*flags)
 
 
-def test_a_range_that_is_no_pair_is_said(capsys: pytest.CaptureFixture[str], home: Path) -> None:
-    assert main(["check", "photos", "--value-range", "wide"]) == 2
-    assert "'wide' is not two numbers like 0,4095" in capsys.readouterr().err
+def test_a_range_that_is_no_pair_is_said(home: Path) -> None:
+    said = say("check", "photos", "--value-range", "wide")
+    assert said.code == 2 and "'wide' is not two numbers like 0,4095" in said.err
 
 
-def test_a_range_for_a_dataset_by_its_id_makes_another_one(
-    capsys: pytest.CaptureFixture[str], home: Path, tmp_path: Path
-) -> None:
+def test_a_range_for_a_dataset_by_its_id_makes_another_one(home: Path, tmp_path: Path) -> None:
     for label, seed in (("a", 0), ("b", 9)):
         (tmp_path / "deep" / label).mkdir(parents=True)
         for number in range(2):
             values = np.random.default_rng(seed + number).integers(0, 4096, (24, 24)).astype(np.uint16)
             Image.fromarray(values).save(tmp_path / "deep" / label / f"{number}.png")
-    assert main(["check", str(tmp_path / "deep"), "--quick"]) == 0
-    assert "12 bits in 16: values 0 to 4,095 become black to white" in capsys.readouterr().err
-    (first,) = list_datasets(home)
-    assert main(["check", first.id, "--quick", "--value-range", "0,2000"]) == 0
-    assert "As asked: values 0 to 2,000 become black to white" in capsys.readouterr().err
-    assert main(["check", first.id, "--quick", "--value-range", "0,4095"]) == 0
+    first = say("check", tmp_path / "deep", "--quick")
+    assert first.code == 0 and "12 bits in 16: values 0 to 4,095 become black to white" in first.err
+    (ref,) = list_datasets(home)
+    other = say("check", ref.id, "--quick", "--value-range", "0,2000")
+    assert other.code == 0 and "As asked: values 0 to 2,000 become black to white" in other.err
+    assert say("check", ref.id, "--quick", "--value-range", "0,4095").code == 0
     assert len(list_datasets(home)) == 2

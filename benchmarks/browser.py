@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 from playwright.sync_api import Browser, sync_playwright
 
 from benchmarks.command import PROJECT
@@ -61,34 +62,24 @@ def chromium() -> Iterator[Browser]:
 
 def rss(pid: int) -> int:
     """Resident bytes of one process; 0 when it is gone."""
-    with suppress(OSError, ValueError):
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    with suppress(psutil.Error):
+        return int(psutil.Process(pid).memory_info().rss)
     return 0
 
 
 def processes(*words: str) -> list[int]:
     """Ids of the processes whose command line holds all of these words."""
-    found = []
-    for place in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            line = (place / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            if all(word in line for word in words):
-                found.append(int(place.name))
-    return found
+    lines = {process.pid: " ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])}
+    return [pid for pid, line in lines.items() if all(word in line for word in words)]
 
 
 def with_descendants(pids: list[int]) -> list[int]:
     """These processes and all that they started."""
-    found, waiting = list[int](), list(pids)
-    while waiting:
-        pid = waiting.pop()
-        if pid in found:
-            continue
-        found.append(pid)
-        for task in Path(f"/proc/{pid}/task").glob("*"):
-            with suppress(OSError):
-                waiting += [int(word) for word in (task / "children").read_text().split()]
-    return found
+    found = dict.fromkeys(pids)
+    for pid in pids:
+        with suppress(psutil.Error):
+            found |= dict.fromkeys(child.pid for child in psutil.Process(pid).children(recursive=True))
+    return list(found)
 
 
 @dataclass

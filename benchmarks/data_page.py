@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import psutil
 from PIL import Image
 from playwright.sync_api import Page
 
@@ -186,9 +187,9 @@ def mapped(page: Page) -> float:
 
 
 def cpu_seconds(pid: int) -> float:
-    """What a process has computed so far, from Linux' own account of it."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """What a process has computed so far."""
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
 
 
 def said(seconds: float) -> str:

@@ -31,9 +31,11 @@ from benchmarks.machine import describe
 from core.home import home as make_home
 from core.plans import ADAPTING, RunConfig, to_json
 from core.types import DatasetRef
+from core.zoo import catalog
 from dataset.folder import read_rows
-from training.__main__ import parser
-from training.cli.commands.runs import import_data, plan_of
+from training.cli.commands.fit import fit, plan_of
+from training.cli.flags import options_of
+from training.cli.steps import import_data
 from training.jobs.context import StoreContext
 from training.jobs.train import train
 from training.record.foreseen import to_train
@@ -119,12 +121,12 @@ def equal(ref: DatasetRef, each: int, home: Path) -> DatasetRef:
 
 def plan_run(source: DatasetRef, target: DatasetRef, flags: str, seed: int) -> RunConfig:
     """What `python -m training fit` with these flags would run."""
-    args = parser().parse_args(["fit", "-", *shlex.split(flags), "--seed", str(seed)])
-    adapting = args.strategy in ADAPTING
+    typed = fit.make_context("fit", ["-", *shlex.split(flags)]).params
+    options, kind, per_class = options_of(typed), typed["strategy"], typed["per_class"] or 0
+    adapting = kind in ADAPTING
     ref = source if adapting else target
-    return RunConfig(
-        ref.id, plan_of(ref, None, args), seed=seed, target_id=target.id if adapting else "", per_class=args.per_class
-    )
+    plan = plan_of(ref, None, kind, catalog.backbone(typed["backbone"]), options, per_class=per_class)
+    return RunConfig(ref.id, plan, seed=seed, target_id=target.id if adapting else "", per_class=per_class)
 
 
 def train_here(home: Path, config: RunConfig) -> dict[str, Any]:

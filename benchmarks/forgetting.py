@@ -21,7 +21,7 @@ from benchmarks.machine import describe
 from core.home import home as make_home
 from core.types import Estimate
 from core.words import percent
-from training.cli.commands.runs import import_data
+from training.cli.steps import import_data
 
 SETTINGS: dict[str, tuple[str, ...]] = {
     "frozen (linear probe)": ("--strategy", "linear_probe"),

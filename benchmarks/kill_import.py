@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import psutil
 from PIL import Image
 
 from core import processes
@@ -30,7 +31,7 @@ from core.types import DatasetRef
 from dataset.folder import list_datasets, load_dataset, read_manifest, read_thumbnails
 from training.jobs.executor import executor
 from training.requests import submit
-from training.requests.data import ImportImages
+from training.requests.imports import ImportImages
 from training.store.store import Store
 
 POLL_S = 0.005
@@ -111,18 +112,17 @@ def stage_of(home: Path) -> str:
 def decoders_of(pid: int) -> list[int]:
     """The decoding processes that an import has started."""
     try:
-        words = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except OSError:
+        return [child.pid for child in psutil.Process(pid).children()]
+    except psutil.Error:
         return []
-    return [int(word) for word in words]
 
 
 def still_there(pids: list[int]) -> int:
     """How many of these decoding processes live."""
     found = 0
     for pid in pids:
-        with suppress(OSError):
-            found += b"dataset.ingest.decode_workers" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        with suppress(psutil.Error):
+            found += "dataset.ingest.decode_workers" in psutil.Process(pid).cmdline()
     return found
 
 

@@ -25,6 +25,7 @@ from advisor.advice.evidence import Task
 from advisor.advice.learning import Grown, carried_out
 from advisor.rulebooks import RULEBOOKS
 from advisor.rulebooks.tree import Situation, leaf_for
+from benchmarks.regret_figure import draw
 from core.plans import KINDS, Kind
 from core.types import Similarity
 
@@ -232,9 +233,7 @@ def main() -> None:
     if options.table:
         options.table.write_text(f"# Regret of the advice\n\n`python -m benchmarks.regret`\n\n{text}")
     if options.figure:
-        from benchmarks.regret_figure import draw
-
-        options.figure.write_text(draw(judge(tasks)[0]))
+        options.figure.write_text(draw({name: score.all for name, score in judge(tasks)[0].items()}, ADVISOR))
 
 
 if __name__ == "__main__":

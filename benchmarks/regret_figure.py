@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from statistics import mean, median
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from benchmarks.regret import Score
 
 ROW, LEFT, WIDTH, TOP = 24, 170, 720, 34
 EMBER, ICE, GREY = "#F2784B", "#4C9BE8", "#7A828C"
 
 
-def draw(scores: Mapping[str, Score]) -> str:
-    """Rules from the lowest mean regret to the highest, in points of test accuracy."""
-    ordered = sorted(scores.values(), key=lambda one: mean(one.all))
-    most = max(max(mean(one.all), median(one.all)) for one in ordered) or 1.0
+def draw(regrets: Mapping[str, Sequence[float]], ours: str) -> str:
+    """Rules from the lowest mean regret to the highest, in points of test accuracy. ours: the one that stands out."""
+    ordered = sorted(regrets.items(), key=lambda one: mean(one[1]))
+    most = max(max(mean(each), median(each)) for _, each in ordered) or 1.0
     scale = (WIDTH - LEFT - 70) / most
     rows = []
-    for number, score in enumerate(ordered):
-        value, middle = mean(score.all), max(0.0, median(score.all))
+    for number, (name, each) in enumerate(ordered):
+        value, middle = mean(each), max(0.0, median(each))
         y = TOP + ROW * number
-        colour = EMBER if score.name == "advisor" else ICE if score.name.endswith("tree") else GREY
-        weight = "bold" if score.name == "advisor" else "normal"
+        colour = EMBER if name == ours else ICE if name.endswith("tree") else GREY
+        weight = "bold" if name == ours else "normal"
         x, length = LEFT + scale * middle, max(1.0, scale * max(0.0, value))
         rows.append(
-            f'<text x="{LEFT - 10}" y="{y + 13}" text-anchor="end" font-weight="{weight}">{escape(score.name)}</text>'
+            f'<text x="{LEFT - 10}" y="{y + 13}" text-anchor="end" font-weight="{weight}">{escape(name)}</text>'
             f'<rect x="{LEFT}" y="{y + 2}" width="{length:.1f}" height="14" rx="3" fill="{colour}"/>'
             f'<path d="M{x:.1f} {y}v18" stroke="#7A828C" stroke-width="2"/>'
             f'<text x="{LEFT + scale * max(value, middle) + 8:.1f}" y="{y + 13}">{value:.1f}</text>'

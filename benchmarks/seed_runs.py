@@ -27,7 +27,7 @@ from training.backbones.backbone import build
 from training.caches import frozen_pass
 from training.caches.image_data import ImageData
 from training.caches.prefix import PrefixCache
-from training.cli.commands.runs import import_data
+from training.cli.steps import import_data
 from training.engine.fit import Fit
 from training.machine import devices
 

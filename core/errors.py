@@ -3,7 +3,8 @@
     ThawError                    the root: catch this at a page or at the command line
     ├── DataError                the images, folders or archives that were given
     │   ├── UnsafeArchive        an archive that must not be unpacked; names the member
-    │   └── TooFewImages         not enough classes, or not enough readable images in a class
+    │   ├── TooFewImages         not enough classes, or not enough readable images in a class
+    │   └── ReadingAsked         images that can be read in more than one way: holds the ways to choose from
     ├── PlanError                a strategy, phase, budget or backbone that contradicts itself
     ├── WeightsError             pre-trained weights that are missing, unreadable or do not fit
     ├── NotFound                 an id (run, dataset) that this home does not hold
@@ -17,7 +18,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 
 class ThawError(Exception):
@@ -38,6 +41,38 @@ class UnsafeArchive(DataError):
 
 class TooFewImages(DataError):
     """Fewer than two classes, or a class with fewer than two readable images."""
+
+
+class Readable(Protocol):
+    """One way to read images, to choose from."""
+
+    @property
+    def key(self) -> str:
+        """By which it is chosen."""
+        ...
+
+    @property
+    def line(self) -> str:
+        """What it makes of them, in one line."""
+        ...
+
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+
+    @property
+    def examples(self) -> Mapping[str, Sequence[str]]:
+        """A few images of each class."""
+        ...
+
+
+class ReadingAsked(DataError):
+    """The images can be read in more than one way, with other labels: somebody has to say which one is meant."""
+
+    def __init__(self, message: str, readings: Sequence[Readable]) -> None:
+        super().__init__(message, tuple(f"--read-as '{one.key}': {one.line}." for one in readings))
+        self.readings = tuple(readings)
+        self.pictures: dict[str, bytes] = {}
+        """Small JPEGs of examples, by path, where an import has made them."""
 
 
 class PlanError(ThawError):

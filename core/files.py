@@ -6,10 +6,13 @@ streams in from outside (uploads, downloads) or is a whole folder keeps a tempor
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
+import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 AGAIN = "Remove it, or bring it back from a copy."
+FORMULA = re.compile(r"'*[=+\-@\t\r]")
+"""How a cell begins that a spreadsheet would compute, or that stands behind an apostrophe already."""
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 @contextmanager
@@ -57,6 +63,26 @@ def write_whole(path: Path, data: bytes | str, *, lasting: bool = True) -> None:
 def write_json(path: Path, value: Any, *, indent: int | None = None, lasting: bool = True) -> None:
     """One JSON document, as `written_whole` does it."""
     write_whole(path, json.dumps(value, indent=indent), lasting=lasting)
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table that people open in a spreadsheet: a text that would start a formula there is written behind an
+    apostrophe, numbers as they are. `raw_cell` gives the text back."""
+    text = io.StringIO()
+    writer = csv.writer(text)  # with its own line ends: with others it leaves a return in a text unquoted
+    writer.writerow(columns)
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    return text.getvalue()
+
+
+def _cell(value: object) -> object:
+    formula = isinstance(value, str) and FORMULA.match(value) and not NUMBER.fullmatch(value)
+    return f"'{value}" if formula else value
+
+
+def raw_cell(text: str) -> str:
+    """The text of which `csv_text` made this cell."""
+    return text[1:] if text.startswith("'") and FORMULA.match(text) else text
 
 
 def read_json(path: Path, do: str = AGAIN) -> Any:

@@ -8,13 +8,20 @@ from pathlib import Path
 from core.errors import DataError
 
 
-def home(path: str | os.PathLike[str] | None = None) -> Path:
-    """The home folder as an absolute path, created (readable by its owner only) when it is not there yet.
+def where(path: str | os.PathLike[str] | None = None) -> Path:
+    """The home folder as an absolute path, whether it is there or not.
 
     `path` (the `--home` option) wins over the environment variable THAW_HOME, which wins over `~/.thaw`.
+    """
+    return Path(path or os.environ.get("THAW_HOME") or "~/.thaw").expanduser().absolute()
+
+
+def home(path: str | os.PathLike[str] | None = None) -> Path:
+    """As `where`, created (readable by its owner only) when it is not there yet.
+
     Raises DataError when the folder cannot be made or written to.
     """
-    chosen = Path(path or os.environ.get("THAW_HOME") or "~/.thaw").expanduser().absolute()
+    chosen = where(path)
     try:
         chosen.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

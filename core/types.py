@@ -74,6 +74,12 @@ class DatasetRef:
     """How many groups the images that count are of; none of them stands on two sides of a split that Thaw makes."""
     grouped_by: str = ""
     """What says which images belong together, in words: "column 'lesion_id'"; '' = nothing does."""
+    reading: str = ""
+    """How the source was read, in one line; '' when an older version imported it, and for what was not read."""
+    reading_key: str = ""
+    """By which the same reading can be asked for."""
+    other_readings: tuple[tuple[str, str], ...] = ()
+    """(key, line) of other ways to read it."""
 
     @property
     def kind(self) -> str:
@@ -164,8 +170,6 @@ class DatasetFacts:
     test_images: int
     per_class: tuple[int, ...]
     """Training + validation images per class."""
-    groups: int = 0
-    """Groups that the training and validation images are of; 0 = none are known."""
     width_px: tuple[int, int, int] | None = None
     """(smallest, median, largest) image width."""
     height_px: tuple[int, int, int] | None = None
@@ -196,6 +200,8 @@ class DatasetFacts:
     memory: MemoryFacts | None = None
     seconds: float | None = None
     """How long the profile took."""
+    groups: int = 0
+    """Groups that the training and validation images are of; 0 = none are known."""
 
 
 @dataclass(frozen=True)

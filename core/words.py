@@ -6,9 +6,13 @@ Pure functions from numbers to short strings. Nothing here may know a page, a ru
 from __future__ import annotations
 
 import math
+import time
+from typing import Literal
 
 from core.types import Estimate
 
+Tone = Literal["info", "good", "caution", "bad"]
+"""How welcome a piece of news is: which sign and colour it gets."""
 UNKNOWN = "unknown"
 """What stands where nothing was measured."""
 
@@ -111,6 +115,11 @@ def learning_rate(rate: float) -> str:
 def minutes(value: float) -> str:
     """A budget in minutes: '10 min', '1 h 30 min', '30 s'."""
     return duration(value * 60)
+
+
+def moment(unix: float) -> str:
+    """When something was, in this machine's time: '2025-03-01 14:05'."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(unix))
 
 
 def listing(items: list[str] | tuple[str, ...]) -> str:

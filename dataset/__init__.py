@@ -31,17 +31,16 @@ if TYPE_CHECKING:
     from dataset.layout import (
         EXPECTED,
         OUTERMOST,
-        SPLIT_NAMES,
         ClassFrom,
         Layout,
         Placed,
         class_from,
         find_layout,
         nested_levels,
-        split_of,
     )
     from dataset.look_alikes import BLACK, BLANK, empty, joined
     from dataset.revisions import current, history, list_current, make_current, origin_of, revise
+    from dataset.split_words import SPLIT_NAMES, sides_of, split_in, split_of
     from dataset.splits import same_pictures, sides
 else:
     __getattr__ = door(__name__)
@@ -103,6 +102,8 @@ __all__ = [
     "same_pictures",
     "set_aside",
     "sides",
+    "sides_of",
+    "split_in",
     "split_of",
     "spread",
     "staging",

@@ -68,7 +68,8 @@ def items(ref: DatasetRef, sides: Sequence[str] | None = None) -> list[Item]:
 
 def write_table(taken: Iterable[Item], out: TextIO, *, in_zip: bool = False) -> None:
     """`path,label`, with `split` and `group` where there are any. The paths are those of the images as they were
-    imported, so that the table can be put beside them; with `in_zip` those of the zip."""
+    imported, so that the table can be put beside them; with `in_zip` those of the zip. Texts stand as they are, for the
+    import: not as in `core.csv_text`, whose tables are for a spreadsheet."""
     taken = list(taken)
     further = [name for name in ("split", "group") if any(getattr(item, name) for item in taken)]
     writer = csv.writer(out, lineterminator="\n")

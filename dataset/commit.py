@@ -21,6 +21,7 @@ from typing import BinaryIO
 
 from core import DataError, DatasetRef, NotFound, files, to_json
 from core.disk import disk_errors, flush, flush_one
+from core.processes import alive
 from dataset import look_alikes
 from dataset.folder import (
     ALIKE,
@@ -39,7 +40,7 @@ RULES = 3
 """Raise it when the same archive would now give another dataset (layout, formats, limits)."""
 _STAGING = re.compile(r"\.staging-(\d+)-[0-9a-f]+")
 _mine: set[str] = set()
-"""Staging folders that this process is filling now. (A dead process may have had the pid this one has.)"""
+"""Staging folders that this process is filling now."""
 
 
 @contextmanager
@@ -85,6 +86,7 @@ def commit(stage: Path, ref: DatasetRef, rows: Sequence[Row], thumbnails: Sequen
             _save_thumbnails(small_ones, thumbnails)
         small = np.load(stage / THUMBNAILS, mmap_mode="r", allow_pickle=False)
         np.save(stage / ALIKE, alike_pairs(small, [row.digest for row in rows]))
+        del small  # Windows renames no folder that holds a mapped file
     flush(stage)
     for _ in range(3):
         try:
@@ -172,18 +174,6 @@ def _whole(root: Path, rows: Sequence[Row]) -> DatasetRef | None:
 def _sweep(datasets: Path) -> None:
     for folder in folders(datasets):
         match = _STAGING.fullmatch(folder.name)
-        if match and folder.name not in _mine and not _alive(int(match[1])):
+        # This process knows its own by name: a dead one may have had its pid.
+        if match and folder.name not in _mine and (int(match[1]) == os.getpid() or not alive(int(match[1]), None)):
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _alive(pid: int) -> bool:
-    """Whether another process with this id runs. This process knows its own staging folders by name."""
-    if pid == os.getpid():
-        return False
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -1,8 +1,8 @@
 """Reads splits and classes from the names of folders. Pure: works on relative paths, never on the disk.
 
-Understood are `train/<class>/...` with val, valid, validation and test beside it (any case), and
-`<class>/...`. Folders wrapped around these are skipped. Where folders lie in folders, `ClassFrom` says which of them
-is the class; by default the outermost, and those inside belong to it.
+Understood are `train/<class>/...` with val and test beside it (as people call them: `split_words`), and
+`<class>/...`. Folders wrapped around these are skipped. Where folders lie in folders, `ClassFrom` says which of them is
+the class; by default the outermost, and those inside belong to it.
 """
 
 from __future__ import annotations
@@ -15,19 +15,13 @@ from typing import Literal
 
 from core import DataError, Split
 from core.names import MAX_DEPTH
+from dataset.split_words import sides_of, split_of
 
 ClassFrom = int | Literal["innermost", "path"]
 """Which folder of `a/b/c/1.jpg` is the class: a level (1 = a, the default; 2 = b), the innermost (c), or the whole path
 ('a/b/c')."""
 OUTERMOST = 1
 
-SPLIT_NAMES: dict[str, Split] = {
-    "train": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-}
 EXPECTED = (
     "Thaw expects one folder for each class with its images inside (cats/1.jpg, dogs/1.jpg), "
     "or such class folders inside train/, val/ and test/."
@@ -155,14 +149,10 @@ def _wrapper(paths: Sequence[tuple[str, ...]], tree: set[tuple[str, ...]]) -> tu
         wrapper = only
 
 
-def split_of(folder: str) -> Split | None:
-    return SPLIT_NAMES.get(folder.lower())
-
-
 def _splits(tree: set[tuple[str, ...]]) -> dict[str, Split]:
     """Top folders that are splits, and the split each stands for; {} when the top folders are classes."""
     tops = sorted({folder[0] for folder in tree})
-    named = {top: split for top in tops if (split := split_of(top))}
+    named = sides_of(tops)
     with_classes = {folder[0] for folder in tree if len(folder) > 1}
     if not tops:
         raise DataError(

@@ -52,6 +52,8 @@ def revise(home: Path, ref: DatasetRef, edits: Iterable[Edit]) -> DatasetRef:
             excluded=sum(row.split == EXCLUDED for row in rows),
             groups=groups_of(rows),
             grouped_by=ref.grouped_by,
+            reading=ref.reading,
+            reading_key=ref.reading_key,
         )
         return make_current(home, commit(stage, revision, rows, None))
 

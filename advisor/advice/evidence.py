@@ -25,7 +25,7 @@ FAMILIES = {
 
 
 @dataclass(frozen=True)
-class Facts:
+class TaskFacts:
     """What is known of a task before training; None = not measured. Accuracies and gaps in [0, 1] or [-1, 1]."""
 
     images_per_class: float
@@ -53,7 +53,7 @@ class Task:
     """As the grid names it: 0 = all."""
     budget: str
     seed: int
-    facts: Facts
+    facts: TaskFacts
     scores: dict[Kind, float]
     """Test accuracy of every strategy that ended within the budget."""
 
@@ -109,7 +109,7 @@ def averaged(of: Iterable[Task]) -> list[Task]:
     for own in cells.values():
         common = [kind for kind in own[0].scores if all(kind in task.scores for task in own)]
         first = own[0]
-        facts = Facts(
+        facts = TaskFacts(
             images_per_class=mean(task.facts.images_per_class for task in own),
             classes=first.facts.classes,
             affordable_epochs=first.facts.affordable_epochs,
@@ -135,11 +135,11 @@ def gap_references(lines: Iterable[dict[str, str]]) -> dict[tuple[str, int], tup
     return {key: tuple(sorted(median(own) for own in sets.values())) for key, sets in values.items() if len(sets) > 1}
 
 
-def _facts(line: dict[str, str], references: tuple[float, ...]) -> Facts:
+def _facts(line: dict[str, str], references: tuple[float, ...]) -> TaskFacts:
     from core import percentile
 
     raw = _number(line["domain_gap_raw"])
-    return Facts(
+    return TaskFacts(
         images_per_class=int(line["train_images"]) / int(line["classes"]),
         classes=int(line["classes"]),
         affordable_epochs=float(line["affordable_epochs"]),

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from advisor.advice.evidence import Facts, Task
+from advisor.advice.evidence import Task, TaskFacts
 from core import KINDS, Estimate, Kind
 
 RIDGE = 0.3
@@ -35,7 +35,7 @@ class Correction:
     """Mean absolute error on kinds of images left out, in [0, 1]."""
 
 
-def settled(facts: Facts) -> float | None:
+def settled(facts: TaskFacts) -> float | None:
     """The probe's accuracy drawn towards one half as far as its sampling error says: the centre of its 95 % Wilson
     interval. Ten right out of ten is no certainty."""
     if facts.probe_accuracy is None:
@@ -44,7 +44,7 @@ def settled(facts: Facts) -> float | None:
     return (facts.probe_accuracy * images + Z * Z / 2) / (images + Z * Z)
 
 
-def features(facts: Facts) -> tuple[float, ...] | None:
+def features(facts: TaskFacts) -> tuple[float, ...] | None:
     """What corrections are linear in; None where the probe was not measured.
 
     Each is small where a probe is right nearly always or never: there is little to correct, so little is added. The
@@ -59,7 +59,7 @@ def features(facts: Facts) -> tuple[float, ...] | None:
     return open_to_change, open_to_change * few, open_to_change * epochs
 
 
-def spread(facts: Facts) -> float:
+def spread(facts: TaskFacts) -> float:
     """How far off a forecast can be expected to be: nothing is sure, and least where much is left to gain."""
     p = settled(facts) or 0.5
     return 0.02 + 0.5 * p * (1 - p)
@@ -90,7 +90,7 @@ def learn(evidence: Sequence[Task]) -> dict[Kind, Correction]:
     return found
 
 
-def forecast(kind: Kind, facts: Facts, corrections: dict[Kind, Correction]) -> Estimate | None:
+def forecast(kind: Kind, facts: TaskFacts, corrections: dict[Kind, Correction]) -> Estimate | None:
     """Test accuracy with an 80 % interval; None where nothing was learned or the probe was not measured."""
     known = corrections.get(kind)
     if known is None or features(facts) is None:
@@ -101,7 +101,7 @@ def forecast(kind: Kind, facts: Facts, corrections: dict[Kind, Correction]) -> E
     return Estimate(value, max(0.0, value - half), min(1.0, value + half), how)
 
 
-def _value(coefficients: Sequence[float], facts: Facts) -> float:
+def _value(coefficients: Sequence[float], facts: TaskFacts) -> float:
     x = features(facts)
     p = settled(facts)
     assert x is not None and p is not None

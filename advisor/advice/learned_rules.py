@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from advisor.advice import evidence, forecasts, learning
-from advisor.advice.evidence import Facts
+from advisor.advice.evidence import TaskFacts
 from advisor.advice.forecasts import Correction
 from advisor.advice.learning import LeafRecord
 from advisor.rulebooks.tree import Branch, Field, Leaf, Node, Op, Question, Rulebook
@@ -116,10 +116,10 @@ GAP_OF: dict[Similarity, float] = {"high": 100 / 6, "medium": 50.0, "low": 500 /
 """What a similarity that the user sets by hand is worth on the measured scale: the middle of its third."""
 
 
-def facts_for(facts: DatasetFacts, gap: float | None, affordable_epochs: float | None) -> Facts:
+def facts_for(facts: DatasetFacts, gap: float | None, affordable_epochs: float | None) -> TaskFacts:
     """A profile in the terms of the evidence. An unknown budget counts as the long one of the grid."""
     classes = max(1, len(facts.classes))
-    return Facts(
+    return TaskFacts(
         images_per_class=facts.train_images / classes,
         classes=classes,
         affordable_epochs=12.0 if affordable_epochs is None else affordable_epochs,

@@ -6,11 +6,11 @@ All three kinds train the same stages at the same rates, so that only the alignm
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
 
 from advisor.planning.options import Options
 from advisor.planning.strategies import plan
 from core import ADAPTING, Alignment, DatasetRef, Kind, PlanError, StageCost, Strategy
+from core.words import Tone
 from core.zoo import BackboneCard
 
 EPOCHS = 12
@@ -65,7 +65,7 @@ def plan_adaptation(
     return replace(base, kind=kind, align=align, align_weight=WEIGHTS[align])
 
 
-def gap_words(share: float | None) -> tuple[Literal["good", "info", "caution"], str]:
+def gap_words(share: float | None) -> tuple[Tone, str]:
     """(tone, sentence) for how well a linear classifier names the domain of held-out images."""
     if share is None:
         return "info", "There are too few images to measure a gap."

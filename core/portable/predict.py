@@ -2,7 +2,9 @@
 
 import csv
 import json
+import re
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -48,12 +50,34 @@ class Model:
         return confidence >= float(self.about["threshold"]) and nearest >= float(self.about["least_similarity"])
 
 
-if __name__ == "__main__":
-    model, rows = Model(Path(__file__).parent), csv.writer(sys.stdout)
-    rows.writerow(["path", "answer", "confidence", "similarity", "best label"])
-    given = [f for p in map(Path, sys.argv[1:]) for f in (sorted(p.rglob("*")) if p.is_dir() else [p])]
-    for file in (f for f in given if Image.registered_extensions().get(f.suffix.lower()) in FORMATS):
+def cell(text: str) -> str:
+    """What would start a formula in a spreadsheet stands behind an apostrophe."""
+    number = re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text)
+    return f"'{text}" if re.match(r"'*[=+\-@\t\r]", text) and not number else text
+
+
+def line(model: Model, file: Path) -> list[str]:
+    """One line of the table; for a file that cannot be answered for, why."""
+    try:
         out = model(square(file, model.side, model.about["interpolation"])[None])
-        p, near = out["probabilities"][0], float((model.near @ out["features"][0]).max())
-        label, sure = model.labels[p.argmax()], float(p.max())
-        rows.writerow([file, label if model.known(sure, near) else "unknown", f"{sure:.4f}", f"{near:.4f}", label])
+    except Exception as error:  # a broken file makes the readers raise nearly anything
+        return [cell(str(file)), "", "", "", "", f"cannot be read: {error or type(error).__name__}"]
+    p, near = out["probabilities"][0], float((model.near @ out["features"][0]).max())
+    label, sure = model.labels[p.argmax()], float(p.max())
+    said = cell(label) if model.known(sure, near) else "unknown"
+    return [cell(str(file)), said, f"{sure:.4f}", f"{near:.4f}", cell(label), ""]
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("error", Image.DecompressionBombWarning)  # above 89 million pixels, as in Thaw
+    model, files, problems = Model(Path(__file__).parent), list[Path](), 0
+    endings = tuple(f".{ending}" for ending in json.loads(model.about["endings"]))
+    for given in map(Path, sys.argv[1:]):
+        inside = sorted(f for f in given.rglob("*") if f.name.lower().endswith(endings) and f.is_file())
+        files += inside if given.is_dir() else [given]
+    table = csv.writer(sys.stdout)
+    table.writerow(["path", "answer", "confidence", "similarity", "best label", "problem"])
+    for file in files:
+        table.writerow(found := line(model, file))
+        problems += bool(found[-1])
+    sys.exit(f"{problems} of {len(files)} could not be read." if problems else None if files else "There is no image.")

@@ -7,18 +7,21 @@ lie on this disk under safe relative names.
 from __future__ import annotations
 
 import errno
+import filecmp
+import hashlib
+import json
 import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, Self
 
-from core import IMAGES, DataError, DatasetRef, TooFewImages
+from core import IMAGES, DataError, DatasetRef, ReadingAsked, TooFewImages
 from core.disk import need_space
 from core.names import IMAGE_SUFFIXES, is_archive_name, printable
 from dataset import EXPECTED, OUTERMOST, ClassFrom, Layout, Placed, Row, content_id, counts_of, groups_of
@@ -26,7 +29,8 @@ from dataset.commit import commit
 from dataset.groups import GroupsFrom, from_names, in_words
 from dataset.ingest.decode_workers import Decoders
 from dataset.ingest.decoding import Decoded
-from dataset.ingest.tables import lay_out
+from dataset.ingest.question import with_pictures
+from dataset.readings import UNSAID, Listing, ReadAs, read, without_images
 
 Progress = Callable[[int, int], None]
 """Called with (files checked, files in all). What it raises cancels the import."""
@@ -52,8 +56,8 @@ class Found:
     images: dict[str, Path] = field(default_factory=dict)
     folders: list[str] = field(default_factory=list)
     set_aside: list[tuple[str, str]] = field(default_factory=list)
-    tables: dict[str, Path] = field(default_factory=dict)
-    """Files that may hold labels (`tables`), likewise."""
+    documents: dict[str, Path] = field(default_factory=dict)
+    """Files that may say what the images show (`dataset.readings`), likewise."""
     size: int = 0
     """Bytes of all images."""
 
@@ -64,6 +68,32 @@ class Found:
         self.set_aside.append((path, reason))
         if "/" in path:
             self.folders.append(path.rpartition("/")[0])
+
+    def leave_out_documents(self, used: Collection[str]) -> None:
+        """Set those aside from which nothing was read."""
+        for path in self.documents.keys() - used:
+            self.leave_out(path)
+
+    def listing(self) -> Listing:
+        """The names alone, as readings are made of them."""
+        others = (*self.documents, *(path for path, _ in self.set_aside))
+        return Listing(tuple(self.images), tuple(self.folders), others, self._same)
+
+    def _same(self, one: str, other: str) -> bool:
+        try:
+            return filecmp.cmp(self.images[one], self.images[other], shallow=False)
+        except OSError:
+            return False
+
+
+@dataclass(frozen=True)
+class Arranged:
+    """What is made of a source, and how that came about, as `DatasetRef` keeps it."""
+
+    layout: Layout
+    reading: str = ""
+    reading_key: str = ""
+    other_readings: tuple[tuple[str, str], ...] = ()
 
 
 class Labels(Protocol):
@@ -82,8 +112,9 @@ class Labels(Protocol):
         """Differs where the same archive would give another dataset; '' for the usual way."""
         ...
 
-    def arrange(self, found: Found, table: str | None) -> Layout:
-        """table: the one of `found.tables` that holds the labels. Tables that were not read are left out of `found`."""
+    def arrange(self, found: Found, table: str | None) -> Arranged:
+        """table: the one of `found.documents` that holds the labels. Those that were not read are left out of `found`.
+        """
         ...
 
     def check(self, layout: Layout, rows: Sequence[Row]) -> None:
@@ -92,23 +123,35 @@ class Labels(Protocol):
 
 
 @dataclass(frozen=True)
-class FromFolders:
-    """Labels from tables that list nearly all images, else from the folders; enough of them to learn from."""
+class AsRead:
+    """Labels from the reading of the source that is taken (`dataset.readings`); enough of them to learn from."""
 
-    classes_from: ClassFrom = OUTERMOST
+    read_as: ReadAs = UNSAID
     groups: GroupsFrom = "auto"
     target: ClassVar[bool] = False
 
+    @classmethod
+    def of(cls, classes_from: ClassFrom, read_as: ReadAs, groups: GroupsFrom = "auto") -> Self:
+        """classes_from: which of nested folders is the class; the usual one leaves it to `read_as`."""
+        asked = read_as if classes_from == OUTERMOST else replace(read_as, read_as=f"folders:{classes_from}")
+        return cls(asked, groups)
+
     @property
     def key(self) -> str:
-        classes = "" if self.classes_from == OUTERMOST else f"-{self.classes_from}"
-        return classes if self.groups == "auto" else f"{classes}-groups-{self.groups}"
+        said = "" if not self.read_as else json.dumps(astuple(self.read_as))
+        reading = f"-{hashlib.sha256(said.encode()).hexdigest()[:16]}" if said else ""
+        return reading if self.groups == "auto" else f"{reading}-groups-{self.groups}"
 
-    def arrange(self, found: Found, table: str | None) -> Layout:
-        layout, used = lay_out(list(found.images), found.folders, found.tables, table, self.classes_from)
-        for path in found.tables.keys() - used:
-            found.leave_out(path)
-        return layout
+    def arrange(self, found: Found, table: str | None) -> Arranged:
+        try:
+            choice = read(found.listing(), found.documents, self.read_as, table)
+        except ReadingAsked as question:
+            raise with_pictures(question, found.images) from None
+        found.leave_out_documents(choice.reading.used)
+        others = tuple((one.key, one.line) for one in choice.others)
+        layout = choice.reading.grouped()
+        layout = replace(layout, notes=(*layout.notes, *choice.notes))
+        return Arranged(layout, choice.reading.line, choice.reading.key, others)
 
     def check(self, layout: Layout, rows: Sequence[Row]) -> None:
         _check_counts(layout, rows, Counter(one.label for one in layout.placed))
@@ -128,12 +171,13 @@ def finish(
     """Lay out, take over and decode the images, then commit.
 
     bring: how a file comes to its place: moved, copied (shutil.copyfile) or linked (os.link). table: the one of
-    `found` that holds the labels; else `labels` decides (None: as `FromFolders`).
+    `found` that holds the labels; else `labels` decides (None: as `AsRead`).
     """
-    labels = labels or FromFolders()
+    labels = labels or AsRead()
     source = printable(source)
     _check_images(found, source)
-    layout = _grouped(labels.arrange(found, table), labels.groups)
+    arranged = labels.arrange(found, table)
+    layout = _grouped(arranged.layout, labels.groups)
     if bring is shutil.copyfile:
         need_space(stage, sum(found.images[one.given].stat().st_size for one in layout.placed))
     rows, thumbnails, unusable = _take_over(found, layout, stage / IMAGES, progress, bring)
@@ -156,6 +200,9 @@ def finish(
         unlabelled=sum(row.label < 0 for row in rows),
         groups=groups_of(rows),
         grouped_by=layout.grouped_by,
+        reading=arranged.reading,
+        reading_key=arranged.reading_key,
+        other_readings=arranged.other_readings,
     )
     return commit(stage, ref, rows, thumbnails)
 
@@ -184,7 +231,8 @@ def _check_images(found: Found, source: str) -> None:
                 f"There are no images, only another archive: '{path}'. Unpack it and import what is inside."
             )
     formats = ", ".join(IMAGE_SUFFIXES)
-    raise DataError(f"No images were found in '{source}' (read are {formats}). {EXPECTED}")
+    told = without_images(found.documents)
+    raise DataError(f"No images were found in '{source}' (read are {formats}). {told}{' ' if told else ''}{EXPECTED}")
 
 
 def _take_over(
@@ -228,6 +276,8 @@ def _judge_all(
             end = min(start + BATCH, len(placed))
             portions = [placed[at : min(at + PORTION, end)] for at in range(start, end, PORTION)]
             results = (pair for portion in pool.map(judge, portions) for pair in portion)
+            import numpy  # noqa: F401  # the commit needs it, and there is time while the first process starts
+
             for done, pair in enumerate(results, start=start + 1):
                 yield pair
                 if progress:

@@ -1,9 +1,9 @@
 """Decoding in processes of its own: a file that crashes, hangs or blows up a decoder costs that file, not the server.
 
 Each process (`python -m dataset.ingest.decode_workers`) reads a path a line and answers a line, both JSON. It may take
-`MOST_BYTES`
-of memory and `MOST_SECONDS` for one image; when it dies or is ended for that, the image in hand is set aside by name
-and another process goes on with the next one. It ends when its input ends, so also when this process is killed.
+`MOST_BYTES` of memory (Linux holds it to that) and `MOST_SECONDS` for one image; when it dies or is ended for that, the
+image in hand is set aside by name and another process goes on with the next one. It ends when its input ends, so also
+when this process is killed.
 """
 
 from __future__ import annotations
@@ -12,13 +12,12 @@ import base64
 import contextlib
 import json
 import os
-import select
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from core import DataError
@@ -32,6 +31,13 @@ START_SECONDS = 30.0
 PROJECT = Path(__file__).resolve().parents[2]
 COMMAND = (sys.executable, "-m", "dataset.ingest.decode_workers")
 READY = "ready"
+_ahead: list[_Process] = []
+
+
+def start_ahead() -> None:
+    """Start a process for the next `Decoders` of this one to take: it loads while the rest of an import does."""
+    with contextlib.suppress(DataError):  # whoever needs it is told
+        _ahead.append(_Process(COMMAND))
 
 
 class Decoders:
@@ -53,7 +59,7 @@ class Decoders:
         process = self._free.get()
         try:
             while len(results) < len(paths):
-                process = process or _Process(self._command)
+                process = process or self._started()
                 results += process.answers(paths[len(results) :])
                 if process.ended:
                     results.append(process.ended)
@@ -62,6 +68,11 @@ class Decoders:
         finally:
             self._free.put(process)
         return results[: len(paths)]
+
+    def _started(self) -> _Process:
+        process = _ahead.pop() if _ahead and self._command == COMMAND else _Process(self._command)
+        process.wait()
+        return process
 
     def close(self) -> None:
         for _ in range(self._count):
@@ -82,14 +93,19 @@ class _Process:
     def __init__(self, command: Sequence[str]) -> None:
         self.ended = ""
         """Why it answers no more, said of the image it had in hand; '' while it does."""
-        self._unread = b""
+        self._lines: SimpleQueue[bytes] = SimpleQueue()
+        """What it answered, a line each; b"" at its end."""
         try:
             self._child = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=PROJECT,
-                bufsize=0, start_new_session=True,
+                start_new_session=True,
             )  # fmt: skip
         except OSError as error:
             raise DataError(f"Images cannot be checked: no process for it can be started ({error}).") from error
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def wait(self) -> None:
+        """Until it has loaded. Raises DataError when it does not start."""
         if self._line(START_SECONDS) != READY:
             self.close()
             raise DataError("Images cannot be checked: the process for it does not start. Is Pillow installed?")
@@ -100,6 +116,7 @@ class _Process:
         asked = "".join(f"{json.dumps(os.fspath(path))}\n" for path in paths)
         with contextlib.suppress(BrokenPipeError):  # its end is noticed where the answers are read
             self._child.stdin.write(asked.encode())
+            self._child.stdin.flush()
         for _ in paths:
             line = self._line(MOST_SECONDS)
             if line is None:
@@ -108,29 +125,31 @@ class _Process:
 
     def close(self) -> None:
         """End it, if it has not ended."""
-        for pipe in (self._child.stdin, self._child.stdout):
-            if pipe:
-                with contextlib.suppress(OSError):
-                    pipe.close()
+        assert self._child.stdin is not None
+        with contextlib.suppress(OSError):
+            self._child.stdin.close()
         self._child.kill()
         self._child.wait()
 
+    def _read(self) -> None:
+        """In a thread of its own: not every system can wait for a pipe and for the time at once."""
+        assert self._child.stdout is not None
+        with self._child.stdout as answers:
+            for line in answers:
+                self._lines.put(line)
+        self._lines.put(b"")
+
     def _line(self, seconds: float) -> str | None:
         """The next line, None when there is none in time or at all: `ended` says why."""
-        assert self._child.stdout is not None
-        deadline = time.monotonic() + seconds
-        while b"\n" not in self._unread:
-            ready, _, _ = select.select([self._child.stdout], [], [], max(0.0, deadline - time.monotonic()))
-            if not ready:
-                self.ended = f"takes longer than {seconds:.0f} s to decode"
-                return None
-            more = os.read(self._child.stdout.fileno(), 65536)
-            if not more:
-                self.ended = "makes the decoder crash"
-                return None
-            self._unread += more
-        line, _, self._unread = self._unread.partition(b"\n")
-        return line.decode()
+        try:
+            line = self._lines.get(timeout=seconds)
+        except Empty:
+            self.ended = f"takes longer than {seconds:.0f} s to decode"
+            return None
+        if not line.endswith(b"\n"):  # its end, perhaps in the middle of an answer
+            self.ended = "makes the decoder crash"
+            return None
+        return line.decode().removesuffix("\n")
 
 
 def _to_line(result: Decoded | str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from core import DataError, DatasetRef
 from dataset import ClassFrom, GroupsFrom, load_dataset
+from dataset.readings import UNSAID, ReadAs
 
 if TYPE_CHECKING:
     from dataset.ingest.assembly import Progress
@@ -25,6 +26,7 @@ class Order:
     """Id of the dataset that these images become the target of; '' = a dataset of their own."""
     said: str | None = None
     """Where the images are from, in words, if that is not `source`."""
+    read_as: ReadAs = UNSAID
 
     def __post_init__(self) -> None:
         if not self.source:
@@ -34,10 +36,10 @@ class Order:
 def carry_out(order: Order, home: Path, progress: Progress) -> DatasetRef:
     """Do what an order says, here and now. Raises ThawError."""
     from dataset.ingest import sources, targets, uploads
-    from dataset.ingest.assembly import FromFolders
+    from dataset.ingest.assembly import AsRead
 
     source = load_dataset(home, order.target_of) if order.target_of else None
-    labels = targets.labels_of(source) if source else FromFolders(order.classes_from, order.groups)
+    labels = targets.labels_of(source) if source else AsRead.of(order.classes_from, order.read_as, order.groups)
     kind, _, rest = order.source.partition(":")
     if kind == "upload":
         ref = uploads.take_upload(rest, home, labels, name=order.name, progress=progress)

@@ -26,10 +26,11 @@ from dataset import (
     remember,
     staging,
 )
+from dataset.documents import is_document_name
 from dataset.groups import GroupsFrom
 from dataset.ingest.archives import unpack
-from dataset.ingest.assembly import Found, FromFolders, Labels, Progress, finish
-from dataset.ingest.tables import is_table_name
+from dataset.ingest.assembly import AsRead, Found, Labels, Progress, finish
+from dataset.readings import UNSAID, ReadAs
 
 __all__ = [
     "import_made",
@@ -50,15 +51,17 @@ def import_path(
     progress: Progress | None = None,
     classes_from: ClassFrom = OUTERMOST,
     groups: GroupsFrom = "auto",
+    read_as: ReadAs = UNSAID,
 ) -> DatasetRef:
-    """Import a folder, .zip, .tar(.gz, .bz2, .xz), or a table of labels (.csv, .tsv, .parquet) beside its images. The
-    same images given again return the first import.
+    """Import a folder, .zip, .tar(.gz, .bz2, .xz), or a table, JSON file or list of labels beside its images. The same
+    images given again return the first import.
 
     `name` is shown to people (default: the folder's or archive's name). `classes_from`: which of nested folders is the
-    class. `groups`: what the names may say of what belongs together. Raises DataError, UnsafeArchive or TooFewImages;
-    then, as when the process is killed, the home holds what it held before.
+    class. `groups`: what the names may say of what belongs together. `read_as`: which reading is meant where there are
+    several. Raises ReadingAsked where that has to be said, DataError, UnsafeArchive or TooFewImages; then, as when the
+    process is killed, the home holds what it held before.
     """
-    return take_in(path, home, FromFolders(classes_from, groups), name=name, progress=progress)
+    return take_in(path, home, AsRead.of(classes_from, read_as, groups), name=name, progress=progress)
 
 
 def take_in(
@@ -81,7 +84,7 @@ def take_in(
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"'{path}' cannot be read: {reason}.") from error
-    if is_folder or (is_file and is_table_name(source.name)):
+    if is_folder or (is_file and is_document_name(source.name)):
         folder, table = (source, None) if is_folder else (source.parent, source.name)
         with staging(home) as stage:
             found, title = _walk(folder), name or folder.name
@@ -114,7 +117,7 @@ def import_upload_folder(
         for path in left_out:
             found.leave_out(path)
         clashes = Clashes()
-        for path in [*found.images, *found.tables, *(path for path, _ in found.set_aside)]:
+        for path in [*found.images, *found.documents, *(path for path, _ in found.set_aside)]:
             clashes.add(path, folder=False)
         tops = sorted({path.split("/")[0] for path in found.images})
         title = name or (tops[0] if len(tops) == 1 else "")
@@ -142,9 +145,9 @@ def _from_archive(
         return known
     into = stage / "unpacked"
     tick = (lambda total: progress(0, total)) if progress else None
-    out = unpack(archive, into, wanted=lambda name: is_image_name(name) or is_table_name(name), tick=tick)
+    out = unpack(archive, into, wanted=lambda name: is_image_name(name) or is_document_name(name), tick=tick)
     found = Found({path: into / path for path in out.written if is_image_name(path)}, out.folders, size=out.size)
-    found.tables = {path: into / path for path in out.written if is_table_name(path)}
+    found.documents = {path: into / path for path in out.written if is_document_name(path)}
     for path in out.others:
         found.leave_out(path)
     for path, reason in out.damaged:
@@ -196,8 +199,8 @@ def _take_in(entry: os.DirEntry[str], path: str, found: Found) -> bool:
     elif is_image_name(entry.name):
         found.size += entry.stat().st_size
         found.images[path] = Path(entry.path)
-    elif is_table_name(entry.name):
-        found.tables[path] = Path(entry.path)
+    elif is_document_name(entry.name):
+        found.documents[path] = Path(entry.path)
     else:
         found.leave_out(path)
     return False

@@ -22,12 +22,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from core import DataError, DatasetRef, NotFound, TooFewImages, files
+from core import DatasetRef, NotFound, TooFewImages, files
 from dataset import Layout, Placed, Row, load_dataset, read_manifest
 from dataset.groups import GroupsFrom
-from dataset.ingest.assembly import Found, Labels, Progress
+from dataset.ingest.assembly import Arranged, Found, Labels, Progress
 from dataset.ingest.sources import take_in
-from dataset.ingest.tables import lay_out
+from dataset.readings import most_named
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,16 +50,11 @@ class OfClasses:
 
         return "-target-" + hashlib.sha256(json.dumps(self.classes).encode()).hexdigest()[:16]
 
-    def arrange(self, found: Found, table: str | None) -> Layout:
+    def arrange(self, found: Found, table: str | None) -> Arranged:
         known = _numbers(self.classes)
-        try:
-            layout, used = lay_out(list(found.images), found.folders, found.tables, table)
-        except DataError:
-            if table is not None:
-                raise
-            layout, used = Layout((), (), (), ()), set()  # one heap of images
-        for path in found.tables.keys() - used:
-            found.leave_out(path)
+        reading = most_named(found.listing(), found.documents, known, table)
+        layout = reading.grouped() if reading else Layout((), (), (), ())  # else one heap of images
+        found.leave_out_documents(reading.used if reading else ())
         named = {one.given: one for one in layout.placed}
         split = "train" if any(one.split for one in layout.placed) else ""
         placed = [
@@ -69,7 +64,9 @@ class OfClasses:
             for path in sorted(found.images)
         ]
         missing = tuple(one for one in layout.set_aside if one[0] not in found.images)  # rows of a table without image
-        return Layout(self.classes, tuple(placed), missing, tuple(_notes(layout, placed, known)), layout.grouped_by)
+        notes = tuple(_notes(layout, placed, known))
+        arranged = Layout(self.classes, tuple(placed), missing, notes, layout.grouped_by)
+        return Arranged(arranged, reading.line if reading else "")
 
     def check(self, layout: Layout, rows: Sequence[Row]) -> None:
         if len(rows) < MIN_IMAGES:

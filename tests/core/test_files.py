@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import threading
 from pathlib import Path
@@ -10,7 +12,18 @@ import numpy as np
 import pytest
 
 from core.errors import BrokenFile
-from core.files import find_array, find_arrays, find_json, read_json, write_json, write_whole, written_whole
+from core.files import (
+    csv_text,
+    find_array,
+    find_arrays,
+    find_json,
+    raw_cell,
+    read_json,
+    write_json,
+    write_whole,
+    written_whole,
+)
+from core.portable.predict import cell
 
 
 def test_what_was_written_is_read_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -100,3 +113,19 @@ def test_arrays_that_are_cut_off_are_not_found(tmp_path: Path, keep: int) -> Non
 def test_arrays_with_code_in_them_are_not_opened(tmp_path: Path) -> None:
     np.save(tmp_path / "one.npy", np.array([object()]), allow_pickle=True)
     assert find_array(tmp_path / "one.npy") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ('=HYPERLINK("http://x.test")', "'=HYPERLINK(\"http://x.test\")"), ("+49 30 1", "'+49 30 1"),
+        ("-dog.png", "'-dog.png"), ("@SUM(A1)", "'@SUM(A1)"), ("\tcat", "'\tcat"), ("\r=1", "'\r=1"), ("-0.5", "-0.5"),
+        ("+4.5e-2", "+4.5e-2"), ("-1+1", "'-1+1"), ("cat = dog", "cat = dog"), ("'tis", "'tis"), ("'=1", "''=1"),
+        ("''-a", "'''-a"), ("", ""),
+    ],
+)  # fmt: skip
+def test_no_cell_of_a_table_starts_a_formula_and_each_is_read_back(text: str, written: str) -> None:
+    table = csv_text(("name", "number"), [(text, -0.5)])
+    (_, (found, number)) = csv.reader(io.StringIO(table, newline=""))
+    assert (found, number) == (written, "-0.5") and raw_cell(found) == text
+    assert cell(text) == written, "the predict.py of an export writes the same"

@@ -1,7 +1,7 @@
 """Pre-trained weights into a timm network: read without running anything, matched strictly, held to their card.
 
-timm does the matching (renamed tensors, resized position embeddings), but a file that does not fit is refused here in
-words, and so is one whose recorded preprocessing is not that of the weights it is to stand for.
+`matching` finds them by names and shapes; timm translates other names and resizes positions. A file that does not fit
+is refused in words (`fitting`), and so is one whose recorded preprocessing is not that of the weights it stands for.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from typing import Any
 import timm
 import torch
 from safetensors import safe_open
-from timm.models import get_pretrained_cfg, load_state_dict
+from timm.models import get_pretrained_cfg
 from torch import Tensor, nn
 
 from core import PlanError, WeightsError, decode_text
-from training.backbones import stages
+from training.backbones import checkpoints, fitting, matching, stages
+from training.backbones.checkpoints import Checkpoint
+from training.backbones.file_kinds import kind_of
 
 RECORD = "thaw"
 """Key of a .safetensors file's metadata under which Thaw writes down what the weights expect (`expected`)."""
-SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".tar")
 
 State = Mapping[str, Tensor]
 
@@ -40,6 +41,17 @@ class Loaded:
     """Gives the weights' own classifier on the pooled features; None when they have none, or more than one layer."""
     weights_id: str
     """Changes with the weights: the key of what is computed from them."""
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A timm network with the weights of a file."""
+
+    net: nn.Module
+    whole: bool
+    """Whether the file's classifier is in it; else the network has none."""
+    said: tuple[str, ...]
+    """What was chosen, changed or left out, in sentences."""
 
 
 def config(timm_name: str) -> dict[str, Any]:
@@ -114,52 +126,97 @@ def _runs(net: nn.Module, px: int) -> bool:
 
 def load(timm_name: str, title: str, path: Path, *, image_px: int | None = None) -> Loaded:
     """The network of `timm_name` with the weights of a file. Raises WeightsError, naming the two values that differ."""
-    net, whole = fill(timm_name, title, path, image_px=image_px)
-    cfg = config(timm_name)
-    layer = _classifier(net, image_px or int(cfg["input_size"][-1])) if whole else None
-    if cfg.get("num_classes"):
-        net.reset_classifier(0)  # type: ignore[operator]
+    filled = fill(timm_name, title, path, image_px=image_px)
+    net, px = filled.net, image_px or int(config(timm_name)["input_size"][-1])
+    layer = _classifier(net, px) if filled.whole else None
+    fitting.behead(net)
     return Loaded(net, lambda: layer, f"{timm_name.split('.')[0]}-{digest(path)[:16]}")
 
 
-def fill(timm_name: str, title: str, path: Path, *, image_px: int | None = None) -> tuple[nn.Module, bool]:
-    """The network with its classifier, and whether the file had one (else it is all zeros). Raises WeightsError."""
+def fill(timm_name: str, title: str, path: Path, *, image_px: int | None = None) -> Filled:
+    """The network with the weights of a file: all of them below the classifier, or WeightsError.
+
+    Where names and shapes are not the network's own, timm's conversion for its family is tried, as strictly.
+    """
     cfg = config(timm_name)
     record = recorded(path)
     if record is not None:
         _compare(title, path, record, expected(cfg))
-    state = read(path)
-    # Where an extra background class is to be taken off, Thaw did so before it wrote the file.
-    overlay = {"label_offset": 0} if RECORD in metadata(path) else {}
-    bare = _without_classifier(timm_name, cfg, state)
+    checkpoint = checkpoints.read(path)
+    names = cfg.get("classifier") or ()
+    if RECORD in metadata(path) and all(
+        f"{name}.weight" in checkpoint.tensors for name in ([names] if isinstance(names, str) else names)
+    ):
+        # What Thaw wrote whole is the network's own, name by name, and was looked at before.
+        return Filled(_created(timm_name, title, path, image_px, checkpoint.tensors), True, ())
+    wanted = fitting.shapes(timm_name)
+    found = matching.match(checkpoint, wanted, path.name, title, int(cfg.get("label_offset") or 0))
+    if found is None:
+        filled = _converted(timm_name, title, path, image_px, checkpoint)
+    else:
+        zeros = {name: torch.zeros(shape.shape) for name, shape in wanted.classifier.items()}
+        net = _created(timm_name, title, path, image_px, {**found.body, **(found.classifier or zeros)})
+        filled = Filled(net, bool(found.classifier), found.said)
+    _check_values(timm_name, filled.net, path)
+    if not filled.whole:
+        fitting.behead(filled.net)
+    return filled
+
+
+def _created(timm_name: str, title: str, path: Path, image_px: int | None, state: State) -> nn.Module:
+    """The network with weights of its own names and shapes, resized where it reads images of another side."""
     try:
-        net = create(timm_name, image_px=image_px, state=bare or state, overlay=overlay)
+        return create(timm_name, image_px=image_px, state=state, overlay={"label_offset": 0})
     except (RuntimeError, KeyError, IndexError, AttributeError) as error:
-        own = int(cfg["input_size"][-1])
-        if image_px and image_px != own and _fits(timm_name, state):
+        own = int(config(timm_name)["input_size"][-1])
+        if image_px and image_px != own:
             raise PlanError(f"{_sides(timm_name, own, image_px)}: its weights cannot be resized.") from error
-        raise WeightsError(_misfit(timm_name, title, path, cfg, state, error)) from error
-    return net, bare is None
+        said = " ".join(str(error).split())[:300]
+        raise WeightsError(f"{path.name} has the tensors of {title}, but timm does not take them: {said}") from error
 
 
-def read(path: Path) -> dict[str, Tensor]:
-    """The tensors of a state dict by name. Raises WeightsError; nothing in the file is ever run."""
-    if path.suffix not in SUFFIXES:
-        raise WeightsError(f"{path.name} is no file of weights that Thaw reads: give one of {', '.join(SUFFIXES)}.")
-    if not path.is_file():
-        raise WeightsError(f"There is no file {path}.")
+def _converted(timm_name: str, title: str, path: Path, image_px: int | None, checkpoint: Checkpoint) -> Filled:
+    """Through what timm does with files of other names, or positions of another side. Raises WeightsError."""
+    wanted = fitting.shapes(timm_name)
+    for state, prefix in fitting.candidates(checkpoint, wanted):
+        for classes in dict.fromkeys((fitting.classes_of(state, wanted), 0)):
+            net = None if fitting.reshaped(state, wanted) else _translated(timm_name, image_px, state, classes)
+            if net is not None:
+                filled = net.state_dict()
+                whole = all(
+                    name in filled and filled[name].shape == shape.shape for name, shape in wanted.classifier.items()
+                )
+                return Filled(net, whole, fitting.how(state, prefix, wanted, classes, whole))
+    raise WeightsError(fitting.misfit(timm_name, title, path, checkpoint, wanted))
+
+
+def _translated(timm_name: str, image_px: int | None, state: State, classes: int) -> nn.Module | None:
+    """The network with every tensor of a file, as timm translates them; None when it cannot."""
+    as_it_is = {"num_classes": classes, "label_offset": 0}
     try:
-        state = load_state_dict(str(path), weights_only=True)
-    except Exception as error:  # safetensors and torch raise many kinds, and other ones by version
-        if re.search("GLOBAL|Unsupported (global|class)", f"{error} {error.__cause__}"):
-            raise WeightsError(
-                f"{path.name} holds more than tensors and is not opened, since that could run code. Save its state "
-                "dict alone: safetensors.torch.save_file(model.state_dict(), 'weights.safetensors')."
-            ) from error
-        raise WeightsError(f"{path.name} cannot be read as weights, it may be damaged: {error}") from error
-    if not state or not all(isinstance(value, Tensor) for value in state.values()):
-        raise WeightsError(f"{path.name} is no state dict: tensors by name are expected.")
-    return dict(state)
+        return create(
+            timm_name, image_px=image_px, state=state, num_classes=classes, overlay=as_it_is, pretrained_strict=True
+        )
+    except Exception:  # each family's conversion fails in its own way on names that it does not know
+        return None
+
+
+def _check_values(timm_name: str, net: nn.Module, path: Path) -> None:
+    """Raises WeightsError for weights that no training leaves: no finite numbers, or zeros where none begin so."""
+    state, body = net.state_dict(), fitting.shapes(timm_name).body
+    broken = [name for name, tensor in state.items() if not tensor.isfinite().all()]
+    zero = [name for name, tensor in state.items() if name in body and tensor.dim() > 1 and not tensor.any()]
+    fresh = timm.create_model(timm_name, pretrained=False).state_dict() if broken or zero else {}
+    if broken := [name for name in broken if fresh[name].isfinite().all()]:
+        raise WeightsError(
+            f"{path.name} is of no use: {len(broken)} of its {len(state)} tensors hold values that are no finite "
+            f"numbers ({broken[0]}). The training that wrote it broke down; give an earlier file."
+        )
+    if zero := [name for name in zero if fresh[name].any()]:
+        raise WeightsError(
+            f"{path.name} is of no use: {len(zero)} of its {len(state)} tensors are all zeros ({zero[0]}), as in a "
+            "file that was not downloaded or written to its end. Get it again."
+        )
 
 
 def recorded(path: Path) -> dict[str, Any] | None:
@@ -180,7 +237,7 @@ def recorded(path: Path) -> dict[str, Any] | None:
 
 def metadata(path: Path) -> dict[str, str]:
     """What a .safetensors file says about itself; empty for any other file. Raises WeightsError for a damaged one."""
-    if path.suffix != ".safetensors" or not path.is_file():
+    if not path.is_file() or kind_of(path) != "safetensors":
         return {}
     try:
         with safe_open(path, framework="pt") as file:
@@ -211,24 +268,6 @@ def _plain(value: Any) -> str:
     return " / ".join(f"{v:g}" for v in value) if isinstance(value, list) else str(value)
 
 
-def _classifier_name(cfg: Mapping[str, Any]) -> str | None:
-    name = cfg.get("classifier")
-    return name if isinstance(name, str) else None
-
-
-def _without_classifier(timm_name: str, cfg: Mapping[str, Any], state: State) -> State | None:
-    """For a file without its classifier: the state with one of zeros, so that the rest is matched strictly."""
-    name = _classifier_name(cfg)
-    if name is None or not cfg.get("num_classes") or f"{name}.weight" in state:
-        return None
-    with torch.device("meta"):
-        whole = timm.create_model(timm_name, pretrained=False).state_dict()
-    missing = {key for key in whole if key not in state}
-    if missing != {f"{name}.weight", f"{name}.bias"} & set(whole) or len(whole) != len(state) + len(missing):
-        return None
-    return {**state, **{key: torch.zeros(whole[key].shape) for key in missing}}
-
-
 def _classifier(net: nn.Module, px: int) -> nn.Linear | None:
     """The network's classifier, when its answers are that one linear layer on the pooled features."""
     layer = net.get_classifier() if hasattr(net, "get_classifier") else None  # type: ignore[operator]
@@ -243,39 +282,3 @@ def _classifier(net: nn.Module, px: int) -> nn.Linear | None:
         same = same and torch.allclose(layer(pooled), net(x), rtol=1e-4, atol=1e-4)
     net.train(was_training)
     return layer if same else None
-
-
-def _fits(timm_name: str, state: State) -> bool:
-    """Whether weights are those of a network at its own side."""
-    with torch.device("meta"):
-        wanted = timm.create_model(timm_name, pretrained=False).state_dict()
-    return all(key not in state or state[key].shape == value.shape for key, value in wanted.items())
-
-
-def _misfit(
-    timm_name: str, title: str, path: Path, cfg: Mapping[str, Any], state: State, error: Exception
-) -> str:
-    """Why a file does not fit a network, in one sentence with both values."""
-    with torch.device("meta"):
-        wanted = timm.create_model(timm_name, pretrained=False).state_dict()
-    classifier = _classifier_name(cfg)
-    shared = [key for key in wanted if key in state and wanted[key].shape != state[key].shape]
-    if f"{classifier}.weight" in shared and {key.rpartition(".")[0] for key in shared} == {classifier}:
-        theirs, mine = len(state[f"{classifier}.weight"]), len(wanted[f"{classifier}.weight"])
-        return (
-            f"{path.name} does not fit {title}: its classifier has {theirs} classes, {title}'s has {mine}. Remove the "
-            f"tensors '{classifier}.*' from the file to use what lies below it."
-        )
-    if shared:
-        key = shared[0]
-        return (
-            f"{path.name} does not fit {title}: {key} is {tuple(state[key].shape)} in the file and "
-            f"{tuple(wanted[key].shape)} in {title}. Give a file of {timm_name}."
-        )
-    missing = [key for key in wanted if key not in state]
-    if missing:
-        return (
-            f"{path.name} does not fit {title}: it has {len(state)} tensors, {title} needs {len(wanted)}, and "
-            f"{missing[0]} is not among them. Give a file of {timm_name}."
-        )
-    return f"{path.name} does not fit {title}: {' '.join(str(error).split())[:300]}"

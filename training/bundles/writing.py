@@ -6,8 +6,6 @@ it had been made there and can be trained again. No torch.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import time
 import zipfile
@@ -15,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from core import DatasetRef, NotFound, written_whole
+from core import DatasetRef, NotFound, csv_text, written_whole
 from dataset import MANIFEST, RECORD, Row, load_dataset, read_rows, sides
 from training.bundles.contents import FORMAT, INDEX, BundledEvent, BundledRun, Contents
 from training.report import html_page, metrics_files
@@ -60,7 +58,7 @@ def write(store: Store, run_id: str, target: Path, *, images: bool | None = None
         run=BundledRun(**{one.name: getattr(run, one.name) for one in fields(BundledRun)}),
         events=tuple(BundledEvent(**event) for event in store.events(run_id)),
     )  # fmt: skip
-    metrics = metrics_files.csv_text(metrics_files.table(store, [run_id]))
+    metrics = metrics_files.as_csv(metrics_files.table(store, [run_id]))
     try:
         with (
             written_whole(target) as file,
@@ -95,10 +93,8 @@ def files_of(folder: RunFolder) -> dict[Path, str]:
 
 
 def _split_table(ref: DatasetRef, rows: Sequence[Row], run: Job) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["path", "digest", "label", "split"])
-    config = run.plan
-    for row, side in zip(rows, sides(ref, config.split_seed, config.split_rules), strict=True):
-        writer.writerow([row.path, row.digest, ref.classes[row.label] if row.label >= 0 else "", side])
-    return text.getvalue()
+    placed = zip(rows, sides(ref, run.plan.split_seed, run.plan.split_rules), strict=True)
+    return csv_text(
+        ("path", "digest", "label", "split"),
+        ((row.path, row.digest, ref.classes[row.label] if row.label >= 0 else "", side) for row, side in placed),
+    )

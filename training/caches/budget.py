@@ -7,7 +7,6 @@ computed again, so anything may go; what a living process has open is left alone
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -137,7 +136,7 @@ def make_room(root: Path, need: int) -> int:
 def hold(marks: Path) -> IO[bytes]:
     """Keep this pair from being removed until the file returned is closed or the process ends, however it ends."""
     file = marks.open("rb")
-    fcntl.flock(file, fcntl.LOCK_SH)
+    _lock(file, shared=True)
     os.utime(marks)  # the last use, by which `make_room` sorts
     return file
 
@@ -146,8 +145,9 @@ def hold(marks: Path) -> IO[bytes]:
 def changing(root: Path) -> Iterator[None]:
     """One process at a time creates, opens or removes caches under `root`; work on them needs no lock."""
     root.mkdir(parents=True, exist_ok=True)
-    with (root / ".lock").open("wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with (root / ".lock").open("ab") as lock:
+        while not _lock(lock):
+            pass  # on Windows it gives up every ten seconds
         yield
 
 
@@ -158,11 +158,20 @@ def values_of(marks: Path) -> Path:
 
 def _in_use(marks: Path) -> bool:
     with marks.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+        return not _lock(file, wait=False)
+
+
+def _lock(file: IO[bytes], *, shared: bool = False, wait: bool = True) -> bool:
+    """Lock an open file until it is closed or the process ends, however it ends; False where that would be to wait for
+    the locks of others. A shared lock stands beside other shared ones."""
+    from portalocker import AlreadyLocked, LockFlags, lock  # slow to load, and a page that only lists needs none
+
+    kind = LockFlags.SHARED if shared else LockFlags.EXCLUSIVE
+    try:
+        lock(file, kind if wait else kind | LockFlags.NON_BLOCKING)
+    except AlreadyLocked:
+        return False
+    return True
 
 
 def _pair_bytes(marks: Path) -> int:
@@ -189,8 +198,9 @@ def _files(path: Path) -> Iterator[Path]:
 
 
 def on_disk(path: Path) -> int:
-    """What the file really takes: stored features are sparse files."""
+    """What the file really takes: stored features are sparse files. (Where the system does not tell, its length.)"""
     try:
-        return path.stat().st_blocks * 512
+        found = path.stat()
+        return found.st_blocks * 512 if hasattr(found, "st_blocks") else found.st_size
     except FileNotFoundError:  # removed since it was listed
         return 0

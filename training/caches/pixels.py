@@ -90,23 +90,8 @@ def _build(
     staging = final.with_name(f"{final.name}.{os.getpid()}.tmp")
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir()
-    shape = (len(paths), side, side, 3)
-    pixels = np.lib.format.open_memmap(staging / "pixels.npy", mode="w+", dtype=np.uint8, shape=shape)
-
-    def one(index: int) -> None:
-        try:
-            pixels[index] = square(root / paths[index], side, interpolation)
-        except (OSError, ValueError, SyntaxError) as error:
-            raise DataError(
-                f"{paths[index]} could be read when it was imported and cannot now ({error}); import the data again."
-            ) from error
-
     try:
-        with ThreadPoolExecutor(cores()) as pool:
-            for done, _ in enumerate(pool.map(one, range(len(paths))), start=1):
-                if progress and (done % 64 == 0 or done == len(paths)):
-                    progress(done, len(paths))
-        pixels.flush()
+        _decode(root, paths, staging / "pixels.npy", side, progress, interpolation)
         per_image = (time.perf_counter() - started) / max(1, len(paths))
         write_json(staging / META, asdict(_Meta(per_image)))
         try:
@@ -117,6 +102,27 @@ def _build(
         return per_image
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _decode(
+    root: Path, paths: list[str], into: Path, side: int, progress: Progress | None, interpolation: str
+) -> None:
+    """Every square into a new file, mapped only in here: Windows renames no folder that holds a mapped one."""
+    pixels = np.lib.format.open_memmap(into, mode="w+", dtype=np.uint8, shape=(len(paths), side, side, 3))
+
+    def one(index: int) -> None:
+        try:
+            pixels[index] = square(root / paths[index], side, interpolation)
+        except (OSError, ValueError, SyntaxError) as error:
+            raise DataError(
+                f"{paths[index]} could be read when it was imported and cannot now ({error}); import the data again."
+            ) from error
+
+    with ThreadPoolExecutor(cores()) as pool:
+        for done, _ in enumerate(pool.map(one, range(len(paths))), start=1):
+            if progress and (done % 64 == 0 or done == len(paths)):
+                progress(done, len(paths))
+    pixels.flush()
 
 
 def _remove_leftovers(folder: Path) -> None:

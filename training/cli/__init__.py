@@ -1,33 +1,5 @@
-"""Thaw from a terminal: parsing, following a job, answers as lines and as JSON."""
+"""Thaw from a terminal: the command line, following a job, answers as lines and as JSON."""
 
-from typing import TYPE_CHECKING
+from training.cli.terminal import thaw
 
-from core.door import door
-
-if TYPE_CHECKING:
-    from training.cli.flags import add_flags, options_of
-    from training.cli.follow import to_stderr
-    from training.cli.text import (
-        advice_lines,
-        comparison_lines,
-        facts_lines,
-        run_document,
-        run_lines,
-        runs_lines,
-        table,
-    )
-else:
-    __getattr__ = door(__name__)
-
-__all__ = [
-    "add_flags",
-    "advice_lines",
-    "comparison_lines",
-    "facts_lines",
-    "options_of",
-    "run_document",
-    "run_lines",
-    "runs_lines",
-    "table",
-    "to_stderr",
-]
+__all__ = ["thaw"]

@@ -5,21 +5,19 @@ Reads the store and keeps the queue moving; the work itself happens in the worke
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from types import FrameType
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-from core import StateError
+from core import StateError, signals
 from core.words import counted, duration, percent
 from training.jobs.executor import Executor
 from training.store import Job, Store
 
 POLL_SECONDS = 0.25
-SAY_DOING_SECONDS = 2.0
+SAY_SECONDS = 2.0
 """At most one line about what is being done per this time; every finished epoch has its line in any case."""
 
 Say = Callable[[str], None]
@@ -29,13 +27,26 @@ def to_stderr(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def how_far(words: str) -> Callable[[int, int], None]:
+    """Tells, at most every SAY_SECONDS, how much is done of how much: `words` with both filled in."""
+    told = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        nonlocal told
+        if time.monotonic() - told > SAY_SECONDS:
+            told = time.monotonic()
+            to_stderr(words.format(done, total))
+
+    return tell
+
+
 def follow(store: Store, executor: Executor, job_id: str, say: Say = to_stderr) -> Job:
     """Pump and report until the job is neither queued nor running; returns it as it ended.
 
     The first Ctrl-C requests a stop and goes on following; a second one leaves (KeyboardInterrupt).
     """
     report = _Reporter(store, job_id, say)
-    with _interrupts() as interrupted:
+    with signals.interrupts() as interrupted:
         stopping = False
         while True:
             executor.pump()
@@ -66,11 +77,7 @@ class _Reporter:
     def __call__(self, job: Job) -> None:
         if job.state == "queued":
             self._waiting()
-        if (
-            job.state == "running"
-            and job.doing != self.doing
-            and time.monotonic() - self.said > SAY_DOING_SECONDS
-        ):
+        if job.state == "running" and job.doing != self.doing and time.monotonic() - self.said > SAY_SECONDS:
             self.doing, self.said = job.doing, time.monotonic()
             self.say(f"{job.progress:4.0%}  {job.doing}")
         if job.cuts != self.cuts:
@@ -104,21 +111,3 @@ def epoch_line(row: dict[str, Any], eta_s: float | None) -> str:
     if eta_s:
         parts.append(f"about {duration(eta_s)} left")
     return "   ".join(parts)
-
-
-@contextmanager
-def _interrupts() -> Iterator[Callable[[], bool]]:
-    """Within, the first SIGINT is only noted (no exception in the middle of a transaction)."""
-    noted = False
-
-    def note(signum: int, frame: FrameType | None) -> None:
-        nonlocal noted
-        if noted:
-            raise KeyboardInterrupt
-        noted = True
-
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield lambda: noted
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core import DatasetFacts, DatasetRef, Recommendation
-from core.words import counted, duration, listing, percent
+from core.words import counted, duration, listing, moment, percent
 from training.compare import Comparison
 from training.evaluation import wilson
 from training.store import Job, RunResult, in_words
@@ -58,12 +58,10 @@ def run_document(home: Path, job: Job) -> dict[str, Any]:
 def run_lines(home: Path, job: Job) -> list[str]:
     document = run_document(home, job)
     lines = [f"Run {job.id}: {job.state} after {duration(document['seconds'])}."]
-    if document["test_total"]:
-        accuracy = wilson(document["test_correct"], document["test_total"])
-        lines.append(f"Test accuracy {percent(accuracy)}, {accuracy.how}.")
-    if document["target_total"]:
-        accuracy = wilson(document["target_correct"], document["target_total"])
-        lines.append(f"Target accuracy {percent(accuracy)}, {accuracy.how}.")
+    for images in ("test", "target"):
+        if document[f"{images}_total"]:
+            accuracy = wilson(document[f"{images}_correct"], document[f"{images}_total"])
+            lines.append(f"{images.capitalize()} accuracy {percent(accuracy)}, {accuracy.how}.")
     if document["lineage"]:
         lines.append(f"Lineage: {in_words(RunResult.of(job).lineage, 'this run')}.")
     if document["weights"]:
@@ -71,15 +69,15 @@ def run_lines(home: Path, job: Job) -> list[str]:
     return lines
 
 
-def runs_lines(documents: Sequence[dict[str, Any]], created: Sequence[str]) -> list[str]:
-    """The table of `runs`; `created` holds one date per run, as text."""
+def runs_lines(documents: Sequence[dict[str, Any]]) -> list[str]:
+    """The table of `runs`."""
     if not documents:
         return ["No runs yet. Start one: python -m training fit PATH --strategy linear_probe"]
     heads = ("run", "state", "strategy", "backbone", "test", "time", "dataset", "created", "name and tags")
     rows = [
         (d["id"], _state(d), d["strategy"] or "unknown", d["backbone"] or "unknown", percent(d["test_accuracy"]),
-         duration(d["seconds"]), d["dataset_id"], when, _label(d["label"]))
-        for d, when in zip(documents, created, strict=True)
+         duration(d["seconds"]), d["dataset_id"], moment(d["created"]), _label(d["label"]))
+        for d in documents
     ]  # fmt: skip
     named = any(row[-1] for row in rows)
     return table(heads, rows) if named else table(heads[:-1], [row[:-1] for row in rows])
@@ -103,12 +101,8 @@ def facts_lines(ref: DatasetRef, facts: DatasetFacts | None) -> list[str]:
         f" {facts.test_images:,} to test, {counted(len(facts.classes), 'class', 'classes')}.",
         f"Ready-made accuracy: {percent(facts.ready_made)}, where guessing gets {percent(facts.chance)}.",
     ]
-    for text, speed in (
-        ("Forward", facts.forward_images_per_s),
-        ("Training the whole backbone", facts.train_images_per_s),
-    ):
-        if speed is not None:
-            lines.append(f"{text}: {speed:,.0f} images/s.")
+    speeds = {"Forward": facts.forward_images_per_s, "Training the whole backbone": facts.train_images_per_s}
+    lines += [f"{text}: {speed:,.0f} images/s." for text, speed in speeds.items() if speed is not None]
     if facts.seconds is not None:
         lines.append(f"Measured in {duration(facts.seconds)}.")
     return lines
@@ -121,10 +115,7 @@ def advice_lines(advice: Recommendation) -> list[str]:
     lines += ["", *(f"{answer.rulebook}: {answer.says}" for answer in advice.answers), ""]
     candidates = (advice.best, *advice.alternatives)
     heads = ("strategy", "time", "accuracy", "trained parameters")
-    rows = [
-        (c.strategy.kind, duration(c.seconds), percent(c.accuracy), f"{c.trainable_params:,}")
-        for c in candidates
-    ]
+    rows = [(c.strategy.kind, duration(c.seconds), percent(c.accuracy), f"{c.trainable_params:,}") for c in candidates]
     lines += table(heads, rows)
     return lines + [f"{what_if.change}: {what_if.says}" for what_if in advice.would_change]
 
@@ -149,8 +140,5 @@ def _known(value: float | None, style: str) -> str:
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Left-aligned columns, two spaces apart."""
     widths = [max(len(line[i]) for line in (heads, *rows)) for i in range(len(heads))]
-    lines = (
-        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True))
-        for line in (heads, *rows)
-    )
+    lines = ("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) for line in (heads, *rows))
     return [line.rstrip() for line in lines]

@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from training.compare.before_after import BeforeAfter, group_of, run_before
     from training.compare.comparison import Comparison, Row, compare
     from training.compare.pareto import pareto_front
+    from training.compare.remarks import remarks_on
     from training.compare.side_by_side import WHICH, Which, counts, places
-    from training.compare.verdicts import findings
 else:
     __getattr__ = door(__name__)
 
@@ -21,9 +21,9 @@ __all__ = [
     "Which",
     "compare",
     "counts",
-    "findings",
     "group_of",
     "pareto_front",
     "places",
+    "remarks_on",
     "run_before",
 ]

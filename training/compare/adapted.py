@@ -8,18 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from core import ADAPTING, Estimate, Kind
-from core.words import listing, percent
+from core.words import Tone, listing, percent
 from core.zoo import STRATEGIES
 from training.compare import seeds
 from training.evaluation import Answers, paired_tests, read_answers, wilson
 from training.store import Job, RunResult, Store
 
 ALPHA = 0.05
-
-Tone = Literal["good", "caution", "bad", "info"]
 
 
 @dataclass(frozen=True)

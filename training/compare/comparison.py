@@ -129,7 +129,7 @@ def compare(store: Store, run_ids: Sequence[str]) -> Comparison:
         pairs=who.pairs(accuracies, answers, lucks),
         contests=contests,
         verdict=words.verdict(groups, contests, images, side),
-        notes=(*([why] if why else []), *words.notes(jobs, rows, groups, missing, labels)),
+        notes=(*([why] if why else []), *words.notes(jobs, configs, groups, missing, labels)),
         differs=words.differing(configs, [row.run_id for row in rows]),
         images=images,
         settles=words.settles(groups, contests, images, side),

@@ -13,7 +13,6 @@ from training.evaluation import answered
 from training.store import RunResult
 
 if TYPE_CHECKING:
-    from training.compare.comparison import Row
     from training.compare.contests import Group, Pair
     from training.store import Job, Side
 
@@ -111,11 +110,15 @@ def about_target(jobs: Sequence[Job], configs: dict[str, RunConfig]) -> str:
 
 
 def notes(
-    jobs: Sequence[Job], rows: Sequence[Row], groups: Sequence[Group], missing: Sequence[str], labels: dict[str, str]
+    jobs: Sequence[Job],
+    configs: dict[str, RunConfig],
+    groups: Sequence[Group],
+    missing: Sequence[str],
+    labels: dict[str, str],
 ) -> tuple[str, ...]:
     """What to keep in mind, a sentence each."""
     said = []
-    budgets = {row.minutes for row in rows}
+    budgets = {config.minutes for config in configs.values()}
     if len(budgets) > 1:
         shown = [minutes(b) for b in sorted(b for b in budgets if b is not None)]
         shown += ["no limit"] if None in budgets else []

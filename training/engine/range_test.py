@@ -7,24 +7,34 @@ use is drawn. A run with the test is bit for bit the run without it.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
-from training.caches import equal_batches
+from core import Strategy
+from training.backbones import Backbone
+from training.caches import Data, equal_batches
 from training.engine.descent import Descent, NotFinite
-from training.engine.progress import Position
+from training.engine.progress import Context, Position
 from training.machine import derive_seed
 from training.store import RangeTest
-
-if TYPE_CHECKING:
-    from training.engine.fit import Fit
 
 LOWEST, HIGHEST, STEPS = 1e-6, 1.0, 60
 """Rates that the test walks through, for the topmost stage below the head; the other stages keep their ratio to it."""
 SMOOTHING = 0.8
 DIVERGED = 3.0
 """The test ends when the smoothed loss is this many times its lowest value."""
+
+
+class Tested(Protocol):
+    """What the test has to know of the run that it is part of."""
+
+    strategy: Strategy
+    backbone: Backbone
+    data: Data
+    context: Context
+    seed: int
+    at: Position
 
 
 def text(found: RangeTest) -> str:
@@ -34,7 +44,7 @@ def text(found: RangeTest) -> str:
     return f"Range test: the loss {falls}{blew}. This run uses {found.used:.1e} at its peak, as planned."
 
 
-def run(fit: Fit, descent: Descent, steps: int) -> RangeTest:
+def run(fit: Tested, descent: Descent, steps: int) -> RangeTest:
     """Walk the rates on training batches of their own order, then put everything back."""
     phase, backbone = descent.phase, fit.backbone
     before = {name: tensor.clone() for name, tensor in backbone.named_trained(phase.boundary)}

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core import CompareError
+from core import CompareError, raw_cell
 from training.evaluation.stats import flips, holm, paired_p
 from training.store import Job, RunResult, Side
 
@@ -57,7 +57,7 @@ def _read(path: Path, mtime: int, size: int) -> Answers:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = sorted(
-                (row["path"], row["label"], row["predicted"], row.get("confidence") or "nan")
+                (raw_cell(row["path"]), row["label"], row["predicted"], row.get("confidence") or "nan")
                 for row in csv.DictReader(file)
             )
         paths, truth, predicted, confidence = zip(*rows, strict=True) if rows else ((), (), (), ())

@@ -44,7 +44,7 @@ class Quantised:
 
 
 @dataclass(frozen=True)
-class Facts:
+class ExportFacts:
     """What was verified and measured when a run was exported."""
 
     run: str
@@ -85,13 +85,13 @@ def folder_of(home: Path, run_id: str) -> Path:
     return RunFolder(home, run_id).export
 
 
-def find(home: Path, run: Job) -> Facts | None:
+def find(home: Path, run: Job) -> ExportFacts | None:
     """The export of a run as it is now; None when there is none, or only one of older weights."""
-    facts = find_as(folder_of(home, run.id) / FACTS, Facts)
+    facts = find_as(folder_of(home, run.id) / FACTS, ExportFacts)
     return facts if facts and facts.weights_sha256 == RunResult.of(run).weights_sha256 else None
 
 
-def costly(facts: Facts) -> str:
+def costly(facts: ExportFacts) -> str:
     """A warning where 8 bits cost more than DEAR on the validation images; else ''."""
     lost = facts.accuracy - facts.int8.accuracy if facts.int8 else 0.0
     if lost <= DEAR:

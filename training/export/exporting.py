@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from core import DatasetRef, Tell, ThawError, to_json, write_json, write_whole
 from core.disk import flush
+from core.names import IMAGE_SUFFIXES
 from core.portable import predict
 from training.caches import Bench, ImageData, Rows
 from training.engine import proportional
@@ -49,7 +50,7 @@ def load(run: Job, home: Path) -> Bench:
 
 
 def export(job: Job, store: Store, home: Path, tell: Tell) -> dict[str, Any]:
-    """Export the run that `job.config` names; returns `exports.Facts` as JSON. Raises ThawError, and as `tell` does."""
+    """Export the run that `job.config` names; returns `ExportFacts` as JSON. Raises ThawError, and as `tell` does."""
     tell(0.0, "Loading the run", None)
     run = store.job(job.config["run"])
     bench = load(run, home)
@@ -68,7 +69,7 @@ def export(job: Job, store: Store, home: Path, tell: Tell) -> dict[str, Any]:
     return to_json(facts)
 
 
-def _write(run: Job, bench: Bench, stage: Path, tell: Tell) -> contents.Facts:
+def _write(run: Job, bench: Bench, stage: Path, tell: Tell) -> contents.ExportFacts:
     """The model and its helpers, verified."""
     config, data, backbone = run.plan, bench.data, bench.backbone
     labels = data.labels.numpy()
@@ -85,6 +86,7 @@ def _write(run: Job, bench: Bench, stage: Path, tell: Tell) -> contents.Facts:
         "interpolation": data.prep.interpolation, "temperature": f"{temperature:.6g}",
         "threshold": "0", "least_similarity": "-1", "preprocessing": model_card.preprocessing(data.side, data.prep),
         "run": run.id, "dataset": bench.ref.id, "strategy": config.strategy.kind,
+        "endings": json.dumps(IMAGE_SUFFIXES),
         "backbone": config.strategy.backbone, "licence": model_card.licence(config),
     }  # fmt: skip
     onnx_graph.write(model, data.side, stage / contents.MODEL, about)
@@ -108,7 +110,7 @@ def _write(run: Job, bench: Bench, stage: Path, tell: Tell) -> contents.Facts:
     tell(0.9, "Weights for timm", None)
     extra = {"temperature": temperature, "run": run.id, "dataset": bench.ref.id}
     loads = timm_folder.write(backbone, bench.ref.classes, stage, extra, data.batch(calibrated_on[:2], 0))
-    return contents.Facts(
+    return contents.ExportFacts(
         run=run.id, weights_sha256=str(RunResult.of(run).weights_sha256), made=time.time(),
         labels=bench.ref.classes, side=data.side, temperature=temperature, threshold=limits.threshold,
         least_similarity=limits.least_similarity, calibrated_on=limits.images, right_kept=limits.right_kept,
@@ -164,7 +166,7 @@ def _quantise(data: ImageData, stage: Path, tell: Tell) -> contents.Quantised:
     )  # fmt: skip
 
 
-def _papers(run: Job, ref: DatasetRef, store: Store, stage: Path, facts: contents.Facts) -> None:
+def _papers(run: Job, ref: DatasetRef, store: Store, stage: Path, facts: contents.ExportFacts) -> None:
     """What is to be read, not run."""
     shutil.copyfile(predict.__file__, stage / "predict.py")
     card = model_card.text(run, run.plan, ref, facts, store.home)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from core import DatasetRef, Estimate, RunConfig
 from core.zoo import catalog
 from training.evaluation import answers_of, matrix, wilson
-from training.export.contents import CONTENTS, INT8, Facts, at_most, costly
+from training.export.contents import CONTENTS, INT8, ExportFacts, at_most, costly
 from training.report import render
 from training.store import Job, RunResult, lineage
 
@@ -43,7 +43,7 @@ def licence(config: RunConfig) -> str:
     return card.licence if config.strategy.pretrained else "none: trained from random weights"
 
 
-def text(job: Job, config: RunConfig, ref: DatasetRef, facts: Facts, home: Path) -> str:
+def text(job: Job, config: RunConfig, ref: DatasetRef, facts: ExportFacts, home: Path) -> str:
     """The card as Markdown."""
     result = RunResult.of(job)
     tested = result.on("test")

@@ -7,8 +7,6 @@ run trains it also rests between images. onnxruntime is imported with the first 
 from __future__ import annotations
 
 import contextlib
-import csv
-import io
 import os
 import threading
 import time
@@ -21,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from core import NotFound, Unreadable
+from core import NotFound, Unreadable, csv_text
 from core.names import is_image_name
 from dataset.ingest import Decoded, Decoders
 from training.export.contents import INT8, MODEL
@@ -158,16 +156,14 @@ COLUMNS = ("path", "answer", "confidence", "similarity", "best label", "problem"
 
 def rows_of(found: Iterable[tuple[str, Prediction | str]]) -> str:
     """Answers as CSV with `COLUMNS`: for each name its prediction, or why there is none."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for name, one in found:
+
+    def row(name: str, one: Prediction | str) -> tuple[str, ...]:
         if isinstance(one, str):
-            writer.writerow([name, "", "", "", "", one])
-            continue
+            return name, "", "", "", "", one
         said = one.label if one.known else "unknown"
-        writer.writerow([name, said, f"{one.confidence:.4f}", f"{one.similarity:.4f}", one.label, ""])
-    return text.getvalue()
+        return name, said, f"{one.confidence:.4f}", f"{one.similarity:.4f}", one.label, ""
+
+    return csv_text(COLUMNS, (row(name, one) for name, one in found))
 
 
 def images_in(paths: Sequence[Path]) -> list[Path]:

@@ -26,8 +26,9 @@ CURATED_CARDS = {card.name: card for card in CURATED}
 def add(name: str, home: Path, file: Path | None, tell: Tell) -> dict[str, Any]:
     """Make the weights (and the card) of backbone `name` part of `home`, from `file`, the hub's cache or a download.
 
-    Returns {'name', 'source', 'bytes', 'weights_id'}. Raises PlanError for a name that cannot be a backbone,
-    WeightsError when its weights cannot be had or do not fit; whatever `tell` raises stops it.
+    Returns {'name', 'source', 'bytes', 'weights_id', 'said'}; said: sentences on what was chosen or left out. Raises
+    PlanError for a name that cannot be a backbone, WeightsError when its weights cannot be had or do not fit; whatever
+    `tell` raises stops it.
     """
     catalog.load_cards(home)
     card = CURATED_CARDS.get(name) or new_card(name)
@@ -42,13 +43,15 @@ def add(name: str, home: Path, file: Path | None, tell: Tell) -> dict[str, Any]:
         here = weights.locate(card, home)
         source, kind = (here.path, here.kind) if here else (weights.fetch(card, home, tell), "download")
     tell(0.9, f"Reading the weights of {card.title}", None)
-    if kind != "home":
-        _keep(card, source, place, tell)
+    said = _keep(card, source, place, tell) if kind != "home" else ()
     loaded = pretrained.load(card.timm, card.title, place)
     if name not in CURATED_CARDS:
         write_json(place.with_suffix(".json"), to_json(card), indent=1)
     weights.done_with(card, home)
-    return {"name": name, "source": kind, "bytes": place.stat().st_size, "weights_id": loaded.weights_id}
+    return {
+        "name": name, "source": kind, "bytes": place.stat().st_size, "weights_id": loaded.weights_id,
+        "said": list(said),
+    }  # fmt: skip
 
 
 def new_card(name: str) -> BackboneCard:
@@ -91,22 +94,21 @@ def new_card(name: str) -> BackboneCard:
     )
 
 
-def _keep(card: BackboneCard, source: Path, place: Path, tell: Tell) -> None:
+def _keep(card: BackboneCard, source: Path, place: Path, tell: Tell) -> tuple[str, ...]:
     """Write the weights of `source` to `place` in timm's names, whole or not at all, and see that they read back.
+    Returns what is to be said of them.
 
     Its temporary name is its own (`core.files` is for others): it is read back before it counts, as safetensors.
     """
-    net, whole = pretrained.fill(card.timm, card.title, source)
-    cfg = pretrained.config(card.timm)
-    leave_out = () if whole else (f"{cfg['classifier']}.weight", f"{cfg['classifier']}.bias")
-    state = {key: value.contiguous().clone() for key, value in net.state_dict().items() if key not in leave_out}
+    filled = pretrained.fill(card.timm, card.title, source)
+    state = {key: value.contiguous().clone() for key, value in filled.net.state_dict().items()}
     tell(0.95, f"Writing the weights of {card.title}", None)
     place.parent.mkdir(parents=True, exist_ok=True)
     part = place.with_name(f"{place.stem}.{os.getpid()}.part.safetensors")
     try:
-        save_file(state, part, metadata={pretrained.RECORD: json.dumps(pretrained.expected(cfg))})
-        again, _ = pretrained.fill(card.timm, card.title, part)
-        if not _same(net, again):
+        record = json.dumps(pretrained.expected(pretrained.config(card.timm)))
+        save_file(state, part, metadata={pretrained.RECORD: record})
+        if not _same(filled.net, pretrained.fill(card.timm, card.title, part).net):
             raise WeightsError(
                 f"The weights of {card.title} read back otherwise than they were written: timm treats this model's "
                 "files in a way of its own, so it cannot be added."
@@ -116,6 +118,7 @@ def _keep(card: BackboneCard, source: Path, place: Path, tell: Tell) -> None:
         part.replace(place)
     finally:
         part.unlink(missing_ok=True)
+    return filled.said
 
 
 def _same(net: nn.Module, again: nn.Module) -> bool:

@@ -7,7 +7,6 @@ refused (StateError). It knows no kind of job. No torch.
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import threading
 import time
@@ -16,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from core import StateError, write_json
+from core import StateError, signals, write_json
 from training.machine import SAMPLE_EVERY_S, Peak
 from training.store import Job, RunFolder, Store
 
@@ -127,7 +126,7 @@ class StoreContext:
         if stop and not self._stop.is_set():
             self._stop.set()
             if self._interrupts:
-                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+                signals.stop_main_thread()
 
     def _beat_on(self) -> None:
         """A sign of life also while one long step runs. Ends the process when the job was taken away from it."""

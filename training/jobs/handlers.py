@@ -1,7 +1,7 @@
 """What a worker does for each kind of job: find what the request names, have the work done, say what came of it.
 
 A handler takes its request and the job's context, and returns the job's result. It raises ThawError for what the user
-must know, StopRequested when it obeyed a stop. Torch is loaded inside, by those who need it.
+must know, StopRequested when it obeyed a stop. What one kind needs is loaded inside, torch above all.
 """
 
 from __future__ import annotations
@@ -10,25 +10,24 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core import to_json, write_json
-from dataset import history, load_dataset
-from training.compare import adapted
+from core import ReadingAsked, to_json, write_json
+from dataset import load_dataset
 from training.jobs.context import StopRequested, StoreContext
-from training.requests import (
-    AddBackbone,
-    AddClass,
-    DrawMap,
-    Explain,
-    Export,
-    FetchPublic,
-    ImportImages,
-    MeasureGap,
-    Profile,
-    Train,
-)
 
 if TYPE_CHECKING:
     from core import DatasetFacts, DatasetRef
+    from training.requests import (
+        AddBackbone,
+        AddClass,
+        DrawMap,
+        Explain,
+        Export,
+        FetchPublic,
+        ImportImages,
+        MeasureGap,
+        Profile,
+        Train,
+    )
     from training.store import Store
 
 Result = dict[str, Any]
@@ -72,6 +71,7 @@ def explain(request: Explain, context: StoreContext) -> Result:
 
 def measure_gap(request: MeasureGap, context: StoreContext) -> Result:
     """How well two domains can be told apart; the points of the map lie in a file (`domains.gap_file`)."""
+    from training.compare import adapted
     from training.profile import domain_gap
 
     found = domain_gap.measure(context.home, request.dataset_id, request.target, request.backbone, context.tell)
@@ -105,8 +105,11 @@ def fetch_public(request: FetchPublic, context: StoreContext) -> Result:
 
 
 def import_images(request: ImportImages, context: StoreContext) -> Result:
-    """The dataset that the images became, or the target."""
-    from dataset.ingest import imports
+    """The dataset that the images became, or the target; the question how to read them, where one is to be answered."""
+    from dataset.ingest import decode_workers
+
+    decode_workers.start_ahead()
+    from dataset.ingest import imports, question
 
     began = time.monotonic()
 
@@ -114,7 +117,10 @@ def import_images(request: ImportImages, context: StoreContext) -> Result:
         context.progress(*_checked(done, total, time.monotonic() - began))
 
     with context.interrupted():
-        return _imported(imports.carry_out(request, context.home, tell))
+        try:
+            return _imported(imports.carry_out(request, context.home, tell))
+        except ReadingAsked as asked:
+            return question.as_document(asked)
 
 
 def export(request: Export, context: StoreContext) -> Result:
@@ -128,6 +134,8 @@ def _known(store: Store, ref: DatasetRef, backbone: str) -> DatasetFacts | None:
     """For a revision: facts about the newest other revision of the same images, or about the import."""
     if not ref.base:
         return None
+    from dataset import history
+
     measured = (store.facts(one.id, backbone) for one in history(store.home, ref) if one.id != ref.id)
     return next((facts for facts in measured if facts is not None), None)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -17,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from core import StateError, processes
+from core import StateError, processes, signals
 from training.jobs import spares
 from training.store import LANES, Job, Lane, Store
 
@@ -152,7 +151,8 @@ class LocalExecutor:
             return None  # killed, while threads of it still end: what it holds is not free yet
         last = "" if code is not None and code < 0 else _last_line(self.log_path(job.id))
         said = f" The last line of its log: {last}" if last else ""
-        return f"The worker ended without finishing{_how(code)}. {KEPT if job.kind == 'train' else NOT_KEPT}{said}"
+        kept = KEPT if job.kind == "train" else NOT_KEPT
+        return f"The worker ended without finishing{signals.how_it_ended(code)}. {kept}{said}"
 
 
 def _keep(child: subprocess.Popen[bytes]) -> None:
@@ -175,14 +175,6 @@ def _reap() -> None:
             if (code := child.poll()) is not None:
                 _exits[pid] = code
                 del _children[pid]
-
-
-def _how(code: int | None) -> str:
-    if code is None:
-        return ""
-    if code == -signal.SIGKILL:
-        return " (killed by signal 9: by hand, or because memory ran out)"
-    return f" (killed by signal {-code})" if code < 0 else f" (exit code {code})"
 
 
 def _last_line(log: Path) -> str:

@@ -38,10 +38,7 @@ SETTINGS = ("THAW_", "OMP_", "MKL_", "CUDA_", "PYTORCH_", "TORCH_")
 
 def wanted() -> bool:
     """Whether this machine has room for a worker that waits."""
-    if os.environ.get(SWITCH, "1") == "0":
-        return False
-    free = available_bytes()
-    return free is None or free > NEEDED_BYTES
+    return os.environ.get(SWITCH, "1") != "0" and available_bytes() > NEEDED_BYTES
 
 
 def ensure(home: Path, command: Sequence[str]) -> subprocess.Popen[bytes] | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +12,7 @@ import torch
 from torch import Tensor
 
 from advisor.planning import check_domains
-from core import DatasetRef, RunConfig, to_json, write_whole
+from core import DatasetRef, RunConfig, csv_text, to_json, write_whole
 from dataset import load_dataset
 from dataset.ingest import labels_in
 from training.backbones import Backbone, read_checkpoint, write_weights
@@ -103,12 +101,11 @@ def _target(config: RunConfig, source: DatasetRef, bench: Bench) -> Target:
 def write_predictions(path: Path, data: ImageData, rows: Rows, probabilities: Tensor) -> None:
     """One line an image: path, label, predicted, confidence."""
     predicted, truth = probabilities.argmax(1), data.labels[torch.from_numpy(rows)]
-    table = io.StringIO()
-    writer = csv.writer(table)
-    writer.writerow(["path", "label", "predicted", "confidence"])
-    for i, row in enumerate(rows):
-        writer.writerow([data.paths[row], int(truth[i]), int(predicted[i]), round(float(probabilities[i].max()), 6)])
-    write_whole(path, table.getvalue())
+    lines = (
+        (data.paths[row], int(truth[i]), int(predicted[i]), round(float(probabilities[i].max()), 6))
+        for i, row in enumerate(rows)
+    )
+    write_whole(path, csv_text(("path", "label", "predicted", "confidence"), lines))
 
 
 def _judge_target(target: Target, fit: Fit, folder: RunFolder) -> dict[str, Any]:

@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from core import StateError, ThawError
+from core import StateError, ThawError, signals
 from core.processes import started
 from training.jobs.context import TAKEN_AWAY, StopRequested, StoreContext
-from training.jobs.executor import executor
 from training.requests import registry
 from training.store import Job, Store
 
@@ -39,14 +37,15 @@ def main(argv: list[str] | None = None) -> int:
     job = store.job(job_id)
     store.set_pid(job, os.getpid(), started(os.getpid()))
     context = StoreContext(store, job)
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: context.request_stop())
+    signals.on_stop(context.request_stop)
     try:
         perform(context)
     except StateError as error:  # the job was taken away: what came of this attempt is not wanted
         print(f"{error}", file=sys.stderr, flush=True)
         return TAKEN_AWAY
     finally:
+        from training.jobs.executor import executor  # when the work is done: nobody waits for it now
+
         executor(store.home).pump()
     return 0
 

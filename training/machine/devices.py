@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 
+import psutil
 import torch
 
 from core import HardwareFacts, PlanError
@@ -45,10 +46,7 @@ def hardware(device: torch.device) -> HardwareFacts:
     if device.type == "cuda":
         properties = torch.cuda.get_device_properties(device)
         return HardwareFacts("cuda", properties.name, cores(), int(properties.total_memory))
-    try:
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError, AttributeError):
-        memory = 0
+    memory = int(psutil.virtual_memory().total)
     return HardwareFacts(device.type, f"{device.type.upper()}, {cores()} cores", cores(), memory)
 
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import sys
+import threading
 import traceback
 
 IDLE_S = 900.0
@@ -29,9 +29,11 @@ def main() -> int:
 
     print(json.dumps({"ready": True}), file=answers, flush=True)
     while True:
-        if not select.select([sys.stdin], [], [], IDLE_S)[0]:
-            return 0
+        idle = threading.Timer(IDLE_S, os._exit, (0,))
+        idle.daemon = True
+        idle.start()
         line = sys.stdin.readline()
+        idle.cancel()
         if not line:
             return 0
         request = json.loads(line)

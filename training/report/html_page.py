@@ -15,7 +15,7 @@ from typing import Any
 from markupsafe import Markup
 
 from core import NotFound, Phase, RunConfig, Strategy
-from core.words import counted, duration, lr, minutes, percent, size
+from core.words import counted, duration, lr, minutes, moment, percent, size
 from core.zoo import BackboneCard, catalog
 from dataset import load_dataset
 from training.compare import compare
@@ -45,7 +45,7 @@ def run_report(store: Store, run_id: str) -> str:
         "run.html.j2",
         figure_style=css(),
         title=f"{catalog.STRATEGIES[strategy.kind].title} of {card.title}",
-        line=f"{name} · run {run_id} · {_day(job.finished or job.created)}",
+        line=f"{name} · run {run_id} · {moment(job.finished or job.created)}",
         headline=_headline(job),
         lineage=lineage.in_words(result.lineage, "this run"),
         tiles=_tiles(job),
@@ -78,7 +78,7 @@ def comparison_report(store: Store, run_ids: Sequence[str]) -> str:
         "comparison.html.j2",
         figure_style=css(),
         title=f"{counted(len(comparison.rows), 'run')} on {_dataset(store.home, comparison.dataset_id)[0]}",
-        line=f"split seed {comparison.split_seed} · {_day(time.time())}",
+        line=f"split seed {comparison.split_seed} · {moment(time.time())}",
         verdict=f"{comparison.verdict} {comparison.settles}",
         scoreboard=scoreboard(comparison),
         keep_in_mind=comparison.notes,
@@ -196,7 +196,3 @@ def _settings(config: RunConfig) -> dict[str, object]:
         "planned for": "no limit" if config.minutes is None else minutes(config.minutes),
         **{name.replace("_", " "): value for name, value in own.items() if name not in ("batch_size", "views")},
     }  # fmt: skip
-
-
-def _day(unix: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(unix))

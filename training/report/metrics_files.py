@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import importlib.util
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from core import ThawError, write_whole
+from core import ThawError, csv_text, write_whole
 from training.store import METRICS, Store
 
 COLUMNS = ("run", "row", "written", *METRICS)
@@ -30,12 +28,9 @@ def table(store: Store, run_ids: Sequence[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def csv_text(rows: Sequence[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+def as_csv(rows: Sequence[dict[str, Any]]) -> str:
+    """Rows of `table` as the text of a CSV file."""
+    return csv_text(COLUMNS, ([row[name] for name in COLUMNS] for row in rows))
 
 
 def write_tables(store: Store, run_ids: Sequence[str], folder: Path) -> list[Path]:
@@ -43,7 +38,7 @@ def write_tables(store: Store, run_ids: Sequence[str], folder: Path) -> list[Pat
     rows = table(store, run_ids)
     folder.mkdir(parents=True, exist_ok=True)
     written = [folder / "metrics.csv"]
-    write_whole(written[0], csv_text(rows))
+    write_whole(written[0], as_csv(rows))
     if importlib.util.find_spec("pyarrow") is not None:
         import pyarrow
         import pyarrow.parquet

@@ -6,7 +6,8 @@ from core.door import door
 
 if TYPE_CHECKING:
     from training.requests.base import Request
-    from training.requests.data import AddBackbone, AddClass, FetchPublic, ImportImages
+    from training.requests.data import AddBackbone, AddClass, FetchPublic
+    from training.requests.imports import ImportImages
     from training.requests.kinds import MAPS, DrawMap, Explain, Export, MapName, MeasureGap, Profile, exportable
     from training.requests.registry import submit
     from training.requests.train import Forecast, Foreseen, NotForeseen, Train, fitted, forecast_in, limits, room

@@ -1,4 +1,4 @@
-"""The kinds of job that bring in images or weights: imports, a class more for a model, downloads. No torch."""
+"""The kinds of job that bring in weights, a class more for a model, and public sets. No torch."""
 
 from __future__ import annotations
 
@@ -6,32 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from core import PlanError, WeightsError, read_as, run_config_from_json
+from core import PlanError, read_as, run_config_from_json
 from core.zoo import catalog
 from dataset import load_dataset
-from dataset.ingest import Order, public_set
+from dataset.ingest import public_set
+from training.backbones.file_kinds import kind_of
 from training.requests.base import Request
 from training.store import Extended, Job, RunFolder, RunResult, Store
-
-
-@dataclass(frozen=True)
-class ImportImages(Order, Request):
-    """Import images: a dataset of their own, or the target of one that is there."""
-
-    kind, noun, lane, handler = "import", "Import", "import", "training.jobs.handlers:import_images"
-
-    dataset_id: str = field(default="", init=False)
-    """The dataset whose target they become; "" = none."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "dataset_id", self.target_of)
-
-    @property
-    def title(self) -> str:
-        kind, _, rest = self.source.partition(":")
-        called = {"upload": "", "sample": rest}.get(kind, Path(self.source).name)
-        return f"Importing {self.name or called or 'images'}"
 
 
 @dataclass(frozen=True)
@@ -95,8 +76,8 @@ class AddBackbone(Request):
         return f"Adding {self.name}"
 
     def check(self, store: Store) -> None:
-        if self.weights is not None and not Path(self.weights).is_file():
-            raise WeightsError(f"There is no file {self.weights}.")
+        if self.weights is not None:
+            kind_of(Path(self.weights))
 
 
 @dataclass(frozen=True)

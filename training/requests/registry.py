@@ -1,8 +1,9 @@
 """Every kind of background work, and the one way to ask for it: `submit`.
 
 A kind is written down once, as its dataclass; `KINDS` lists them, and what a kind is called, in which lane it waits and
-who does the work is read from there. Submitting refuses what could only fail and joins work that is on its way; who
-carries a job to a worker is the caller's affair (`training.jobs.executor`). No torch, no opinions.
+who does the work is read from there. Only the one that is asked for is loaded. Submitting refuses what could only fail
+and joins work that is on its way; who carries a job to a worker is the caller's affair (`training.jobs.executor`). No
+torch, no opinions.
 """
 
 from __future__ import annotations
@@ -12,18 +13,16 @@ from importlib import import_module
 from typing import Any
 
 from core import PlanError, ThawError
+from training import requests
 from training.requests.base import Request
-from training.requests.data import AddBackbone, AddClass, FetchPublic, ImportImages
-from training.requests.kinds import DrawMap, Explain, Export, MeasureGap, Profile
-from training.requests.train import Train
 from training.store import Job, RunFolder, Store
 
-KINDS: dict[str, type[Request]] = {
-    one.kind: one
-    for one in (
-        Train, Profile, DrawMap, MeasureGap, Explain, Export, AddClass, ImportImages, AddBackbone, FetchPublic
-    )
-}
+KINDS = {
+    "train": "Train", "profile": "Profile", "map": "DrawMap", "gap": "MeasureGap", "explain": "Explain",
+    "export": "Export", "extend": "AddClass", "import": "ImportImages", "backbone": "AddBackbone",
+    "public": "FetchPublic",
+}  # fmt: skip
+"""Kind -> the name of its dataclass in this room."""
 
 
 def submit(store: Store, request: Request) -> Job:
@@ -54,7 +53,8 @@ def read(job: Job) -> Request:
     """As `of`, without what lies in the job's folder."""
     if job.kind not in KINDS:
         raise PlanError(f"Job '{job.id}' is of kind '{job.kind}', which this version of Thaw does not know: update it.")
-    return KINDS[job.kind].read(job.dataset_id, job.config)
+    kind: type[Request] = getattr(requests, KINDS[job.kind])
+    return kind.read(job.dataset_id, job.config)
 
 
 def handler_of(request: Request) -> Callable[..., Any]:

@@ -139,13 +139,10 @@ def limits(store: Store, plan: RunConfig, planned_batch: int) -> tuple[str, ...]
     return memory.limits(plan.strategy, planned_batch, known.needed(plan.strategy), known.there) if known else ()
 
 
-def room(store: Store) -> int | None:
+def room(store: Store) -> int:
     """Bytes that the next run may count on: what is free now, and what the work before it in its lane gives back."""
-    free = available_bytes()
-    if free is None:
-        return None
     before = [job.pid for job in store.queue(Train.lane) if job.state == "running" and job.pid]
-    return free + sum(process_bytes(pid) or 0 for pid in before)
+    return available_bytes() + sum(process_bytes(pid) or 0 for pid in before)
 
 
 @dataclass(frozen=True)

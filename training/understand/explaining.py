@@ -26,7 +26,7 @@ from training.evaluation import temperature, wilson
 from training.store import Job
 from training.understand import activation_maps, findings
 from training.understand.findings import Explained, Source
-from training.understand.open_run import Trained
+from training.understand.open_run import OpenRun
 
 MOST_MAPS = 120
 """Activation maps of one run: the highest losses first, then the answers it was least sure of."""
@@ -48,7 +48,7 @@ def explain(job: Job, home: Path, tell: Tell, source_id: str = "") -> dict[str, 
     """
     started = time.perf_counter()
     tell(0.0, "Loading the run", None)
-    run = Trained(job, home, telling(tell, 0.0, 0.05, "Reading images"))
+    run = OpenRun(job, home, telling(tell, 0.0, 0.05, "Reading images"))
     rows = run.data.rows
     test, val = rows["test"], rows["val"]
     train = rows["train"]
@@ -88,7 +88,7 @@ def explain(job: Job, home: Path, tell: Tell, source_id: str = "") -> dict[str, 
     return {"run": job.id, "seconds": found.seconds, "maps": len(found.maps)}
 
 
-def moved(run: Trained) -> tuple[float, ...]:
+def moved(run: OpenRun) -> tuple[float, ...]:
     """Per stage |w - w0| / |w0| over its weights; BatchNorm's running statistics are no weights."""
     names = {id(parameter): name for name, parameter in run.backbone.named_parameters()}
     found = []
@@ -112,7 +112,7 @@ def _chosen(sure: Tensor, truth: Tensor) -> NDArray[np.int64]:
     return np.array(list(dict.fromkeys([*first, *unsure]))[:MOST_MAPS], dtype=np.int64)
 
 
-def _write_maps(run: Trained, rows: Rows, classes: Tensor, folder: Path, tick: Callable[[int, int], None]) -> str:
+def _write_maps(run: OpenRun, rows: Rows, classes: Tensor, folder: Path, tick: Callable[[int, int], None]) -> str:
     """One JPEG per row; returns the kind of map, '' where this backbone has none."""
     example = run.data.batch(rows[:2], 0).to(run.bench.device)
     if not len(rows) or example.dim() != 4:
@@ -151,7 +151,7 @@ def _neighbours(
 
 
 def _forgetting(
-    run: Trained, features: Tensor, rows: Rows, source_id: str, home: Path
+    run: OpenRun, features: Tensor, rows: Rows, source_id: str, home: Path
 ) -> tuple[Estimate | None, Source | None]:
     """Share of the test images that keep the backbone's original prediction, and the accuracy on a source set."""
     classifier = run.backbone.classifier() if run.config.strategy.pretrained else None

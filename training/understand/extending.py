@@ -14,7 +14,7 @@ from training.backbones import read_weights, write_weights
 from training.caches import telling
 from training.profile import with_class
 from training.store import AddedClass, Extended, Job, RunFolder
-from training.understand.open_run import Trained
+from training.understand.open_run import OpenRun
 
 
 def extend(home: Path, run: Job, name: str, folder: Path, tell: Tell) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def extend(home: Path, run: Job, name: str, folder: Path, tell: Tell) -> dict[st
     images = take_in(folder, home, OfClasses((name,)), name=name, progress=telling(tell, 0.0, 0.3, "Checking files"))
     weights = read_weights(run_folder.extended_weights if made.added else run_folder.weights)
     tell(0.3, "Loading the run", None)
-    model = Trained(run, home, telling(tell, 0.3, 0.1, "Reading images"))
+    model = OpenRun(run, home, telling(tell, 0.3, 0.1, "Reading images"))
     rows = model.data.rows["test"]
     test = model.bench.features(rows, telling(tell, 0.4, 0.3, "Features of the test images"))
     truth = model.data.labels[torch.from_numpy(rows)]

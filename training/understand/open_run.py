@@ -15,7 +15,7 @@ from training.caches.prefix import Tick
 from training.store import Job, RunResult
 
 
-class Trained:
+class OpenRun:
     """One run's bench, and what training made of its backbone. Raises StateError for a run without kept weights,
     NotFound when they are gone, and as `Bench.of_run` does."""
 

@@ -15,13 +15,13 @@ from dataset import load_dataset
 from training.engine import proportional
 from training.evaluation import wilson
 from training.understand.findings import Source
-from training.understand.open_run import Trained
+from training.understand.open_run import OpenRun
 
 IMAGENET = 1000
 MOST_IMAGES = 500
 
 
-def measure(run: Trained, classifier: nn.Linear, dataset_id: str, home: Path) -> Source:
+def measure(run: OpenRun, classifier: nn.Linear, dataset_id: str, home: Path) -> Source:
     """Top-1 accuracy among ImageNet's 1,000 classes before and after fine-tuning, on at most MOST_IMAGES images.
 
     Both at the run's own image side: before it, by the backbone's own weights, whatever run it started from. Raises

@@ -18,7 +18,7 @@ from ui.kit.url_inputs import keep, start
 from ui.pictures.words import params, size
 
 SHOWN_S = 600
-"""How long a failed addition of a model that is in no list stays in view."""
+"""How long what became of an addition stays in view."""
 
 
 def chooser() -> str:
@@ -60,6 +60,7 @@ def _weights_here(card: BackboneCard, here: bool) -> None:
         progress.follow(active)
     elif jobs:
         _failure(jobs[0], card, here)
+        _told(jobs[0], card)
     if not here and not active:
         if card.hub:
             st.caption(f"Its weights are not on this machine. They come from {weights.host()}; nothing is sent.")
@@ -82,6 +83,14 @@ def _failure(job: Job, card: BackboneCard, here: bool) -> None:
     show(pictures.notice("bad", f"{what} was not added", job.error or "The worker gave no reason."))
 
 
+def _told(job: Job, card: BackboneCard) -> None:
+    """What was chosen or left out of the file that was just added."""
+    said = " ".join((job.result or {}).get("said", ()))
+    recent = job.state == "finished" and time.time() - (job.finished or 0) < SHOWN_S
+    if said and recent and job.config.get("name") == card.name:
+        show(pictures.notice("info", f"{card.title} was added", said))
+
+
 def _form(card: BackboneCard, here: bool) -> None:
     """Another model of timm by its name, or a file with weights for the chosen one."""
     with st.expander("Add a weights file, or another model"), st.form("add_backbone", border=False):
@@ -91,7 +100,8 @@ def _form(card: BackboneCard, here: bool) -> None:
             "Weights file on this computer",
             placeholder="/home/me/weights.safetensors" if on_loopback else "switched off: others can reach this server",
             disabled=not on_loopback,
-            help="A .safetensors or .pth file with a state dict. Left empty, the weights are downloaded.",
+            help="A .safetensors, .pth or .ckpt file with a state dict; its classifier may be another. Left empty, the "
+            "weights are downloaded.",
         )
         asked = st.form_submit_button("Add")
     if not asked:

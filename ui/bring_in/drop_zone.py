@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from core.names import IMAGE_SUFFIXES
-from dataset.ingest import tables
+from dataset.documents import SUFFIXES
 from ui.server import most_bytes, too_large
 
 ARCHIVES = ("zip", "tar", "tgz", "tbz2", "txz", "gz", "bz2", "xz", "zst")
@@ -44,8 +44,8 @@ def drop_zone(title: str, *, key: str) -> Uploaded | None:
         "title": title,
         "hint": f"Up to {most_bytes() / 1024**3:g} GB. A folder of more than {ZIP_FROM_FILES:,} files "
         "arrives sooner as a zip.",
-        "accept": ",".join(f".{one}" for one in (*ARCHIVES, *IMAGE_SUFFIXES, *tables.SUFFIXES)),
-        "wanted": [*ARCHIVES, *IMAGE_SUFFIXES, *tables.SUFFIXES],
+        "accept": ",".join(f".{one}" for one in (*ARCHIVES, *IMAGE_SUFFIXES, *SUFFIXES)),
+        "wanted": [*ARCHIVES, *IMAGE_SUFFIXES, *SUFFIXES],
         "most_bytes": most_bytes(),
         "too_large": too_large(),
     }

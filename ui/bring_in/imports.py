@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
@@ -16,10 +17,12 @@ from streamlit.delta_generator import DeltaGenerator
 from core import DatasetRef, NotFound, StateError
 from dataset import ClassFrom, load_dataset
 from dataset.ingest import SAMPLES
+from dataset.readings import ReadAs
 from training.jobs import deleting
 from training.requests import ImportImages
 from training.store import Job
 from ui import pictures
+from ui.bring_in import question
 from ui.bring_in.drop_zone import drop_zone
 from ui.bring_in.samples import sample_picture
 from ui.kit import frame, jobs, state, told
@@ -41,7 +44,7 @@ flowers.zip
 ├── train/    daisy/ …  rose/ …  tulip/ …
 └── test/     daisy/ …  rose/ …  tulip/ …
 
-or, with the labels in a table (CSV, TSV or Parquet):
+or, with the labels in a table (CSV, Excel, Parquet) or JSON:
 
 flowers.zip
 ├── labels.csv    path,label  or  path,label,split
@@ -110,6 +113,8 @@ def follow(job: Job, where: DeltaGenerator, *, what: str = "These images") -> Da
             time.sleep(POLL_S)
             state.pump()
             job = state.store().job(job.id)
+        if job.result and "question" in job.result:
+            return _answered(job, where, what)
         deleting.forget(state.store(), job)
         where.empty()
         if job.state == "finished" and job.result:
@@ -123,6 +128,43 @@ def follow(job: Job, where: DeltaGenerator, *, what: str = "These images") -> Da
         else:
             said, *problems = (job.error or "The worker gave no reason.").split("\n")
             frame.show_problem(f"{what} could not be imported", said, problems)
+    return None
+
+
+def _answered(job: Job, where: DeltaGenerator, what: str) -> DatasetRef | None:
+    """Ask how the images of an import are to be read; with an answer, follow the import that reads them so."""
+    with where.container():
+        key = question.ask(job)
+    if key is None:
+        return None
+    deleting.forget(state.store(), job)
+    where.empty()
+    if key == question.NONE:
+        return None
+    asked = ImportImages.read(job.dataset_id, job.config)
+    again = replace(asked, classes_from=1, read_as=replace(asked.read_as, read_as=key))
+    return follow(jobs.start(again), where, what=what)
+
+
+def ways(ref: DatasetRef) -> list[tuple[str, str]]:
+    """(key, line) of other readings of a dataset whose source is a path of this computer; levels of folders are for
+    `read_again`."""
+    if not state.on_loopback() or not Path(ref.source).is_absolute():
+        return []
+    by_folders = ref.reading_key.startswith("folders")
+    return [way for way in ref.other_readings if not (by_folders and way[0].startswith("folders"))]
+
+
+def read_otherwise(ref: DatasetRef) -> ImportImages | None:
+    """One of these, when it was just chosen."""
+    there = ways(ref)
+    if not there:
+        return None
+    with st.expander("Read these images in another way"):
+        for number, (key, line) in enumerate(there):
+            if st.button(frame.plain(line), key=f"otherwise_{ref.id}_{number}"):
+                return ImportImages(ref.source, ref.name, read_as=ReadAs(key))
+        st.caption("Makes another dataset of the same images; this one and its runs stay.")
     return None
 
 

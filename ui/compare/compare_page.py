@@ -12,7 +12,7 @@ from training.record import tally
 from training.report import comparison_figures
 from training.store import Job
 from ui import pictures
-from ui.compare import side_by_side, table, verdicts
+from ui.compare import remarks, side_by_side, table
 from ui.data import revisions
 from ui.kit import frame, ids, state
 from ui.kit import runs as parts_runs
@@ -175,7 +175,7 @@ def scoreboard(picked: Sequence[Job], comparison: Comparison) -> None:
     for note in comparison.notes:
         st.caption(frame.plain(note))
     if tested:
-        verdicts.verdicts(comparison)
+        remarks.remarks(comparison)
 
 
 def advice_held(picked: Sequence[Job], comparison: Comparison) -> None:

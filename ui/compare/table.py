@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from core import Estimate
+from core import Estimate, csv_text
 from core.zoo import BACKBONES
 from training.compare import Comparison, Row
 from training.evaluation import class_name
@@ -194,4 +194,4 @@ def as_csv(comparison: Comparison) -> str:
         }
         for row in comparison.rows
     ]
-    return pd.DataFrame(rows).to_csv(index=False)
+    return csv_text(tuple(rows[0]), (tuple(row.values()) for row in rows))

@@ -112,12 +112,17 @@ def heading(ref: DatasetRef) -> None:
             st.rerun()
         if st.button("Get advice", type="primary"):
             st.switch_page(state.ADVICE_PAGE)
-    notes = "".join(f"  \n:small[:gray[{frame.plain(note)}]]" for note in ref.notes)
+    reading = [f"{ref.reading}."] if ref.reading and not ref.source.startswith("sample: ") else []
+    notes = "".join(f"  \n:small[:gray[{frame.plain(note)}]]" for note in (*reading, *ref.notes))
     st.markdown(frame.plain(size_in_words(ref)) + notes)
     edits.line(ref)
-    if not ref.base and (state.nested(ref) or state.named_groups(ref)):
-        folders = imports.read_again(ref) if state.nested(ref) else None
-        imports.bring_in(imports.group_again(ref) or folders, st.empty())
+    if not ref.base and (state.nested(ref) or imports.ways(ref) or state.named_groups(ref)):
+        asked = (
+            imports.read_again(ref) if state.nested(ref) else None,
+            imports.read_otherwise(ref),
+            imports.group_again(ref),
+        )
+        imports.bring_in(next((one for one in asked if one), None), st.empty())
 
 
 def size_in_words(ref: DatasetRef) -> str:

@@ -148,4 +148,7 @@ def take_away(ref: DatasetRef) -> None:
         for ending, title in (("zip", "Zip of class folders"), ("csv", "Table of labels (CSV)")):
             st.link_button(title, datasets.url(ref, ending, split), icon=":material/download:")
     columns = "path, label and split" if split or "train" in ref.counts else "path and label"
-    st.caption(f"The table has the columns {columns}. Put it beside the images as you brought them in.")
+    st.caption(
+        f"The table has the columns {columns}. Put it beside the images as you brought them in. It is for Thaw to read "
+        "again, names and all: a spreadsheet computes what begins with =, +, - or @."
+    )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.export.contents import Facts
+from training.export.contents import ExportFacts
 from ui.pictures.cards import thumb_url
 from ui.pictures.words import esc
 
@@ -55,7 +55,7 @@ def neighbours(dataset_id: str, nearest: Sequence[Any]) -> str:
     return f'<div class="thaw-like"><span>Nearest training images</span>{pictures}</div>'
 
 
-def limits(facts: Facts) -> str:
+def limits(facts: ExportFacts) -> str:
     """Where 'unknown' begins, in one sentence."""
     kept = flagged = ""
     if facts.right_kept is not None:

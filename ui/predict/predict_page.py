@@ -106,7 +106,7 @@ def example_paths(run: Job) -> list[str]:
     return list(dict.fromkeys([*first_of.values(), *answers.paths]))[:EXAMPLES]
 
 
-def answered(ref: DatasetRef, run: Job, facts: contents.Facts, files: Sequence[tuple[str, bytes]]) -> None:
+def answered(ref: DatasetRef, run: Job, facts: contents.ExportFacts, files: Sequence[tuple[str, bytes]]) -> None:
     """Compute what is missing, then a card for each of the first images."""
     bar = st.empty()
     found = predictions.answers(run, facts, files, lambda done: report(bar, done, len(files), time.monotonic()))
@@ -129,7 +129,7 @@ def report(bar: st.delta_generator.DeltaGenerator, done: int, total: int, now: f
 
 
 def card(
-    ref: DatasetRef, facts: contents.Facts, number: int, name: str, one: Prediction | str, *, heat_on: bool
+    ref: DatasetRef, facts: contents.ExportFacts, number: int, name: str, one: Prediction | str, *, heat_on: bool
 ) -> None:
     """One image: what was looked at, the answer, the likeliest classes, training images like it."""
     with st.container(border=True, key=f"answer_{number}"):
@@ -155,7 +155,7 @@ def table(found: Sequence[tuple[str, Prediction | str]]) -> None:
     st.download_button("Download the answers (CSV)", text, "answers.csv", "text/csv", key="csv")
 
 
-def folder(run: Job, facts: contents.Facts) -> None:
+def folder(run: Job, facts: contents.ExportFacts) -> None:
     """A whole folder on this computer, its answers as a table."""
     name = st.query_params.get("answers")
     with st.expander("A folder on this computer", expanded=bool(name)):
@@ -177,7 +177,7 @@ def folder(run: Job, facts: contents.Facts) -> None:
             folder_table(name, text)
 
 
-def answer_folder(run: Job, facts: contents.Facts, root: Path) -> str:
+def answer_folder(run: Job, facts: contents.ExportFacts, root: Path) -> str:
     """Answers for every image below `root`; another click ends it. Raises NotFound."""
     if not root.exists():
         raise NotFound(f"There is no file or folder at '{root}'. Check the path and try again.")

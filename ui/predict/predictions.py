@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core import write_whole
+from core import raw_cell, write_whole
 from training.export import contents
 from training.store import Job
 from ui.kit import state
@@ -34,7 +34,7 @@ def training_now() -> bool:
     return bool(state.store().jobs(states=("running",)))
 
 
-def predictor(run: Job, facts: contents.Facts) -> Predictor:
+def predictor(run: Job, facts: contents.ExportFacts) -> Predictor:
     """The predictor of an exported run; the same one until it is exported anew."""
     from training.export.predictor import Predictor
 
@@ -48,7 +48,7 @@ def predictor(run: Job, facts: contents.Facts) -> Predictor:
 
 
 def answers(
-    run: Job, facts: contents.Facts, files: Sequence[tuple[str, bytes]], tick: Callable[[int], None]
+    run: Job, facts: contents.ExportFacts, files: Sequence[tuple[str, bytes]], tick: Callable[[int], None]
 ) -> list[tuple[str, Prediction | str]]:
     """(name, prediction or why there is none) of each file; what was answered before is not computed again."""
     digests = [hashlib.sha256(data).hexdigest() for _, data in files]
@@ -66,7 +66,7 @@ def answers(
 
 
 def folder_answers(
-    run: Job, facts: contents.Facts, files: Sequence[Path], root: Path
+    run: Job, facts: contents.ExportFacts, files: Sequence[Path], root: Path
 ) -> Iterator[tuple[str, Prediction | str]]:
     """(path below `root`, its prediction or why there is none), one by one as they are computed."""
     for path, found in predictor(run, facts).answers(files):
@@ -74,7 +74,8 @@ def folder_answers(
 
 
 def parse_table(text: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(text)))
+    rows = csv.DictReader(io.StringIO(text))
+    return [{name: raw_cell(cell) for name, cell in row.items()} for row in rows]
 
 
 def write_table(run: Job, found: Iterable[tuple[str, Prediction | str]]) -> str:
@@ -94,7 +95,7 @@ def read_table(name: str) -> str | None:
     return path.read_text(encoding="utf-8")
 
 
-def _key(run: Job, facts: contents.Facts) -> str:
+def _key(run: Job, facts: contents.ExportFacts) -> str:
     return f"{state.home()}/{run.id}/{facts.made}"
 
 

@@ -35,7 +35,7 @@ def prepare(run: Job) -> None:
         st.rerun()
 
 
-def panel(run: Job, facts: contents.Facts) -> None:
+def panel(run: Job, facts: contents.ExportFacts) -> None:
     """What was exported, and every way to take it along."""
     st.subheader("Take it with you")
     differ = contents.at_most(facts.largest_difference)
@@ -57,7 +57,7 @@ def panel(run: Job, facts: contents.Facts) -> None:
     bundle(run)
 
 
-def eight_bits(run: Job, facts: contents.Facts) -> None:
+def eight_bits(run: Job, facts: contents.ExportFacts) -> None:
     """The smaller model: offered with what it costs, or to be measured."""
     if facts.int8 is not None:
         small = facts.int8

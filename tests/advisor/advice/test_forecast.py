@@ -1,10 +1,12 @@
 import pytest
 
 from advisor.advice import forecasts
-from advisor.advice.evidence import Facts, tasks
+from advisor.advice.evidence import TaskFacts, tasks
 from tests.support.evidence_rows import lines
 
-FACTS = Facts(images_per_class=100, classes=5, affordable_epochs=3.0, ready_made=0.6, probe_accuracy=0.6, domain_gap=50)
+FACTS = TaskFacts(
+    images_per_class=100, classes=5, affordable_epochs=3.0, ready_made=0.6, probe_accuracy=0.6, domain_gap=50
+)
 
 
 def test_corrections_learn_what_a_strategy_gains() -> None:
@@ -19,7 +21,7 @@ def test_corrections_learn_what_a_strategy_gains() -> None:
 
 def test_what_is_hard_to_tell_has_a_wider_interval() -> None:
     known = forecasts.learn(tasks(lines()))
-    sure = forecasts.forecast("partial", Facts(100, 5, 3.0, 0.97, 0.97, 50, 0.0), known)
+    sure = forecasts.forecast("partial", TaskFacts(100, 5, 3.0, 0.97, 0.97, 50, 0.0), known)
     unsure = forecasts.forecast("partial", FACTS, known)
     assert sure is not None and unsure is not None
     assert sure.high - sure.low < unsure.high - unsure.low
@@ -27,7 +29,7 @@ def test_what_is_hard_to_tell_has_a_wider_interval() -> None:
 
 def test_without_a_measured_probe_nothing_is_forecast() -> None:
     known = forecasts.learn(tasks(lines()))
-    assert forecasts.forecast("partial", Facts(100, 5, 3.0), known) is None
+    assert forecasts.forecast("partial", TaskFacts(100, 5, 3.0), known) is None
 
 
 def test_what_was_hardly_run_is_not_forecast() -> None:
@@ -38,7 +40,7 @@ def test_what_was_hardly_run_is_not_forecast() -> None:
 
 
 def test_all_of_a_few_right_is_no_certainty() -> None:
-    few = forecasts.settled(Facts(5, 2, 3.0, probe_accuracy=1.0))
-    many = forecasts.settled(Facts(500, 2, 3.0, probe_accuracy=1.0))
+    few = forecasts.settled(TaskFacts(5, 2, 3.0, probe_accuracy=1.0))
+    many = forecasts.settled(TaskFacts(500, 2, 3.0, probe_accuracy=1.0))
     assert few == pytest.approx((10 + 1.92) / (10 + 3.84), abs=0.001) and many == pytest.approx(0.998, abs=0.001)
-    assert forecasts.settled(Facts(5, 2, 3.0)) is None
+    assert forecasts.settled(TaskFacts(5, 2, 3.0)) is None

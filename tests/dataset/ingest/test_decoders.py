@@ -95,6 +95,18 @@ def test_a_process_that_cannot_start_is_a_sentence(pictures: list[Path]) -> None
         some.decode(pictures)
 
 
+def test_a_process_that_was_started_ahead_is_taken_once(pictures: list[Path]) -> None:
+    decode_workers.start_ahead()
+    (ahead,) = decode_workers._ahead
+    for taken in (True, False):
+        with Decoders(1) as some:
+            assert isinstance(some.decode(pictures)[0], Decoded)
+            process = some._free.get()
+            assert (process is ahead) == taken
+            some._free.put(process)
+    assert ahead._child.poll() is not None and decode_workers._ahead == []
+
+
 def test_threads_share_the_processes(pictures: list[Path]) -> None:
     with Decoders(2) as some:
         found: dict[int, list[Decoded | str]] = {}

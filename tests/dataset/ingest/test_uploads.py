@@ -14,7 +14,7 @@ from core.errors import DataError, NotFound, TooFewImages, UnsafeArchive
 from core.types import DatasetRef
 from dataset.folder import list_datasets
 from dataset.ingest import uploads
-from dataset.ingest.assembly import FromFolders
+from dataset.ingest.assembly import AsRead
 from tests.conftest import write_images
 
 
@@ -31,7 +31,7 @@ def as_files(folder: Path, top: str) -> dict[str, bytes]:
 
 
 def taken(home: Path, upload: str) -> DatasetRef:
-    return uploads.take_upload(upload, home, FromFolders())
+    return uploads.take_upload(upload, home, AsRead())
 
 
 def test_a_folder_and_an_archive_of_it_give_the_same_dataset(home: Path, tmp_path: Path) -> None:

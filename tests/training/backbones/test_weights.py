@@ -16,10 +16,12 @@ from safetensors.torch import save, save_file
 from torch import Tensor, nn
 
 from advisor.planning.strategies import plan
+from benchmarks import weight_files
 from core.errors import PlanError, WeightsError
 from core.zoo import catalog
-from training.__main__ import main
-from training.backbones import pretrained, stages, weights
+from core.zoo.curated import CURATED
+from tests.support.terminal import say
+from training.backbones import fitting, pretrained, stages, weights
 from training.backbones.backbone import build
 from training.jobs import add_backbone
 from training.jobs.add_backbone import add
@@ -36,6 +38,8 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setattr(weights, "WAITS_S", (0.01, 0.01))
+    monkeypatch.setattr(fitting, "KIN", 1)  # and one curated network: to build them all takes most of a minute
+    monkeypatch.setattr(fitting, "CURATED", [card for card in CURATED if card.name == "mobilenetv2_100"])
     return tmp_path
 
 
@@ -161,25 +165,23 @@ def refused(home: Path, file: Path, name: str = NAME) -> str:
 def test_nothing_in_a_file_is_run(home: Path, tmp_path: Path) -> None:
     Trap.where = str(tmp_path / "run")
     torch.save({"layer": Trap()}, tmp_path / "trap.pth")
-    assert "holds more than tensors and is not opened" in refused(home, tmp_path / "trap.pth")
+    assert "trap.pth holds more than tensors (" in refused(home, tmp_path / "trap.pth")
     assert not (tmp_path / "run").exists()
 
 
 def test_what_does_not_fit_is_refused_with_both_values(home: Path, tmp_path: Path) -> None:
-    torch.save(network(num_classes=5).state_dict(), tmp_path / "five.pth")
-    assert "its classifier has 5 classes, test_resnet's has 1000" in refused(home, tmp_path / "five.pth")
     state = network().state_dict()
     state[next(iter(state))] = torch.zeros(3, 3)
     torch.save(state, tmp_path / "shape.pth")
     assert "is (3, 3) in the file and (" in refused(home, tmp_path / "shape.pth")
     torch.save({"a": torch.zeros(2)}, tmp_path / "other.pth")
-    assert "it has 1 tensors, test_resnet needs" in refused(home, tmp_path / "other.pth")
+    assert "does not fit test_resnet: 0 of the " in refused(home, tmp_path / "other.pth")
     (tmp_path / "garbage.pth").write_bytes(b"no pickle at all")
-    assert "may be damaged" in refused(home, tmp_path / "garbage.pth")
+    assert "is a text (\u201cno pickle at all\u201d), not weights" in refused(home, tmp_path / "garbage.pth")
     (tmp_path / "torn.safetensors").write_bytes(b"\x10")
-    assert "may be damaged" in refused(home, tmp_path / "torn.safetensors")
+    assert "The header of torn.safetensors" in refused(home, tmp_path / "torn.safetensors")
     (tmp_path / "list.txt").write_text("no weights")
-    assert "give one of .safetensors, .pth" in refused(home, tmp_path / "list.txt")
+    assert "is a text (\u201cno weights\u201d), not weights" in refused(home, tmp_path / "list.txt")
     assert "There is no file" in refused(home, tmp_path / "nothing.pth")
 
 
@@ -253,6 +255,49 @@ def test_the_hubs_cache_is_used_without_a_network(home: Path, tmp_path: Path) ->
     with torch.no_grad():
         assert torch.equal(backbone.below(X, backbone.head_index), stages.features(net, X))
     assert not (home / "backbones").exists()
+
+
+@pytest.mark.parametrize("kind", weight_files.kinds(), ids=lambda kind: kind.name)
+def test_other_peoples_files_are_taken_whole_or_refused_by_name(kind: weight_files.Kind, tmp_path: Path) -> None:
+    name = {"plain": NAME, "vit": "test_vit", "convnext": "test_convnext"}[kind.network]
+    net = network(name=name)
+    weight_files.Own.trace = str(tmp_path / "was run")
+    path = kind.write(tmp_path, net)
+    if kind.outcome == "refused":
+        with pytest.raises(WeightsError) as refusal:
+            pretrained.load(name, name, path)
+        assert kind.words in str(refusal.value)
+    else:
+        filled = pretrained.fill(name, name, path)
+        filled.net.eval()
+        assert kind.words in " ".join(filled.said) and bool(kind.words) == bool(filled.said)
+        if kind.words != weight_files.RESIZED and "16" not in kind.name:
+            with torch.no_grad():
+                assert torch.equal(stages.features(filled.net, X), stages.features(net, X))
+    assert not (tmp_path / "was run").exists()
+
+
+def test_of_a_file_with_another_classifier_the_body_is_kept_and_the_rest_is_told(
+    home: Path, tmp_path: Path
+) -> None:
+    net = network(num_classes=5)
+    state = {f"module.{key}": value for key, value in net.state_dict().items()}
+    torch.save({"state_dict": state}, tmp_path / "five.pth")
+    added = add(NAME, home, tmp_path / "five.pth", quiet)
+    assert added["said"] == [
+        "Its weights stand under 'state_dict.module'.",
+        "Its classifier ('fc', 5 classes) is not test_resnet's own and is left out.",
+    ]
+    backbone = build(NAME, 3, home=home).eval()
+    assert backbone.classifier() is None
+    with torch.no_grad():
+        assert torch.equal(backbone.below(X, backbone.head_index), stages.features(net, X))
+
+
+def test_weights_that_are_no_numbers_are_refused(home: Path, tmp_path: Path) -> None:
+    state = {key: value * float("nan") for key, value in network().state_dict().items()}
+    torch.save(state, tmp_path / "nan.pth")
+    assert "no finite numbers" in refused(home, tmp_path / "nan.pth")
 
 
 # -- downloads --------------------------------------------------------------------------------------
@@ -355,21 +400,16 @@ def test_a_download_can_be_cancelled(home: Path, hub: type[Hub]) -> None:
 # -- the terminal -----------------------------------------------------------------------------------
 
 
-def test_the_terminal_adds_a_file_through_a_worker_and_lists_it(
-    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_terminal_adds_a_file_through_a_worker_and_lists_it(home: Path, tmp_path: Path) -> None:
     torch.save(network().state_dict(), tmp_path / "mine.pth")
-    assert main(["backbone", "add", NAME, "--weights", str(tmp_path / "mine.pth"), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["source"] == "file"
-    assert main(["backbones", "--json"]) == 0
-    listed = {one["name"]: one for one in json.loads(capsys.readouterr().out)}
+    assert say("backbone", "add", NAME, "--weights", tmp_path / "mine.pth", "--json").json["source"] == "file"
+    listed = {one["name"]: one for one in say("backbones", "--json").json}
     assert listed[NAME]["here"] == "home"
     assert listed["efficientnet_lite0"]["here"] == "bundled"
     assert listed["resnet50"]["here"] is None and listed["resnet50"]["download_bytes"] == 102_441_032
-    assert main(["backbones"]) == 0
-    assert "81.2% at 288 px" in capsys.readouterr().out
-    assert main(["fit", "sample:digits", "--strategy", "partial", "--backbone", "vgg16"]) == 2
-    assert "not on this machine" in capsys.readouterr().err
+    assert "81.2% at 288 px" in say("backbones").out
+    refused = say("fit", "sample:digits", "--strategy", "partial", "--backbone", "vgg16")
+    assert refused.code == 2 and "not on this machine" in refused.err
 
 
 def test_a_card_is_the_model_it_was_made_from() -> None:

@@ -22,8 +22,8 @@ from dataset.groups import GroupsFrom
 from dataset.ingest.sources import import_path
 from dataset.revisions import revise
 from tests.conftest import write_images
+from tests.support.terminal import say
 from tests.training.export.test_export import run_to_end
-from training.__main__ import main
 from training.bundles import reading, writing
 from training.cli.commands.bundle import _differing
 from training.store.records import Job, Label
@@ -61,7 +61,7 @@ def test_a_bundle_is_read_trained_again_and_ends_in_the_same_bits(
     home, revision, run = made
     file = tmp_path / "run.zip"
     label = Store(home).describe(run.id, Label("Baseline", ("paper",), "As it was.")).label
-    assert main(["bundle", run.id, "--out", str(file), "--home", str(home)]) == 0
+    assert say("bundle", run.id, "--out", file, "--home", home).code == 0
     with zipfile.ZipFile(file) as archive:
         names = set(archive.namelist())
         index = json.loads(archive.read("bundle.json"))
@@ -70,11 +70,9 @@ def test_a_bundle_is_read_trained_again_and_ends_in_the_same_bits(
     assert index["reproduce"] == "python -m training reproduce run.zip" and len(sides) == 31
     assert index["run"]["result"]["versions"]["torch"]
     assert not any(name.endswith((".pkl", ".pt", ".pth", ".py")) for name in names)
-    capsys.readouterr()
 
     elsewhere = tmp_path / "elsewhere"
-    assert main(["reproduce", str(file), "--home", str(elsewhere), "--json"]) == 0
-    answer = json.loads(capsys.readouterr().out.splitlines()[-1])
+    answer = say("reproduce", file, "--home", elsewhere, "--json").json
     assert answer["same_weights"] and answer["same_test_accuracy"] and answer["differs"] == []
     assert answer["repeats"] == run.id
     store, first = Store(elsewhere), Store(home)

@@ -42,7 +42,7 @@ from training.store.records import Job
 from training.store.run_folder import RunFolder
 from training.store.store import Store
 from training.understand import explaining, extending, findings, source_set
-from training.understand.open_run import Trained
+from training.understand.open_run import OpenRun
 
 CLASSES = ("round", "square", "pointed")
 FEW = 5
@@ -136,7 +136,7 @@ def digests(folder: Path) -> dict[str, str]:
 )  # fmt: skip
 def test_an_opened_run_gives_the_answers_that_it_was_judged_by(runs: SimpleNamespace, name: str) -> None:
     run = getattr(runs, name)
-    opened = Trained(run, runs.home)
+    opened = OpenRun(run, runs.home)
     rows = opened.data.rows["test"]
     sure = opened.probabilities(opened.bench.features(rows))
     answers = {
@@ -152,21 +152,21 @@ def test_an_opened_run_gives_the_answers_that_it_was_judged_by(runs: SimpleNames
     "name", ["probe", "further", "prototype"]
 )
 def test_a_head_trained_alone_moved_no_stage(runs: SimpleNamespace, name: str) -> None:
-    assert explaining.moved(Trained(getattr(runs, name), runs.home)) == (0.0, 0.0)
+    assert explaining.moved(OpenRun(getattr(runs, name), runs.home)) == (0.0, 0.0)
 
 
 def test_what_lies_below_the_boundary_has_not_moved_since_the_run_before(runs: SimpleNamespace) -> None:
-    assert explaining.moved(Trained(runs.thawed, runs.home))[0] == 0.0
-    assert min(explaining.moved(Trained(runs.older, runs.home))) > 0.0, "everything was trained there"
+    assert explaining.moved(OpenRun(runs.thawed, runs.home))[0] == 0.0
+    assert min(explaining.moved(OpenRun(runs.older, runs.home))) > 0.0, "everything was trained there"
 
 
 def test_an_opened_run_knows_the_images_that_it_trained_on(runs: SimpleNamespace) -> None:
     split = splits.sides(runs.ref, 0, rules=1)
     assert (split != splits.sides(runs.ref, 0)).any()
-    few = Trained(runs.old_few, runs.home).data
+    few = OpenRun(runs.old_few, runs.home).data
     assert np.bincount(few.labels[torch.from_numpy(few.rows["train"])].numpy()).tolist() == [FEW] * 3
     assert set(few.rows["train"]) <= set(np.flatnonzero(split == "train"))
-    older = Trained(runs.older, runs.home).data
+    older = OpenRun(runs.older, runs.home).data
     for side in ("train", "val", "test"):
         assert older.rows[side].tolist() == np.flatnonzero(split == side).tolist()
 
@@ -208,7 +208,7 @@ def test_a_class_added_to_a_run_from_another_is_read_by_that_runs_weights(
     assert made["before"] == pytest.approx((runs.prototype.result or {})["test_accuracy"])
     assert {name: stored(runs.home, runs.ref)[name] for name in before} == before
     head = read_weights(runs.home / made["weights"])["head.weight"]
-    opened, ref = Trained(runs.prototype, runs.home), load_dataset(runs.home, made["added"]["stars"]["dataset"])
+    opened, ref = OpenRun(runs.prototype, runs.home), load_dataset(runs.home, made["added"]["stars"]["dataset"])
     opened.to_trained()
     with torch.no_grad():
         pictures = opened.bench.beside(ref).data.batch(np.arange(ref.images), 0)
@@ -221,8 +221,8 @@ def test_what_was_forgotten_is_counted_from_the_backbone_not_from_the_run_before
     runs: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A classifier of seven classes stands in for ImageNet's, which the small network was never trained with."""
-    rows = Trained(runs.further, runs.home).data.rows["test"]
-    before, after = (Trained(run, runs.home).bench.features(rows) for run in (runs.probe, runs.further))
+    rows = OpenRun(runs.further, runs.home).data.rows["test"]
+    before, after = (OpenRun(run, runs.home).bench.features(rows) for run in (runs.probe, runs.further))
     torch.manual_seed(0)
     old = nn.Linear(before.shape[1], 7)
     with torch.no_grad():
@@ -245,8 +245,8 @@ def test_the_old_task_is_measured_on_the_backbone_and_on_the_run(runs: SimpleNam
     run's: of fifteen goldfish and five tench the backbone has five right, and the run fifteen."""
     folder = write_images(tmp_path / "old", classes=("goldfish",), per_class=15)
     ref = import_path(write_images(folder, classes=("tench",), per_class=5, seed=1), runs.home)
-    rows, opened, classifier = np.arange(20), Trained(runs.further, runs.home), nn.Linear(16, 1000)
-    before, after = (Trained(run, runs.home).bench.beside(ref).features(rows) for run in (runs.probe, runs.further))
+    rows, opened, classifier = np.arange(20), OpenRun(runs.further, runs.home), nn.Linear(16, 1000)
+    before, after = (OpenRun(run, runs.home).bench.beside(ref).features(rows) for run in (runs.probe, runs.further))
     with torch.no_grad():
         middle = torch.stack([before.mean(0), after.mean(0)])
         classifier.weight.zero_()[:2] = middle
@@ -286,7 +286,7 @@ def test_lost_weights_of_the_run_before_are_said(runs: SimpleNamespace) -> None:
         Bench.of_run(runs.further.id, what, runs.home)
     start.unlink()
     with pytest.raises(WeightsError, match=r"start\.safetensors cannot be read"):
-        Trained(runs.further, runs.home)
+        OpenRun(runs.further, runs.home)
 
 
 # ---- nothing trained reaches a cache -------------------------------------------------------------------------------

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import os
+import select
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import numpy as np
+import portalocker
 import pytest
 import torch
 
 from core.errors import NotFound, PlanError, StateError
+from tests.support.terminal import Said, say
 from tests.support.toys import task
-from training.__main__ import main
 from training.backbones.backbone import build
 from training.caches import budget, prefix
 from training.caches.prefix import PrefixCache
@@ -144,6 +146,51 @@ def test_another_process_keeps_its_caches_until_it_is_killed(
     assert budget.make_room(root, 10**9) == held
 
 
+def test_several_may_hold_the_same_caches(root: Path, other_process: subprocess.Popen[str]) -> None:
+    held = budget.hold(root / f"held/{FEATURES}/boundary1-view0.done.npy")
+    other_process.kill()
+    other_process.wait()
+    assert budget.make_room(root, 10**12) == 0
+    held.close()
+    assert budget.make_room(root, 10**12) > 0
+
+
+CHANGER = """
+import sys
+from pathlib import Path
+from training.caches import budget as caches
+with caches.changing(Path(sys.argv[1])):
+    print("changing", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_one_process_at_a_time_changes_what_is_cached_until_it_is_killed(root: Path) -> None:
+    command = [sys.executable, "-c", CHANGER, str(root)]
+    processes = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(2)]
+    by_output = {process.stdout: process for process in processes}
+    (inside,), _, _ = select.select(list(by_output), [], [], 60)
+    (waiting,) = by_output.keys() - {inside}
+    assert select.select([waiting], [], [], 0.5)[0] == [], "both are at it"
+    by_output[inside].kill()
+    assert by_output[waiting].communicate()[0] == b"changing\n"
+    by_output[inside].communicate()
+
+
+def test_a_system_that_waits_for_no_lock_for_long_is_asked_again(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, tries = portalocker.lock, []
+
+    def lock(file: IO[bytes], flags: portalocker.LockFlags) -> None:
+        tries.append(flags)
+        if len(tries) < 3:
+            raise portalocker.AlreadyLocked(fh=file)
+        real(file, flags)
+
+    monkeypatch.setattr(portalocker, "lock", lock)
+    with budget.changing(root):
+        assert len(tries) == 3
+
+
 def test_what_cannot_fit_is_not_cached_and_the_reason_is_a_sentence(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -261,25 +308,19 @@ def test_a_running_job_keeps_its_caches_and_is_named(root: Path) -> None:
     assert budget.sizes(home) == []
 
 
-def test_the_terminal_lists_and_clears(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    home = str(root.parent)
-
-    def cache_command(*words: str) -> tuple[int, str, str]:
-        code = main(["cache", *words, "--home", home])
-        shown = capsys.readouterr()
-        return code, shown.out, shown.err
+def test_the_terminal_lists_and_clears(root: Path) -> None:
+    def cache(*words: str) -> Said:
+        return say("cache", *words, "--home", root.parent)
 
     filled(root, "a")
     filled(root, "b")
-    code, out, _ = cache_command()
-    assert code == 0 and "frozen features" in out and "Together" in out and "THAW_CACHE_GB" in out
-    code, out, _ = cache_command("--json")
-    listed = json.loads(out)
+    said = cache()
+    assert said.code == 0 and "frozen features" in said.out and "Together" in said.out and "THAW_CACHE_GB" in said.out
+    listed = cache("--json").json
     assert {one["dataset_id"] for one in listed["caches"]} == {"a", "b"}
     assert listed["total_bytes"] == sum(one["bytes"] for one in listed["caches"]) and listed["freed_bytes"] is None
-    code, out, _ = cache_command("--clear", "a", "--json")
-    assert code == 0 and json.loads(out)["freed_bytes"] > 300 * 64
-    code, _, error = cache_command("--clear", "a")
-    assert code == 2 and "Nothing is cached of a dataset 'a'" in error
-    code, out, _ = cache_command("--clear")
-    assert code == 0 and "Nothing is cached." in out and not budget.sizes(root.parent)
+    assert cache("--clear", "a", "--json").json["freed_bytes"] > 300 * 64
+    said = cache("--clear", "a")
+    assert said.code == 2 and "Nothing is cached of a dataset 'a'" in said.err
+    said = cache("--clear")
+    assert said.code == 0 and "Nothing is cached." in said.out and not budget.sizes(root.parent)

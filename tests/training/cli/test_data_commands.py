@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,25 +10,25 @@ import pytest
 
 from dataset.folder import read_manifest
 from dataset.ingest.sources import import_path
-from training.__main__ import main
+from tests.support.terminal import say as say_all
 
 Say = Callable[..., Any]
 
 
 @pytest.fixture
-def say(home: Path, capsys: pytest.CaptureFixture[str]) -> Say:
+def say(home: Path) -> Say:
     """say('history', ID): the JSON answer; with code=2 the sentence on standard error."""
 
     def it(*words: str, code: int = 0) -> Any:
-        assert main(("data", *words, "--json")) == code
-        out, err = capsys.readouterr()
-        return json.loads(out) if code == 0 else err
+        said = say_all("data", *words, "--json")
+        assert said.code == code
+        return said.json if code == 0 else said.err
 
     return it
 
 
 def test_a_dataset_is_edited_listed_undone_and_taken_away(
-    say: Say, home: Path, tmp_path: Path, image_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+    say: Say, home: Path, tmp_path: Path, image_folder: Callable[..., Path]
 ) -> None:
     ref = import_path(image_folder(tmp_path / "photos", per_class=6), home, name="photos")
     first = say("revise", ref.id, "--relabel", "bees", "ants/000.png", "--exclude", "bees/00[01].png")
@@ -50,8 +49,7 @@ def test_a_dataset_is_edited_listed_undone_and_taken_away(
     assert (tmp_path / "all.csv").read_text().startswith("path,label\nants/000.png,ants\n")
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")], "no temporary file is left"
 
-    assert main(("data", "history", second["dataset_id"])) == 0
-    shown = capsys.readouterr().out
+    shown = say_all("data", "history", second["dataset_id"]).out
     assert f"*{second['dataset_id']}" in shown and "Renamed 'ants' to 'insects'." in shown and "As imported." in shown
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.nn import functional as F
 
 from advisor.planning.options import Options
@@ -28,7 +29,7 @@ from training.backbones.backbone import build
 from training.caches import views
 from training.evaluation import calibration
 from training.export import contents, exporting, onnx_graph, timm_folder
-from training.export.predictor import Predictor
+from training.export.predictor import COLUMNS, Predictor, images_in, rows_of
 from training.jobs.executor import executor
 from training.requests.kinds import Export
 from training.requests.registry import submit
@@ -38,7 +39,7 @@ from training.store.store import Store
 DEADLINE_S = 120.0
 CLASSES = ("pointed", "round", "square")
 Net = tuple[Path, onnx_graph.Portable]
-Exported = tuple[Path, DatasetRef, Job, contents.Facts]
+Exported = tuple[Path, DatasetRef, Job, contents.ExportFacts]
 
 
 def run_to_end(home: Path, kind: str, dataset_id: str, config: dict[str, object]) -> Job:
@@ -212,7 +213,7 @@ def test_predict_py_is_short_and_needs_nothing_of_thaw(
     home, ref, run, _ = exported
     shutil.copytree(contents.folder_of(home, run.id), tmp_path / "model")
     script = tmp_path / "model" / "predict.py"
-    assert len(script.read_text().splitlines()) < 60
+    assert len(script.read_text().splitlines()) < 90
     (Path(ref.root) / "images" / "round" / "notes.txt").write_text("no image")
     ours = "'core', 'dataset', 'advisor', 'training'"
     blocked = f"import sys; sys.modules.update(dict.fromkeys([{ours}, 'torch', 'pandas', 'timm']));"
@@ -222,7 +223,7 @@ def test_predict_py_is_short_and_needs_nothing_of_thaw(
         cwd=tmp_path, capture_output=True, text=True, check=True,
     )  # fmt: skip
     rows = list(csv.DictReader(done.stdout.splitlines()))
-    assert len(rows) == 20 and list(rows[0]) == ["path", "answer", "confidence", "similarity", "best label"]
+    assert len(rows) == 20 and tuple(rows[0]) == COLUMNS
     # The page and the terminal say the same of the same file.
     ours = dict(Predictor(contents.folder_of(home, run.id)).answers([Path(row["path"]) for row in rows]))
     for row in rows:
@@ -231,6 +232,40 @@ def test_predict_py_is_short_and_needs_nothing_of_thaw(
         assert row["best label"] == one.label and float(row["confidence"]) == pytest.approx(one.confidence, abs=1e-3)
         assert row["answer"] == (one.label if one.known else "unknown")
     assert sum(row["best label"] == "round" for row in rows) >= 15
+
+
+def test_predict_py_gives_a_bad_file_its_row_and_goes_on_as_thaw_does(
+    exported: Exported, tmp_path: Path
+) -> None:
+    home, ref, run, _ = exported
+    script, mixed = contents.folder_of(home, run.id) / "predict.py", tmp_path / "mixed"
+    mixed.mkdir()
+    good = next((Path(ref.root) / "images").rglob("*.png"))
+    for name in ("a.png", "z.PNG", "a.jfif", "no_ending"):
+        shutil.copy(good, mixed / name)
+    (mixed / "empty.jpg").write_bytes(b"")
+    (mixed / "page.png").write_text("<html></html>")
+    (mixed / "cut.png").write_bytes(good.read_bytes()[:-40])
+    Image.new("1", (10_000, 9_000)).save(mixed / "large.png")
+    (mixed / "folder.png").mkdir()
+    done = subprocess.run([sys.executable, script, mixed], capture_output=True, text=True, check=False)
+    rows = {Path(row["path"]).name: row["problem"] for row in csv.DictReader(done.stdout.splitlines())}
+    ours = dict(Predictor(contents.folder_of(home, run.id)).answers(images_in([mixed])))
+    assert list(rows) == [path.name for path in ours]
+    assert {name for name, why in rows.items() if why} == {p.name for p, one in ours.items() if isinstance(one, str)}
+    assert {name for name, why in rows.items() if why} == {"empty.jpg", "page.png", "cut.png", "large.png"}
+    assert all(why.startswith("cannot be read: ") for why in rows.values() if why)
+    assert done.returncode == 1 and f"4 of {len(rows)} could not be read." in done.stderr
+    done = subprocess.run([sys.executable, script, mixed / "a.png"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and not done.stderr
+    done = subprocess.run([sys.executable, script, mixed / "gone.png"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "gone.png" in done.stdout.splitlines()[1]
+
+
+def test_a_name_that_a_spreadsheet_would_compute_stands_behind_an_apostrophe() -> None:
+    assert rows_of([("=1+1.png", "empty file"), ("-3", "empty file")]).splitlines()[1:] == [
+        "'=1+1.png,,,,,empty file", "-3,,,,,empty file",
+    ]  # fmt: skip
 
 
 def test_an_unreadable_image_is_said_and_the_others_are_answered(

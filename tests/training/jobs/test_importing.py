@@ -21,11 +21,12 @@ from core.zoo import catalog
 from dataset.folder import list_datasets, load_dataset
 from dataset.ingest import targets
 from dataset.ingest.sources import import_path
+from dataset.readings import ReadAs
 from tests.conftest import write_images
 from tests.dataset.ingest.test_uploads import as_files, sent
 from training.jobs.deleting import forget
 from training.jobs.executor import executor
-from training.requests.data import ImportImages
+from training.requests.imports import ImportImages
 from training.requests.registry import submit
 from training.store.records import Job
 from training.store.store import Store
@@ -111,6 +112,31 @@ def test_an_import_needs_no_torch(home: Path, tmp_path: Path, monkeypatch: pytes
     assert imported(home, ImportImages(str(write_images(tmp_path / "leaves")))).images == 12
 
 
+def test_an_import_loads_nothing_that_only_other_work_needs(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each import would wait for it."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(
+        "import atexit, pathlib, sys\n"
+        "if 'training.jobs.worker' in sys.orig_argv:\n"
+        f"    atexit.register(lambda: pathlib.Path({str(tmp_path / 'modules')!r}).write_text(' '.join(sys.modules)))"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    job = ended(home, start(home, ImportImages(str(write_images(tmp_path / "leaves")))))
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "modules").exists() or not (tmp_path / "modules").read_text():
+        assert time.monotonic() < deadline, "the worker does not end"
+        time.sleep(0.02)
+    loaded = set((tmp_path / "modules").read_text().split())
+    assert job.state == "finished" and "dataset.ingest.sources" in loaded
+    assert {name for name in loaded if name.startswith("training.requests.")} == {
+        f"training.requests.{name}" for name in ("base", "imports", "registry")
+    }
+    heavy = ("advisor", "training.backbones", "training.compare", "pandas", "scipy", "sklearn", "jinja2")
+    assert not {name for name in loaded if name.startswith(heavy)}
+
+
 def test_an_error_is_told_with_all_its_problems(home: Path, tmp_path: Path) -> None:
     folder = write_images(tmp_path / "p", classes=("one",))
     job = ended(home, start(home, ImportImages(str(folder))))
@@ -154,7 +180,7 @@ def test_a_killed_import_is_lost_and_can_be_repeated(home: Path, tmp_path: Path)
 def test_the_own_images_of_a_dataset_are_read_again_without_a_second_copy(home: Path, tmp_path: Path) -> None:
     folder = write_images(tmp_path / "zoo" / "pets", classes=("cat", "dog")).parent
     write_images(folder / "plants", classes=("oak", "elm"), seed=1)
-    ref = import_path(folder, home)
+    ref = import_path(folder, home, read_as=ReadAs("folders"))
     again = imported(home, ImportImages(f"{ref.root}/images", ref.name, "innermost", said=ref.source))
     assert again.classes == ("cat", "dog", "elm", "oak") and again.source == ref.source
     both = [Path(one.root) / "images/pets/cat/000.png" for one in (ref, again)]

@@ -19,8 +19,8 @@ from dataset.folder import load_dataset
 from dataset.ingest.sources import import_path
 from dataset.ingest.targets import attach
 from tests.conftest import write_images
+from tests.support.terminal import say
 from tests.training.jobs.test_worker import ended, wait
-from training.__main__ import main
 from training.compare import adapted
 from training.jobs import worker
 from training.jobs.context import StoreContext
@@ -117,7 +117,7 @@ def test_a_gap_is_measured_and_kept_for_the_page(place: SimpleNamespace) -> None
 
 
 def test_a_class_that_the_model_has_is_refused_before_it_is_queued_and_again_when_its_turn_comes(
-    place: SimpleNamespace, capsys: pytest.CaptureFixture[str]
+    place: SimpleNamespace,
 ) -> None:
     store, asked = place.store, ASKED["class"](place)
     again = AddClass.of(place.run, "stars", place.home)
@@ -133,8 +133,8 @@ def test_a_class_that_the_model_has_is_refused_before_it_is_queued_and_again_whe
         submit(store, again)
     with pytest.raises(PlanError, match="is no finished prototype model"):
         submit(store, AddClass.of(place.training, "moons", place.stars))
-    assert main(["extend", place.run.id, "stars", str(place.stars), "--home", str(place.home)]) != 0
-    assert "'stars' is a class of this model already" in capsys.readouterr().err
+    said = say("extend", place.run.id, "stars", place.stars, "--home", place.home)
+    assert said.code != 0 and "'stars' is a class of this model already" in said.err
 
 
 def test_a_new_class_without_images_is_told_by_its_job(place: SimpleNamespace) -> None:

@@ -22,9 +22,9 @@ from core.types import DatasetRef
 from core.zoo import catalog
 from dataset.ingest.sources import import_path
 from dataset.ingest.targets import attach
+from tests.support.terminal import say
 from tests.training.bundles.test_bundles import change
 from tests.training.jobs.test_worker import ended, epoch_rows, wait
-from training.__main__ import main
 from training.bundles import reading, writing
 from training.bundles.repeating import again
 from training.export import contents
@@ -105,7 +105,7 @@ def test_a_chain_of_three_runs_resumes_to_the_same_bits_and_keeps_its_lineage(ho
 
 
 def test_a_chain_of_three_goes_to_another_home_and_on_from_there(
-    home: Path, data: DatasetRef, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    home: Path, data: DatasetRef, tmp_path: Path
 ) -> None:
     """Bundled without its parents: the chain is whole, the run repeats to the same bits, a stage stands on it."""
     store = Store(home)
@@ -116,9 +116,8 @@ def test_a_chain_of_three_goes_to_another_home_and_on_from_there(
     for gone in (first.id, second.id):
         deleting.delete(store, deleting.of_run(store, gone))
     file, elsewhere = tmp_path / "third.zip", tmp_path / "elsewhere"
-    assert main(["bundle", third.id, "--out", str(file), "--home", str(home)]) == 0
-    assert main(["reproduce", str(file), "--home", str(elsewhere), "--json"]) == 0
-    answer = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert say("bundle", third.id, "--out", file, "--home", home).code == 0
+    answer = say("reproduce", file, "--home", elsewhere, "--json").json
     assert answer["same_weights"] and answer["same_test_accuracy"]
     chain = ["", first.id, second.id]
     for one in (third.id, answer["run_id"]):

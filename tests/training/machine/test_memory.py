@@ -7,8 +7,10 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from torch import nn
@@ -112,23 +114,38 @@ def test_memory_mapped_files_do_not_count(tmp_path: Path) -> None:
     assert after < before + 32 * MEGA
 
 
-def test_without_proc_nothing_is_invented(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("STATUS", "MEMINFO"):
-        monkeypatch.setattr(memory, name, tmp_path / "missing")
+@pytest.mark.parametrize(
+    ("system", "told", "bytes"),
+    [
+        ("Linux, of which 100 bytes are swapped out", {"rss": 900, "vms": 4000, "shared": 300, "swap": 100}, 700),
+        ("Windows", {"rss": 900, "vms": 4000, "private": 800}, 800),
+        ("macOS, where mapped files cannot be told apart", {"rss": 900, "vms": 4000}, None),
+    ],
+)
+def test_only_anonymous_memory_counts_and_none_is_invented(
+    monkeypatch: pytest.MonkeyPatch, system: str, told: dict[str, int], bytes: int | None
+) -> None:
+    for name in ("memory_info", "memory_full_info"):
+        monkeypatch.setattr(psutil.Process, name, lambda _: SimpleNamespace(**told))
     peak = memory.Peak()
     peak.sample()
-    assert peak.bytes() is None and memory.process_bytes() is None and memory.available_bytes() is None
+    assert (memory.process_bytes(), peak.bytes()) == (bytes, bytes), system
+
+
+def test_a_process_that_has_ended_takes_nothing() -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    assert memory.process_bytes(child.pid) is None
 
 
 def test_a_container_has_less_than_its_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "meminfo").write_text("MemTotal:  8000 kB\nMemAvailable:    6000 kB\n")
-    monkeypatch.setattr(memory, "MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=8_000_000, available=6_000_000))
     monkeypatch.setattr(memory, "CGROUP", tmp_path)
-    assert memory.available_bytes() == 6000 * 1024
+    assert memory.available_bytes() == 6_000_000
     (tmp_path / "memory.max").write_text("max\n")
     (tmp_path / "memory.current").write_text("4000000\n")
     (tmp_path / "memory.stat").write_text("anon 3000000\nfile 1000000\n")
-    assert memory.available_bytes() == 6000 * 1024
+    assert memory.available_bytes() == 6_000_000
     (tmp_path / "memory.max").write_text("5000000\n")
     assert memory.available_bytes() == 2_000_000
 

@@ -105,6 +105,13 @@ def test_live_processes_do_not_wait_for_libraries_that_vectors_do_not_need() -> 
     assert subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True).stdout == "\n"
 
 
+def test_a_process_that_nobody_asks_ends_by_itself() -> None:
+    code = "from training.playground import server; server.IDLE_S = 0.1; server.main()"
+    child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert child.wait(timeout=120) == 0  # though its input is still open
+    assert child.communicate()[0] == b'{"ready": true}\n'
+
+
 def test_settings_that_make_no_sense_are_refused_by_name() -> None:
     with pytest.raises(PlanError, match="shift lies between 0 and 1, not 2"):
         Settings(shift=2)

@@ -13,7 +13,7 @@ from dataset import folder
 from dataset.ingest.sources import import_path
 from dataset.revisions import list_current
 from tests.conftest import write_images
-from training.__main__ import main
+from tests.support.terminal import say
 from training.jobs import deleting
 from training.store.records import Job
 from training.store.store import Store
@@ -59,7 +59,7 @@ DAMAGES = [
 
 @pytest.mark.parametrize(("column", "text", "said"), DAMAGES)
 def test_a_run_that_cannot_be_read_is_left_out_by_name(
-    store: Store, capsys: pytest.CaptureFixture[str], column: str, text: str, said: str
+    store: Store, column: str, text: str, said: str
 ) -> None:
     kept, broken = finished(store), finished(store)
     damage(store, broken, column, text)
@@ -69,8 +69,7 @@ def test_a_run_that_cannot_be_read_is_left_out_by_name(
     with pytest.raises(SetAside) as refused:
         store.job(broken.id)
     assert str(refused.value) == said
-    assert main(["--home", str(store.home), "runs"]) == 0
-    out = capsys.readouterr().out
+    out = say("--home", store.home, "runs").out
     assert kept.id in out and f"! Set aside: {said}" in out
 
 
@@ -103,9 +102,7 @@ def test_measurements_that_cannot_be_read_are_none(store: Store) -> None:
     assert store.facts("d", "b") is None
 
 
-def test_a_dataset_that_cannot_be_read_is_left_out_by_name(
-    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_dataset_that_cannot_be_read_is_left_out_by_name(home: Path, tmp_path: Path) -> None:
     source = write_images(tmp_path / "broken", per_class=3, px=16, seed=1)
     kept = import_path(write_images(tmp_path / "kept", per_class=3, px=16), home)
     broken = import_path(source, home)
@@ -118,7 +115,6 @@ def test_a_dataset_that_cannot_be_read_is_left_out_by_name(
     assert folder.set_aside(home) == [said]
     with pytest.raises(SetAside, match="at 'classes'"):
         folder.load_dataset(home, broken.id)
-    assert main(["--home", str(home), "datasets"]) == 0
-    assert f"! Set aside: {said}" in capsys.readouterr().out
+    assert f"! Set aside: {said}" in say("--home", home, "datasets").out
     import_path(source, home)  # what the sentence says to do
     assert folder.set_aside(home) == [] and len(folder.list_datasets(home)) == 2

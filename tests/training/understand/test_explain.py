@@ -23,7 +23,7 @@ from training.store.records import Job
 from training.store.store import Store
 from training.understand import findings
 from training.understand.explaining import explain
-from training.understand.open_run import Trained
+from training.understand.open_run import OpenRun
 from training.understand.source_set import imagenet_classes
 
 CLASSES = ("round", "square", "pointed")
@@ -80,7 +80,7 @@ def test_a_look_writes_losses_neighbours_movement_and_calibration(home: Path, ru
     near = found.neighbours[found.rows[0]]
     assert len(near) == 5
     assert [cosine for _, cosine in near] == sorted((cosine for _, cosine in near), reverse=True)
-    split = Trained(run, home).data.rows
+    split = OpenRun(run, home).data.rows
     assert {row for row, _ in near} <= set(split["train"].tolist())
     assert (found.map_kind, found.maps, found.agreement) == ("", (), None)  # an MLP has no plane and no old task
 
@@ -123,7 +123,7 @@ def test_a_record_of_another_version_is_no_record(home: Path, run: Job) -> None:
 
 
 def test_weights_that_did_not_move_keep_every_prediction(home: Path, run: Job) -> None:
-    trained = Trained(run, home)
+    trained = OpenRun(run, home)
     rows = trained.data.rows["test"]
     layer = nn.Linear(trained.backbone.width, 7)
     after = trained.bench.features(rows)

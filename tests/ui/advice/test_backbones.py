@@ -6,7 +6,9 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from core.files import write_whole
 from core.plans import to_json
@@ -64,17 +66,36 @@ def test_an_offline_machine_is_told_plainly(
     assert "Download (102 MB)" in text
 
 
+def test_what_was_left_out_of_a_file_is_told(
+    open_page: Open, dataset: DatasetRef, facts: DatasetFacts, store: Store, home: Path
+) -> None:
+    said = ["Its weights stand under 'module'.", "Its classifier ('fc', 5 classes) is left out."]
+    job = store.create_job("backbone", "", {"name": "resnet50", "weights": "/five.pth"})
+    store.claim_next()
+    store.finish(store.job(job.id), {"name": "resnet50", "source": "file", "said": said})
+    weights.file_in(home, "resnet50").parent.mkdir(exist_ok=True)
+    weights.file_in(home, "resnet50").write_bytes(b"weights")
+    text = words(open_page("advice", dataset=dataset.id, backbone="resnet50"))
+    assert "ResNet-50 was added" in text and " ".join(said) in text
+    assert "was added" not in words(open_page("advice", dataset=dataset.id, backbone="vgg16"))
+
+
 def test_a_file_or_another_model_is_added_by_name(
     open_page: Open, dataset: DatasetRef, facts: DatasetFacts, store: Store, tmp_path: Path
 ) -> None:
     file = tmp_path / "mine.pth"
-    file.write_bytes(b"weights")
+    save_file({"conv1.weight": np.zeros(3, np.float32)}, file)
     at = open_page("advice", dataset=dataset.id, backbone="resnet50")
     name, path = at.text_input
     assert name.value == "resnet50"
     path.set_value(str(tmp_path / "nothing.pth"))
     button(at, "Add").click().run()
     assert "There is no file" in words(at) and not store.jobs(kind="backbone")
+    page = tmp_path / "page.pth"
+    page.write_text("<!DOCTYPE html><html></html>")
+    at.text_input[1].set_value(str(page))
+    button(at, "Add").click().run()
+    assert "page.pth is a web page, not weights" in words(at) and not store.jobs(kind="backbone")
     at.text_input[0].set_value("../regnety_032")
     button(at, "Add").click().run()
     assert "is no backbone's name" in words(at)

@@ -15,9 +15,10 @@ from dataset.folder import list_datasets
 from dataset.ingest import uploads
 from dataset.ingest.samples import SAMPLES
 from dataset.ingest.sources import import_path
+from dataset.readings import ReadAs
 from tests.support.seeding import NoWorkers, button, facts_of, param, picture_folder, words
 from tests.ui.conftest import Open
-from training.requests.data import ImportImages
+from training.requests.imports import ImportImages
 from training.requests.registry import submit
 from training.store.store import Store
 from ui.bring_in import imports
@@ -153,7 +154,7 @@ def test_how_an_import_ended_is_told_once_to_whoever_comes(open_page: Open, stor
 def test_folders_in_folders_can_be_read_again_as_other_classes(open_page: Open, tmp_path: Path, home: Path) -> None:
     folder = picture_folder(tmp_path / "zoo" / "pets", {"cat": 3, "dog": 3}).parent
     picture_folder(folder / "plants", {"oak": 2, "elm": 2}, size=20)
-    ref = import_path(folder, home)
+    ref = import_path(folder, home, read_as=ReadAs("folders"))
     at = open_page("data", dataset=ref.id)
     assert "10 images in 2 classes" in words(at) and "they were counted to that class" in words(at)
     at.selectbox(key=f"again_{ref.id}").set_value("innermost")

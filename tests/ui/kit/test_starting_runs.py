@@ -7,7 +7,9 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -34,9 +36,7 @@ GB = 10**9
 @pytest.fixture(autouse=True)
 def little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """6 GB are free; a training step of the 12 images of these tests takes 15 GB in one batch."""
-    told = tmp_path / "meminfo"
-    told.write_text(f"MemAvailable: {6 * GB // 1024} kB\n")
-    monkeypatch.setattr(memory, "MEMINFO", told)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=8 * GB, available=6 * GB))
     monkeypatch.setattr(memory, "CGROUP", tmp_path / "none")
 
 

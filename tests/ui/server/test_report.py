@@ -33,8 +33,8 @@ from training.store.records import Job
 from training.store.store import Store
 
 
-def exported_facts(run: str) -> contents.Facts:
-    return contents.Facts(
+def exported_facts(run: str) -> contents.ExportFacts:
+    return contents.ExportFacts(
         run=run, weights_sha256="0" * 64, made=1.7e9, labels=("a", "b"), side=224, temperature=1.2, threshold=0.5,
         least_similarity=0.4, calibrated_on=30, right_kept=0.95, wrong_flagged=None, verified_on=24,
         largest_difference=1e-6, accuracy=0.9, ms=12.0, threads=2, bytes=10**7, timm=True, maps=True, neighbours=40,

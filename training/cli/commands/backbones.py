@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
+import click
+
 from core.zoo import BackboneCard, catalog
 from training.backbones import weights
-from training.cli import to_stderr
-from training.cli.commands.runs import Answer, open_place
-from training.cli.follow import follow
-from training.requests import AddBackbone, submit
+from training.cli.shared import BACKBONES, Answer, Place, side_answer, verb
+from training.requests import AddBackbone
 
 
-def backbones(args: Namespace) -> Answer:
-    """Every backbone of this home: the curated ones, then those that were added."""
-    place = open_place(args)
-    documents = [_document(card, place.home) for card in catalog.BACKBONES.values() if card.pretrained]
+@verb
+def backbones(place: Place) -> Answer:
+    """List the backbones: what they are good for, and whether their weights are here."""
+    home = place.home  # its own backbones are among them from here on
+    documents = [_document(card, home) for card in catalog.BACKBONES.values() if card.pretrained]
     return Answer(documents, _table(documents))
 
 
-def backbone_add(args: Namespace) -> Answer:
-    """Queue a job that brings in weights, and follow it."""
-    place = open_place(args)
-    job = submit(place.store, AddBackbone.of(args.name, args.weights))
-    to_stderr(f"Adding {args.name} (job {job.id}).")
-    job = follow(place.store, place.executor, job.id)
-    card = catalog.known(args.name)
+@verb
+@click.argument("action", type=click.Choice(["add"]))
+@click.argument("name", metavar="NAME", help="of `backbones`, or of any other model of timm", shell_complete=BACKBONES)
+@click.option("--weights", type=click.Path(readable=False), metavar="FILE",
+              help="a .safetensors or .pth file instead of a download")  # fmt: skip
+def backbone(place: Place, action: str, name: str, weights: str | None) -> Answer:
+    """Add a backbone: download its weights, or take them from a file."""
+    job = place.carry_out(AddBackbone.of(name, weights), f"Adding {name}")
+    card = catalog.known(name)
     lines = []
     if job.state == "finished" and card:
         source = {"file": "from the file", "download": "downloaded", "hub": "from the hub's cache", "home": "were here"}
         how = source[(job.result or {}).get("source", "home")]
-        lines = [f"{card.title}: weights {how}, {card.head} stages. Use it with --backbone {card.name}"]
-    document = {"job_id": job.id, "state": job.state, "error": job.error, **(job.result or {})}
-    failed = job.state in ("failed", "lost")
-    return Answer(document, lines, int(failed), job.error or "" if failed else "")
+        said = (job.result or {}).get("said", [])
+        lines = [*said, f"{card.title}: weights {how}, {card.head} stages. Use it with --backbone {card.name}"]
+    return side_answer(job, lines)
 
 
 def _document(card: BackboneCard, home: Path) -> dict[str, Any]:

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from pathlib import Path
+
+import click
 
 from core import NotFound
 from core.words import size
 from training.caches import budget
-from training.cli import table
-from training.cli.commands.runs import Answer, open_place
+from training.cli.shared import DATASETS, Answer, Place, verb
+from training.cli.text import table
 
 ALL = "all"
 """What `--clear` means without a dataset."""
 
 
-def cache(args: Namespace) -> Answer:
-    """The list of caches; with --clear, what was cleared and then the list of what is left."""
-    place = open_place(args)
+@verb
+@click.option("--clear", is_flag=False, flag_value=ALL, metavar="DATASET", shell_complete=DATASETS,
+              help="clear the caches of one dataset (its id), or of all")  # fmt: skip
+def cache(place: Place, clear: str | None) -> Answer:
+    """List what is cached and how much disk it takes; clear it."""
     freed = None
-    if args.clear is not None:
+    if clear is not None:
         place.executor.check()  # a dead worker must not keep its caches
-        freed = budget.clear(place.home, None if args.clear == ALL else budget.import_of(place.home, args.clear))
+        freed = budget.clear(place.home, None if clear == ALL else budget.import_of(place.home, clear))
     listed = budget.sizes(place.home)
     total = sum(one.bytes for one in listed)
     root = place.home / "cache"

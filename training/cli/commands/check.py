@@ -2,36 +2,40 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
+import click
+
 from core import DatasetRef
 from dataset.audit import AuditReport
-from training.cli import to_stderr
-from training.cli.commands.runs import Answer, backbone_here, import_data, measured, open_place
+from training.cli import steps
+from training.cli.follow import to_stderr
+from training.cli.shared import Answer, HowRead, Place, on_data, verb
 
 SIGNS = {"bad": "PROBLEM", "caution": "CAUTION", "good": "note"}
 FEW = 5
 """Files named on the terminal; --json has more."""
 
 
-def check(args: Namespace) -> Answer:
-    """Import, have a profile judge labels and shift unless --quick or that was done, and print every finding."""
+@verb
+@on_data
+@click.option("--quick", is_flag=True, help="do not measure: labels and shift are not judged")
+def check(place: Place, path: str, backbone: str, how: HowRead, quick: bool) -> Answer:
+    """Say what is wrong with a dataset: copies, leaks, labels that look wrong."""
     from dataset.audit import audit, feature_check
 
-    place = open_place(args)
-    card = None if args.quick else backbone_here(args, place)
-    ref = import_data(args.path, place.home, args.classes_from, args.groups)
-    path = feature_check.find(place.home, ref, args.backbone)
-    if path is None and card is not None:
+    card = None if quick else steps.backbone_here(place, backbone)
+    ref = steps.import_data(path, place.home, how)
+    checked = feature_check.find(place.home, ref, backbone)
+    if checked is None and card is not None:
         to_stderr("Measuring first: labels and test images are judged by features (--quick leaves that out).")
-        job = measured(place, ref, card.name)
+        job = steps.measured(place, ref, card.name)
         if job.state != "finished":
             to_stderr(f"Labels were not judged: {job.error or f'measuring was {job.state}'}.")
-        path = feature_check.find(place.home, ref, args.backbone)
-    report = audit(ref, feature_check.load(path))
-    return Answer(document(ref, report, path), lines(report))
+        checked = feature_check.find(place.home, ref, backbone)
+    report = audit(ref, feature_check.load(checked))
+    return Answer(document(ref, report, checked), lines(report))
 
 
 def document(ref: DatasetRef, report: AuditReport, checked: Path | None) -> dict[str, Any]:

@@ -2,87 +2,83 @@
 
 from __future__ import annotations
 
-import argparse
 import fnmatch
 import io
-import time
-from argparse import Namespace
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import click
+
 from core import DataError, DatasetRef, NotFound, written_whole
-from core.words import counted, size
-from training.cli import table
-from training.cli.commands.runs import Answer, Place, import_data, open_place
+from core.words import counted, moment, size
+from training.cli import steps
+from training.cli.shared import FILE, Answer, Place, dataset_argument, verb
+from training.cli.terminal import everywhere
+from training.cli.text import table
 
 SPLIT_SEED = 0
 """Of the split that `export --with-split` adds: what `fit` uses."""
 ENDINGS = (".zip", ".csv")
 
 
-class _InOrder(argparse.Action):
-    """Collects edits of every kind in one list, in the order in which they were typed."""
+class Revise(click.Command):
+    """Hands over `edits` in the order they were typed in, each with all the words up to the next option."""
 
-    def __call__(self, parser: object, args: Namespace, values: Any, option: str | None = None) -> None:
-        args.edits = [*args.edits, (self.dest, values)]
-
-
-def add_arguments(data: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
-    """The sub-commands of `data`."""
-    verbs = data.add_subparsers(dest="action", metavar="ACTION", required=True)
-
-    def verb(name: str, text: str) -> argparse.ArgumentParser:
-        made = verbs.add_parser(name, help=text, description=text, parents=[common], allow_abbrev=False)
-        made.add_argument("path", metavar="DATASET", help="its id, or as for profile")
-        return made
-
-    verb("history", "List the revisions of a dataset, newest first, with the runs that belong to each.")
-    verb("undo", "Say which revision an edit was made of, and go on from there.")
-    revise = verb("revise", "Edit a dataset: makes a revision and prints its id. Edits are taken as typed.")
-    revise.set_defaults(edits=[])
-    paths = "images as the manifest names them; * and ? stand for any"
-    revise.add_argument("--relabel", nargs="+", action=_InOrder, metavar=("CLASS", "PATH"), help=paths)
-    revise.add_argument("--exclude", nargs="+", action=_InOrder, metavar="PATH", help="the image counts nowhere")
-    revise.add_argument("--restore", nargs="+", action=_InOrder, metavar="PATH", help="an excluded image counts again")
-    revise.add_argument("--move", nargs="+", action=_InOrder, metavar=("SPLIT", "PATH"), help="train, val or test")
-    revise.add_argument("--merge", nargs="+", action=_InOrder, metavar=("INTO", "CLASS"),
-                        help="into a class or a new name; one class is renamed")  # fmt: skip
-    export = verb("export", "Write the cleaned set: a zip of class folders, or a CSV `path,label[,split]`.")
-    export.add_argument("file", metavar="FILE", help="what to write; ends in .zip or .csv")
-    export.add_argument("--with-split", action="store_true", help="add the split that runs use")
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        others: list[str] = []
+        edits: list[tuple[str, list[str]]] = []
+        kinds = {option.opts[0] for option in self.params if option.multiple}
+        taking = others
+        for word in args:
+            option, given, value = word.partition("=")
+            if option in kinds:
+                taking = [value] if given else []
+                edits.append((option, taking))
+            else:
+                taking = others if word.startswith("-") else taking
+                taking.append(word)
+        ctx.params["edits"] = edits
+        return super().parse_args(ctx, others)
 
 
-def data(args: Namespace) -> Answer:
-    place = open_place(args)
-    if args.action == "export" and Path(args.file).suffix.lower() not in ENDINGS:  # before an import of minutes
-        raise DataError(f"'{args.file}' must end in {' or '.join(ENDINGS)}.")
-    ref = import_data(args.path, place.home)
-    run: Callable[[Namespace, Place, DatasetRef], Answer] = {
-        "history": _history, "undo": _undo, "revise": _revise, "export": _export,
-    }[args.action]  # fmt: skip
-    return run(args, place, ref)
+_edit_option = partial(click.option, multiple=True, expose_value=False)
 
 
-def _history(args: Namespace, place: Place, ref: DatasetRef) -> Answer:
-    from dataset import history
+@everywhere
+@click.group(no_args_is_help=False)
+def data() -> None:
+    """Edit a dataset and list its revisions; write the cleaned set."""
 
-    family = history(place.home, ref)
+
+@verb
+@dataset_argument()
+def history(place: Place, path: str) -> Answer:
+    """List the revisions of a dataset, newest first, with the runs that belong to each."""
+    from dataset import history as revisions
+
+    ref = steps.import_data(path, place.home)
+    family = revisions(place.home, ref)
     documents = [
         {**_document(one), "runs": [job.id for job in place.store.jobs(kind="train", dataset_id=one.id)]}
         for one in family
     ]
-    rows = []
-    for one, document in zip(family, documents, strict=True):
-        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.created))
-        here = "*" if one.id == ref.id else ""
-        rows.append((here + one.id, when, f"{one.images:,}", str(len(document["runs"])), one.edit or "As imported."))
+    rows = [
+        ("*" * (one.id == ref.id) + one.id, moment(one.created), f"{one.images:,}", str(len(document["runs"])),
+         one.edit or "As imported.")
+        for one, document in zip(family, documents, strict=True)
+    ]  # fmt: skip
     return Answer(documents, table(("revision", "made", "images", "runs", "edit"), rows))
 
 
-def _undo(args: Namespace, place: Place, ref: DatasetRef) -> Answer:
+@verb
+@dataset_argument()
+def undo(place: Place, path: str) -> Answer:
+    """Say which revision an edit was made of, and go on from there."""
     from dataset import load_dataset, make_current, origin_of
 
+    ref = steps.import_data(path, place.home)
     if not ref.parent:
         raise DataError(f"{ref.id} is as it was imported: there is no edit to undo.")
     try:
@@ -93,13 +89,26 @@ def _undo(args: Namespace, place: Place, ref: DatasetRef) -> Answer:
     return Answer(_document(before), [f"Undone: {ref.edit}", _line(before)])
 
 
-def _revise(args: Namespace, place: Place, ref: DatasetRef) -> Answer:
-    from dataset import read_rows, revise
+@partial(verb, cls=Revise)
+@dataset_argument()
+@_edit_option("--relabel", metavar="CLASS PATH...", help="images as the manifest names them; * and ? stand for any")
+@_edit_option("--exclude", metavar="PATH...", help="the image counts nowhere")
+@_edit_option("--restore", metavar="PATH...", help="an excluded image counts again")
+@_edit_option("--move", metavar="SPLIT PATH...", help="train, val or test")
+@_edit_option("--merge", metavar="INTO CLASS...", help="into a class or a new name; one class is renamed")
+def revise(place: Place, path: str, edits: list[tuple[str, list[str]]]) -> Answer:
+    """Edit a dataset: makes a revision and prints its id. Edits are taken as typed."""
+    from dataset import read_rows
+    from dataset import revise as revised
 
-    if not args.edits:
+    for option, words in edits:
+        if not words:
+            raise click.BadOptionUsage(option, f"Option '{option}' requires an argument.")
+    ref = steps.import_data(path, place.home)
+    if not edits:
         raise DataError("Say what to edit: --relabel, --exclude, --restore, --move or --merge.")
     known = [row.path for row in read_rows(ref)]
-    new = revise(place.home, ref, [_edit(kind, values, known) for kind, values in args.edits])
+    new = revised(place.home, ref, [_edit(option.removeprefix("--"), words, known) for option, words in edits])
     if new.id == ref.id:
         return Answer(_document(new), ["Nothing changed: this is so already.", _line(new)])
     return Answer(_document(new), [new.edit or "As imported again.", _line(new)])
@@ -125,31 +134,30 @@ def _matching(patterns: Iterable[str], known: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def _export(args: Namespace, place: Place, ref: DatasetRef) -> Answer:
+@verb
+@dataset_argument()
+@click.argument("file", type=FILE, metavar="FILE", help="what to write; ends in .zip or .csv")
+@click.option("--with-split", is_flag=True, help="add the split that runs use")
+def export(place: Place, path: str, file: Path, with_split: bool) -> Answer:
+    """Write the cleaned set: a zip of class folders, or a CSV `path,label[,split]`."""
     from dataset import half_split, items, write_table, zip_pieces
+    from dataset import sides as sides_of
 
-    sides = None
-    if args.with_split or half_split(ref):
-        from dataset import sides as sides_of
-
-        sides = sides_of(ref, SPLIT_SEED).tolist()
-    taken, target = items(ref, sides), Path(args.file).expanduser().absolute()
-    if target.suffix.lower() == ".zip":
-        written = _write(target, zip_pieces(ref, taken))
-    else:
+    if file.suffix.lower() not in ENDINGS:  # before an import of minutes
+        raise DataError(f"'{file}' must end in {' or '.join(ENDINGS)}.")
+    ref = steps.import_data(path, place.home)
+    sides = sides_of(ref, SPLIT_SEED).tolist() if with_split or half_split(ref) else None
+    taken, target = items(ref, sides), file.expanduser().absolute()
+    pieces: Iterable[bytes] = zip_pieces(ref, taken)
+    if target.suffix.lower() == ".csv":
         text = io.StringIO()
         write_table(taken, text)
-        written = _write(target, [text.getvalue().encode()])
+        pieces = [text.getvalue().encode()]
+    with written_whole(target) as out:
+        out.writelines(pieces)
+        written = out.tell()
     document = {"dataset_id": ref.id, "file": str(target), "images": len(taken), "bytes": written}
     return Answer(document, [f"Wrote {counted(len(taken), 'image')} to {target} ({size(written)})."])
-
-
-def _write(target: Path, pieces: Iterable[bytes]) -> int:
-    """Whole or not at all; returns its bytes."""
-    with written_whole(target) as file:
-        for piece in pieces:
-            file.write(piece)
-        return file.tell()
 
 
 def _document(ref: DatasetRef) -> dict[str, Any]:
@@ -162,3 +170,7 @@ def _document(ref: DatasetRef) -> dict[str, Any]:
 def _line(ref: DatasetRef) -> str:
     out = f", {ref.excluded:,} excluded" if ref.excluded else ""
     return f"{ref.id}: {counted(ref.images, 'image')} in {counted(len(ref.classes), 'class', 'classes')}{out}."
+
+
+for action in (history, undo, revise, export):
+    data.add_command(action)

@@ -1,24 +1,27 @@
-"""The terminal's look into a run: `python -m training explain RUN [--source DATASET]`. No torch."""
+"""`python -m training explain RUN`: the terminal's look into a run. No torch."""
 
 from __future__ import annotations
 
-from argparse import Namespace
+import click
 
 from core.words import percent
-from training.cli.commands.runs import Answer, import_data, open_place
-from training.cli.follow import follow
-from training.requests import Explain, submit
+from training.cli import steps
+from training.cli.shared import DATASETS, Answer, Place, run_argument, verb
+from training.requests import Explain
 from training.understand.findings import Explained, read, to_record
 
 MOST_LISTED = 10
 
 
-def explain(args: Namespace) -> Answer:
-    """Queue the look, follow it, say what was found. Raises NotFound for an unknown run."""
-    place = open_place(args)
-    run = place.store.job(args.run_id)
-    source = import_data(args.source, place.home).id if args.source else ""
-    job = follow(place.store, place.executor, submit(place.store, Explain.of(run, source)).id)
+@verb
+@run_argument
+@click.option("--source", metavar="PATH", shell_complete=DATASETS,
+              help="images of ImageNet's classes: is the old task still known?")  # fmt: skip
+def explain(place: Place, run_id: str, source: str | None) -> Answer:
+    """Look into a run: losses, calibration, activation maps, what was forgotten."""
+    run = place.store.job(run_id)
+    old_task = steps.import_data(source, place.home).id if source else ""
+    job = place.carry_out(Explain.of(run, old_task))
     found = read(place.home, run.id) if job.state == "finished" else None
     if found is None:
         error = job.error or f"The look into run '{run.id}' was {job.state} before it was done."
@@ -33,11 +36,8 @@ def lines(found: Explained) -> list[str]:
     said.append(f"Temperature {found.temperature:.2f}, fitted on {found.validation_images:,} validation images.")
     if found.map_kind:
         said.append(f"{len(found.maps):,} activation maps ({found.map_kind}).")
-    said.append(
-        "Weights moved: "
-        + ", ".join(f"{name} {100 * moved:.2g}%" for name, moved in zip(found.stages, found.moved, strict=True))
-        + "."
-    )
+    moved = [f"{name} {100 * share:.2g}%" for name, share in zip(found.stages, found.moved, strict=True)]
+    said.append(f"Weights moved: {', '.join(moved)}.")
     if found.agreement is not None:
         said.append(f"Test images that keep their original ImageNet prediction: {percent(found.agreement)}.")
     if found.source is not None:

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
+from pathlib import Path
+
+import click
 
 from core.words import counted, percent
-from training.cli import to_stderr
-from training.cli.commands.runs import Answer, open_place
-from training.cli.follow import follow
+from training.cli.shared import FILE, Answer, Place, run_argument, verb
 from training.export import contents
-from training.requests import AddClass, submit
+from training.requests import AddClass
 
 
-def extend(args: Namespace) -> Answer:
-    """Queues the class, follows it, and says what it cost the old ones."""
-    place = open_place(args)
-    run = place.store.job(args.run_id)
-    job = submit(place.store, AddClass.of(run, args.name, args.folder))
-    to_stderr(f"Adding '{args.name}' to run {run.id} (job {job.id}).")
-    job = follow(place.store, place.executor, job.id)
+@verb
+@run_argument
+@click.argument("name", metavar="NAME", help="of the new class")
+@click.argument("folder", type=FILE, metavar="FOLDER", help="its images")
+def extend(place: Place, run_id: str, name: str, folder: Path) -> Answer:
+    """Add a class to a finished prototype model from a folder of images, without training."""
+    run = place.store.job(run_id)
+    job = place.carry_out(AddClass.of(run, name, folder), f"Adding '{name}' to run {run.id}")
     document = job.result
     if job.state != "finished" or document is None:
         error = job.error or f"The class was not added: its job was {job.state} before it was done."
         return Answer({"run_id": run.id, "state": job.state, "error": error}, [], 1, error)
     lines = [
-        f"Run {run.id} now knows {len(document['classes'])} classes: '{args.name}' from "
+        f"Run {run.id} now knows {len(document['classes'])} classes: '{name}' from "
         f"{counted(document['images'], 'image')}, nothing was trained.",
         f"On the old classes' test images: {percent(document['before'])} before, {percent(document['after'])} now.",
         f"Weights: {place.home / document['weights']}",

@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser, Namespace
 from collections import Counter
-from collections.abc import Callable
+
+import click
 
 from core import NotFound, StateError
 from core.words import size
 from dataset import list_current, set_aside
-from training.cli import table
-from training.cli.commands.runs import Answer, Place, open_place
+from training.cli.shared import RUNS_AND_DATASETS, Answer, Place, run_argument, verb
+from training.cli.text import table
 from training.jobs import deleting
 from training.store import Label
 
 
-def add_verbs(verb: Callable[..., ArgumentParser]) -> None:
-    verb("datasets", "List the datasets of this home, newest first.", datasets)
-    named = verb("label", "Give a run a name, tags and a note, which every list shows.", label)
-    named.add_argument("run_id", metavar="RUN")
-    named.add_argument("--name", metavar="TEXT", help="'' takes it away, as for the others")
-    named.add_argument("--tags", metavar="A,B", help="in place of those it has")
-    named.add_argument("--note", metavar="TEXT")
-    gone = verb("delete", "Delete a run, or a dataset with its revisions, runs, measurements and caches.", delete)
-    gone.add_argument("id", metavar="RUN|DATASET")
-    gone.add_argument("--yes", action="store_true", help="do not ask back")
-
-
-def datasets(args: Namespace) -> Answer:
-    place = open_place(args)
+@verb
+def datasets(place: Place) -> Answer:
+    """List the datasets of this home, newest first."""
     runs = Counter(job.dataset_id for job in place.store.jobs(kind="train"))
     found = list_current(place.home)
     documents = [
@@ -44,10 +33,15 @@ def datasets(args: Namespace) -> Answer:
     return Answer(documents, [*(lines if rows else none), *broken])
 
 
-def label(args: Namespace) -> Answer:
-    place = open_place(args)
-    job = place.store.job(args.run_id)
-    typed = (args.name, args.tags, args.note)
+@verb
+@run_argument
+@click.option("--name", metavar="TEXT", help="'' takes it away, as for the others")
+@click.option("--tags", metavar="A,B", help="in place of those it has")
+@click.option("--note", metavar="TEXT")
+def label(place: Place, run_id: str, name: str | None, tags: str | None, note: str | None) -> Answer:
+    """Give a run a name, tags and a note, which every list shows."""
+    job = place.store.job(run_id)
+    typed = (name, tags, note)
     if any(text is not None for text in typed):
         known = (job.name, ",".join(job.tags), job.note)
         chosen = [old if new is None else new for new, old in zip(typed, known, strict=True)]
@@ -58,14 +52,17 @@ def label(args: Namespace) -> Answer:
     return Answer(document, [*lines, *job.note.splitlines()])
 
 
-def delete(args: Namespace) -> Answer:
-    place = open_place(args)
+@verb
+@click.argument("wanted", metavar="RUN|DATASET", shell_complete=RUNS_AND_DATASETS)
+@click.option("--yes", is_flag=True, help="do not ask back")
+def delete(place: Place, wanted: str, yes: bool) -> Answer:
+    """Delete a run, or a dataset with its revisions, runs, measurements and caches."""
     place.executor.check()  # a dead worker must not keep what it used
-    doomed = _doomed(place, args.id)
-    if not args.yes and not _confirmed(doomed.sentence):
+    doomed = _doomed(place, wanted)
+    if not yes and not _confirmed(doomed.sentence):
         raise StateError(f"Nothing was deleted. {doomed.sentence} Add --yes to delete it.")
     freed = deleting.delete(place.store, doomed)
-    document = {"deleted": args.id, "jobs": list(doomed.jobs), "datasets": list(doomed.datasets), "freed_bytes": freed}
+    document = {"deleted": wanted, "jobs": list(doomed.jobs), "datasets": list(doomed.datasets), "freed_bytes": freed}
     return Answer(document, [f"{doomed.what} is deleted: {size(freed)} freed."])
 
 

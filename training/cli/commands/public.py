@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from dataclasses import asdict
 
+import click
+
 from dataset.ingest import PUBLIC_SETS, public_set
-from training.cli import to_stderr
-from training.cli.commands.runs import Answer, open_place
-from training.cli.follow import follow
-from training.requests import FetchPublic, submit
+from training.cli.follow import to_stderr
+from training.cli.shared import Answer, Place, among, side_answer, verb
+from training.requests import FetchPublic
 
 
-def public(args: Namespace) -> Answer:
-    """List them, or queue a job that fetches one and follow it."""
-    if not args.name:
+@verb
+@click.argument("name", required=False, metavar="[NAME]", help="of the list",
+                shell_complete=among(lambda home: PUBLIC_SETS))  # fmt: skip
+def public(place: Place, name: str | None) -> Answer:
+    """List the public image sets that can be fetched, or fetch one."""
+    if not name:
         return Answer([{**asdict(one), "splits": list(one.splits)} for one in PUBLIC_SETS.values()], _table())
-    card, place = public_set(args.name), open_place(args)
+    card = public_set(name)
     to_stderr(f"{card.title}: {_facts(card.name)}. Licence: {card.licence}.")
-    job = follow(place.store, place.executor, submit(place.store, FetchPublic(card.name)).id)
+    job = place.carry_out(FetchPublic(card.name))
     result = job.result or {}
-    document = {"job_id": job.id, "state": job.state, "error": job.error, **result}
     lines = []
     if job.state == "finished":
         lines = [f"{result['images']:,} images in {result['classes']} classes: dataset {result['dataset_id']}."]
-    failed = job.state in ("failed", "lost")
-    return Answer(document, lines, int(failed), job.error or "" if failed else "")
+    return side_answer(job, lines)
 
 
 def _facts(name: str) -> str:

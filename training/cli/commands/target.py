@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from pathlib import Path
+
+import click
 
 from core import DatasetRef
 from core.words import counted
-from training.cli import to_stderr
-from training.cli.commands.runs import Answer, import_data, open_place, say_import
+from training.cli import steps
+from training.cli.follow import how_far
+from training.cli.shared import Answer, Place, dataset_argument, verb
 
 
-def target(args: Namespace) -> Answer:
-    """Attach, forget, or only say which target a dataset has."""
+@verb
+@dataset_argument("as for profile")
+@click.argument("images", required=False, type=click.Path(readable=False), metavar="[PATH]",
+                help="a folder, an archive or a table; none: say which")  # fmt: skip
+@click.option("--detach", is_flag=True, help="forget the target; its images stay")
+def target(place: Place, path: str, images: str | None, detach: bool) -> Answer:
+    """Attach a second, unlabelled set of images to a dataset, for adaptation."""
     from dataset.ingest import targets
 
-    home = open_place(args).home
-    ref = import_data(args.path, home)
-    if args.detach:
+    home = place.home
+    ref = steps.import_data(path, home)
+    if detach:
         targets.detach(home, ref)
-    if args.images:
-        new = targets.attach(home, ref, Path(args.images).expanduser(), progress=say_import())
-        for told in (*new.notes, *(f"set aside: {name}: {reason}" for name, reason in new.set_aside)):
-            to_stderr(told)
+    if images:
+        new = targets.attach(home, ref, Path(images).expanduser(), progress=how_far(steps.IMPORTING))
+        steps.tell_notes(new)
     found = targets.target_of(home, ref)
     document = {
         "dataset_id": ref.id,

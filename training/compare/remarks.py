@@ -1,20 +1,17 @@
 """What a comparison says beyond "better": did transfer help, what was forgotten, what was learned by heart.
 
-Pure functions of a `Comparison`, one finding each, with the words that follow from tests and never from one number.
+Pure functions of a `Comparison`, one remark each, with the words that follow from tests and never from one number.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from core import Estimate
-from core.words import listing, percent
+from core.words import Tone, listing, percent
 from training.compare.comparison import Comparison
 from training.compare.contests import Group
-
-Tone = Literal["info", "good", "caution", "bad"]
 
 SOME_GAP, LARGE_GAP = 0.05, 0.15
 """Training minus validation accuracy from which the risk of overfitting is called some, and high. Thaw's own rule of
@@ -24,19 +21,19 @@ FORGOT_LITTLE, FORGOT_MUCH = 0.8, 0.4
 
 
 @dataclass(frozen=True)
-class Finding:
+class Remark:
     tone: Tone
     title: str
     text: str
 
 
-def negative_transfer(comparison: Comparison) -> Finding:
+def negative_transfer(comparison: Comparison) -> Remark:
     """Whether the best run from pre-trained weights beats training from scratch, by the comparison's own tests."""
     scratch = [group for group in comparison.groups if group.kind == "scratch" and group.accuracy is not None]
     transfer = [group for group in comparison.groups if group.kind != "scratch" and group.accuracy is not None]
     if not scratch or not transfer:
         missing = "starts from random weights" if not scratch else "starts from pre-trained weights"
-        return Finding(
+        return Remark(
             "info", "Does transfer help? Not known",
             f"None of these runs {missing}: train one of each to see what pre-training brings here.",
         )  # fmt: skip
@@ -45,19 +42,19 @@ def negative_transfer(comparison: Comparison) -> Finding:
     said = f"{_scored(best)} against {_scored(floor)} from random weights"
     if verdict == "better":
         text = f"{said}: what was learned before is of use here."
-        return Finding("good", "Transfer helps", text)
+        return Remark("good", "Transfer helps", text)
     if verdict == "worse":
-        return Finding(
+        return Remark(
             "bad", "Negative transfer",
             f"{said}: the pre-trained weights hurt here. Look for a backbone trained on more similar images.",
         )  # fmt: skip
-    return Finding(
+    return Remark(
         "caution", "Whether transfer helps is not shown",
         f"{said}: {comparison.images:,} test images cannot tell the two apart.",
     )  # fmt: skip
 
 
-def overfitting(comparison: Comparison) -> Finding | None:
+def overfitting(comparison: Comparison) -> Remark | None:
     """The risk of overfitting per strategy, from training minus validation accuracy; None where no gap is known."""
     known = _gaps(comparison)
     if not known:
@@ -71,13 +68,13 @@ def overfitting(comparison: Comparison) -> Finding | None:
     tone: Tone = {"high": "caution", "some": "info"}.get(worst, "good")  # type: ignore[assignment]
     bound = "" if len(known) == 1 or worst == "low" else "up to "
     text = ". ".join(f"{name.capitalize()} for {rows}" for name, rows in parts)
-    return Finding(
+    return Remark(
         tone, f"Risk of overfitting: {bound}{worst}",
         f"{text}. Points by which training accuracy exceeds validation accuracy at the best epoch.",
     )  # fmt: skip
 
 
-def forgetting(comparison: Comparison, agreement: Mapping[str, Estimate | None]) -> Finding | None:
+def forgetting(comparison: Comparison, agreement: Mapping[str, Estimate | None]) -> Remark | None:
     """How much of the backbone's original ability each looked-into run kept. agreement: run id -> share of the test
     images whose original prediction it kept, None where the weights came without a classifier. None without any run."""
     rows = [row for row in comparison.rows if agreement.get(row.run_id) is not None]
@@ -88,7 +85,7 @@ def forgetting(comparison: Comparison, agreement: Mapping[str, Estimate | None])
     said = listing([f"{row.label} {percent(kept[row.run_id])}" for row in rows])
     tone: Tone = "good" if lowest >= FORGOT_LITTLE else "info" if lowest >= FORGOT_MUCH else "caution"
     title = {"good": "Little was forgotten", "info": "Some was forgotten", "caution": "Catastrophic forgetting"}[tone]
-    return Finding(
+    return Remark(
         tone, title,
         f"Test images that the backbone still gives its original ImageNet prediction for: {said}. It matters when the "
         "network is to keep its old task; for the new task alone it does not.",
@@ -123,7 +120,7 @@ def _gaps(comparison: Comparison) -> list[tuple[str, float]]:
     return found
 
 
-def findings(comparison: Comparison, agreement: Mapping[str, Estimate | None]) -> Sequence[Finding]:
+def remarks_on(comparison: Comparison, agreement: Mapping[str, Estimate | None]) -> Sequence[Remark]:
     """All that can be said of these runs, in the order of the page."""
     found = [negative_transfer(comparison), overfitting(comparison), forgetting(comparison, agreement)]
-    return [finding for finding in found if finding is not None]
+    return [remark for remark in found if remark is not None]

@@ -1,4 +1,4 @@
-"""What is said beyond "better": each finding follows from a test or a stated limit."""
+"""What is said beyond "better": each remark follows from a test or a stated limit."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from core.types import Estimate
 from training.compare.comparison import Comparison, Row
 from training.compare.contests import Group, Pair
 from training.compare.pareto import pareto_front
+from training.compare.remarks import forgetting, negative_transfer, overfitting, remarks_on
 from training.compare.side_by_side import counts, places
-from training.compare.verdicts import findings, forgetting, negative_transfer, overfitting
 from training.evaluation.answers import Answers
 from training.evaluation.stats import wilson
 
@@ -95,7 +95,7 @@ def test_forgetting_lists_what_was_measured_only() -> None:
     kept = forgetting(both, {"run-partial": Estimate(0.9, 0.8, 0.95)})
     assert kept is not None and kept.title == "Little was forgotten" and "Full" not in kept.text
     assert forgetting(both, {}) is None
-    assert [one.title for one in findings(both, {})] == [
+    assert [one.title for one in remarks_on(both, {})] == [
         "Does transfer help? Not known", "Risk of overfitting: low",
     ]  # fmt: skip
 

@@ -92,6 +92,14 @@ def rows_that_contradict_one_another(at: Draft) -> Said:
     return Refused(("labels.csv", "leaf_003.jpg")), Asked(tuple(has), every=False)
 
 
+@layout("PASCAL VOC, segmentation alone: an image and its mask, http://host.robots.ox.ac.uk/pascal/VOC/voc2012/")
+def images_beside_their_masks(at: Draft) -> Said:
+    for number in range(12):
+        at.picture(f"VOC2012/JPEGImages/2007_{number:06d}.jpg", None)
+        at.picture(f"VOC2012/SegmentationClass/2007_{number:06d}.png", None)
+    return Refused(("SegmentationClass",)), Asked((), every=False)
+
+
 @layout("scikit-multilearn and many others: one row a label, several a picture, http://scikit.ml/datasets.html")
 def several_rows_a_picture(at: Draft) -> Said:
     rows = heap(at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
 
 from dataset import sides_of, split_of
 
@@ -28,6 +29,12 @@ _GROUP = re.compile(
     r"(?i)(patient|pat|subject|subj|sub|case|scan|slide|session|camera|cam|video|vid|scene|clip|day|visit|study|series|"
     r"sequence|seq)[\W_]*\d+"
 )
+_WORD = re.compile(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+")
+_MASKS = frozenset((
+    "mask", "masks", "segmentation", "segmentations", "seg", "label", "labels", "annotation", "annotations", "gt",
+    "truth", "groundtruth", "trimap", "trimaps", "depth", "edge", "edges", "target", "targets", "heatmap", "heatmaps",
+))  # fmt: skip
+_PICTURES = frozenset((*PRIMARY, "input", "inputs", "photo", "picture", "pictures", "frames", "jpegimages"))
 _NUMBERED = re.compile(r"([^\W\d_]+)[\W_]*\d+")
 _GRADES = frozenset((
     "class", "classe", "klasse", "category", "cat", "type", "kind", "grade", "level", "stage", "label", "group",
@@ -55,6 +62,21 @@ def numbered(names: tuple[str, ...], inner: tuple[str, ...]) -> bool:
     stems = {one[1].casefold() for one in found if one}
     outer = all(found) and len(stems) == 1 and not stems & _GRADES
     return outer and telling(inner) and not short(inner) and not sides_of(inner)
+
+
+def masks_of(files: Mapping[str, Collection[str]]) -> tuple[str, str] | None:
+    """(folder of images, folder of their masks): the names of both say so, and each mask has an image of its name.
+
+    files: folder -> names of its files, without their endings.
+    """
+    said = {name: {word.casefold() for word in _WORD.findall(name)} for name in files}
+    masks = [name for name, words in said.items() if words & _MASKS]
+    for name, words in said.items():
+        if name not in masks and (words & _PICTURES or name.casefold() in _PICTURES):
+            for mask in masks:
+                if files[mask] and set(files[mask]) <= set(files[name]):
+                    return name, mask
+    return None
 
 
 def _says_nothing(name: str) -> bool:

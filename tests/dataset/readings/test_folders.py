@@ -9,7 +9,7 @@ import pytest
 from core import DataError, ReadingAsked
 from dataset.readings import ReadAs
 from dataset.split_words import sides_of, split_in, split_of
-from tests.dataset.readings.sources import read_source, sides
+from tests.dataset.readings.sources import csv, read_source, sides
 
 
 def under(*tops: str, classes: tuple[str, ...] = ("cat", "dog"), inside: str = "") -> list[str]:
@@ -92,6 +92,24 @@ def test_parts_alone_are_no_classes_unless_somebody_says_so(tmp_path: Path) -> N
 def test_what_lies_in_folders_that_are_no_parts_does_not_join_them(tops: tuple[str, ...], tmp_path: Path) -> None:
     choice = read_source(tmp_path, under(*tops, classes=("leaf", "bark")))
     assert choice.reading.classes == tuple(sorted(tops))
+
+
+PAIRED = [("JPEGImages", "SegmentationClass"), ("images", "labels"), ("input", "ground_truth"), ("photos", "masks_of")]
+
+
+@pytest.mark.parametrize(("pictures", "masks"), PAIRED)
+def test_images_and_their_masks_are_no_two_classes(pictures: str, masks: str, tmp_path: Path) -> None:
+    images = [f"{top}/{n:03d}.{ending}" for top, ending in ((pictures, "jpg"), (masks, "png")) for n in range(9)]
+    with pytest.raises(DataError, match=rf"'{pictures}' and '{masks}' hold files of the same names, as images and"):
+        read_source(tmp_path, images)
+    assert read_source(tmp_path, images, read_as=ReadAs("folders")).reading.classes == tuple(sorted((pictures, masks)))
+    shown = {"labels.csv": csv(("file", "label"), *((f"{pictures}/{n:03d}.jpg", "ab"[n % 2]) for n in range(9)))}
+    assert read_source(tmp_path, images, shown).reading.classes == ("a", "b")
+
+
+@pytest.mark.parametrize("tops", [("cat", "dog"), ("with_mask", "without_mask"), ("original", "edited")])
+def test_counted_files_alone_make_no_masks(tops: tuple[str, str], tmp_path: Path) -> None:
+    assert read_source(tmp_path, [f"{top}/{n}.jpg" for top in tops for n in range(9)]).reading.named == 18
 
 
 NESTED = [f"{folder}/{n}.png" for folder in ("pet/cat", "pet/dog", "wild/fox") for n in range(3)]

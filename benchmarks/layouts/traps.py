@@ -136,6 +136,21 @@ def a_measure_instead_of_a_class(at: Draft) -> Said:
     return Refused(("weights.csv", "grams"))
 
 
+@layout("Whole numbers for each picture: the ages of faces, https://susanqq.github.io/UTKFace/")
+def ages_instead_of_classes(at: Draft) -> Said:
+    rows = heap(at, labelled=False)
+    at.table("ages.csv", [["file", "age"], *[[file, 18 + number % 15] for number, (file, _) in enumerate(rows)]])
+    return Refused(("ages.csv", "age")), Asked((), every=False)
+
+
+@layout("Camera traps: where each picture was taken and by whom, https://jniedballa.github.io/camtrapR/")
+def stations_and_observers_of_a_heap(at: Draft) -> Said:
+    rows = heap(at, labelled=False)
+    told = [[file, f"S{number % 5}", ("Ann", "Bo")[number % 2]] for number, (file, _) in enumerate(rows)]
+    at.table("stations.csv", [["photo", "station", "observer"], *told])
+    return Refused(("stations.csv",)), Asked((), every=False)
+
+
 @layout("A table in which every picture is of the same class")
 def one_class_in_the_table(at: Draft) -> Said:
     at.table("leaves.csv", [["file", "kind"], *[[file, "ash"] for file, _ in heap(at, labelled=False)]])

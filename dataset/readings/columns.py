@@ -20,6 +20,9 @@ from dataset.split_words import sides_of
 LOOKED_AT = 400
 """Rows, spread over a table, by which its column of images is chosen."""
 MOST_SIDES = 8
+MOST_NUMBERS = 10
+"""Different numbers that codes of classes may be, however few images each has."""
+FEW_EACH = 5
 
 _PATHS = ("path", "file", "filename", "filepath", "image", "imagename", "imagepath", "imagefile", "img", "imgname",
           "imgpath", "imagefilename", "fname", "photo", "picture", "sourceref", "imagegcsuri", "uri",
@@ -43,7 +46,7 @@ _ATTRIBUTES = frozenset((
     "date", "year", "month", "day", "time", "lat", "lon", "latitude", "longitude", "site", "source", "country",
     "location", "localization", "region", "eye", "side", "view", "laterality", "orientation", "format", "mode",
     "channels", "depth", "weight", "length", "count", "index", "ethnicity", "race", "skintone", "fitzpatrick",
-    "dataset",
+    "dataset", "station", "plot", "trap", "transect", "deployment", "operator", "photographer", "batch",
 ))  # fmt: skip
 """May be what somebody wants to learn, but only when there is nothing else."""
 _NEVER = frozenset((
@@ -277,6 +280,14 @@ def measured(values: Counter[str]) -> bool:
         return False
     broken = sum(number is not None and not float(number).is_integer() for number in numbers)
     return (broken > 0.2 * len(numbers) and len(numbers) > 5) or len(numbers) > 0.5 * sum(values.values()) > 10
+
+
+def scale(values: Counter[str], *, attribute: bool) -> bool:
+    """Whether values are many whole numbers with few images each, as counts are; of an attribute (age), many."""
+    numbers = [_number(one) for one in values]
+    if len(numbers) <= MOST_NUMBERS or any(number is None or not number.is_integer() for number in numbers):
+        return False
+    return attribute or sum(values.values()) < FEW_EACH * len(numbers)
 
 
 def sentences(values: Counter[str]) -> bool:

@@ -65,10 +65,8 @@ def _put_together(lines: list[Lines]) -> list[list[Entry]]:
     """The sources of all tables, those of tables that continue one another together."""
     bundles: list[list[Entry]] = []
     for one in lines:
-        main = one.found.sources
-        doubt = "more than one column may be the class" if len(main) > 1 else ""
-        for source in main:
-            entry = (one, source, _strength(one, source), doubt)
+        for source in one.found.sources:
+            entry = (one, source, _strength(one, source), one.found.doubt)
             for bundle in bundles:
                 if _continues(one, source, bundle):
                     bundle.append(entry)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -140,6 +140,15 @@ ASKED: dict[str, tuple[Mapping[str, Document], str, str]] = {
         {"l.csv": rows(names(), LABELS, ["pet" if one != "fox" else "wild" for one in LABELS],
                        header=("file", "fine_label", "coarse_label"))},
         "more than one column may be the class", "l.csv:coarse_label"),
+    "ages": (
+        {"l.csv": rows(names(), [20 + n % 15 for n in range(36)], header=("file", "age"))},
+        "column 'age' is all that may be the class, and its 15 numbers read like a measure", "l.csv:age"),
+    "counts of something": (
+        {"l.csv": rows(names(), [n // 3 for n in range(36)], header=("file", "petals"))},
+        "column 'petals' is all that may be the class, and its 12 numbers read like a measure", "l.csv:petals"),
+    "places and people": (
+        {"l.csv": rows(names(), LABELS, ["Ann", "Bo"] * 18, header=("photo", "station", "observer"))},
+        "nothing is named like a class: column 'station' may be it, column 'observer' too", "l.csv:station"),
 }  # fmt: skip
 
 
@@ -152,6 +161,15 @@ def test_what_is_not_clear_is_asked_and_taken_as_answered(case: str, tmp_path: P
     (meant,) = [one for one in asked.value.readings if one.key == key]
     assert all(examples for examples in meant.examples.values())
     assert read_source(tmp_path, HEAP, documents, ReadAs(key)).reading.line == meant.line
+
+
+@pytest.mark.parametrize(
+    ("column", "labels"),
+    [("code", [n % 10 for n in range(36)]), ("label", [n // 2 for n in range(36)]), ("station", LABELS)],
+)
+def test_codes_of_classes_are_taken(column: str, labels: Sequence[object], tmp_path: Path) -> None:
+    choice = read_source(tmp_path, HEAP, {"l.csv": rows(names(), labels, header=("file", column))})
+    assert choice.reading.classes == tuple(sorted({str(one) for one in labels}))
 
 
 def test_labels_that_differ_from_class_folders_are_asked_about(tmp_path: Path) -> None:

@@ -292,3 +292,10 @@ def patients_in_a_column(at: Draft) -> Said:
         at.picture(f"scans/{number:03d}.png", name, group=patient)
     at.table("cases.csv", rows)
     return at.read()
+
+
+@layout("Columns of 0 and 1, and one of them about the light: pandas.get_dummies, https://pandas.pydata.org/docs/reference/api/pandas.get_dummies.html")
+def one_hot_beside_another_yes_or_no(at: Draft) -> Said:
+    rows = [[number % 2, *[int(name == one) for one in NAMES], file] for number, (file, name) in enumerate(heap(at))]
+    at.table("truth.csv", [["is_night", *NAMES, "photo"], *rows])
+    return at.read()

@@ -20,6 +20,8 @@ from dataset.split_words import sides_of
 LOOKED_AT = 400
 """Rows, spread over a table, by which its column of images is chosen."""
 MOST_SIDES = 8
+MOST_BESIDE = 5
+"""Columns of 0 and 1 at the ends of a run that need not be of it."""
 MOST_NUMBERS = 10
 """Different numbers that codes of classes may be, however few images each has."""
 FEW_EACH = 5
@@ -242,6 +244,16 @@ def one_hot(grid: Grid, leave_out: set[int]) -> list[int]:
             runs.append([])
     best = max(runs, key=len)
     return best if len(best) > 1 else []
+
+
+def alone(grid: Grid, run: list[int]) -> list[int]:
+    """The columns of a run that hold exactly one 1 in every row, where a few at its ends (`is_night`) break that; else
+    the run. They are three at least and most of it: two attributes of many may be each other's opposite."""
+    for length in range(len(run), max(2, len(run) // 2, len(run) - MOST_BESIDE - 1), -1):
+        for at in range(len(run) - length + 1):
+            if all(sum(_bit(row[one]) == 1 for one in run[at : at + length]) == 1 for row in grid.rows):
+                return run[at : at + length]
+    return run
 
 
 def _bit(text: str) -> int | None:

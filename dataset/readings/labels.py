@@ -53,8 +53,10 @@ def find_labels(grid: Grid, rows: Sequence[int], leave_out: set[int], asked: int
     """rows: those that name an image; only these count. asked: the column that somebody named."""
     if asked is not None:
         return Found((_column(grid, asked, rows, 0),))
-    run = columns.one_hot(grid, leave_out)
     few = replace(grid, rows=tuple(grid.rows[at] for at in rows))
+    run = columns.one_hot(grid, leave_out)
+    if not _is_one_hot(few, run):
+        run = columns.alone(few, run)
     ranked: list[tuple[float, Source]] = []
     hot = _one_hot(grid, run) if _is_one_hot(few, run) else None
     if hot:

@@ -172,6 +172,16 @@ def test_codes_of_classes_are_taken(column: str, labels: Sequence[object], tmp_p
     assert choice.reading.classes == tuple(sorted({str(one) for one in labels}))
 
 
+@pytest.mark.parametrize(("before", "after"), [("is_night", ""), ("", "is_night"), ("blurred", "is_night")])
+def test_a_column_of_ones_beside_those_of_the_classes_is_none_of_them(before: str, after: str, tmp_path: Path) -> None:
+    flags = {name: [int(n % 2 == 0) for n in range(36)] for name in (before, after) if name}
+    hot = {name: [int(name == label) for label in LABELS] for name in CLASSES}
+    shown = {name: (flags | hot)[name] for name in (before, *CLASSES, after) if name}
+    choice = read_source(tmp_path, HEAP, {"l.csv": rows(names(), *shown.values(), header=("file", *shown))})
+    assert choice.reading.labels == HEAP
+    assert choice.reading.what == "Classes from columns 'cat' to 'fox' of l.csv"
+
+
 def test_labels_that_differ_from_class_folders_are_asked_about(tmp_path: Path) -> None:
     images = {f"{label}/{n}.jpg": label for n, label in enumerate(LABELS)}
     mended = rows(images, ["dog", *LABELS[1:]], header=("path", "label"))

@@ -202,7 +202,12 @@ def test_labels_that_differ_from_class_folders_are_asked_about(tmp_path: Path) -
         (rows([f"x{n}.jpg" for n in range(9)], LABELS[:9], header=("path", "label")),
          "None of the paths in column 'path' of l.csv is among the 36 images found; the first is 'x0.jpg'."),
         (rows([*names(), names()[0]], [*LABELS, "dog"], header=("file", "label")),
-         "'images/IMG_000.jpg' is listed twice with different labels or splits ('cat' and 'dog'). Remove one"),
+         "'images/IMG_000.jpg' is listed twice with different labels ('cat' and 'dog' in column 'label'). Remove the"),
+        (rows([*names(), *names()[9:11]], [*LABELS, "fox", "fox"], [*range(38)], header=("file", "label", "serial")),
+         "'images/IMG_009.jpg' is listed twice with different labels ('cat' and 'fox' in column 'label'), and 1 other "
+         "image so. Remove the rows that are wrong from l.csv"),
+        (rows(names() * 2, [*LABELS, *LABELS[:10], *LABELS[8:34]], [*"ab" * 36], header=("file", "choice", "user")),
+         "in column 'choice'), and "),
         (rows(names(), LABELS, ["train", "gallery"] * 18, header=("file", "label", "split")),
          "Column 'split' of l.csv has the split 'gallery', which is no word for train, val or test."),
         (rows(names(), LABELS, ["train", "", "test"] * 12, header=("file", "label", "split")),

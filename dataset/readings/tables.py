@@ -62,6 +62,7 @@ def table_readings(grids: Sequence[Grid], finder: Finder, total: int, read_as: R
         out.readings = [one for one in out.readings if one.strength > 1 or not one.used & refused]
     if read_as.columns:  # who names a column means a table
         out.readings = [replace(one, strength=4) if one.strength > 1 else one for one in out.readings]
+    out.grouping = [one for one in lines if one.groups and not one.guessed]
     out.lists = [one for one in lines if not one.found.sources]
     return out
 

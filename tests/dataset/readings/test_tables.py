@@ -182,6 +182,19 @@ def test_a_column_of_ones_beside_those_of_the_classes_is_none_of_them(before: st
     assert choice.reading.what == "Classes from columns 'cat' to 'fox' of l.csv"
 
 
+def test_groups_of_a_second_table_about_the_same_images_are_used(tmp_path: Path) -> None:
+    lesions = [f"L{n // 3}" for n in range(36)]
+    labels = rows(names(), LABELS, header=("file", "label"))
+    about = rows(names(), lesions, ["back", "face"] * 18, header=("file", "lesion_id", "site"))
+    reading = read_source(tmp_path, HEAP, {"labels.csv": labels, "about.csv": about}).reading
+    assert reading.groups == dict(zip(HEAP, lesions, strict=True)) and reading.labels == HEAP
+    assert reading.groups_from == "column 'lesion_id' of about.csv"
+    half = rows(names()[:20], lesions[:20], header=("file", "lesion_id"))
+    assert not read_source(tmp_path, HEAP, {"labels.csv": labels, "about.csv": half}).reading.groups
+    twice = rows([*names(), names()[0]], [*lesions, "L9"], header=("file", "lesion_id"))
+    assert not read_source(tmp_path, HEAP, {"labels.csv": labels, "about.csv": twice}).reading.groups
+
+
 def test_labels_that_differ_from_class_folders_are_asked_about(tmp_path: Path) -> None:
     images = {f"{label}/{n}.jpg": label for n, label in enumerate(LABELS)}
     mended = rows(images, ["dog", *LABELS[1:]], header=("path", "label"))

@@ -117,7 +117,7 @@ def label_rank(name: str, beside: Sequence[str] = ()) -> float:
     if there and there[-1] in _LABELS:
         return 1.5
     if base in _DOMAIN:
-        return 2
+        return 2.4 if {"id", "uid"} & set(there) else 2  # 'bird_id' beside 'species' tells birds apart, not their kinds
     if base in _NEVER or base in _PATHS:
         return 9
     if [word for word in there if word not in _SERIAL][-1:] and [w for w in there if w not in _SERIAL][-1] in _DOMAIN:

@@ -241,3 +241,12 @@ def test_what_was_asked_for_and_is_not_there_is_refused_with_what_is(tmp_path: P
         read_source(tmp_path, HEAP, table, ReadAs(label_column="dx"))
     with pytest.raises(DataError, match="no reading 'x' of these images; there are: 'folders', 'l.csv:label'"):
         read_source(tmp_path, HEAP, table, ReadAs("x"))
+
+
+def test_an_id_of_what_is_pictured_is_no_kind_of_it(tmp_path: Path) -> None:
+    images = [f"{number}.png" for number in range(12)]
+    kinds, places = ("kite", "owl", "wren"), ("wood", "field")
+    lines = [f"{name},{kinds[at % 3]},{places[at % 2]},B{at // 3}" for at, name in enumerate(images)]
+    table = {"birds.csv": "\n".join(["image,species,habitat,bird_id", *lines])}
+    reading = read_source(tmp_path, images, table).reading
+    assert reading.classes == ("kite", "owl", "wren") and "column 'species'" in reading.line

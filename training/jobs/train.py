@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from advisor.planning import check_domains
-from core import DatasetRef, RunConfig, csv_text, to_json, write_whole
+from core import DataError, DatasetRef, RunConfig, csv_text, to_json, write_whole
 from dataset import load_dataset
 from dataset.ingest import labels_in
 from training.backbones import Backbone, read_checkpoint, write_weights
@@ -41,6 +41,11 @@ def train(job: Job, context: StoreContext, store: Store, home: Path) -> tuple[Ru
 
     bench = Bench.of_run(job.id, config, home, reading("images"), trains=True)
     backbone, data, device, runtime = bench.backbone, bench.data, bench.device, bench.runtime
+    if not len(data.rows["val"]):
+        raise DataError(
+            "No image is left to validate on: in every class all images are copies of one, look alike or belong to one "
+            "group, and such images stay on one side. Add different images, or import these again without groups."
+        )
     # Sums in another number of threads round otherwise: a run resumed on a machine with other cores keeps its number.
     torch.set_num_threads(int(runtime.keep("threads", lambda: str(torch.get_num_threads()))))
 

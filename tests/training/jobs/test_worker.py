@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -30,6 +31,7 @@ from training.store.records import Job
 from training.store.store import Store
 
 ROOT = Path(__file__).resolve().parents[3]
+CLASSES = ("round", "square", "pointed")
 DEADLINE_S = 90.0
 FINAL = ("finished", "failed", "stopped", "lost")
 
@@ -169,6 +171,19 @@ def test_what_goes_wrong_is_said_in_words(home: Path, data: DatasetRef) -> None:
     failed = wait(home, queue(home, data, broken), ended)
     assert failed.state == "failed"
     assert "There is no backbone called 'no_such_backbone'" in (failed.error or "")
+
+
+def test_a_run_without_an_image_to_validate_on_is_refused(
+    home: Path, tmp_path: Path, image_folder: Callable[..., Path]
+) -> None:
+    folder = image_folder(tmp_path / "frames", classes=CLASSES, per_class=1)
+    for name in CLASSES:
+        for number in range(1, 6):
+            shutil.copyfile(folder / name / "000.png", folder / name / f"{number:03d}.png")
+    ref = import_path(folder, home)
+    failed = wait(home, queue(home, ref, strategy(3)), ended)
+    assert failed.state == "failed" and "No image is left to validate on" in (failed.error or "")
+    assert "import these again without groups" in (failed.error or "")
 
 
 def test_the_terminal_trains_for_real(home: Path, tmp_path: Path, image_folder: Callable[..., Path]) -> None:

@@ -157,7 +157,7 @@ function thawLayout({ runs, single, axis, panels, width, logLoss, look, view, st
     layout["yaxis" + n] = {
       domain: place.y, anchor: "x" + n, gridcolor: look.faint, zeroline: false, ticks: "", automargin: false,
       ...(i === 0 ? { type: logLoss ? "log" : "linear", rangemode: logLoss ? "normal" : "tozero" } : {}),
-      ...(i === 1 ? { tickformat: ".3~%" } : {}),
+      ...(i === 1 ? { tickformat: ".3~%", autorangeoptions: { clipmin: 0, clipmax: 1.02 } } : {}),
       ...(i === 2 ? { type: "log", exponentformat: "e", dtick: 1 } : {}),
     };
     annotations.push({

@@ -101,4 +101,4 @@ def in_words(value_range: tuple[float, float], which: str, deep: int, images: in
     """What an import tells. deep: how many of its images are of more than 8 bits."""
     low, high = (f"{value:,.0f}" if value == round(value) else f"{value:.4g}" for value in value_range)
     others = f" The {images - deep:,} images of 8 bits stay as they are." if deep < images else ""
-    return f"{which}: values {low} to {high} become black to white (another range: --value-range LOW,HIGH).{others}"
+    return f"{which}: values {low} to {high} become black to white.{others}"

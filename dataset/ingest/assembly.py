@@ -20,12 +20,12 @@ from dataclasses import astuple, dataclass, field, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, Protocol
 
 from core import IMAGES, USUAL_DECODING, DataError, DatasetRef, Decoding, ReadingAsked, TooFewImages
 from core.disk import need_space
 from core.names import IMAGE_SUFFIXES, is_archive_name, printable
-from dataset import EXPECTED, OUTERMOST, ClassFrom, Layout, Placed, Row, content_id, counts_of, groups_of
+from dataset import EXPECTED, Layout, Placed, Row, content_id, counts_of, groups_of
 from dataset.commit import commit
 from dataset.groups import GroupsFrom, from_names, in_words
 from dataset.ingest.decode_workers import Decoders
@@ -136,12 +136,6 @@ class AsRead:
     read_as: ReadAs = UNSAID
     groups: GroupsFrom = "auto"
     target: ClassVar[bool] = False
-
-    @classmethod
-    def of(cls, classes_from: ClassFrom, read_as: ReadAs, groups: GroupsFrom = "auto") -> Self:
-        """classes_from: which of nested folders is the class; the usual one leaves it to `read_as`."""
-        asked = read_as if classes_from == OUTERMOST else replace(read_as, read_as=f"folders:{classes_from}")
-        return cls(asked, groups)
 
     @property
     def key(self) -> str:

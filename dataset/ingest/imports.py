@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core import USUAL_DECODING, DataError, DatasetRef, Decoding
-from dataset import ClassFrom, GroupsFrom, load_dataset
+from dataset import GroupsFrom, load_dataset
 from dataset.readings import UNSAID, ReadAs
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ class Order:
 
     source: str
     name: str | None = None
-    classes_from: ClassFrom = 1
     groups: GroupsFrom = "auto"
     target_of: str = ""
     """Id of the dataset that these images become the target of; '' = a dataset of their own."""
@@ -42,7 +41,7 @@ def carry_out(order: Order, home: Path, progress: Progress) -> DatasetRef:
     from dataset.ingest.assembly import AsRead
 
     source = load_dataset(home, order.target_of) if order.target_of else None
-    labels = targets.labels_of(source) if source else AsRead.of(order.classes_from, order.read_as, order.groups)
+    labels = targets.labels_of(source) if source else AsRead(order.read_as, order.groups)
     decoding = source.decoding if source else order.decoding
     kind, _, rest = order.source.partition(":")
     if kind == "upload":

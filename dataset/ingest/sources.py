@@ -18,8 +18,6 @@ from typing import ClassVar
 from core import USUAL_DECODING, DataError, DatasetRef, Decoding
 from core.names import Clashes, is_archive_name, is_image_name, is_litter, printable
 from dataset import (
-    OUTERMOST,
-    ClassFrom,
     Layout,
     Placed,
     Row,
@@ -78,7 +76,6 @@ def import_path(
     *,
     name: str | None = None,
     progress: Progress | None = None,
-    classes_from: ClassFrom = OUTERMOST,
     groups: GroupsFrom = "auto",
     read_as: ReadAs = UNSAID,
     decoding: Decoding = USUAL_DECODING,
@@ -86,13 +83,12 @@ def import_path(
     """Import a folder, .zip, .tar(.gz, .bz2, .xz), or a table, JSON file or list of labels beside its images. The same
     images given again return the first import.
 
-    `name` is shown to people (default: the folder's or archive's name). `classes_from`: which of nested folders is the
-    class. `groups`: what the names may say of what belongs together. `read_as`: which reading is meant where there are
-    several. `decoding`: pages and value range; a range that it leaves open is chosen from the images. Raises
-    ReadingAsked where a reading has to be said, DataError, UnsafeArchive or TooFewImages; then, as when the process is
-    killed, the home holds what it held before.
+    `name` is shown to people (default: the folder's or archive's name). `groups`: what the names may say of what
+    belongs together. `read_as`: which reading is meant where there are several. `decoding`: pages and value range; a
+    range that it leaves open is chosen from the images. Raises ReadingAsked where a reading has to be said, DataError,
+    UnsafeArchive or TooFewImages; then, as when the process is killed, the home holds what it held before.
     """
-    labels = AsRead.of(classes_from, read_as, groups)
+    labels = AsRead(read_as, groups)
     return take_in(path, home, labels, name=name, progress=progress, decoding=decoding)
 
 

@@ -84,7 +84,7 @@ def test_pages_of_one_file_count_together() -> None:
 
 def test_what_is_told_names_the_values_and_what_stays() -> None:
     assert in_words((0, 4095), "12 bits in 16", 5, 5) == (
-        "12 bits in 16: values 0 to 4,095 become black to white (another range: --value-range LOW,HIGH)."
+        "12 bits in 16: values 0 to 4,095 become black to white."
     )
     assert in_words((-1.5, 2), "More than 8 bits", 2, 5).startswith("More than 8 bits: values -1.5 to 2 become")
     assert in_words((0, 1), "Floating-point numbers", 2, 5).endswith("The 3 images of 8 bits stay as they are.")

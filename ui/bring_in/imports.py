@@ -15,7 +15,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core import DataError, DatasetRef, NotFound, StateError
-from dataset import ClassFrom, load_dataset
+from dataset import load_dataset
 from dataset.ingest import SAMPLES
 from dataset.readings import ReadAs
 from training.jobs import deleting
@@ -50,14 +50,16 @@ flowers.zip
 ├── labels.csv    path,label  or  path,label,split
 └── images/   1.jpg  2.jpg  …"""
 
-CLASS_FOLDERS: dict[ClassFrom, str] = {
-    1: "the outermost folder (as usual)",
-    2: "the second folder from outside",
-    3: "the third folder from outside",
-    "innermost": "the innermost folder",
-    "path": "the whole path of folders",
+FOUND = ""
+READINGS: dict[str, str] = {
+    FOUND: "as Thaw finds them",
+    "folders": "the outermost folders",
+    "folders:2": "the second folders from outside",
+    "folders:3": "the third folders from outside",
+    "folders:innermost": "the innermost folders",
+    "folders:path": "the whole paths of folders",
 }
-"""Which of nested folders is the class -> the choice as it reads."""
+"""Key of a reading (`ReadAs.read_as`) -> the choice as it reads."""
 
 
 def ways_in() -> ImportImages | None:
@@ -73,12 +75,12 @@ def ways_in() -> ImportImages | None:
                 "One folder per class, named like the class. JPEG, PNG, WebP, BMP, GIF, TIFF or JPEG 2000. Files that "
                 "cannot be read are listed and set aside. A class needs at least two images."
             )
-            classes_from = _class_folders("classes_from")
+            read_as = _reading("reading", list(READINGS))
     sample = _samples()
     if uploaded:
-        return ImportImages(uploaded.source, uploaded.name or None, classes_from)
+        return ImportImages(uploaded.source, uploaded.name or None, read_as=read_as)
     if path:
-        return ImportImages(path, classes_from=classes_from)
+        return ImportImages(path, read_as=read_as)
     return ImportImages(f"sample:{sample}") if sample else None
 
 
@@ -142,7 +144,7 @@ def _answered(job: Job, where: DeltaGenerator, what: str) -> DatasetRef | None:
     if key == question.NONE:
         return None
     asked = ImportImages.read(job.dataset_id, job.config)
-    again = replace(asked, classes_from=1, read_as=replace(asked.read_as, read_as=key))
+    again = replace(asked, read_as=replace(asked.read_as, read_as=key))
     return follow(jobs.start(again), where, what=what)
 
 
@@ -168,25 +170,19 @@ def read_otherwise(ref: DatasetRef) -> ImportImages | None:
     return None
 
 
-def _class_folders(key: str) -> ClassFrom:
-    chosen: ClassFrom = st.selectbox(
-        "Where folders lie in folders, the class is",
-        list(CLASS_FOLDERS),
-        format_func=lambda one: CLASS_FOLDERS[one],
-        key=key,
-    )
-    return chosen
+def _reading(key: str, choices: Sequence[str]) -> ReadAs:
+    return ReadAs(st.selectbox("The classes are", choices, format_func=lambda one: READINGS[one], key=key))
 
 
 def read_again(ref: DatasetRef) -> ImportImages | None:
     """For a dataset with folders in folders: the choice which of them is the class, asked after it was seen."""
     with st.expander("Folders lie inside the class folders: take others as classes"):
-        classes_from = _class_folders(f"again_{ref.id}")
+        read_as = _reading(f"again_{ref.id}", [key for key in READINGS if key])
         asked = st.button("Read the folders again", key=f"read_again_{ref.id}")
         st.caption("Makes another dataset of the same images; this one and its runs stay.")
     if not asked:
         return None
-    return ImportImages(str(ref.images_root), ref.name, classes_from, said=ref.source, decoding=ref.decoding)
+    return ImportImages(str(ref.images_root), ref.name, read_as=read_as, said=ref.source, decoding=ref.decoding)
 
 
 def other_range(ref: DatasetRef) -> ImportImages | None:

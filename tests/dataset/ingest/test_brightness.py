@@ -27,7 +27,6 @@ KINDS = {**HANDED, **MORE}
 OTHERWISE = ("three pages", ".jfif", ".pjpeg", "JPEG 2000")
 """Files of 8 bits."""
 SAVE = "save it with 1, 3 or 4 channels of 8 or 16 bits, or one of 32"
-RANGE_FLAG = "(another range: --value-range LOW,HIGH)."
 DEEP = [name for name in KINDS if name not in OTHERWISE]
 
 
@@ -90,7 +89,7 @@ def test_thumbnail_gallery_training_and_export_see_the_same_greys(kind: str, hom
 def test_one_range_for_all_images_is_chosen_recorded_and_told(home: Path, tmp_path: Path) -> None:
     ref = import_path(written(tmp_path / "deep", KINDS["12 bits in 16"]), home)
     assert ref.decoding == Decoding((0, 4095)) and load_dataset(home, ref.id) == ref
-    assert ref.notes == (f"12 bits in 16: values 0 to 4,095 become black to white {RANGE_FLAG}",)
+    assert ref.notes == ("12 bits in 16: values 0 to 4,095 become black to white.",)
     record = Path(ref.root) / "dataset.json"
     assert json.loads(record.read_text())["decoding"] == {"value_range": [0.0, 4095.0], "pages": [1]}
 
@@ -117,7 +116,7 @@ def test_another_range_is_another_dataset_with_pixels_of_its_own(home: Path, tmp
     chosen = import_path(folder, home)
     window = import_path(folder, home, decoding=Decoding((-160, 239)))
     assert window.id != chosen.id and window.images_root != chosen.images_root
-    assert window.notes == (f"As asked: values -160 to 239 become black to white {RANGE_FLAG}",)
+    assert window.notes == ("As asked: values -160 to 239 become black to white.",)
     assert not np.array_equal(trained_on(window, home), trained_on(chosen, home))
     assert (trained_on(window, home) == 0).any() and (trained_on(window, home) == 255).any()
     assert import_path(folder, home, decoding=Decoding((-160, 239))).id == window.id

@@ -507,7 +507,7 @@ def test_the_same_archive_read_in_two_ways_is_two_datasets(home, image_folder, t
     image_folder(tmp_path / "p" / "zoo", classes=("ape", "bear"), seed=1)
     archive = zip_of(folder.parent, tmp_path / "p.zip")
     assert import_path(archive, home, read_as=ReadAs("folders")).classes == ("pets", "zoo")
-    assert import_path(archive, home, classes_from=2).classes == ("ape", "bear", "cat", "dog")
+    assert import_path(archive, home, read_as=ReadAs("folders:2")).classes == ("ape", "bear", "cat", "dog")
     assert import_path(archive, home, read_as=ReadAs("folders")).classes == ("pets", "zoo")
 
 

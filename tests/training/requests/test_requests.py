@@ -49,7 +49,7 @@ REQUESTS: tuple[Request, ...] = (
     FetchPublic("flowers102"),
     MeasureGap("d", "e", LITE),
     AddClass("d", "run00001", "stars", "/stars"),
-    ImportImages("/photos", classes_from="innermost", said="a camera"),
+    ImportImages("/photos", read_as=ReadAs("folders:innermost"), said="a camera"),
     ImportImages("/photos", read_as=ReadAs("labels.csv", split_column="fold")),
     ImportImages("upload:0123", "Sketches", target_of="d"),
     ImportImages("dataset:0123", decoding=Decoding((-160, 239), (1, 2, 3))),

@@ -158,7 +158,7 @@ def test_folders_in_folders_can_be_read_again_as_other_classes(open_page: Open, 
     ref = import_path(folder, home, read_as=ReadAs("folders"))
     at = open_page("data", dataset=ref.id)
     assert "10 images in 2 classes" in words(at) and "they were counted to that class" in words(at)
-    at.selectbox(key=f"again_{ref.id}").set_value("innermost")
+    at.selectbox(key=f"again_{ref.id}").set_value("folders:innermost")
     button(at, "Read the folders again").click().run()
     assert "10 images in 4 classes" in words(at)
     assert len(list_datasets(home)) == 2

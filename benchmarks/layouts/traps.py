@@ -195,3 +195,17 @@ def names_that_two_pictures_share(at: Draft) -> Said:
     at.table("labels.csv", rows)
     options = (at.read(), Read({path: path.split("/")[0] for path in at.labels}))
     return Refused(("labels.csv",)), at.read(), Asked(options, every=False)
+
+
+@layout("Class names as pandas saves a series, under a heading, and labels by number")
+def class_names_under_a_heading(at: Draft) -> Said:
+    at.table("labels.csv", [["file", "label"], *[[file, NAMES.index(name)] for file, name in heap(at)]])
+    at.table("class_names.csv", [["class"], *[[name] for name in NAMES]])
+    return at.read()
+
+
+@layout("A list of more classes than there are pictures of: whether it is counted from 0 or from 1 nobody knows")
+def a_list_of_more_classes_than_numbers(at: Draft) -> Said:
+    at.table("labels.csv", [["file", "label"], *[[file, NAMES.index(name) + 1] for file, name in heap(at)]])
+    at.file("classes.txt", "\n".join((*NAMES, "fir")) + "\n")
+    return at.read(aka={str(number): name for number, name in enumerate(NAMES, 1)})

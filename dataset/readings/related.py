@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from dataset.documents import Grid
 from dataset.readings import columns
@@ -30,16 +30,47 @@ def joined(grids: Sequence[Grid], finder: Finder) -> list[Grid]:
     return out
 
 
-def names_of_classes(grids: Iterable[Grid]) -> list[tuple[Grid, dict[str, str]]]:
-    """(table, number -> name) of lists of classes: `0 cat`, `{"0": "cat"}`, or a name a line."""
+_CALLED = ("label", "class", "synset", "names", "categor")
+"""What is in the name of a file that lists classes."""
+
+
+@dataclass(frozen=True)
+class ClassList:
+    """A table with a name for each class."""
+
+    grid: Grid
+    names: Mapping[str, str]
+    """Number -> name; of a name a line, numbered from 0."""
+    a_name_a_line: bool = False
+
+    def of(self, numbers: Collection[str]) -> Mapping[str, str]:
+        """Number -> name, where it is certain which line each number means; else nothing.
+
+        A name a line says no numbers: they are certain when the first and the last line are used, counted from 0 or
+        from 1, with or without a heading.
+        """
+        if not self.a_name_a_line:
+            return self.names if numbers <= self.names.keys() else {}
+        used = {int(number) for number in numbers}
+        lines = list(self.names.values())
+        headed = columns.label_rank(lines[0]) <= 1.5 or lines[0].casefold() in ("name", "names")
+        for names in [lines, *([lines[1:]] if headed else [])]:
+            for start in (0, 1):
+                if min(used) == start and max(used) == start + len(names) - 1:
+                    return {number: names[int(number) - start] for number in numbers}
+        return {}
+
+
+def names_of_classes(grids: Iterable[Grid]) -> list[ClassList]:
+    """Lists of classes: `0 cat`, `{"0": "cat"}`, or a name a line."""
     found = []
     for grid in grids:
         rows = grid.rows
         if not 2 <= len(rows) <= 50_000:
             continue
         short = grid.name.casefold()
-        if len(grid.columns) == 1 and any(word in short for word in ("label", "class", "synset", "names", "categor")):
-            found.append((grid, {str(number): row[0] for number, row in enumerate(rows)}))
+        if (lines := _a_name_a_line(grid)) and any(word in short for word in _CALLED):
+            found.append(ClassList(grid, {str(number): line for number, line in enumerate(lines)}, True))
         if len(grid.columns) >= 2:
             body = rows if rows[0][0].isdigit() or rows[0][1].isdigit() else rows[1:]
             for number, name in ((0, 1), (1, 0)):
@@ -48,21 +79,26 @@ def names_of_classes(grids: Iterable[Grid]) -> list[tuple[Grid, dict[str, str]]]
                                       for one in pairs.values())  # fmt: skip
                 unique = len(set(pairs.values())) == len(pairs) == len(body)
                 if unique and plain_names and len(pairs) > 1 and all(one.isdigit() for one in pairs):
-                    found.append((grid, pairs))
+                    found.append(ClassList(grid, pairs))
     return found
 
 
-def named(one: Lines, lists: list[tuple[Grid, dict[str, str]]]) -> Lines:
-    """With names for the numbers of classes, where exactly one list has a name for each of them."""
+def _a_name_a_line(grid: Grid) -> list[str]:
+    """The lines of a table of one column, or of a text without numbers, whose lines are parted at blanks; else []."""
+    text = grid.kind == "list" and not any(cell.isdigit() for row in grid.rows for cell in row)
+    return [" ".join(filter(None, row)) for row in grid.rows] if text or len(grid.columns) == 1 else []
+
+
+def named(one: Lines, lists: Sequence[ClassList]) -> Lines:
+    """With names for the numbers of classes, where the lists agree on a name for each of them."""
     if not one.found.sources:
         return one
     source = one.found.sources[0]
     numbers = {label for number, image in enumerate(one.images) if image for label in source.values[number]}
-    if not numbers or not all(label.isdigit() for label in numbers):
+    if not numbers or not all(label.isdecimal() and label.isascii() for label in numbers):
         return one
-    fitting = [(grid, names) for grid, names in lists
-               if grid.key != one.grid.key and numbers <= names.keys()]  # fmt: skip
-    if len({tuple(sorted(names.items())) for _, names in fitting}) != 1:
+    fitting = [(each.grid, names) for each in lists if each.grid.key != one.grid.key and (names := each.of(numbers))]
+    if len({tuple(names[number] for number in sorted(numbers)) for _, names in fitting}) != 1:
         return one
     grid, names = fitting[0]
     values = tuple(tuple(names.get(label, label) for label in labels) for labels in source.values)

@@ -110,11 +110,6 @@ class Labels(Protocol):
     """Whether it becomes a target (`dataset.ingest.targets`) instead of a dataset of its own."""
 
     @property
-    def groups(self) -> GroupsFrom:
-        """Which groups the names may give where nothing else does."""
-        ...
-
-    @property
     def key(self) -> str:
         """Differs where the same archive would give another dataset; '' for the usual way."""
         ...
@@ -150,7 +145,7 @@ class AsRead:
             raise with_pictures(question, found.images) from None
         found.leave_out_documents(choice.reading.used)
         others = tuple((one.key, one.line) for one in choice.others)
-        layout = choice.reading.grouped()
+        layout = with_groups(choice.reading.grouped(), self.groups)
         layout = replace(layout, notes=(*layout.notes, *choice.notes))
         return Arranged(layout, choice.reading.line, choice.reading.key, others)
 
@@ -180,7 +175,7 @@ def finish(
     source = printable(source)
     _check_images(found, source)
     arranged = labels.arrange(found, table)
-    layout = _grouped(arranged.layout, labels.groups)
+    layout = arranged.layout
     if bring is shutil.copyfile:
         need_space(stage, sum(found.images[one.given].stat().st_size for one in layout.placed))
     rows, thumbnails, deep, unusable = _take_over(found, layout, stage / IMAGES, progress, bring, decoding)
@@ -212,9 +207,12 @@ def finish(
     return commit(stage, ref, rows, thumbnails)
 
 
-def _grouped(layout: Layout, groups: GroupsFrom) -> Layout:
-    """With the groups that the names give where the source gave none; what was taken, or could be, is noted."""
-    if not layout.grouped_by and groups != "none":
+def with_groups(layout: Layout, groups: GroupsFrom) -> Layout:
+    """With the groups that the names give where the source gave none, or without any; what was taken, or could be, is
+    noted."""
+    if groups == "none":
+        return replace(layout, placed=tuple(replace(one, group="") for one in layout.placed), grouped_by="")
+    if not layout.grouped_by:
         found = from_names([one.path for one in layout.placed], [one.label for one in layout.placed])
         if found is not None and (found.sure or groups == "names"):
             placed = tuple(replace(one, group=name) for one, name in zip(layout.placed, found.groups, strict=True))

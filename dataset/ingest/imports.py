@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Order:
     """What to import, and how. `source`: a path on this computer, 'upload:ID', 'sample:NAME', or 'dataset:ID' for the
-    images of an import decoded another way."""
+    images of an import decoded or grouped another way."""
 
     source: str
     name: str | None = None
@@ -51,7 +51,9 @@ def carry_out(order: Order, home: Path, progress: Progress) -> DatasetRef:
 
         ref = import_sample(rest, home)
     elif kind == "dataset":
-        ref = sources.decode_anew(load_dataset(home, rest), home, decoding, progress=progress)
+        ref = sources.take_again(
+            load_dataset(home, rest), home, decoding=decoding, groups=order.groups, progress=progress
+        )
     else:
         ref = sources.take_in(
             order.source, home, labels, name=order.name, progress=progress, said=order.said, decoding=decoding

@@ -33,36 +33,39 @@ from dataset import (
 from dataset.documents import is_document_name
 from dataset.groups import GroupsFrom
 from dataset.ingest.archives import unpack
-from dataset.ingest.assembly import Arranged, AsRead, Found, Labels, Progress, finish
+from dataset.ingest.assembly import Arranged, AsRead, Found, Labels, Progress, finish, with_groups
 from dataset.readings import UNSAID, ReadAs
 
 __all__ = [
-    "decode_anew",
     "import_made",
     "import_path",
     "import_upload_folder",
     "list_datasets",
     "load_dataset",
     "read_manifest",
+    "take_again",
     "take_in",
 ]
 
 
 @dataclass(frozen=True)
 class AsBefore:
-    """Labels, sides and groups as an import has them."""
+    """Labels and sides as an import has them; groups too, or those that the names give, or none."""
 
     ref: DatasetRef
     rows: Sequence[Row]
+    groups: GroupsFrom = "auto"
+    """'auto' = as they are."""
     target: ClassVar[bool] = False
     key: ClassVar[str] = ""
-    groups: ClassVar[GroupsFrom] = "none"
 
     def arrange(self, found: Found, table: str | None) -> Arranged:
         placed = [
             Placed(row.path, row.path, row.label, row.split, row.group) for row in self.rows if row.path in found.images
         ]
         layout = Layout(self.ref.classes, tuple(placed), (), (), self.ref.grouped_by)
+        if self.groups != "auto" or self.ref.grouped_by:
+            layout = with_groups(layout, self.groups)
         return Arranged(layout, self.ref.reading, self.ref.reading_key)
 
     def check(self, layout: Layout, rows: Sequence[Row]) -> None:
@@ -129,14 +132,22 @@ def take_in(
     raise DataError(f"There is no file or folder at '{path}'. Check the path and try again.")
 
 
-def decode_anew(ref: DatasetRef, home: Path, decoding: Decoding, *, progress: Progress | None = None) -> DatasetRef:
-    """The images of an import decoded another way: another dataset, with the same labels and sides. Copies no image.
+def take_again(
+    ref: DatasetRef,
+    home: Path,
+    *,
+    decoding: Decoding,
+    groups: GroupsFrom = "auto",
+    progress: Progress | None = None,
+) -> DatasetRef:
+    """The images of an import decoded or grouped another way: another dataset, with the same labels and sides. Copies
+    no image. groups: 'auto' = as they are.
 
     Raises DataError for a revision.
     """
     if ref.base:
         raise DataError(f"{ref.id} is an edited revision, and its edits would be lost: give its import, {ref.base}.")
-    labels = AsBefore(ref, read_rows(ref))
+    labels = AsBefore(ref, read_rows(ref), groups)
     return take_in(
         ref.images_root, home, labels, name=ref.name, progress=progress, said=ref.source, decoding=decoding
     )

@@ -24,8 +24,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from core import DatasetRef, NotFound, TooFewImages, files
 from dataset import Layout, Placed, Row, load_dataset, read_manifest
-from dataset.groups import GroupsFrom
-from dataset.ingest.assembly import Arranged, Found, Labels, Progress
+from dataset.ingest.assembly import Arranged, Found, Labels, Progress, with_groups
 from dataset.ingest.sources import take_in
 from dataset.readings import most_named
 
@@ -42,7 +41,6 @@ class OfClasses:
 
     classes: tuple[str, ...]
     target: ClassVar[bool] = True
-    groups: ClassVar[GroupsFrom] = "auto"
 
     @property
     def key(self) -> str:
@@ -66,7 +64,7 @@ class OfClasses:
         missing = tuple(one for one in layout.set_aside if one[0] not in found.images)  # rows of a table without image
         notes = tuple(_notes(layout, placed, known))
         arranged = Layout(self.classes, tuple(placed), missing, notes, layout.grouped_by)
-        return Arranged(arranged, reading.line if reading else "")
+        return Arranged(with_groups(arranged, "auto"), reading.line if reading else "")
 
     def check(self, layout: Layout, rows: Sequence[Row]) -> None:
         if len(rows) < MIN_IMAGES:

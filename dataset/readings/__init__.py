@@ -7,7 +7,7 @@ from core.door import door
 
 if TYPE_CHECKING:
     from dataset.readings.judge import Choice
-    from dataset.readings.reading import UNSAID, Listing, ReadAs, Reading
+    from dataset.readings.reading import UNSAID, Listing, ReadAs, Reading, by_folders
     from dataset.readings.taken import most_named, read, without_images
 else:
     __getattr__ = door(__name__)
@@ -18,6 +18,7 @@ __all__ = [
     "Listing",
     "ReadAs",
     "Reading",
+    "by_folders",
     "most_named",
     "read",
     "without_images",

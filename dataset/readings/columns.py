@@ -141,6 +141,10 @@ def group_rank(name: str) -> int | None:
     return _GROUPS.index(base) if base in _GROUPS else None
 
 
+def called_group(name: str) -> bool:
+    return _base(name) == "group"
+
+
 def is_serial(name: str) -> bool:
     """Whether a name ends in 'id' or its like: 'lesion_id'."""
     return bool(words(name)) and words(name)[-1] in _SERIAL
@@ -200,10 +204,8 @@ def side_column(grid: Grid, at: int, *, asked: bool = False) -> list[Split | Non
     values = {one for one in cells if one and one.casefold() not in _UNSAID}
     if len(values) > (20 if asked else MOST_SIDES):
         return None
-    flag = _FLAGS.get("".join(words(grid.columns[at])))
-    if flag and values and all(one.casefold() in _TRUE | _FALSE for one in values):
-        other: Split = "test" if flag == "train" else "train"
-        return [flag if one.casefold() in _TRUE else other for one in cells]
+    if flag := _flag(grid, at):
+        return _by_flag(grid, at, flag) if asked or not other_flag(grid, at) else None
     sides = sides_of(_lists(values))
     if values and len(sides) == len(_lists(values)) and (named or asked or len(set(sides.values())) > 1):
         return [sides.get(_bare(one)) for one in cells]
@@ -217,6 +219,45 @@ def side_column(grid: Grid, at: int, *, asked: bool = False) -> list[Split | Non
             "val or test. Change it, or leave the column out."
         )
     return None
+
+
+def _flag(grid: Grid, at: int) -> Split | None:
+    """The side that the rows with a 1 are on, where a column of 0 and 1 is named like one."""
+    values = {_bit(one) for one in grid.column(at)}
+    return _FLAGS.get("".join(words(grid.columns[at]))) if 1 in values and None not in values else None
+
+
+def flags_of(grid: Grid) -> dict[int, Split]:
+    """Columns of 0 and 1 that are named like a side, with it."""
+    return {at: side for at in range(len(grid.columns)) if (side := _flag(grid, at))}
+
+
+def _by_flag(grid: Grid, at: int, flag: Split) -> list[Split | None]:
+    """Its sides; where there is a column for each side, of all of them."""
+    other: Split = "test" if flag == "train" else "train"
+    flags = flags_of(grid)
+    if len(flags) == len(set(flags.values())) > 1 and _one_each(grid, list(flags)):
+        return [next(side for one, side in flags.items() if _bit(row[one])) for row in grid.rows]
+    return [flag if _bit(one) else other for one in grid.column(at)]
+
+
+def other_flag(grid: Grid, at: int) -> str:
+    """Why a column named like a flag of a split is none: 'valid' may say that a picture can be used, and 'train' be a
+    class among others; '' = it is one."""
+    name, flag = "".join(words(grid.columns[at])), _flag(grid, at)
+    if flag is None or (name.startswith("is") and name != "isvalid"):
+        return ""
+    run = alone(grid, one_hot(grid, set()))
+    if at in run and _one_each(grid, run) and not all(_flag(grid, one) for one in run):
+        return "each row has a 1 in it or in a column beside it, as for classes"
+    share = sum(_bit(one) == 1 for one in grid.column(at)) / len(grid.rows)
+    if len(flags_of(grid)) == 1 and (share > 0.5) != (flag == "train"):
+        return f"{share:.0%} of its rows have a 1".replace("%", " %")
+    return ""
+
+
+def _one_each(grid: Grid, run: Sequence[int]) -> bool:
+    return bool(run) and all(sum(_bit(row[one]) == 1 for one in run) == 1 for row in grid.rows)
 
 
 def named_like_split(name: str) -> bool:
@@ -251,7 +292,7 @@ def alone(grid: Grid, run: list[int]) -> list[int]:
     the run. They are three at least and most of it: two attributes of many may be each other's opposite."""
     for length in range(len(run), max(2, len(run) // 2, len(run) - MOST_BESIDE - 1), -1):
         for at in range(len(run) - length + 1):
-            if all(sum(_bit(row[one]) == 1 for one in run[at : at + length]) == 1 for row in grid.rows):
+            if _one_each(grid, run[at : at + length]):
                 return run[at : at + length]
     return run
 

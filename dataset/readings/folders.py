@@ -9,10 +9,9 @@ from dataclasses import replace
 from core import DataError
 from dataset import EXPECTED, OUTERMOST, ClassFrom, Layout, class_from, find_layout, nested_levels
 from dataset.readings.folder_names import masks_of, short, telling
-from dataset.readings.reading import Listing, Reading, Strength
+from dataset.readings.reading import KEY, Listing, Reading, Strength
 from dataset.readings.tidy import Tidied, tidy
 
-KEY = "folders"
 _EITHER = "folders lie in folders, and those of either level may be the classes"
 MOST_LEVELS = 3
 _WHAT = {"innermost": "the innermost folders", "path": "the whole paths of folders", 1: "the folders"}

@@ -6,7 +6,7 @@ Pure but for what a `Finder` knows.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from core import Split
 from core.names import printable
@@ -16,6 +16,8 @@ from dataset.readings import columns
 from dataset.readings.finder import Clues, Finder, names_image, plain
 from dataset.readings.labels import Found, find_labels
 from dataset.readings.reading import ReadAs, Reading
+
+ANSWERED = "reads like what a model answered"
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Lines:
     side_column: str = ""
     groups: tuple[str, ...] | None = None
     group_column: str = ""
+    group_meant: bool = False
+    """Whether somebody named the column, or it is called a group."""
     path_column: int = 0
     guessed: bool = False
     """Whether this is what a model answered."""
@@ -133,15 +137,20 @@ def _of_paths(grid: Grid, at: int, finder: Finder, read_as: ReadAs, paths: set[i
     side_at, sides = _sides(grid, asked_side, {at, asked_label}, notes)
     group_at = asked_group if asked_group is not None else _groups(grid, rows, {at, side_at, asked_label})
     leave_out = {one for one in (side_at, group_at) if one is not None} | paths
+    flags = columns.flags_of(grid)
+    leave_out |= flags.keys() if side_at in flags else set()
     found = find_labels(grid, rows, leave_out - {asked_label}, asked_label)
     if asked_label is None and columns.probabilities(grid, leave_out):
         found = Found(why="its columns hold probabilities, as models answer")
-    guessed = any(columns.guessed(name) for name in grid.columns if "." not in name)
+    guessed = columns.guessed(grid.name) or any(columns.guessed(name) for name in grid.columns if "." not in name)
+    if guessed and not found.doubt and not read_as.columns:
+        found = replace(found, doubt=f"{grid.name} {ANSWERED}")
     return Lines(
         grid, tuple(images), tuple(missing), found, None if sides is None else tuple(sides),
         grid.columns[side_at] if side_at is not None else "",
         tuple(grid.column(group_at)) if group_at is not None else None,
-        grid.columns[group_at] if group_at is not None else "", at,
+        grid.columns[group_at] if group_at is not None else "",
+        asked_group is not None or (group_at is not None and columns.called_group(grid.columns[group_at])), at,
         guessed or columns.guessed(grid.name, table=True), tuple(notes),
     )  # fmt: skip
 
@@ -192,6 +201,11 @@ def _sides(
     for at in order:
         if at not in leave_out and (sides := columns.side_column(grid, at)) is not None:
             return at, sides
+    for at in order:
+        if at not in leave_out and (why := columns.other_flag(grid, at)):
+            name = grid.columns[at]
+            notes.append(f"Column '{name}' of {grid.name} was not read as a split: {why}. If it is one, name it "
+                         f"(--split-column {name}).")  # fmt: skip
     for at in order:
         values = set(grid.column(at)) - {""}
         name = grid.columns[at]

@@ -19,6 +19,15 @@ beside a clear one (another column, predictions), 2 = by what the cells hold alo
 FEW = 3
 
 
+KEY = "folders"
+"""Of the usual reading of the folders; those of other levels begin so."""
+
+
+def by_folders(key: str) -> bool:
+    """Whether this is the key of a reading of the folders, not of a table in a folder of that name."""
+    return key.startswith(KEY) and "." not in key  # a table's has the ending of its file
+
+
 @dataclass(frozen=True)
 class ReadAs:
     """What somebody said about how a source is to be read; '' = Thaw finds it."""
@@ -31,7 +40,7 @@ class ReadAs:
     group_column: str = ""
 
     def __post_init__(self) -> None:
-        if self.read_as.startswith("folders") and self.columns:
+        if by_folders(self.read_as) and self.columns:
             raise DataError("Folders have no columns: leave out --read-as folders, or the columns.")
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from dataset.documents import Grid
@@ -43,7 +43,7 @@ class ClassList:
     """Number -> name; of a name a line, numbered from 0."""
     a_name_a_line: bool = False
 
-    def of(self, numbers: Collection[str]) -> Mapping[str, str]:
+    def of(self, numbers: Set[str]) -> Mapping[str, str]:
         """Number -> name, where it is certain which line each number means; else nothing.
 
         A name a line says no numbers: they are certain when the first and the last line are used, counted from 0 or

@@ -33,7 +33,8 @@ Entry = tuple[Lines, Source, Strength, str]
 
 
 def table_readings(grids: Sequence[Grid], finder: Finder, total: int, read_as: ReadAs) -> Tables:
-    """total: images in the source. Raises DataError when `read_as` names a column that no table has."""
+    """total: images in the source. Raises DataError when `read_as` names a column that no table has,
+    or where it cannot be read."""
     out = Tables()
     lines: list[Lines] = []
     problem: DataError | None = None
@@ -55,6 +56,8 @@ def table_readings(grids: Sequence[Grid], finder: Finder, total: int, read_as: R
             out.readings += _readings(bundle, total)
         except DataError as error:
             one, _, strength, _ = bundle[0]
+            if read_as.columns and strength > 1:  # nothing else is meant
+                raise
             why = str(error) if strength else f"{one.grid.name} gives no class: it says the same of all its images."
             out.leave(one.grid.key, why, meant=strength > 1)
             refused |= {one.grid.file} if strength > 1 else set()
@@ -169,6 +172,7 @@ def _reading(bundle: list[Entry], total: int, doubt: str) -> Reading:
     missing: dict[str, str] = {}
     notes: dict[str, None] = {}
     without: set[str] = set()
+    torn = ""
     for one, its, *_ in bundle:
         sides = sides_of_rows(one)
         for number, image in enumerate(one.images):
@@ -186,12 +190,17 @@ def _reading(bundle: list[Entry], total: int, doubt: str) -> Reading:
                 )
             group = one.groups[number] if one.groups else ""
             if group and groups.setdefault(image, group) != group:
-                raise DataError(
-                    f"'{image}' is listed twice with different groups ({_words(now)} of group '{groups[image]}' and "
-                    f"{_words(now)} of group '{group}'). Remove one of the rows from {one.grid.name}, and import again."
-                )
+                if one.group_meant:
+                    raise DataError(
+                        f"'{image}' is listed twice with different groups ('{groups[image]}' and '{group}'). Remove "
+                        f"one of the rows from {one.grid.name}, and import again."
+                    )
+                where = f"Column '{one.group_column}' of {one.grid.name}"
+                torn = torn or f"{where} was not read as groups: '{image}' is of two."
         missing.update(one.missing)
         notes.update(dict.fromkeys(one.notes))
+    if torn:
+        groups, notes = {}, {**notes, torn: None}
     files = _files(bundle)
     split_from = _split_from(bundle, said)
     if not split_from:

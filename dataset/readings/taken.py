@@ -8,19 +8,22 @@ from pathlib import Path
 
 from core import DataError, Split, TooFewImages
 from core.names import suffix
+from core.words import counted
 from dataset.documents import Grid, open_document, worth_opening
 from dataset.readings.file_names import of_file_names
 from dataset.readings.finder import Finder
-from dataset.readings.folders import KEY, folder_readings, no_class_in
+from dataset.readings.folders import folder_readings, no_class_in
 from dataset.readings.judge import Choice, choose
-from dataset.readings.lines import Lines, Tables, sides_of_rows, split_side
-from dataset.readings.reading import UNSAID, Listing, ReadAs, Reading
+from dataset.readings.lines import ANSWERED, Lines, Tables, sides_of_rows, split_side
+from dataset.readings.reading import KEY, UNSAID, Listing, ReadAs, Reading, by_folders
 from dataset.readings.tables import EXPECTED, table_readings, unlisted
 
 MOST_TOLD = 4
 """Tables that were not used, and readings besides the one taken, that notes name."""
 TABLES = frozenset(("csv", "tsv", "xlsx", "parquet", "json", "jsonl", "ndjson", "manifest"))
 NEARLY_ALL = 0.95
+_HELD_OUT: tuple[Split, ...] = ("train", "val", "test")
+"""Of an image in two lists the later one counts: `trainval.txt` and `val.txt` hold the same ones."""
 FOREIGN = frozenset(("xml", "yaml", "yml", "xls", "ods", "mat", "npy", "npz", "pkl", "h5", "hdf5", "tfrecord", "db"))
 """What may hold labels and is not opened."""
 FEW = 3
@@ -72,14 +75,15 @@ def without_images(documents: Mapping[str, Path]) -> str:
 def most_named(
     listing: Listing, documents: Mapping[str, Path], known: Collection[str], table: str | None = None
 ) -> Reading | None:
-    """The reading that gives most images one of the `known` classes; None when nothing is said of them.
+    """The reading that gives most images one of the `known` classes; None when nothing is said of them. What a model
+    answered says nothing.
 
     Raises DataError when `table`, given by name, says nothing.
     """
     tables = _tables(listing, documents, UNSAID, table)
     if table is not None:
         return _of_table(tables, table, UNSAID).reading
-    readings = [*tables.readings, *folder_readings(listing)[0]]
+    readings = [*(one for one in tables.readings if one.strength > 1), *folder_readings(listing)[0]]
     folded = {name.casefold() for name in known}
 
     def worth(one: Reading) -> tuple[int, int]:
@@ -117,33 +121,42 @@ def _of_table(tables: Tables, table: str, read_as: ReadAs) -> Choice:
     if not tables.readings:
         why = next(iter(tables.unused.values()), f"{table.rpartition('/')[2]} holds no rows that name images.")
         raise DataError(f"{why} {EXPECTED}")
-    return choose(tables.readings, read_as)
+    meant = [replace(one, doubt="") if one.doubt.endswith(ANSWERED) else one for one in tables.readings]
+    return choose(meant, read_as)
 
 
 def _with_lists(folders: list[Reading], lists: list[Lines]) -> list[Reading]:
     """Readings of the folders, with the split that lists of images without labels say (`train.txt`, `test.txt`)."""
     sides: dict[str, Split] = {}
+    twice: dict[str, None] = {}
     files: dict[str, str] = {}
     for one in lists:
-        said = [(image, side) for image, side in zip(one.images, sides_of_rows(one), strict=True) if image and side]
-        if said:
-            files[one.grid.name] = one.grid.file
-            sides.update(said)
+        for image, side in zip(one.images, sides_of_rows(one), strict=True):
+            if image and side:
+                files[one.grid.file] = one.grid.name
+                before = sides.setdefault(image, side)
+                twice.update({image: None} if {before, side} == {"train", "test"} else {})
+                sides[image] = max(before, side, key=_HELD_OUT.index)
     if not sides or "train" not in sides.values() or len(set(sides.values())) < 2:
         return folders
-    return [_with_split(one, sides, files) for one in folders]
+    return [_with_split(one, sides, files, list(twice)) for one in folders]
 
 
-def _with_split(reading: Reading, sides: Mapping[str, Split], files: Mapping[str, str]) -> Reading:
-    """With these sides, when they are of nearly all its images. files: name -> path of the lists."""
+def _with_split(reading: Reading, sides: Mapping[str, Split], files: Mapping[str, str], twice: list[str]) -> Reading:
+    """With these sides, when they are of nearly all its images. files: path -> name of the lists. twice: images listed
+    for training and for the test."""
     placed = reading.layout.placed
     listed = tuple(replace(one, split=sides[one.given]) for one in placed if one.given in sides)
     if reading.split_from or len(listed) < NEARLY_ALL * len(placed):
         return reading
-    names = list(files)
+    names = list(files.values())
     out = [(one.given, f"is not listed in {' or '.join(names)}") for one in placed if one.given not in sides]
-    layout = replace(reading.layout, placed=listed, set_aside=(*reading.layout.set_aside, *out))
-    return replace(reading, layout=layout, split_from=" and ".join(names), used=frozenset(files.values()))
+    notes = reading.layout.notes
+    if twice:
+        listed_twice = f"{counted(len(twice), 'image')} ('{twice[0]}'{' and others' if twice[1:] else ''})"
+        notes = (*notes, f"{listed_twice} stood in the lists of both train and test, and now only in the test.")
+    layout = replace(reading.layout, placed=listed, set_aside=(*reading.layout.set_aside, *out), notes=notes)
+    return replace(reading, layout=layout, split_from=" and ".join(names), used=frozenset(files))
 
 
 def _with_groups(reading: Reading, tables: list[Lines]) -> Reading:
@@ -201,7 +214,7 @@ def _refuse(readings: list[Reading], tables: Tables, problem: DataError | None) 
 def _finished(choice: Choice, tables: Tables, listing: Listing) -> Choice:
     """With the images that nothing names set aside, and what was not used told."""
     reading = choice.reading
-    if reading.used and not reading.key.startswith(KEY):
+    if reading.used and not by_folders(reading.key):
         reading = unlisted(reading, listing.images)
     given = {one.split for one in reading.layout.placed}
     if reading.split_from and "train" not in given:

@@ -175,14 +175,16 @@ class HowRead:
         return Decoding(value_range, (1, 2, 3) if self.pages_as_channels else (1 if self.page is None else self.page,))
 
     def reading(self) -> ReadAs:
-        """Which reading is meant. Raises DataError for a level of folders that there cannot be."""
+        """Which reading is meant. Raises DataError for a level of folders that there cannot be, or for two readings."""
         from dataset import class_from
         from dataset.readings import ReadAs
 
         class_from(self.classes_from)
         as_folders = f"folders:{self.classes_from.strip().lower()}" if self.classes_from != "1" else ""
+        if as_folders and self.read_as not in ("", "folders", as_folders):
+            raise DataError("--classes-from reads the folders, and --read-as something else: give one of them.")
         columns = (self.label_column, self.path_column, self.split_column, self.group_column)
-        return ReadAs(self.read_as or as_folders, *columns)
+        return ReadAs(as_folders or self.read_as, *columns)
 
 
 AS_USUAL = HowRead()

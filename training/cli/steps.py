@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from core import USUAL_DECODING, DatasetRef
+from core import USUAL_DECODING, DataError, DatasetRef
 from core.words import counted
 from core.zoo import BackboneCard, catalog
 from training.backbones import weights
@@ -59,11 +59,12 @@ def import_data(path: str, home: Path, how: HowRead = AS_USUAL) -> DatasetRef:
         ref = import_sample(path.removeprefix(SAMPLE), home)
     elif is_known(path):
         ref, decoding = sources.load_dataset(home, path), how.decoding()
-        if decoding in (USUAL_DECODING, ref.decoding):
+        if read_as:
+            raise DataError(f"{path} is imported already; to read it in another way, give its folder or archive again.")
+        if decoding in (USUAL_DECODING, ref.decoding) and how.groups == "auto":
             return ref
-        from dataset.ingest import decode_anew
-
-        ref = decode_anew(ref, home, decoding, progress=how_far(IMPORTING))
+        decoding = ref.decoding if decoding == USUAL_DECODING else decoding
+        ref = sources.take_again(ref, home, decoding=decoding, groups=how.groups, progress=how_far(IMPORTING))
     else:
         ref = sources.import_path(
             Path(path).expanduser(), home, progress=how_far(IMPORTING), read_as=read_as, groups=how.groups,

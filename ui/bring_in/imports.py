@@ -15,9 +15,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from core import DataError, DatasetRef, NotFound, StateError
-from dataset import load_dataset
+from dataset import GroupsFrom, load_dataset
 from dataset.ingest import SAMPLES
-from dataset.readings import ReadAs
+from dataset.readings import ReadAs, by_folders
 from training.jobs import deleting
 from training.requests import ImportImages
 from training.store import Job
@@ -153,8 +153,8 @@ def ways(ref: DatasetRef) -> list[tuple[str, str]]:
     `read_again`."""
     if not state.on_loopback() or not Path(ref.source).is_absolute():
         return []
-    by_folders = ref.reading_key.startswith("folders")
-    return [way for way in ref.other_readings if not (by_folders and way[0].startswith("folders"))]
+    folders = by_folders(ref.reading_key)
+    return [way for way in ref.other_readings if not (folders and by_folders(way[0]))]
 
 
 def read_otherwise(ref: DatasetRef) -> ImportImages | None:
@@ -217,7 +217,8 @@ def group_again(ref: DatasetRef) -> ImportImages | None:
         st.caption("Makes another dataset of the same images; this one and its runs stay.")
     if not asked:
         return None
-    return ImportImages(str(ref.images_root), ref.name, said=ref.source, groups="none" if taken else "names")
+    groups: GroupsFrom = "none" if taken else "names"
+    return ImportImages(f"dataset:{ref.id}", ref.name, decoding=ref.decoding, groups=groups)
 
 
 def path_field(label: str, button: str, *, key: str) -> str:

@@ -176,7 +176,7 @@ def _nested(place: Path, dataset_id: str) -> bool:
 @functools.lru_cache(maxsize=8)
 def _named(place: Path, dataset_id: str) -> Grouping | None:
     table = _images(place, dataset_id)
-    return from_names(table.paths, table.labels.tolist()) if _by_folder(table) else None
+    return from_names(table.paths, table.labels.tolist())
 
 
 def nested(ref: DatasetRef) -> bool:
@@ -185,7 +185,7 @@ def nested(ref: DatasetRef) -> bool:
 
 
 def named_groups(ref: DatasetRef) -> Grouping | None:
-    """What the names say of what belongs together, where classes are folders, so that it can be read again."""
+    """What the names say of what belongs together."""
     return _named(home(), ref.id)
 
 

@@ -18,7 +18,7 @@ from core.names import ENDINGS
 from core.portable import pictures as files
 from dataset import Edit, load_dataset, look_alikes, read_manifest, read_rows, read_thumbnails, revise
 from dataset.audit import audit
-from dataset.ingest import Decoded, decode_anew, import_path, load_decoders, targets
+from dataset.ingest import Decoded, import_path, load_decoders, take_again, targets
 from dataset.ingest.decoding import decode
 from training.caches import pixels
 from ui.server import pictures
@@ -128,12 +128,12 @@ def test_an_import_is_decoded_anew_with_its_labels(home: Path, tmp_path: Path) -
     table = "".join(f"{label}/{n}.tif,{'even' if n % 2 else 'odd'}\n" for label in "ab" for n in range(4))
     (written(tmp_path / "deep", KINDS["12 bits in 16"]) / "labels.csv").write_text("path,label\n" + table)
     ref = import_path(tmp_path / "deep", home)
-    dim = decode_anew(ref, home, Decoding((0, 8000)))
+    dim = take_again(ref, home, decoding=Decoding((0, 8000)))
     assert (dim.classes, dim.counts, dim.name) == (("even", "odd"), ref.counts, ref.name) and dim.id != ref.id
     assert [(row.path, row.label) for row in read_rows(dim)] == [(row.path, row.label) for row in read_rows(ref)]
     assert (dim.images_root / "a" / "0.tif").samefile(ref.images_root / "a" / "0.tif")
     with pytest.raises(DataError, match=f"its edits would be lost: give its import, {ref.id}"):
-        decode_anew(revise(home, ref, [Edit("exclude", ("a/0.tif",))]), home, Decoding((0, 8000)))
+        take_again(revise(home, ref, [Edit("exclude", ("a/0.tif",))]), home, decoding=Decoding((0, 8000)))
 
 
 def test_an_archive_is_remembered_by_how_it_was_decoded(home: Path, tmp_path: Path) -> None:

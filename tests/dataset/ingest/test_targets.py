@@ -85,3 +85,12 @@ def test_what_cannot_be_a_target_changes_nothing(tmp_path: Path, source: Dataset
     with pytest.raises(DataError, match="There is no file or folder at"):
         targets.attach(home, source, tmp_path / "nowhere")
     assert targets.target_of(home, source) == first
+
+
+def test_what_a_model_answered_labels_no_target(tmp_path: Path, source: DatasetRef) -> None:
+    heap = write_images(tmp_path / "heap", classes=("x",), seed=1) / "x"
+    rows = [f"{path.name},{source.classes[number % 2]},0.9" for number, path in enumerate(sorted(heap.iterdir()))]
+    (heap / "predictions.csv").write_text("file,class,confidence\n" + "\n".join(rows), encoding="utf-8")
+    assert targets.attach(tmp_path / "home", source, heap).unlabelled == 6
+    given = targets.attach(tmp_path / "home", source, heap / "predictions.csv")
+    assert given.unlabelled == 0

@@ -117,6 +117,60 @@ def test_columns_that_say_the_side(tmp_path: Path, column: str, words: tuple[str
         assert sides(asked) == {"train": 24, "test": 12}
 
 
+@pytest.mark.parametrize(
+    ("header", "flags", "split", "note"),
+    [
+        (("valid",), ("1", "1", "0"), {"": 36}, "Column 'valid' of l.csv was not read as a split: 67 % of its rows"),
+        (("is_valid",), ("1", "1", "0"), {"": 36}, "If it is one, name it (--split-column is_valid)."),
+        (("valid",), ("0", "0", "1"), {"train": 24, "val": 12}, ""),
+        (("train",), ("1", "1", "0"), {"train": 24, "test": 12}, ""),
+        (("train",), ("0", "0", "1"), {"": 36}, "Column 'train' of l.csv was not read as a split: 33 % of its rows"),
+        (("train", "val", "test"), ("100", "010", "001"), {"train": 12, "val": 12, "test": 12}, ""),
+    ],
+)
+def test_a_column_of_ones_is_a_side_where_its_ones_are_as_many_as_that_side_has(
+    tmp_path: Path, header: tuple[str, ...], flags: tuple[str, ...], split: dict[str, int], note: str
+) -> None:
+    cells = [[flags[n % 3][at] for n in range(36)] for at in range(len(header))]
+    table = {"l.csv": rows(names(), LABELS, *cells, header=("file", "label", *header))}
+    choice = read_source(tmp_path, HEAP, table)
+    assert sides(choice) == split and choice.reading.labels == HEAP
+    assert note in " ".join(choice.reading.layout.notes)
+    asked = read_source(tmp_path, HEAP, table, ReadAs(split_column=header[0]))
+    assert "" not in sides(asked) and asked.reading.labels == HEAP
+
+
+def test_a_class_called_train_among_columns_of_classes_is_no_side(tmp_path: Path) -> None:
+    hot = [[int(name == label) for label in LABELS] for name in CLASSES]
+    table = rows(names(), *hot, header=("file", "bus", "train", "car"))
+    choice = read_source(tmp_path, HEAP, {"l.csv": table})
+    assert choice.reading.classes == ("bus", "car", "train") and sides(choice) == {"": 36}
+    assert "Column 'train' of l.csv was not read as a split: each row has a 1 in it" in choice.reading.layout.notes[0]
+
+
+def test_an_image_in_two_groups_of_a_column_that_nobody_named_costs_the_groups_alone(tmp_path: Path) -> None:
+    scenes = [f"s{n // 4}" for n in range(36)]
+    table = rows([*names(), names()[0]], [*LABELS, LABELS[0]], [*scenes, "s5"], header=("file", "label", "scene_id"))
+    choice = read_source(tmp_path, HEAP, {"l.csv": table})
+    assert choice.reading.labels == HEAP and not choice.reading.groups
+    assert choice.reading.layout.notes == (
+        "Column 'scene_id' of l.csv was not read as groups: 'images/IMG_000.jpg' is of two.",)  # fmt: skip
+    sentence = "'images/IMG_000.jpg' is listed twice with different groups"
+    with pytest.raises(DataError, match=sentence):
+        read_source(tmp_path, HEAP, {"l.csv": table}, ReadAs(group_column="scene_id"))
+    with pytest.raises(DataError, match=sentence):
+        read_source(tmp_path, HEAP, {"l.csv": table.replace("scene_id", "group")})
+
+
+def test_what_a_model_answered_is_taken_for_labels_only_when_somebody_says_so(tmp_path: Path) -> None:
+    answers = {"predictions.csv": rows(names(), LABELS, [0.9] * 36, header=("file", "class", "confidence"))}
+    with pytest.raises(ReadingAsked, match=r"predictions\.csv reads like what a model answered"):
+        read_source(tmp_path, HEAP, answers)
+    for said in (ReadAs("predictions.csv"), ReadAs(label_column="class")):
+        assert read_source(tmp_path, HEAP, answers, said).reading.labels == HEAP
+    assert read_source(tmp_path, HEAP, answers, table="predictions.csv").reading.labels == HEAP
+
+
 TWO = [label if n % 3 else f"{label}|{CLASSES[n // 3 % 3]}" for n, label in enumerate(LABELS)]
 ASKED: dict[str, tuple[Mapping[str, Document], str, str]] = {
     "two annotators": (

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from dataset.readings import ReadAs
 from tests.dataset.readings.sources import CLASSES, HEAP, LABELS, Document, csv, names, read_source, rows, sides
 
 THREE = ("train", "val", "test")
@@ -178,6 +179,30 @@ def test_lists_of_paths_give_class_folders_their_split(tmp_path: Path) -> None:
     choice = read_source(tmp_path, images, lists, folders=["meta"])
     assert choice.reading.classes == CLASSES and sides(choice) == {"train": 27, "test": 9}
     assert choice.reading.line.endswith("split from test.txt and train.txt")
+
+
+def test_an_image_in_two_lists_counts_to_the_one_that_is_held_out(tmp_path: Path) -> None:
+    images = [f"images/{label}/{n}.jpg" for n, label in enumerate(LABELS)]
+    named = [f"{path[7:-4]}\n" for path in images]
+    lists = {"train.txt": "".join(named[:25]), "test.txt": "".join(named[24:])}
+    for order in (lists, dict(reversed(lists.items()))):
+        choice = read_source(tmp_path, images, order)
+        assert sides(choice) == {"train": 24, "test": 12}
+        said = "1 image ('images/fox/24.jpg') stood in the lists of both train and test, and now only in the test."
+        assert said in choice.reading.layout.notes
+    lists = {"trainval.txt": "".join(named[:30]), "val.txt": "".join(named[20:30]), "test.txt": "".join(named[30:])}
+    choice = read_source(tmp_path, images, lists)
+    assert sides(choice) == {"train": 20, "val": 10, "test": 6}
+    assert not any("stood in the lists" in note for note in choice.reading.layout.notes)
+
+
+def test_a_table_in_a_folder_called_folders_is_a_table(tmp_path: Path) -> None:
+    table = rows(names()[:30], LABELS[:30], header=("file", "label"))
+    choice = read_source(tmp_path, HEAP, {"folders/labels.csv": table})
+    assert choice.reading.key == "folders/labels.csv:label" and choice.reading.named == 30
+    assert ("images/IMG_030.jpg", "is not listed in labels.csv") in choice.reading.layout.set_aside
+    asked = ReadAs("folders/labels.csv", label_column="label")
+    assert read_source(tmp_path, HEAP, {"folders/labels.csv": table}, asked).reading.labels == choice.reading.labels
 
 
 def test_what_belongs_together_is_carried_with_the_reading(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""How a terminal says which values become black and white, and which page is taken."""
+"""How a terminal says which reading is meant, which values become black and white, and which page is taken."""
 
 from __future__ import annotations
 
@@ -11,14 +11,20 @@ from PIL import Image
 
 from core import DataError, Decoding
 from dataset import list_datasets
+from dataset.readings import ReadAs
+from tests.support.seeding import picture_folder
 from tests.support.terminal import say
 from training.cli.commands.check import check
 from training.cli.shared import HowRead
 
 
+def typed(*flags: str) -> HowRead:
+    params = check.make_context("check", ["photos", *flags]).params
+    return HowRead(**{field.name: params[field.name] for field in fields(HowRead)})
+
+
 def asked(*flags: str) -> Decoding:
-    typed = check.make_context("check", ["photos", *flags]).params
-    return HowRead(**{field.name: typed[field.name] for field in fields(HowRead)}).decoding()
+    return typed(*flags).decoding()
 
 
 @pytest.mark.parametrize(
@@ -67,4 +73,43 @@ def test_a_range_for_a_dataset_by_its_id_makes_another_one(home: Path, tmp_path:
     other = say("check", ref.id, "--quick", "--value-range", "0,2000")
     assert other.code == 0 and "As asked: values 0 to 2,000 become black to white" in other.err
     assert say("check", ref.id, "--quick", "--value-range", "0,4095").code == 0
+    assert len(list_datasets(home)) == 2
+
+
+@pytest.mark.parametrize(
+    ("flags", "key"),
+    [
+        ((), ""),
+        (("--classes-from", "2"), "folders:2"),
+        (("--read-as", "folders", "--classes-from", "2"), "folders:2"),
+        (("--read-as", "labels.csv"), "labels.csv"),
+    ],
+)
+def test_flags_say_which_reading_is_meant(flags: tuple[str, ...], key: str) -> None:
+    assert typed(*flags).reading() == ReadAs(key)
+
+
+def test_two_readings_at_once_are_refused() -> None:
+    with pytest.raises(DataError, match="--classes-from reads the folders, and --read-as something else: give one"):
+        typed("--read-as", "labels.csv", "--classes-from", "2").reading()
+
+
+def test_a_dataset_by_its_id_is_grouped_anew_and_never_read_otherwise(home: Path, tmp_path: Path) -> None:
+    folder = picture_folder(tmp_path / "moles", {"benign": 4, "malign": 4})
+    for path in sorted(folder.rglob("*.*")):
+        path.rename(path.with_name(f"patient{path.parent.name[0]}_{path.name}"))
+    assert say("check", folder, "--quick").code == 0
+    (ref,) = list_datasets(home)
+    refused = say("check", ref.id, "--quick", "--read-as", "folders")
+    assert refused.code == 2 and f"{ref.id} is imported already; to read it in another way, give its" in refused.err
+    table = folder / "groups.csv"
+    table.write_text("path,label,group\n" + "\n".join(
+        f"{path.relative_to(folder)},{path.parent.name},{number // 2}"
+        for number, path in enumerate(sorted(folder.rglob("*.png")))), encoding="utf-8")  # fmt: skip
+    assert say("check", table, "--quick").code == 0
+    (grouped,) = [one for one in list_datasets(home) if one.groups]
+    assert grouped.groups == 4
+    assert say("check", grouped.id, "--quick", "--groups", "none").code == 0
+    assert len(list_datasets(home)) == 2, "without its groups it is the first one again"
+    assert say("check", table, "--quick", "--groups", "none").code == 0
     assert len(list_datasets(home)) == 2

@@ -11,7 +11,8 @@ import pytest
 import streamlit as st
 from PIL import Image
 
-from core.types import DatasetFacts, DatasetRef
+from core.types import DatasetFacts, DatasetRef, Decoding
+from dataset import read_rows
 from dataset.folder import list_datasets
 from dataset.ingest import uploads
 from dataset.ingest.samples import SAMPLES
@@ -202,6 +203,27 @@ def test_groups_of_the_names_are_said_and_one_click_takes_them_away(
     button(at, "Keep these groups on one side").click().run()
     assert "16 images in 2 classes, of 8 groups" in words(at)
     assert len(list_datasets(home)) == 2
+
+
+def test_another_choice_of_groups_keeps_the_classes_sides_and_values_as_they_were_read(
+    open_page: Open, tmp_path: Path, home: Path
+) -> None:
+    (tmp_path / "scans").mkdir()
+    rows = ["file,finding,split"]
+    for number in range(16):
+        values = np.random.default_rng(number).integers(0, 4096, (20, 20)).astype(np.uint16)
+        Image.fromarray(values).save(tmp_path / "scans" / f"patient{number // 2}_{number % 2}.png")
+        split = "test" if number > 11 else "train"
+        rows.append(f"patient{number // 2}_{number % 2}.png,{('ill', 'well')[number // 2 % 2]},{split}")
+    (tmp_path / "scans" / "findings.csv").write_text("\n".join(rows), encoding="utf-8")
+    ref = import_path(tmp_path / "scans", home, decoding=Decoding((0, 2000)))
+    assert ref.groups == 8
+    at = open_page("data", dataset=ref.id)
+    button(at, "Read again without groups").click().run()
+    (other,) = [one for one in list_datasets(home) if one.id != ref.id]
+    assert (other.groups, other.classes, other.counts, other.decoding) == (0, ref.classes, ref.counts, ref.decoding)
+    assert other.reading_key == ref.reading_key == "findings.csv:finding"
+    assert [row.split for row in read_rows(other)] == [row.split for row in read_rows(ref)]
 
 
 def test_a_target_is_attached_by_path_and_detached(

@@ -7,8 +7,9 @@ from core.door import door
 
 if TYPE_CHECKING:
     from dataset.documents.grid import Grid, parts
-    from dataset.documents.opening import SUFFIXES, is_document_name, open_document, worth_opening
+    from dataset.documents.guarded import open_guarded
+    from dataset.documents.opening import SUFFIXES, Open, is_document_name, open_document, worth_opening
 else:
     __getattr__ = door(__name__)
 
-__all__ = ["SUFFIXES", "Grid", "is_document_name", "open_document", "parts", "worth_opening"]
+__all__ = ["SUFFIXES", "Grid", "Open", "is_document_name", "open_document", "open_guarded", "parts", "worth_opening"]

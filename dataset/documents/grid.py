@@ -14,10 +14,10 @@ from typing import Any, Literal
 
 from core import DataError
 
-MOST_ROWS = 3_000_000
+MOST_ROWS = 2_000_000
 MOST_COLUMNS = 2_000
-MOST_CELLS = 10_000_000
-"""Rows times columns: a million images in ten columns."""
+MOST_CELLS = 6_000_000
+"""Rows times columns: a million images in six columns."""
 MOST_CELL = 100_000
 """Characters of one cell; text longer than a label or a path is only seen to say what it is."""
 MISSING = frozenset(("", "nan", "NaN", "NAN", "None", "null", "NULL", "N/A", "#N/A", "<NA>", "NaT"))

@@ -15,7 +15,7 @@ from typing import Any
 
 from core import DataError
 from core.names import is_image_name
-from dataset.documents.grid import Grid, cell, of_records, several
+from dataset.documents.grid import Grid, cell, check_size, of_records, several
 from dataset.split_words import split_of
 
 MOST_BYTES = 128 * 1024**2
@@ -32,7 +32,9 @@ def document(path: Path, file: str) -> list[Grid]:
     if path.stat().st_size > MOST_BYTES:
         raise DataError(f"'{short}' is larger than {MOST_BYTES // 1024**2} MB: keep only images and labels in it.")
     try:
-        found = json.loads(path.read_bytes())
+        text = path.read_bytes()
+        check_size(file, text.count(b"{"), 0, 0)  # of what is no table, a million records take a gigabyte
+        found = json.loads(text)
     except RecursionError as error:
         raise DataError(f"'{short}' is nested too deeply to be a list of labels.") from error
     except ValueError as error:

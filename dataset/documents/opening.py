@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -31,6 +32,8 @@ _READERS: dict[str, Callable[[Path, str], list[Grid]]] = {
     "manifest": json_grids.lines,
 }
 SUFFIXES = tuple(_READERS)
+Open = Callable[[Path, str], list[Grid]]
+"""`open_document`, or `guarded.open_guarded`, which does it in a process of its own."""
 
 
 def is_document_name(name: str) -> bool:
@@ -45,8 +48,17 @@ def open_document(path: Path, file: str) -> list[Grid]:
                 f"'{path.name}' is larger than {MOST_BYTES // 1024**2} MB, which no table of labels should be."
             )
         return _READERS[suffix(file)](path, file)
+    except DataError:
+        raise
     except OSError as error:
         raise DataError(f"'{path.name}' cannot be read: {error.strerror or error}.") from error
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError, csv.Error) as error:
+        # Strangers' files nest and mix what no format foresees; what else is of use goes on.
+        raise DataError(f"'{path.name}' is no table of labels that can be read ({_said(error)}).") from error
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:200]
 
 
 def worth_opening(documents: Mapping[str, Path], images: Iterable[str] = ()) -> tuple[list[str], list[str]]:

@@ -27,6 +27,7 @@ from core.disk import need_space
 from core.names import IMAGE_SUFFIXES, is_archive_name, printable
 from dataset import EXPECTED, Layout, Placed, Row, content_id, counts_of, groups_of
 from dataset.commit import commit
+from dataset.documents import open_guarded
 from dataset.groups import GroupsFrom, from_names, in_words
 from dataset.ingest.decode_workers import Decoders
 from dataset.ingest.decoding import SEVERAL, Decoded
@@ -140,7 +141,7 @@ class AsRead:
 
     def arrange(self, found: Found, table: str | None) -> Arranged:
         try:
-            choice = read(found.listing(), found.documents, self.read_as, table)
+            choice = read(found.listing(), found.documents, self.read_as, table, open_guarded)
         except ReadingAsked as question:
             raise with_pictures(question, found.images) from None
         found.leave_out_documents(choice.reading.used)
@@ -234,7 +235,7 @@ def _check_images(found: Found, source: str) -> None:
                 f"There are no images, only another archive: '{path}'. Unpack it and import what is inside."
             )
     formats = ", ".join(IMAGE_SUFFIXES)
-    told = without_images(found.documents)
+    told = without_images(found.documents, open_guarded)
     raise DataError(f"No images were found in '{source}' (read are {formats}). {told}{' ' if told else ''}{EXPECTED}")
 
 

@@ -12,15 +12,14 @@ import base64
 import contextlib
 import json
 import os
-import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any
 
 from core import USUAL_DECODING, DataError, Decoding
+from dataset.guarded import READY, Guarded, command, hold_to
 from dataset.ingest.decoding import Decoded, decode, load_decoders
 from dataset.value_range import Values
 
@@ -28,17 +27,14 @@ MOST_BYTES = 4 * 1024**3
 """Address space of one process. The largest image that is accepted takes about a quarter of it."""
 MOST_SECONDS = 20.0
 """For one image; the largest ones take one or two."""
-START_SECONDS = 30.0
-PROJECT = Path(__file__).resolve().parents[2]
-COMMAND = (sys.executable, "-m", "dataset.ingest.decode_workers")
-READY = "ready"
-_ahead: list[_Process] = []
+COMMAND = command("dataset.ingest.decode_workers")
+_ahead: list[Guarded] = []
 
 
 def start_ahead() -> None:
     """Start a process for the next `Decoders` of this one to take: it loads while the rest of an import does."""
     with contextlib.suppress(DataError):  # whoever needs it is told
-        _ahead.append(_Process(COMMAND))
+        _ahead.append(_begun(COMMAND))
 
 
 class Decoders:
@@ -49,7 +45,7 @@ class Decoders:
 
     def __init__(self, count: int, command: Sequence[str] = COMMAND) -> None:
         self._command = tuple(command)
-        self._free: SimpleQueue[_Process | None] = SimpleQueue()
+        self._free: SimpleQueue[Guarded | None] = SimpleQueue()
         self._count = count
         for _ in range(count):
             self._free.put(None)
@@ -61,18 +57,21 @@ class Decoders:
         try:
             while len(results) < len(paths):
                 process = process or self._started()
-                results += process.answers(paths[len(results) :], decoding)
+                results += _answers(process, paths[len(results) :], decoding)
                 if process.ended:
-                    results.append(process.ended)
+                    late = f"takes longer than {MOST_SECONDS:.0f} s to decode"
+                    results.append(late if process.ended == "late" else "makes the decoder crash")
                     process.close()
                     process = None
         finally:
             self._free.put(process)
         return results[: len(paths)]
 
-    def _started(self) -> _Process:
-        process = _ahead.pop() if _ahead and self._command == COMMAND else _Process(self._command)
-        process.wait()
+    def _started(self) -> Guarded:
+        process = _ahead.pop() if _ahead and self._command == COMMAND else _begun(self._command)
+        if not process.ready():
+            process.close()
+            raise DataError("Images cannot be checked: the process for it does not start. Is Pillow installed?")
         return process
 
     def close(self) -> None:
@@ -88,70 +87,22 @@ class Decoders:
         self.close()
 
 
-class _Process:
-    """One decoding process and what of its answers was not read yet."""
+def _begun(how: Sequence[str]) -> Guarded:
+    try:
+        return Guarded(how)
+    except OSError as error:
+        raise DataError(f"Images cannot be checked: no process for it can be started ({error}).") from error
 
-    def __init__(self, command: Sequence[str]) -> None:
-        self.ended = ""
-        """Why it answers no more, said of the image it had in hand; '' while it does."""
-        self._lines: SimpleQueue[bytes] = SimpleQueue()
-        """What it answered, a line each; b"" at its end."""
-        try:
-            self._child = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=PROJECT,
-                start_new_session=True,
-            )  # fmt: skip
-        except OSError as error:
-            raise DataError(f"Images cannot be checked: no process for it can be started ({error}).") from error
-        threading.Thread(target=self._read, daemon=True).start()
 
-    def wait(self) -> None:
-        """Until it has loaded. Raises DataError when it does not start."""
-        if self._line(START_SECONDS) != READY:
-            self.close()
-            raise DataError("Images cannot be checked: the process for it does not start. Is Pillow installed?")
-
-    def answers(self, paths: Sequence[Path], decoding: Decoding) -> Iterator[Decoded | str]:
-        """Results in order; fewer than asked for when the process ends in between."""
-        assert self._child.stdin is not None
-        how = (decoding.value_range, decoding.pages)
-        asked = "".join(f"{json.dumps([os.fspath(path), *how])}\n" for path in paths)
-        with contextlib.suppress(BrokenPipeError):  # its end is noticed where the answers are read
-            self._child.stdin.write(asked.encode())
-            self._child.stdin.flush()
-        for _ in paths:
-            line = self._line(MOST_SECONDS)
-            if line is None:
-                return
-            yield _from_line(line)
-
-    def close(self) -> None:
-        """End it, if it has not ended."""
-        assert self._child.stdin is not None
-        with contextlib.suppress(OSError):
-            self._child.stdin.close()
-        self._child.kill()
-        self._child.wait()
-
-    def _read(self) -> None:
-        """In a thread of its own: not every system can wait for a pipe and for the time at once."""
-        assert self._child.stdout is not None
-        with self._child.stdout as answers:
-            for line in answers:
-                self._lines.put(line)
-        self._lines.put(b"")
-
-    def _line(self, seconds: float) -> str | None:
-        """The next line, None when there is none in time or at all: `ended` says why."""
-        try:
-            line = self._lines.get(timeout=seconds)
-        except Empty:
-            self.ended = f"takes longer than {seconds:.0f} s to decode"
-            return None
-        if not line.endswith(b"\n"):  # its end, perhaps in the middle of an answer
-            self.ended = "makes the decoder crash"
-            return None
-        return line.decode().removesuffix("\n")
+def _answers(process: Guarded, paths: Sequence[Path], decoding: Decoding) -> Iterator[Decoded | str]:
+    """Results in order; fewer than asked for when the process ends in between."""
+    how = (decoding.value_range, decoding.pages)
+    process.ask("".join(f"{json.dumps([os.fspath(path), *how])}\n" for path in paths))
+    for _ in paths:
+        line = process.line(MOST_SECONDS)
+        if line is None:
+            return
+        yield _from_line(line)
 
 
 def _to_line(result: Decoded | str) -> str:
@@ -177,11 +128,7 @@ def _from_line(line: str) -> Decoded | str:
 
 def main() -> None:
     """The decoding process: paths in, answers out, until the input ends."""
-    with contextlib.suppress(ImportError, ValueError, OSError):  # not on every system
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    hold_to(MOST_BYTES)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's would reserve memory for each core
     load_decoders()
     print(READY, flush=True)

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from core import DatasetRef, NotFound, TooFewImages, files
 from dataset import Layout, Placed, Row, load_dataset, read_manifest
+from dataset.documents import open_guarded
 from dataset.ingest.assembly import Arranged, Found, Labels, Progress, with_groups
 from dataset.ingest.sources import take_in
 from dataset.readings import most_named
@@ -50,7 +51,7 @@ class OfClasses:
 
     def arrange(self, found: Found, table: str | None) -> Arranged:
         known = _numbers(self.classes)
-        reading = most_named(found.listing(), found.documents, known, table)
+        reading = most_named(found.listing(), found.documents, known, table, open_guarded)
         layout = reading.grouped() if reading else Layout((), (), (), ())  # else one heap of images
         found.leave_out_documents(reading.used if reading else ())
         named = {one.given: one for one in layout.placed}

@@ -9,7 +9,7 @@ from pathlib import Path
 from core import DataError, Split, TooFewImages
 from core.names import suffix
 from core.words import counted
-from dataset.documents import Grid, open_document, worth_opening
+from dataset.documents import Grid, Open, open_document, worth_opening
 from dataset.readings.file_names import of_file_names
 from dataset.readings.finder import Finder
 from dataset.readings.folders import folder_readings, no_class_in
@@ -30,10 +30,14 @@ FEW = 3
 
 
 def read(
-    listing: Listing, documents: Mapping[str, Path], read_as: ReadAs = UNSAID, table: str | None = None
+    listing: Listing,
+    documents: Mapping[str, Path],
+    read_as: ReadAs = UNSAID,
+    table: str | None = None,
+    opened: Open = open_document,
 ) -> Choice:
     """The reading of a source that is taken. documents: where the files lie that may say something. table: the one of
-    them that does, whatever else is there.
+    them that does, whatever else is there. opened: how they are opened.
 
     Raises ReadingAsked where somebody has to say what is meant, DataError where nothing says what the images show.
     """
@@ -41,7 +45,7 @@ def read(
         raise DataError("No images were found.")
     if read_as.read_as.partition(":")[0] == KEY:
         return Choice(folder_readings(listing, read_as.read_as)[0][0])
-    tables = _tables(listing, documents, read_as, table)
+    tables = _tables(listing, documents, read_as, table, opened)
     if table is not None:
         return _finished(_of_table(tables, table, read_as), tables, listing)
     if tables.in_the_way and not read_as:
@@ -57,30 +61,37 @@ def read(
     return _finished(choose(readings, read_as), tables, listing)
 
 
-def without_images(documents: Mapping[str, Path]) -> str:
+def without_images(documents: Mapping[str, Path], opened: Open = open_document) -> str:
     """What the tables of a source say where it holds no image: sentences, '' for none."""
     said = []
     for file in worth_opening(documents)[0][:FEW]:
         try:
-            grids = open_document(documents[file], file)
+            grids = opened(documents[file], file)
         except DataError as error:
             said.append(str(error))
         else:
             for grid in grids:
+                if not grid.rows:
+                    said.append(f"{grid.name} has no rows.")
+                    continue
                 names = ", ".join(f"'{name}'" for name in (grid.columns if grid.headed else grid.rows[0])[:6])
                 said.append(f"{grid.name} is a table ({names}); the images have to lie beside it as files.")
     return " ".join(said)
 
 
 def most_named(
-    listing: Listing, documents: Mapping[str, Path], known: Collection[str], table: str | None = None
+    listing: Listing,
+    documents: Mapping[str, Path],
+    known: Collection[str],
+    table: str | None = None,
+    opened: Open = open_document,
 ) -> Reading | None:
     """The reading that gives most images one of the `known` classes; None when nothing is said of them. What a model
     answered says nothing.
 
     Raises DataError when `table`, given by name, says nothing.
     """
-    tables = _tables(listing, documents, UNSAID, table)
+    tables = _tables(listing, documents, UNSAID, table, opened)
     if table is not None:
         return _of_table(tables, table, UNSAID).reading
     readings = [*(one for one in tables.readings if one.strength > 1), *folder_readings(listing)[0]]
@@ -92,13 +103,15 @@ def most_named(
     return max(readings, key=worth, default=None)
 
 
-def _tables(listing: Listing, documents: Mapping[str, Path], read_as: ReadAs, table: str | None) -> Tables:
+def _tables(
+    listing: Listing, documents: Mapping[str, Path], read_as: ReadAs, table: str | None, opened: Open
+) -> Tables:
     grids: list[Grid] = []
     broken: dict[str, str] = {}
     files, single = worth_opening(documents, listing.images) if table is None else ([table], [])
     for file in files:
         try:
-            grids += open_document(documents[file], file)
+            grids += opened(documents[file], file)
         except DataError as error:
             if table is not None:
                 raise

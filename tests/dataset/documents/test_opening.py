@@ -41,6 +41,59 @@ def test_what_is_hostile_or_broken_is_refused_by_name(tmp_path: Path, name: str,
     assert str(refused.value).startswith(sentence) or sentence in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"images": [{"id": [1], "file_name": "a.png"}], "annotations": [{"image_id": [1], "category_id": {}}]},
+        {"images": [{"id": 1}], "annotations": [1, None, "x"], "categories": 7},
+        {"images": [None], "annotations": [{"image_id": 1}], "categories": [{"id": [2], "name": None}]},
+        {"items": [{"image": 3, "annotations": 5}], "categories": {"label": {"labels": 4}}},
+        {"items": [[]], "categories": {"label": []}},
+        {"labels": {"a.png": [0]}, "classes": [[1]]},
+        {"train": [1, [2]], "test": {"a": None}},
+        [[[[]]], {"a": [{"b": {"c": [None]}}]}, 3],
+        {"0": {"0": 1}, "1": 2},
+        7, None, "text", [], {},
+    ],
+)  # fmt: skip
+def test_json_of_any_shape_is_read_or_refused_by_name(tmp_path: Path, document: object) -> None:
+    found, said = [], ""
+    try:
+        found = opened(tmp_path, "odd.json", json.dumps(document))
+    except DataError as refused:
+        said = str(refused)
+    assert all(len(row) == len(one.columns) for one in found for row in one.rows)
+    assert not said or said.startswith("'odd.json' is no table of labels that can be read (")
+
+
+def test_gaps_and_empty_cells_of_a_sheet_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    for place, text in (("A1", "path"), ("B1", "label"), ("A2", "1.png"), ("B2", "cat"), ("A90", "2.png")):
+        book.worksheets[0][place] = text
+    book.save(tmp_path / "gaps.xlsx")
+    (read,) = open_document(tmp_path / "gaps.xlsx", "gaps.xlsx")
+    assert read.rows == (("path", "label"), ("1.png", "cat"), ("2.png", ""))
+    monkeypatch.setattr("dataset.documents.binary_tables.MOST_PLACES", 80)
+    with pytest.raises(DataError, match=r"A sheet of 'gaps\.xlsx' has more than 80 places, empty ones included"):
+        open_document(tmp_path / "gaps.xlsx", "gaps.xlsx")
+
+
+def test_a_parquet_says_what_pandas_says_of_it(tmp_path: Path) -> None:
+    import pandas
+
+    rows = 10_000
+    table = pandas.DataFrame(
+        {"path": [f"{n}.png" for n in range(rows)], "label": pandas.Categorical(["cat", None] * (rows // 2)),
+         "age": [1.0, float("nan")] * (rows // 2), "tags": [["a", "b"], []] * (rows // 2)}
+    )  # fmt: skip
+    table.to_parquet(tmp_path / "t.parquet")
+    (read,) = open_document(tmp_path / "t.parquet", "t.parquet")
+    assert read.columns[:4] == ("path", "label", "age", "tags") and len(read.rows) == rows
+    assert read.rows[0][:4] == ("0.png", "cat", "1", '["a", "b"]') and read.rows[-1][:4] == ("9999.png", "", "", "")
+
+
 def test_a_workbook_that_unpacks_to_gigabytes_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dataset.documents.binary_tables.MOST_UNPACKED", 1_000_000)
     with zipfile.ZipFile(tmp_path / "b.xlsx", "w", zipfile.ZIP_DEFLATED) as box:

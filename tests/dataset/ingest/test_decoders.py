@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from core.errors import DataError
+from dataset.guarded import PROJECT, Guarded
 from dataset.ingest import decode_workers
 from dataset.ingest.decode_workers import Decoders
 from dataset.ingest.decoding import Decoded, decode, load_decoders
@@ -34,7 +35,7 @@ def evil(tmp_path: Path, deed: str) -> tuple[str, ...]:
     script.write_text(
         textwrap.dedent(f"""
         import json, os, signal, sys, time
-        sys.path.insert(0, {str(decode_workers.PROJECT)!r})
+        sys.path.insert(0, {str(PROJECT)!r})
         from pathlib import Path
         from dataset.ingest import decode_workers as decoders; from dataset.ingest import decoding
         real = decoding.decode
@@ -121,7 +122,7 @@ def test_threads_share_the_processes(pictures: list[Path]) -> None:
 
 
 def test_a_decoder_ends_with_its_owner() -> None:
-    process = decode_workers._Process(decode_workers.COMMAND)
+    process = Guarded(decode_workers.COMMAND)
     pid = process._child.pid
     assert process._child.stdin is not None
     process._child.stdin.close()

@@ -23,6 +23,11 @@ _ELSEWHERE = re.compile(r"[:\\?]|//|/$|^/|(^|/)\./")
 """What a path has that is more than folders and a name."""
 
 
+MANY = 16
+"""Images of one name from which those in a folder are looked up, not looked through: a table of as many rows would take
+the square of them."""
+
+
 @dataclass(frozen=True)
 class Clues:
     """What helps where a name fits several images."""
@@ -55,6 +60,12 @@ class Finder:
                 self._stems[stem[short.end() :]].append(image)
             if stem.isascii() and stem.isdigit() and len(stem) < 18:
                 self._numbers[int(stem)].append(image)
+        self._inside: dict[tuple[str, str], dict[str, None]] = {}
+        """(any folder above it, stem) -> images, of stems that many images have."""
+        for stem, images in self._stems.items():
+            for image in images if len(images) > MANY else ():
+                for folder in set(image.casefold().split("/")[:-1]):
+                    self._inside.setdefault((folder, stem), {})[image] = None
 
     def __call__(self, cell: str, clues: Clues) -> str | None:
         return self.find(plain(cell), clues)
@@ -67,9 +78,22 @@ class Finder:
             if exact in self._exact:
                 return exact
         found = self._candidates(path)
+        if len(found) > MANY:
+            found = self._beside(path, clues) or found
         if len(found) < 2:
             return found[0] if found else ""
         return _nearest(path, found, clues)
+
+    def _beside(self, path: str, clues: Clues) -> list[str]:
+        """Of many images of one name those that lie in the folder of the path, else in one that the row names."""
+        *_, parent, name = f"/{path}".casefold().rsplit("/", 2)
+        stem = name.rpartition(".")[0] if is_image_name(name) else name
+        if parent and (found := self._inside.get((parent, stem))):
+            return list(found)
+        named = [inside for cell in clues.row if (inside := self._inside.get((cell.casefold(), stem)))]
+        fewest = min(named, key=len, default={})
+        agreed = all(any(image in inside for image in fewest) for inside in named)
+        return list(fewest) if agreed else []
 
     def fitting(self, cell: str) -> list[str]:
         """All images whose name a cell has."""

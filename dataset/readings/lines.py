@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from core import Split
 from core.names import printable
+from core.words import counted
 from dataset import split_in, split_of
 from dataset.documents import Grid
 from dataset.readings import columns
@@ -128,12 +129,12 @@ def _asked(grid: Grid, name: str, flag: str) -> int | None:
 
 
 def _of_paths(grid: Grid, at: int, finder: Finder, read_as: ReadAs, paths: set[int]) -> Lines:
-    images, missing = _look_up(grid, at, finder)
+    images, missing, elsewhere = _look_up(grid, at, finder)
     rows = [number for number, image in enumerate(images) if image]
     asked_side = _asked(grid, read_as.split_column, "--split-column")
     asked_label = _asked(grid, read_as.label_column, "--label-column")
     asked_group = _asked(grid, read_as.group_column, "--group-column")
-    notes = list(grid.notes)
+    notes = [*grid.notes, *elsewhere]
     side_at, sides = _sides(grid, asked_side, {at, asked_label}, notes)
     group_at = asked_group if asked_group is not None else _groups(grid, rows, {at, side_at, asked_label})
     leave_out = {one for one in (side_at, group_at) if one is not None} | paths
@@ -155,8 +156,9 @@ def _of_paths(grid: Grid, at: int, finder: Finder, read_as: ReadAs, paths: set[i
     )  # fmt: skip
 
 
-def _look_up(grid: Grid, at: int, finder: Finder) -> tuple[list[str], list[tuple[str, str]]]:
-    """(image of each row, or ''; what is listed and not there). Of different cells for one image the closest counts."""
+def _look_up(grid: Grid, at: int, finder: Finder) -> tuple[list[str], list[tuple[str, str]], list[str]]:
+    """(image of each row, or ''; what is listed and not there; notes). Of different cells for one image the closest
+    counts."""
     images: list[str] = []
     missing: dict[str, str] = {}
     closest: dict[str, tuple[int, str]] = {}
@@ -178,7 +180,19 @@ def _look_up(grid: Grid, at: int, finder: Finder) -> tuple[list[str], list[tuple
         if image and closest[image][1] != paths[number]:
             missing[printable(cells[number])[:1000]] = f"is listed in {grid.name} and is not there"
             images[number] = ""
-    return images, list(missing.items())
+    alone = [number for number, image in enumerate(images) if image and _other_folders(paths[number], image)]
+    if not alone:
+        return images, list(missing.items()), []
+    some = f"'{printable(cells[alone[0]])[:200]}' for '{images[alone[0]]}'"
+    return images, list(missing.items()), [
+        f"{counted(len(alone), 'image')} of {grid.name} found by name alone, as the folders are others: {some}."
+    ]
+
+
+def _other_folders(path: str, image: str) -> bool:
+    """Whether a path and the image taken for it both have folders, and share none."""
+    ours, theirs = (set(one.casefold().split("/")[:-1]) for one in (path, image))
+    return bool(ours and theirs) and ours.isdisjoint(theirs)
 
 
 def _common(path: str, image: str) -> int:

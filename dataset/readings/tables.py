@@ -28,6 +28,7 @@ FEW_CONTRADICTIONS = 0.1
 """Share of the labelled images up to which those with two labels are mistakes."""
 
 
+_EMPTY = " (an empty cell; None, nan, null and N/A count as one)"
 Entry = tuple[Lines, Source, Strength, str]
 """(table, where it has its classes, strength, doubt)."""
 
@@ -208,7 +209,7 @@ def _reading(bundle: list[Entry], total: int, doubt: str) -> Reading:
     classes = tuple(sorted({label for label, _ in said.values()}))
     index = {name: number for number, name in enumerate(classes)}
     placed = tuple(Placed(image, image, index[label], side) for image, (label, side) in sorted(said.items()))
-    blank = [(image, f"has no label in {files}") for image in sorted(without - said.keys())]
+    blank = [(image, f"has no label in {files}{_EMPTY}") for image in sorted(without - said.keys())]
     where = f"{source.said} of {files}" if first.grid.headed else f"{files}, {source.said}"
     if first.grid.kind == "list":
         column = f", {source.said.partition(' (')[0]}" if len(first.grid.columns) > 2 else ""

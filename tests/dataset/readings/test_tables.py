@@ -10,7 +10,9 @@ import pytest
 
 from core import DataError, ReadingAsked
 from dataset.readings import ReadAs
+from dataset.readings.finder import Clues, Finder
 from tests.dataset.readings.sources import CLASSES, HEAP, LABELS, Document, names, read_source, rows, sides
+from tests.support.clocks import times_as_long
 
 
 @pytest.mark.parametrize(
@@ -51,6 +53,25 @@ def test_a_name_that_fits_two_images_fits_none_unless_the_row_says_more(tmp_path
         "a/1.png": "x", "b/1.png": "y", "c/2.png": "y"}  # fmt: skip
 
 
+def test_folders_that_are_others_than_the_table_says_are_told(tmp_path: Path) -> None:
+    table = {"t.csv": "path,label\nwest/1.png,x\nwest/2.png,y\na/3.png,x\n4.png,y\n"}
+    reading = read_source(tmp_path, ["a/1.png", "a/2.png", "a/3.png", "a/4.png"], table, table="t.csv").reading
+    assert reading.named == 4
+    assert reading.layout.notes == (
+        "2 images of t.csv found by name alone, as the folders are others: 'west/1.png' for 'a/1.png'.",)  # fmt: skip
+
+
+@pytest.mark.parametrize("cell", ["{}/0001.png", "0001.png"])
+def test_many_images_of_one_name_are_told_apart_by_the_folder_or_the_row_at_once(cell: str) -> None:
+    def look_up(patients: int) -> None:
+        finder = Finder(f"{side}/p{one}/0001.png" for side in ("a", "b") for one in range(patients))
+        for one in range(patients):
+            clues = Clues("", "t.csv", (f"p{one}", "b"))
+            assert finder(cell.format(f"p{one}"), clues) == f"b/p{one}/0001.png"
+
+    assert times_as_long(lambda: look_up(3000), lambda: look_up(300), rounds=3) < 40  # 12; the square would be 100
+
+
 def test_of_two_paths_that_could_mean_an_image_the_closer_one_does(tmp_path: Path) -> None:
     table = {"t.csv": "path,label\nx/1.png,wrong\nb/1.png,right\n"}
     assert read_source(tmp_path, ["b/1.png"], table, table="t.csv").reading.labels == {"b/1.png": "right"}
@@ -61,7 +82,8 @@ def test_missing_is_missing(tmp_path: Path, empty: str) -> None:
     labels = [empty if n % 12 == 0 else f"{CLASSES.index(label)}.0" for n, label in enumerate(LABELS)]
     reading = read_source(tmp_path, HEAP, {"l.csv": rows(names(), labels, header=("file", "label"))}).reading
     assert reading.classes == ("0", "1", "2") and reading.named == 33
-    assert ("images/IMG_000.jpg", "has no label in l.csv") in reading.layout.set_aside
+    why = "has no label in l.csv (an empty cell; None, nan, null and N/A count as one)"
+    assert ("images/IMG_000.jpg", why) in reading.layout.set_aside
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from typing import Literal
 
 from core.types import Estimate
@@ -122,7 +123,12 @@ def moment(unix: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(unix))
 
 
-def listing(items: list[str] | tuple[str, ...]) -> str:
+def quoted(names: Sequence[str]) -> str:
+    """Names between quotation marks, as `listing` has them."""
+    return listing([f"'{name}'" for name in names])
+
+
+def listing(items: Sequence[str]) -> str:
     """'a', 'a and b', 'a, b and c'."""
     if len(items) < 2:
         return "".join(items)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     )
     from dataset.look_alikes import BLACK, BLANK, empty, joined
     from dataset.revisions import current, history, list_current, make_current, origin_of, revise
-    from dataset.split_words import SPLIT_NAMES, sides_of, split_in, split_of
+    from dataset.split_words import sides_of, split_in, split_of
     from dataset.splits import same_pictures, sides
 else:
     __getattr__ = door(__name__)
@@ -53,7 +53,6 @@ __all__ = [
     "OUTERMOST",
     "RECORD",
     "SIDES",
-    "SPLIT_NAMES",
     "THUMBNAILS",
     "ClassFrom",
     "Edit",

@@ -15,6 +15,7 @@ from typing import Literal
 
 from core import DataError, Split
 from core.names import MAX_DEPTH
+from core.words import quoted
 from dataset.split_words import sides_of, split_of
 
 ClassFrom = int | Literal["innermost", "path"]
@@ -105,7 +106,7 @@ def find_layout(images: Sequence[str], folders: Iterable[str], classes_from: Cla
     for path in inner_paths:
         given = "/".join(wrapper + path)
         if splits and path[0] not in splits:
-            set_aside.append((given, f"lies outside {_listed(sorted(splits))}"))
+            set_aside.append((given, f"lies outside {quoted(sorted(splits))}"))
         elif (name := _class_of(path[:-1], top, classes_from)) is None:
             set_aside.append((given, f"lies above level {classes_from}" if len(path) > top + 1 else _NO_FOLDER))
         else:
@@ -164,7 +165,7 @@ def _splits(tree: set[tuple[str, ...]]) -> dict[str, Split]:
         return {}  # a class may be called 'test', beside others
     if "train" in named.values():
         raise DataError(f"The folder 'train' holds no class folders. {EXPECTED}")
-    raise DataError(f"There is {_listed(tops)}, but no 'train' folder to learn from. {EXPECTED}")
+    raise DataError(f"There is {quoted(tops)}, but no 'train' folder to learn from. {EXPECTED}")
 
 
 def _class_name(folder: str) -> str:
@@ -190,7 +191,7 @@ def _notes(
             )
     doubled = [split for split, times in Counter(splits.values()).items() if times > 1]
     for split in doubled:
-        notes.append(f"{_listed([top for top in splits if splits[top] == split])} were joined as one split.")
+        notes.append(f"{quoted([top for top in splits if splits[top] == split])} were joined as one split.")
     present = {one.split for one in placed}
     if splits and "test" not in present:
         notes.append(
@@ -201,7 +202,7 @@ def _notes(
         if folded[name] > 1:
             same = [one for one in classes if one.casefold() == name]
             notes.append(
-                f"{_listed(same)} differ only in case and are separate classes. Rename them if they are one."
+                f"{quoted(same)} differ only in case and are separate classes. Rename them if they are one."
             )
     return notes
 
@@ -215,7 +216,7 @@ def _nested(placed: Sequence[Placed], top: int, classes_from: ClassFrom) -> str:
         whole = {_class_of(tuple(one.path.split("/")[:-1]), top, "path") for one in placed}
         joined = [name for name, times in Counter(str(path).rpartition("/")[2] for path in whole).items() if times > 1]
         if joined:
-            inner += f" In more than one place, and joined: {_listed(sorted(joined)[:5])}."
+            inner += f" In more than one place, and joined: {quoted(sorted(joined)[:5])}."
         return inner
     deeper = sum(one.path.count("/") > top + classes_from for one in placed)
     return (
@@ -225,8 +226,3 @@ def _nested(placed: Sequence[Placed], top: int, classes_from: ClassFrom) -> str:
         else f"The folders at level {classes_from} were read as classes; {deeper:,} images lie deeper and were counted "
         "to theirs."
     )
-
-
-def _listed(names: Sequence[str]) -> str:
-    quoted = [f"'{name}'" for name in names]
-    return quoted[0] if len(quoted) == 1 else ", ".join(quoted[:-1]) + " and " + quoted[-1]

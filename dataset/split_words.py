@@ -8,15 +8,6 @@ from collections.abc import Collection, Iterable, Sequence
 
 from core import Split
 
-SPLIT_NAMES: dict[str, Split] = {
-    "train": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-}
-"""What documents and messages name; the words below are understood as well."""
-
 _WORDS: dict[Split, str] = {
     "train": "train training trains trn trainval trainvaltrain learn learning entrenamiento entrainement apprentissage "
              "treino treinamento addestramento lernen lerndaten egitim trening обучение обучающая тренировочная "

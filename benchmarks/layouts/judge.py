@@ -8,7 +8,6 @@ picture was drawn of, a given side was not kept, or a picture was lost without a
 from __future__ import annotations
 
 import hashlib
-import importlib
 import tempfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -16,13 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import core.errors
 from benchmarks.layouts.case import Asked, Case, Expected, Read, Refused
-from core import DatasetRef
-from core.errors import DataError
+from core import DataError, DatasetRef, ReadingAsked
 from core.names import IMAGE_SUFFIXES, suffix
 from dataset import Row, read_rows
 from dataset.ingest import import_path, target_of
+from dataset.readings import ReadAs
 
 SILENT = "silently wrong"
 RIGHT = "right"
@@ -88,19 +86,16 @@ def judge(case: Case, folder: Path) -> Judged:
 
 
 def _imported(folder: Path, home: Path, key: str = "") -> Outcome:
-    asked: Any = getattr(core.errors, "ReadingAsked", ())
-    more: dict[str, Any] = {"read_as": importlib.import_module("dataset.readings").ReadAs(read_as=key)} if key else {}
     try:
-        ref = import_path(folder, home, **more)
-    except asked as error:
+        ref = import_path(folder, home, read_as=ReadAs(key))
+    except ReadingAsked as error:
         lines = "; ".join(reading.line for reading in error.readings)
         return Outcome(home=home, readings=error.readings, said=f"{error} {lines}")
     except DataError as error:
         return Outcome(home=home, said=str(error))
     except Exception as error:
         return Outcome(home=home, crashed=type(error).__name__, said=f"{type(error).__name__}: {error}")
-    said = getattr(ref, "reading", "") or " ".join(ref.notes)
-    return Outcome(ref, home, said=said)
+    return Outcome(ref, home, said=ref.reading or " ".join(ref.notes))
 
 
 def _against(outcome: Outcome, expected: Expected, folder: Path) -> tuple[str, str, str]:
@@ -116,7 +111,7 @@ def _against(outcome: Outcome, expected: Expected, folder: Path) -> tuple[str, s
             return SILENT, "; ".join(faults.wrong[:3]), faults.groups
         if faults.told:
             return "left out", "; ".join(faults.told[:2]), faults.groups
-        return (RIGHT if getattr(outcome.ref, "reading", outcome) else "not said"), "", faults.groups
+        return (RIGHT if outcome.ref.reading else "not said"), "", faults.groups
     if isinstance(expected, Read):
         return ("needless question" if outcome.readings else "refused needlessly"), "", ""
     if isinstance(expected, Refused):
@@ -216,5 +211,5 @@ def _judge_sides(given: Mapping[str, str], read: Read, faults: Faults) -> None:
 
 def _same_parts(groups: Mapping[str, str], labelled: Mapping[str, Row]) -> bool:
     """Whether the pictures are grouped as stated; the names of the groups do not count."""
-    pairs = {(group, getattr(labelled[path], "group", "")) for path, group in groups.items() if path in labelled}
+    pairs = {(group, labelled[path].group) for path, group in groups.items() if path in labelled}
     return len(pairs) == len({one for one, _ in pairs}) == len({other for _, other in pairs})

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from core import DataError
 from core.names import printable
-from core.words import counted
+from core.words import counted, listing
 from dataset import Layout, Placed
 from dataset.documents import Grid
 from dataset.readings import columns
@@ -233,7 +233,7 @@ def _files(bundle: list[Entry]) -> str:
     names = [one.grid.name for one, *_ in bundle]
     if len(set(names)) < len(names):
         names = [one.grid.file for one, *_ in bundle]
-    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
+    return listing(names)
 
 
 def _split_from(bundle: list[Entry], said: dict[str, tuple[str, str]]) -> str:

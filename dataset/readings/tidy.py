@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from core import Split
 from core.names import suffix
+from core.words import quoted
 from dataset import sides_of, split_of
 from dataset.readings.folder_names import DOCUMENTS, NEUTRAL, PART, PRIMARY, SECONDARY, UNLABELLED, numbered
 from dataset.readings.reading import Listing
@@ -192,7 +193,7 @@ def _drop_variants(node: _Node, out: Tidied, *, top: bool) -> None:
         out.again += len(again)
         del node.children[name]
         out.changed = True
-    note = f"Of the variants {_listed([first, *others])} of the same pictures, '{first}' was taken."
+    note = f"Of the variants {quoted([first, *others])} of the same pictures, '{first}' was taken."
     if note not in out.notes:
         out.notes.append(note)
     node.children, node.images = kept.children, node.images + kept.images
@@ -255,7 +256,7 @@ def _join_parts(node: _Node, out: Tidied) -> _Node:
         again = [(path, why) for one in folds[1:] for path in one.every()]
         out.set_aside += again
         out.again += len(again)
-        out.notes.append(f"Of the splits {_listed(names)}, the first was taken.")
+        out.notes.append(f"Of the splits {quoted(names)}, the first was taken.")
         return folds[0]
     joined = _Node(node.name)
     for child in node.children.values():
@@ -319,5 +320,3 @@ def _write(base: _Node, prefix: list[str], out: Tidied) -> None:
         waiting.extend((f"{at}/{name}" if at else name, child) for name, child in node.children.items())
 
 
-def _listed(names: list[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names[:-1]) + f" and '{names[-1]}'"

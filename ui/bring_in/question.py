@@ -18,6 +18,8 @@ from ui.kit.show import show
 NONE = ""
 """The answer of somebody who takes none of them."""
 LONGEST = 30
+SIDE = 64
+"""Pixels of an example's width."""
 
 
 def ask(job: Job) -> str | None:
@@ -44,7 +46,9 @@ def _examples(reading: dict[str, Any], small: dict[str, str]) -> None:
             st.caption(frame.plain(frame.short(name, LONGEST)))
             there = [base64.b64decode(small[path]) for path in paths if path in small]
             if there:
-                st.image(there, width=64)
+                with st.container(horizontal=True, gap="xsmall"):
+                    for picture in there:
+                        st.image(picture, width=SIDE)
             else:
                 st.caption("  \n".join(frame.plain(frame.short(path, LONGEST)) for path in paths))
     if reading["classes"] > len(examples):

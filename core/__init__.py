@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from core.types import (
         EXCLUDED,
         IMAGES,
+        SOURCE,
         SPLITS,
         USUAL_DECODING,
         Answer,
@@ -81,6 +82,7 @@ __all__ = [
     "EXCLUDED",
     "IMAGES",
     "KINDS",
+    "SOURCE",
     "SPLITS",
     "SPLIT_RULES",
     "USUAL_DECODING",

@@ -22,7 +22,7 @@ Tell = Callable[[float, str, float | None], None]
 """How work says how far it is: share done, what is being done, seconds left. May raise to stop it."""
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
-IMAGES = "images"
+IMAGES, SOURCE = "images", "source"
 """The folder of an import that holds its files."""
 EXCLUDED = "excluded"
 """What the manifest of a revision says in place of a split of an image that counts nowhere."""
@@ -121,6 +121,11 @@ class DatasetRef:
     def images_root(self) -> Path:
         """Folder that the manifest's paths are relative to."""
         return Path(self.root).with_name(self.images_id) / IMAGES
+
+    @property
+    def source_kept(self) -> Path:
+        """Folder that holds an upload as it came, where it can be read in other ways; links, that take no room."""
+        return Path(self.root).with_name(self.images_id) / SOURCE
 
     @property
     def images(self) -> int:

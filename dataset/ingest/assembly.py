@@ -14,7 +14,7 @@ import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass, field, replace
 from functools import partial
@@ -22,7 +22,7 @@ from itertools import chain
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-from core import IMAGES, USUAL_DECODING, DataError, DatasetRef, Decoding, ReadingAsked, TooFewImages
+from core import IMAGES, SOURCE, USUAL_DECODING, DataError, DatasetRef, Decoding, ReadingAsked, TooFewImages
 from core.disk import need_space
 from core.names import IMAGE_SUFFIXES, is_archive_name, printable
 from dataset import EXPECTED, Layout, Placed, Row, content_id, counts_of, groups_of
@@ -32,7 +32,7 @@ from dataset.groups import GroupsFrom, from_names, in_words
 from dataset.ingest.decode_workers import Decoders
 from dataset.ingest.decoding import SEVERAL, Decoded
 from dataset.ingest.question import with_pictures
-from dataset.readings import UNSAID, Listing, ReadAs, read, without_images
+from dataset.readings import UNSAID, Listing, ReadAs, by_folders, read, without_images
 from dataset.value_range import Values, choose
 from dataset.value_range import in_words as range_in_words
 
@@ -165,13 +165,15 @@ def finish(
     table: str | None = None,
     labels: Labels | None = None,
     decoding: Decoding = USUAL_DECODING,
+    keep: bool = False,
 ) -> DatasetRef:
     """Lay out, take over and decode the images, then commit.
 
     bring: how a file comes to its place: moved, copied (shutil.copyfile) or linked (os.link). table: the one of
     `found` that holds the labels; else `labels` decides (None: as `AsRead`). decoding: a value range that it leaves
-    open is chosen from the images.
+    open is chosen from the images. keep: nobody else has these files, so they are kept where there are other readings.
     """
+    documents = dict(found.documents)
     labels = labels or AsRead()
     source = printable(source)
     _check_images(found, source)
@@ -182,6 +184,8 @@ def finish(
     rows, thumbnails, deep, unusable = _take_over(found, layout, stage / IMAGES, progress, bring, decoding)
     labels.check(layout, rows)
     decoding, told = _with_range(decoding, stage / IMAGES, rows, thumbnails, deep)
+    if keep and any(not (by_folders(key) and by_folders(arranged.reading_key)) for key, _ in arranged.other_readings):
+        _keep_source(stage, {**found.images, **documents}, layout.placed)
     for done in ("unpacked", "upload"):
         shutil.rmtree(stage / done, ignore_errors=True)
     set_aside = sorted({*found.set_aside, *layout.set_aside, *unusable})
@@ -206,6 +210,20 @@ def finish(
         decoding=decoding,
     )
     return commit(stage, ref, rows, thumbnails)
+
+
+def _keep_source(stage: Path, files: Mapping[str, Path], placed: Sequence[Placed]) -> None:
+    """Link all files of a source below `stage / SOURCE`, as they came; nothing where the disk knows no links."""
+    taken = {one.given: stage / IMAGES / one.path for one in placed}
+    try:
+        for given, file in files.items():
+            file = file if file.exists() else taken.get(given, file)
+            if file.exists():  # what cannot be decoded is gone
+                kept = stage / SOURCE / given
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                os.link(file, kept)
+    except OSError:
+        shutil.rmtree(stage / SOURCE, ignore_errors=True)
 
 
 def with_groups(layout: Layout, groups: GroupsFrom) -> Layout:

@@ -124,7 +124,7 @@ def take_in(
             bring = os.link if ours else shutil.copyfile
             return finish(
                 found, stage, title, said or str(source), progress, bring=bring, table=table, labels=labels,
-                decoding=decoding,
+                decoding=decoding, keep=ours,
             )  # fmt: skip
     if is_file:
         with staging(home) as stage:
@@ -169,7 +169,7 @@ def import_upload_folder(
     with staging(home) as stage:
         first = [path for path, _ in zip(folder.rglob("*"), range(2), strict=False)]
         if len(first) == 1 and first[0].is_file() and is_archive_name(first[0].name) and not left_out:
-            return _from_archive(first[0], home, stage, name, progress, labels, decoding)
+            return _from_archive(first[0], home, stage, name, progress, labels, decoding, keep=True)
         found = _walk(folder)
         for path in left_out:
             found.leave_out(path)
@@ -178,7 +178,7 @@ def import_upload_folder(
             clashes.add(path, folder=False)
         tops = sorted({path.split("/")[0] for path in found.images})
         title = name or (tops[0] if len(tops) == 1 else "")
-        return finish(found, stage, title, "browser upload", progress, labels=labels, decoding=decoding)
+        return finish(found, stage, title, "browser upload", progress, labels=labels, decoding=decoding, keep=True)
 
 
 def import_made(
@@ -200,6 +200,8 @@ def _from_archive(
     progress: Progress | None,
     labels: Labels,
     decoding: Decoding,
+    *,
+    keep: bool = False,
 ) -> DatasetRef:
     key = archive_key(archive, decoding) + labels.key
     if known := recall(home, key):
@@ -215,7 +217,9 @@ def _from_archive(
         found.leave_out(path)
     for path, reason in out.damaged:
         found.leave_out(path, reason)
-    ref = finish(found, stage, name or _stem(archive.name), archive.name, progress, labels=labels, decoding=decoding)
+    ref = finish(
+        found, stage, name or _stem(archive.name), archive.name, progress, labels=labels, decoding=decoding, keep=keep
+    )
     remember(home, key, ref)
     return ref
 

@@ -13,7 +13,7 @@ from dataset.documents import Grid, Open, open_document, worth_opening
 from dataset.readings.file_names import of_file_names
 from dataset.readings.finder import Finder
 from dataset.readings.folders import folder_readings, no_class_in
-from dataset.readings.judge import Choice, choose
+from dataset.readings.judge import MOST_OFFERED, Choice, choose
 from dataset.readings.lines import ANSWERED, Lines, Tables, sides_of_rows, split_side
 from dataset.readings.reading import KEY, UNSAID, Listing, ReadAs, Reading, by_folders
 from dataset.readings.tables import EXPECTED, table_readings, unlisted
@@ -44,7 +44,8 @@ def read(
     if not listing.images:
         raise DataError("No images were found.")
     if read_as.read_as.partition(":")[0] == KEY:
-        return Choice(folder_readings(listing, read_as.read_as)[0][0])
+        (asked,), _ = folder_readings(listing, read_as.read_as)
+        return Choice(asked, tuple(_tables(listing, documents, UNSAID, None, opened).readings[:MOST_OFFERED]))
     tables = _tables(listing, documents, read_as, table, opened)
     if table is not None:
         return _finished(_of_table(tables, table, read_as), tables, listing)

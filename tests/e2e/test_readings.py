@@ -18,7 +18,7 @@ from tests.e2e.test_journey import shoot
 LAYOUTS = {one.name: one for one in CASES}
 READ = {
     "patients in a column": r"Classes from column '.+' of .+\.csv; \d+ of \d+ images",
-    "roboflow coco with one box a picture": r"Classes from column 'category' of .*_annotations\.coco\.json; 30 of 30 images; split from the folders",
+    "roboflow coco with one box a picture": r"Classes from column 'category' of .*_annotations\.coco\.json; 30 of 30",
     "label studio csv": r"Classes from column 'choice' of .+\.csv; \d+ of \d+ images; split made by Thaw",
 }
 ASKED, REFUSED = "two label columns equally good", "a table of other pictures"

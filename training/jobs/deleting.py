@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,4 +133,9 @@ def _others_target(home: Path, ref: DatasetRef, target: DatasetRef) -> bool:
 
 
 def _bytes(path: Path) -> int:
-    return sum(map(budget.on_disk, [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]))
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    once = {}  # a file of two names takes its room once
+    for file in files:
+        with suppress(FileNotFoundError):  # removed since it was listed
+            once[file.stat().st_dev, file.stat().st_ino] = file
+    return sum(map(budget.on_disk, once.values()))

@@ -149,9 +149,8 @@ def _answered(job: Job, where: DeltaGenerator, what: str) -> DatasetRef | None:
 
 
 def ways(ref: DatasetRef) -> list[tuple[str, str]]:
-    """(key, line) of other readings of a dataset whose source is a path of this computer; levels of folders are for
-    `read_again`."""
-    if not state.on_loopback() or not Path(ref.source).is_absolute():
+    """(key, line) of other readings of a dataset whose source is there; levels of folders are for `read_again`."""
+    if not _source(ref):
         return []
     folders = by_folders(ref.reading_key)
     return [way for way in ref.other_readings if not (folders and by_folders(way[0]))]
@@ -165,9 +164,18 @@ def read_otherwise(ref: DatasetRef) -> ImportImages | None:
     with st.expander("Read these images in another way"):
         for number, (key, line) in enumerate(there):
             if st.button(frame.plain(line), key=f"otherwise_{ref.id}_{number}"):
-                return ImportImages(ref.source, ref.name, read_as=ReadAs(key))
+                return ImportImages(
+                    _source(ref), ref.name, said=ref.source, read_as=ReadAs(key), decoding=ref.decoding
+                )
         st.caption("Makes another dataset of the same images; this one and its runs stay.")
     return None
+
+
+def _source(ref: DatasetRef) -> str:
+    """Where the files that a dataset was read from lie, if they are within reach: an upload is kept; else ''."""
+    if ref.source_kept.is_dir():
+        return str(ref.source_kept)
+    return ref.source if state.on_loopback() and Path(ref.source).is_absolute() else ""
 
 
 def _reading(key: str, choices: Sequence[str]) -> ReadAs:

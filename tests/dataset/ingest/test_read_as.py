@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from core import ReadingAsked
 from dataset.folder import load_dataset
 from dataset.ingest import imports, uploads
+from dataset.ingest.assembly import AsRead
 from dataset.ingest.question import as_document
 from dataset.ingest.sources import import_path
 from dataset.readings import ReadAs
@@ -76,3 +78,41 @@ def test_an_upload_stays_for_the_answer(home: Path, source: Path) -> None:
     again = imports.Order(order.source, read_as=ReadAs("folders"))
     assert imports.carry_out(again, home, lambda done, total: None).classes == ("ants", "bees")
     assert not (home / "uploads" / upload).exists()
+
+
+def uploaded(home: Path, folder: Path) -> str:
+    upload = uploads.open_upload(home)
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        with uploads.new_file(home, upload, path.relative_to(folder).as_posix()) as file:
+            file.write(path.read_bytes())
+    return upload
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_upload_can_be_read_otherwise_later_and_takes_no_more_room(home: Path, source: Path, packed: bool) -> None:
+    (source / "labels.csv").write_text((source / "labels.csv").read_text("utf-8") + "ants/gone.png,small,1\n", "utf-8")
+    (source / "ants" / "extra.png").write_bytes((source / "ants" / "000.png").read_bytes() + b" ")
+    (source / "bees" / "broken.png").write_bytes(b"no image")
+    if packed:
+        (source.parent / "sent").mkdir()
+        shutil.make_archive(str(source.parent / "sent" / "photos"), "zip", source)
+    upload = uploaded(home, source.parent / "sent" if packed else source)
+    taken = uploads.take_upload(upload, home, AsRead(ReadAs("labels.csv")))
+    assert (taken.classes, taken.images) == (("large", "small"), 6) and not (home / "uploads" / upload).exists()
+    kept = {path.relative_to(taken.source_kept).as_posix() for path in taken.source_kept.rglob("*.*")}
+    assert kept == {"labels.csv", *(f"{name}/00{n}.png" for name in ("ants", "bees") for n in range(3)),
+                    "ants/extra.png", "bees/broken.png"}  # fmt: skip
+    image = "ants/000.png"
+    assert os.path.samefile(taken.source_kept / image, taken.images_root / image)
+    other = import_path(taken.source_kept, home, read_as=ReadAs("folders"))
+    assert (other.classes, other.images) == (("ants", "bees"), 7)
+    assert os.path.samefile(other.images_root / image, taken.images_root / image)
+    back = import_path(other.source_kept, home, read_as=ReadAs("labels.csv"))
+    assert back.id == taken.id, "from there back again"
+
+
+def test_nothing_is_kept_of_what_reads_one_way_only(
+    home: Path, tmp_path: Path, image_folder: Callable[..., Path]
+) -> None:
+    taken = uploads.take_upload(uploaded(home, image_folder(tmp_path / "photos")), home, AsRead())
+    assert taken.images and not taken.source_kept.exists()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from dataset.folder import list_datasets, load_dataset
+from dataset.ingest import uploads
+from dataset.ingest.assembly import AsRead
 from dataset.ingest.sources import import_path
 from tests.support.seeding import NoWorkers, button, param, picture_folder, words
 from tests.ui.conftest import Open
@@ -62,3 +64,23 @@ def test_another_reading_is_one_click_away(open_page: Open, tmp_path: Path, home
     at = open_page("data", dataset=ref.id)
     button(at, "Classes from column 'camera' of shots.csv").click().run()
     assert load_dataset(home, param(at, "dataset")).classes == ("leica", "rollei")
+
+
+def test_another_reading_of_an_upload_is_one_click_away_too_and_back(
+    open_page: Open, tmp_path: Path, home: Path
+) -> None:
+    folder = picture_folder(tmp_path / "trees", {"oak": 4, "elm": 4})
+    paths = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*"))
+    lines = [f"{path},{('leica', 'rollei')[number % 2]}" for number, path in enumerate(paths)]
+    (folder / "shots.csv").write_text("\n".join(["path,camera", *lines]), encoding="utf-8")
+    upload = uploads.open_upload(home)
+    for path in sorted(folder.rglob("*.*")):
+        with uploads.new_file(home, upload, path.relative_to(folder).as_posix()) as file:
+            file.write(path.read_bytes())
+    ref = uploads.take_upload(upload, home, AsRead())
+    at = open_page("data", dataset=ref.id)
+    button(at, "Classes from column 'camera' of shots.csv").click().run()
+    other = load_dataset(home, param(at, "dataset"))
+    assert (other.classes, other.source) == (("leica", "rollei"), "browser upload")
+    button(at, "Classes from the folders").click().run()
+    assert load_dataset(home, param(at, "dataset")).classes == ("elm", "oak")

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.portable.pictures import square
 from core.types import DatasetRef, Split
 from dataset.folder import read_alike, read_manifest
 from dataset.ingest.sources import import_path
@@ -53,8 +54,8 @@ class Pool:
         self.rows: dict[Split, Rows] = {"train": self.train, "val": self.train[:0], "test": self.test}
         side = pixels.side_for(manifest, prep.resize)
         folder, paths = Path(ref.root) / "images", list(manifest["path"])
-        self._pixels = np.stack([pixels.square(folder / paths[row], side, prep.interpolation)
-                                 for row in self.rows_of_set])  # fmt: skip
+        how = (side, prep.interpolation, ref.decoding.value_range, ref.decoding.pages)
+        self._pixels = np.stack([square(folder / paths[row], *how) for row in self.rows_of_set])
 
     def batch(self, rows: Rows, view: object, px: int | None = None) -> Tensor:
         squares = torch.from_numpy(self._pixels[rows])

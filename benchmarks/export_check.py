@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from benchmarks.command import append, read, thaw
 from benchmarks.machine import describe
 from core.home import home as make_home
-from core.portable.predict import FORMATS
+from core.portable.pictures import FORMATS
 from training.caches.bench import Bench
 from training.export import exporting
 from training.store.run_folder import RunFolder
@@ -43,7 +43,7 @@ listed, target, file = sys.argv[1:]
 model = predict.Model(".", file)
 out = []
 for path in json.load(open(listed)):
-    one = model(predict.square(path, model.side, model.about["interpolation"])[None])
+    one = model(model.square(path)[None])
     out.append((one["probabilities"][0], float((model.near @ one["features"][0]).max())))
 probabilities, near = np.stack([p for p, _ in out]), np.array([n for _, n in out])
 known = np.array([model.known(float(p.max()), n) for p, n in out])

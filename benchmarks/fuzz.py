@@ -173,7 +173,7 @@ def at_most(seconds: float) -> Iterator[None]:
 
 def main() -> int:
     from benchmarks.machine import describe
-    from training.caches.pixels import square
+    from core.portable.pictures import square
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=2000)

@@ -1,12 +1,13 @@
 """How much better a test looks than it is when pictures of one lesion stand on both sides of the split.
 
-    python -m benchmarks.groups [--home HOME] [--seeds N]
+    python -m benchmarks.groups [--sets N] [--splits N]
 
 200 pictures of 50 drawn lesions in two classes, four of each as one would photograph it again (moved, turned, lit
 otherwise, with other noise), are imported twice: with the groups that their names say, and without. Each is split as
-runs are, by seeds 0 to N - 1; a linear probe on the default backbone's features learns from the training side. Both are
-then asked about 400 lesions that nobody has seen, one picture of each: that is what a test is to foretell. Prints a
-Markdown table.
+runs are, by several seeds; a linear probe on the default backbone's features learns from the training side. Both are
+then asked about 400 lesions that nobody has seen, one picture of each: that is what a test is to foretell. A test of
+ten lesions is mostly luck, so every set of lesions is split `--splits` times, and what counts are the means of the
+sets, each of other lesions. Prints a Markdown table.
 """
 
 from __future__ import annotations
@@ -25,8 +26,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from scipy.special import stdtrit
 
 from benchmarks import features
-from core.types import DatasetRef
-from dataset.folder import read_alike, read_manifest
+from dataset.folder import read_manifest
 from dataset.groups import torn
 from dataset.ingest.sources import import_path
 from dataset.splits import sides
@@ -97,7 +97,7 @@ def judged(own: features.Features, new: features.Features, split: NDArray[np.str
 
 
 def mean_and_interval(values: Sequence[float]) -> str:
-    """'+12.3 (8.1 to 16.5)' in points: the mean over seeds with its 95 % interval by Student's t."""
+    """'+12.3 (+8.1 to +16.5)' in points: the mean over sets with its 95 % interval by Student's t."""
     mean, spread = float(np.mean(values)), float(np.std(values, ddof=1)) / len(values) ** 0.5
     half = float(stdtrit(len(values) - 1, 0.975)) * spread
     return f"{100 * mean:+.1f} ({100 * (mean - half):+.1f} to {100 * (mean + half):+.1f})"
@@ -105,34 +105,34 @@ def mean_and_interval(values: Sequence[float]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--home", type=Path, help="where to keep what is made (a folder that is removed)")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--sets", type=int, default=5)
+    parser.add_argument("--splits", type=int, default=10)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
-        home = options.home or Path(made) / "home"
-        shown = draw(Path(made) / "lesions", range(LESIONS), PICTURES)
-        unseen = draw(Path(made) / "unseen", range(1000, 1000 + NEW), 1)
-        refs = {"no": import_path(shown, home, groups="none"), "yes": import_path(shown, home)}
-        report(refs, import_path(unseen, home, groups="none"), home, options.seeds)
+        place = Path(made)
+        home = place / "home"
+        unseen = import_path(draw(place / "unseen", range(1000, 1000 + NEW), 1), home, groups="none")
+        sets = [draw(place / f"set{number}", range(100 * number, 100 * number + LESIONS), PICTURES)
+                for number in range(options.sets)]  # fmt: skip
+        report(sets, features.read(unseen, home), home, options.splits)
 
 
-def report(refs: dict[str, DatasetRef], unseen: DatasetRef, home: Path, seeds: int) -> None:
-    new = features.read(unseen, home)
-    names = read_manifest(refs["yes"])["group"].tolist()
-    print(f"{refs['yes'].notes[-1]} {len(read_alike(refs['yes']))} pairs of the pictures look alike.\n")
-    print("| seed | groups kept | lesions on two sides | test, % | new lesions, % | optimism, points |")
+def report(sets: Sequence[Path], new: features.Features, home: Path, splits: int) -> None:
+    print(f"| set | groups kept | lesions on two sides | test, % | {NEW} new lesions, % | optimism, points |")
     print("|---|---|---|---|---|---|")
-    optimism: dict[str, list[float]] = {kept: [] for kept in refs}
-    tests: dict[str, list[float]] = {kept: [] for kept in refs}
-    for kept, ref in refs.items():
-        own = features.read(ref, home)
-        for seed in range(seeds):
-            split = sides(ref, seed)
-            test, later = judged(own, new, split)
+    tests: dict[str, list[float]] = {"no": [], "yes": []}
+    optimism: dict[str, list[float]] = {"no": [], "yes": []}
+    for number, folder in enumerate(sets):
+        refs = {"no": import_path(folder, home, groups="none"), "yes": import_path(folder, home)}
+        own, names = features.read(refs["yes"], home), read_manifest(refs["yes"])["group"].tolist()
+        for kept, ref in refs.items():  # the same pictures in the same order, so the same features
+            drawn = [sides(ref, seed) for seed in range(splits)]
+            test, later = np.mean([judged(own, new, split) for split in drawn], axis=0)
+            apart = np.mean([torn(names, split)[0] for split in drawn])
             tests[kept].append(test)
             optimism[kept].append(test - later)
-            print(f"| {seed} | {kept} | {torn(names, split)[0]} | {100 * test:.1f} | {100 * later:.1f} | "
-                  f"{100 * (test - later):+.1f} |")  # fmt: skip
+            print(f"| {number} | {kept} | {apart:.1f} | {100 * test:.1f} | {100 * later:.1f} | "
+                  f"{100 * (test - later):+.1f} |", flush=True)  # fmt: skip
     differences = [without - held for without, held in zip(tests["no"], tests["yes"], strict=True)]
     print(f"\nTest accuracy without groups minus with them: {mean_and_interval(differences)} points.")
     for kept, values in optimism.items():

@@ -11,7 +11,22 @@ import unicodedata
 
 from core.errors import UnsafeArchive
 
-IMAGE_SUFFIXES = ("jpg", "jpeg", "png", "bmp", "gif", "webp", "tif", "tiff")
+ENDINGS: dict[str, tuple[str, ...]] = {
+    "JPEG": ("jpg", "jpeg", "jpe", "jfif", "pjpeg"),
+    "PNG": ("png",),
+    "BMP": ("bmp",),
+    "GIF": ("gif",),
+    "WEBP": ("webp",),
+    "TIFF": ("tif", "tiff"),
+    "JPEG2000": ("jp2", "j2k"),
+    "AVIF": ("avif",),
+    "HEIF": ("heic", "heif"),
+    "JXL": ("jxl",),
+    "DICOM": ("dcm",),
+}
+"""Pillow's name of each format -> what its files' names end in. Which of them are read here depends on what is
+installed (`core.portable.pictures.FORMATS`)."""
+IMAGE_SUFFIXES = tuple(ending for endings in ENDINGS.values() for ending in endings)
 ARCHIVE_SUFFIXES = ("zip", "tar", "tgz", "tbz", "tbz2", "txz", "gz", "bz2", "xz", "zst", "7z", "rar")
 
 MAX_DEPTH = 32

@@ -6,12 +6,13 @@ All are frozen; a contradiction is rejected in `__post_init__`, where it is made
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
-from core.errors import PlanError
+from core.errors import DataError, PlanError
 from core.measures import CurvePoint, DomainGap
 from core.plans import Kind, Strategy
 
@@ -25,6 +26,30 @@ IMAGES = "images"
 """The folder of an import that holds its files."""
 EXCLUDED = "excluded"
 """What the manifest of a revision says in place of a split of an image that counts nowhere."""
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How the files of a dataset become pictures of 8 bits: the same for all of them, and for whatever a model trained
+    on them is shown later (`core.portable.pictures.read`)."""
+
+    value_range: tuple[float, float] | None = None
+    """Values that become black and white in files of more than 8 bits a sample; None = there are none, or it is still
+    to be chosen from the images."""
+    pages: tuple[int, ...] = (1,)
+    """Number of the page that is taken of files with several, from 1 on; three become red, green and blue."""
+
+    def __post_init__(self) -> None:
+        if self.value_range is not None:
+            low, high = self.value_range
+            if not (math.isfinite(low) and math.isfinite(high) and low < high):
+                raise DataError(f"A value range goes from a lower to a higher value, not from {low:g} to {high:g}.")
+            object.__setattr__(self, "value_range", (float(low), float(high)))  # one way to write it: ids hold it
+        if len(self.pages) not in (1, 3) or min(self.pages) < 1:
+            raise DataError(f"One page is taken, counted from 1, or three as channels; not {self.pages}.")
+
+
+USUAL_DECODING = Decoding()
 
 
 @dataclass(frozen=True)
@@ -43,7 +68,7 @@ class DatasetRef:
 
     id: str
     """First 16 hex digits of the sha256 over the sorted manifest rows (path, class name, split, digest; the group where
-    there are groups), for a revision with the id of its import before them."""
+    there are groups) and a decoding that is not the usual one, for a revision with the id of its import before them."""
     name: str
     root: str
     """Absolute path of `THAW_HOME/datasets/<id>`; the files lie under `images_root`."""
@@ -80,6 +105,7 @@ class DatasetRef:
     """By which the same reading can be asked for."""
     other_readings: tuple[tuple[str, str], ...] = ()
     """(key, line) of other ways to read it."""
+    decoding: Decoding = USUAL_DECODING
 
     @property
     def kind(self) -> str:

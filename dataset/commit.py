@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from core import DataError, DatasetRef, NotFound, files, to_json
+from core import USUAL_DECODING, DataError, DatasetRef, Decoding, NotFound, files, to_json
 from core.disk import disk_errors, flush, flush_one
 from core.processes import alive
 from dataset import look_alikes
@@ -136,10 +136,12 @@ def _save_thumbnails(file: BinaryIO, thumbnails: Sequence[bytes]) -> None:
     file.writelines(thumbnails)
 
 
-def archive_key(archive: Path) -> str:
+def archive_key(archive: Path, decoding: Decoding) -> str:
     """What an archive is remembered by: a digest of its bytes, and of the rules by which it was read."""
+    how = hashlib.sha256(json.dumps(to_json(decoding)).encode()).hexdigest()[:16]
     with open(archive, "rb") as file:
-        return f"{hashlib.file_digest(file, 'sha256').hexdigest()[:32]}-{RULES}"
+        digest = hashlib.file_digest(file, "sha256").hexdigest()[:32]
+    return f"{digest}-{RULES}" if decoding == USUAL_DECODING else f"{digest}-{RULES}-{how}"
 
 
 def remember(home: Path, key: str, ref: DatasetRef) -> None:

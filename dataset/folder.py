@@ -19,7 +19,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from core import EXCLUDED, SPLITS, DatasetRef, NotFound, SetAside, Unreadable, files
+from core import (
+    EXCLUDED,
+    SPLITS,
+    USUAL_DECODING,
+    DatasetRef,
+    Decoding,
+    NotFound,
+    SetAside,
+    Unreadable,
+    files,
+    to_json,
+)
 from core.decode import decode
 from dataset import look_alikes
 
@@ -49,11 +60,19 @@ class Row(NamedTuple):
     """What the image belongs to, as its source names it; '' = to nothing."""
 
 
-def content_id(rows: Iterable[Row], classes: Sequence[str], base: str = "", *, target: bool = False) -> str:
+def content_id(
+    rows: Iterable[Row],
+    classes: Sequence[str],
+    base: str = "",
+    *,
+    target: bool = False,
+    decoding: Decoding = USUAL_DECODING,
+) -> str:
     """First 16 hex digits of the sha256 over the sorted (path, class name, split, digest), as JSON lines. Where images
     have groups, these stand behind: other groups are another dataset, as other labels are.
 
     A revision's id is also over that of its import, `base`; a target's over its classes, of which it may have no image.
+    Another decoding gives another id, and so other caches: the same files look otherwise.
     """
     rows = list(rows)
     keys: list[tuple[str, ...]] = sorted(
@@ -64,6 +83,8 @@ def content_id(rows: Iterable[Row], classes: Sequence[str], base: str = "", *, t
     text = "".join(json.dumps(key, ensure_ascii=False) + "\n" for key in keys)
     if target:
         text += json.dumps(["target", *classes], ensure_ascii=False)
+    if decoding != USUAL_DECODING and not base:
+        text += json.dumps(to_json(decoding))
     if base:
         text = f"revision of {base}\n{text}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -42,28 +42,12 @@ MOST_EACH = 32
 TILE, CHUNK = 2048, 2048
 """Pictures compared with as many others, and pairs of thumbnails compared, at a time: some 20 MB each."""
 
-_TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
-"""EXIF orientation -> Pillow's `Transpose` that puts the picture upright."""
 
-
-def thumbnail(image: Any, orientation: int = 1) -> bytes:
-    """SIDE x SIDE grey bytes of a decoded Pillow image, as a person sees it; orientation: EXIF's, 1-8.
-
-    16-bit images keep their upper half, transparent ones lie on white, as in training. Never makes a large copy.
-    """
+def thumbnail(picture: Any) -> bytes:
+    """SIDE x SIDE grey bytes of a Pillow image as a person sees it (`core.portable.pictures.picture`)."""
     from PIL import Image
 
-    if image.mode in ("1", "P", "PA", "LA"):
-        image = image.resize((10 * SIDE, 10 * SIDE), Image.Resampling.NEAREST).convert("RGBA")
-    elif image.mode.startswith("I"):
-        image = image.convert("I")  # of the 16-bit modes only this one can be averaged
-    small = image.resize((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=3.0)
-    if small.mode == "I":
-        small = small.point(lambda value: value / 256)
-    elif small.mode == "RGBA":
-        small = Image.alpha_composite(Image.new("RGBA", small.size, "white"), small)
-    if orientation in _TURNS:
-        small = small.transpose(Image.Transpose(_TURNS[orientation]))
+    small = picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=3.0)
     return bytes(small.convert("L").tobytes())
 
 

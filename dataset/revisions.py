@@ -46,6 +46,7 @@ def revise(home: Path, ref: DatasetRef, edits: Iterable[Edit]) -> DatasetRef:
             created=max(time.time(), ref.created + 0.001),  # a clock may have been set back
             set_aside=ref.set_aside,
             notes=ref.notes,
+            decoding=ref.decoding,
             base=origin.id,
             parent=ref.id,
             edit=told,

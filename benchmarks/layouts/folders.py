@@ -146,6 +146,12 @@ def folds_over_class_folders(at: Draft) -> Said:
     return at.read(folds={path: path[:6] for path in at.labels})
 
 
+@layout("Cross-validation written into folders: cv1 to cv5, https://scikit-learn.org/stable/modules/cross_validation.html")
+def cross_validation_over_class_folders(at: Draft) -> Said:
+    tree(at, {f"cv{fold}": ("", 4) for fold in range(1, 6)}, FRUIT)
+    return at.read(folds={path: path[:3] for path in at.labels})
+
+
 @layout("MVTec AD: splits inside each class, https://www.mvtec.com/company/research/datasets/mvtec-ad")
 def splits_inside_the_classes(at: Draft) -> Said:
     for name in FRUIT:

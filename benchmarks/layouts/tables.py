@@ -292,3 +292,24 @@ def patients_in_a_column(at: Draft) -> Said:
         at.picture(f"scans/{number:03d}.png", name, group=patient)
     at.table("cases.csv", rows)
     return at.read()
+
+
+@layout("Columns of 0 and 1, and one of them about the light: pandas.get_dummies, https://pandas.pydata.org/docs/reference/api/pandas.get_dummies.html")
+def one_hot_beside_another_yes_or_no(at: Draft) -> Said:
+    rows = [[number % 2, *[int(name == one) for one in NAMES], file] for number, (file, name) in enumerate(heap(at))]
+    at.table("truth.csv", [["is_night", *NAMES, "photo"], *rows])
+    return at.read()
+
+
+@layout("Labels in one table and patients in another, as hospitals export them")
+def patients_in_a_second_table(at: Draft) -> Said:
+    labels: list[list[object]] = [["file", "finding"]]
+    people: list[list[object]] = [["file", "patient_id", "ward"]]
+    for number in range(36):
+        patient, name = f"P{number // 4:03d}", ("benign", "malignant")[number // 4 % 2]
+        at.picture(f"scans/{number:03d}.png", name, group=patient)
+        labels.append([f"{number:03d}.png", name])
+        people.append([f"{number:03d}.png", patient, "NS"[number % 2]])
+    at.table("findings.csv", labels)
+    at.table("patients.csv", people)
+    return at.read()

@@ -92,6 +92,14 @@ def rows_that_contradict_one_another(at: Draft) -> Said:
     return Refused(("labels.csv", "leaf_003.jpg")), Asked(tuple(has), every=False)
 
 
+@layout("PASCAL VOC, segmentation alone: an image and its mask, http://host.robots.ox.ac.uk/pascal/VOC/voc2012/")
+def images_beside_their_masks(at: Draft) -> Said:
+    for number in range(12):
+        at.picture(f"VOC2012/JPEGImages/2007_{number:06d}.jpg", None)
+        at.picture(f"VOC2012/SegmentationClass/2007_{number:06d}.png", None)
+    return Refused(("SegmentationClass",)), Asked((), every=False)
+
+
 @layout("scikit-multilearn and many others: one row a label, several a picture, http://scikit.ml/datasets.html")
 def several_rows_a_picture(at: Draft) -> Said:
     rows = heap(at)
@@ -126,6 +134,21 @@ def a_measure_instead_of_a_class(at: Draft) -> Said:
     grams = [[file, 12.5 + 3.37 * number] for number, (file, _) in enumerate(rows)]
     at.table("weights.csv", [["file", "grams"], *grams])
     return Refused(("weights.csv", "grams"))
+
+
+@layout("Whole numbers for each picture: the ages of faces, https://susanqq.github.io/UTKFace/")
+def ages_instead_of_classes(at: Draft) -> Said:
+    rows = heap(at, labelled=False)
+    at.table("ages.csv", [["file", "age"], *[[file, 18 + number % 15] for number, (file, _) in enumerate(rows)]])
+    return Refused(("ages.csv", "age")), Asked((), every=False)
+
+
+@layout("Camera traps: where each picture was taken and by whom, https://jniedballa.github.io/camtrapR/")
+def stations_and_observers_of_a_heap(at: Draft) -> Said:
+    rows = heap(at, labelled=False)
+    told = [[file, f"S{number % 5}", ("Ann", "Bo")[number % 2]] for number, (file, _) in enumerate(rows)]
+    at.table("stations.csv", [["photo", "station", "observer"], *told])
+    return Refused(("stations.csv",)), Asked((), every=False)
 
 
 @layout("A table in which every picture is of the same class")

@@ -4,29 +4,11 @@ import csv
 import json
 import re
 import sys
-import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
 
-FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")
-
-
-def square(path: str | Path, side: int, interpolation: str = "bicubic") -> np.ndarray:
-    """The image's central square as in training, uint8 [side, side, 3]: upright, transparency laid over white."""
-    with Image.open(path, formats=FORMATS) as image:
-        image.draft("RGB", (side, side))  # JPEG: decode at the nearest reduced scale above `side`
-        upright = ImageOps.exif_transpose(image)
-        if upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info:
-            upright = upright.convert("RGBA")
-            upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright)
-        if upright.mode.startswith("I;16"):
-            upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
-        rgb, short = upright.convert("RGB"), min(upright.size)
-        left, top = (rgb.width - short) // 2, (rgb.height - short) // 2
-        box, how = (left, top, left + short, top + short), Image.Resampling[interpolation.upper()]
-        return np.asarray(rgb.resize((side, side), how, box=box, reducing_gap=2.0))
+from core.portable.pictures import square
 
 
 class Model:
@@ -38,6 +20,8 @@ class Model:
         self.session = ort.InferenceSession(str(Path(folder) / file), options, providers=["CPUExecutionProvider"])
         self.about = self.session.get_modelmeta().custom_metadata_map  # labels, thresholds, what images must look like
         self.labels, self.side = json.loads(self.about["labels"]), int(self.about["side"])
+        self.range = json.loads(self.about.get("value_range", "null"))
+        self.pages = json.loads(self.about.get("pages", "[1]"))
         with np.load(Path(folder) / "neighbours.npz") as file_of:  # training images: unit features, paths, labels
             self.near, self.paths = file_of["features"].astype(np.float32), file_of["paths"]
 
@@ -45,6 +29,10 @@ class Model:
         """Squares [B, side, side, 3] -> 'probabilities' [B, classes], unit 'features' [B, width], sometimes 'maps'."""
         names = [output.name for output in self.session.get_outputs()]
         return dict(zip(names, self.session.run(None, {"images": squares}), strict=True))
+
+    def square(self, path: str | Path) -> np.ndarray:
+        """What the model reads of a file, [side, side, 3]. Raises as `read`."""
+        return square(path, self.side, self.about["interpolation"], self.range, self.pages)
 
     def known(self, confidence: float, nearest: float) -> bool:
         return confidence >= float(self.about["threshold"]) and nearest >= float(self.about["least_similarity"])
@@ -59,7 +47,7 @@ def cell(text: str) -> str:
 def line(model: Model, file: Path) -> list[str]:
     """One line of the table; for a file that cannot be answered for, why."""
     try:
-        out = model(square(file, model.side, model.about["interpolation"])[None])
+        out = model(model.square(file)[None])
     except Exception as error:  # a broken file makes the readers raise nearly anything
         return [cell(str(file)), "", "", "", "", f"cannot be read: {error or type(error).__name__}"]
     p, near = out["probabilities"][0], float((model.near @ out["features"][0]).max())
@@ -69,7 +57,6 @@ def line(model: Model, file: Path) -> list[str]:
 
 
 if __name__ == "__main__":
-    warnings.simplefilter("error", Image.DecompressionBombWarning)  # above 89 million pixels, as in Thaw
     model, files, problems = Model(Path(__file__).parent), list[Path](), 0
     endings = tuple(f".{ending}" for ending in json.loads(model.about["endings"]))
     for given in map(Path, sys.argv[1:]):

@@ -54,8 +54,8 @@ class Finding:
     kind: str
     """'imbalance', 'tiny_class', 'untaught_class', 'missing_in_split', 'set_aside', 'duplicate', 'two_labels', 'leak',
     'near_duplicate', 'near_leak', 'near_labels', 'not_compared', 'mislabelled', 'shift', 'class_mix', 'given_away',
-    'blank', 'tiny_image', 'extreme_aspect', 'mixed_sizes', 'handled', 'torn_groups', 'few_groups', 'groups' or
-    'clean'."""
+    'without_range', 'blank', 'tiny_image', 'extreme_aspect', 'mixed_sizes', 'handled', 'torn_groups', 'few_groups',
+    'groups' or 'clean'."""
     severity: Severity
     title: str
     """A few words with the number: '12 images are there twice or more'."""

@@ -79,6 +79,22 @@ def _handled(ref: DatasetRef, manifest: pd.DataFrame) -> Iterator[Finding]:
         )
 
 
+def _without_range(ref: DatasetRef, manifest: pd.DataFrame) -> Iterator[Finding]:
+    """Files of more than 8 bits that an older version imported, before a range was chosen for them."""
+    deep = manifest[["deep" in traits.split() for traits in manifest["traits"]]]
+    if len(deep) and not ref.decoding.value_range:
+        yield Finding(
+            "without_range",
+            "caution",
+            "No range of brightness was chosen",
+            f"{images(len(deep))} of more than 8 bits {are(len(deep))} from before one was chosen for each dataset: "
+            "runs may have seen them as nearly white or black.",
+            "Import the images again.",
+            listed(deep["path"]),
+            pictures(manifest, ref.classes, ([row] for row in deep.index)),
+        )
+
+
 def _given_away(ref: DatasetRef, manifest: pd.DataFrame) -> Iterator[Finding]:
     """A trait of the files that goes with one class: a model may learn that instead of the pictures."""
     for trait in ("grey", "clear", "cmyk", "rotated", "misnamed"):
@@ -185,6 +201,7 @@ _OTHERS: Sequence[Check] = (
     class_sizes,
     missing,
     class_mix,
+    _without_range,
     _given_away,
     _set_aside,
     _blank,

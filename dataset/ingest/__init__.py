@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from dataset.ingest.imports import Order
     from dataset.ingest.public_sets import PUBLIC_SETS, PublicSet, public_set
     from dataset.ingest.samples import PAIRS, SAMPLES, import_sample
-    from dataset.ingest.sources import import_made, import_path, take_in
+    from dataset.ingest.sources import decode_anew, import_made, import_path, take_in
     from dataset.ingest.targets import OfClasses, labels_in, target_of
 else:
     __getattr__ = door(__name__)
@@ -27,6 +27,7 @@ __all__ = [
     "OfClasses",
     "Order",
     "PublicSet",
+    "decode_anew",
     "import_made",
     "import_path",
     "import_sample",

@@ -18,19 +18,22 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass, field, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import ClassVar, Protocol, Self
 
-from core import IMAGES, DataError, DatasetRef, ReadingAsked, TooFewImages
+from core import IMAGES, USUAL_DECODING, DataError, DatasetRef, Decoding, ReadingAsked, TooFewImages
 from core.disk import need_space
 from core.names import IMAGE_SUFFIXES, is_archive_name, printable
 from dataset import EXPECTED, OUTERMOST, ClassFrom, Layout, Placed, Row, content_id, counts_of, groups_of
 from dataset.commit import commit
 from dataset.groups import GroupsFrom, from_names, in_words
 from dataset.ingest.decode_workers import Decoders
-from dataset.ingest.decoding import Decoded
+from dataset.ingest.decoding import SEVERAL, Decoded
 from dataset.ingest.question import with_pictures
 from dataset.readings import UNSAID, Listing, ReadAs, read, without_images
+from dataset.value_range import Values, choose
+from dataset.value_range import in_words as range_in_words
 
 Progress = Callable[[int, int], None]
 """Called with (files checked, files in all). What it raises cancels the import."""
@@ -46,6 +49,10 @@ MOST_WORKERS, WORTH_A_PROCESS = 8, 64
 BATCH, PORTION = 256, 16
 """Images between two chances to cancel, and those handed to a decoding process at a time."""
 
+_PAGES = {
+    1: "number {} of each is taken (another one: --page N; three as red, green and blue: --pages-as-channels).",
+    3: "{}, {} and {} become red, green and blue.",
+}
 _ARCHIVE_INSIDE = "an archive inside: unpack it first"
 
 
@@ -167,11 +174,13 @@ def finish(
     bring: Bring = os.rename,
     table: str | None = None,
     labels: Labels | None = None,
+    decoding: Decoding = USUAL_DECODING,
 ) -> DatasetRef:
     """Lay out, take over and decode the images, then commit.
 
     bring: how a file comes to its place: moved, copied (shutil.copyfile) or linked (os.link). table: the one of
-    `found` that holds the labels; else `labels` decides (None: as `AsRead`).
+    `found` that holds the labels; else `labels` decides (None: as `AsRead`). decoding: a value range that it leaves
+    open is chosen from the images.
     """
     labels = labels or AsRead()
     source = printable(source)
@@ -180,12 +189,13 @@ def finish(
     layout = _grouped(arranged.layout, labels.groups)
     if bring is shutil.copyfile:
         need_space(stage, sum(found.images[one.given].stat().st_size for one in layout.placed))
-    rows, thumbnails, unusable = _take_over(found, layout, stage / IMAGES, progress, bring)
+    rows, thumbnails, deep, unusable = _take_over(found, layout, stage / IMAGES, progress, bring, decoding)
     labels.check(layout, rows)
+    decoding, told = _with_range(decoding, stage / IMAGES, rows, thumbnails, deep)
     for done in ("unpacked", "upload"):
         shutil.rmtree(stage / done, ignore_errors=True)
     set_aside = sorted({*found.set_aside, *layout.set_aside, *unusable})
-    dataset_id = content_id(rows, layout.classes, target=labels.target)
+    dataset_id = content_id(rows, layout.classes, target=labels.target, decoding=decoding)
     ref = DatasetRef(
         id=dataset_id,
         name=printable(name).strip() or "images",
@@ -195,7 +205,7 @@ def finish(
         source=source,
         created=time.time(),
         set_aside=tuple(set_aside[:MAX_LISTED]),
-        notes=(*layout.notes, *_notes(set_aside)),
+        notes=(*layout.notes, *told, *_notes(set_aside)),
         target=labels.target,
         unlabelled=sum(row.label < 0 for row in rows),
         groups=groups_of(rows),
@@ -203,6 +213,7 @@ def finish(
         reading=arranged.reading,
         reading_key=arranged.reading_key,
         other_readings=arranged.other_readings,
+        decoding=decoding,
     )
     return commit(stage, ref, rows, thumbnails)
 
@@ -236,21 +247,52 @@ def _check_images(found: Found, source: str) -> None:
 
 
 def _take_over(
-    found: Found, layout: Layout, images: Path, progress: Progress | None, bring: Bring
-) -> tuple[list[Row], list[bytes], list[tuple[str, str]]]:
-    """Bring all files to their place under `images` and decode them: (sorted rows, thumbnails, unusable files)."""
+    found: Found, layout: Layout, images: Path, progress: Progress | None, bring: Bring, decoding: Decoding
+) -> tuple[list[Row], list[bytes], dict[str, Values], list[tuple[str, str]]]:
+    """Bring all files to their place under `images` and decode them: (sorted rows, thumbnails, values of the images of
+    more than 8 bits by path, unusable files)."""
     for folder in sorted({one.path.rpartition("/")[0] for one in layout.placed}):
         (images / folder).mkdir(parents=True, exist_ok=True)
     rows: list[tuple[Row, bytes]] = []
+    deep: dict[str, Values] = {}
     unusable: list[tuple[str, str]] = []
-    for one, result in _judge_all(found, images, bring, layout.placed, progress):
+    for one, result in _judge_all(found, images, bring, layout.placed, progress, decoding):
         if isinstance(result, Decoded):
             seen = (result.digest, result.width, result.height, " ".join(result.traits))
             rows.append((Row(one.path, one.label, one.split, *seen, one.group), result.thumbnail))
+            if result.values:
+                deep[one.path] = result.values
         else:
             unusable.append((one.given, result))
     rows.sort()
-    return [row for row, _ in rows], [thumbnail for _, thumbnail in rows], unusable
+    return [row for row, _ in rows], [thumbnail for _, thumbnail in rows], deep, unusable
+
+
+def _with_range(
+    asked: Decoding, images: Path, rows: Sequence[Row], thumbnails: list[bytes], deep: dict[str, Values]
+) -> tuple[Decoding, list[str]]:
+    """(the decoding with its value range, what of it is told). Thumbnails that were made without it are made anew."""
+    told = []
+    several = sum(bool(SEVERAL & set(row.traits.split())) for row in rows)
+    if several:
+        files = "1 file holds" if several == 1 else f"{several:,} files hold"
+        told.append(f"{files} several pages or pictures: {_PAGES[len(asked.pages)].format(*asked.pages)}")
+    if not deep:
+        if asked.value_range:
+            told.append("All images are of 8 bits: the value range that was asked for changes nothing.")
+        return replace(asked, value_range=None), told
+    if asked.value_range:
+        return asked, [*told, range_in_words(asked.value_range, "As asked", len(deep), len(rows))]
+    value_range, which = choose(list(deep.values()))
+    decoding = replace(asked, value_range=value_range)
+    at = [number for number, row in enumerate(rows) if row.path in deep]
+    with Decoders(_workers(len(at))) as decoders, ThreadPoolExecutor(_workers(len(at))) as pool:
+        portions = [at[start : start + PORTION] for start in range(0, len(at), PORTION)]
+        again = pool.map(lambda some: decoders.decode([images / rows[one].path for one in some], decoding), portions)
+        for number, result in zip(at, chain.from_iterable(again), strict=True):
+            if isinstance(result, Decoded):  # as it was a moment ago
+                thumbnails[number] = result.thumbnail
+    return decoding, [*told, range_in_words(value_range, which, len(deep), len(rows))]
 
 
 def _notes(set_aside: Sequence[tuple[str, str]]) -> list[str]:
@@ -265,13 +307,18 @@ def _notes(set_aside: Sequence[tuple[str, str]]) -> list[str]:
 
 
 def _judge_all(
-    found: Found, images: Path, bring: Bring, placed: Sequence[Placed], progress: Progress | None
+    found: Found,
+    images: Path,
+    bring: Bring,
+    placed: Sequence[Placed],
+    progress: Progress | None,
+    decoding: Decoding,
 ) -> Iterator[tuple[Placed, Decoded | str]]:
     """Bring every file to its place and decode it there: (image, result) in order. What is unusable is removed."""
-    workers = max(1, min(MOST_WORKERS, os.cpu_count() or 1, len(placed) // WORTH_A_PROCESS))
+    workers = _workers(len(placed))
     # One thread more than processes: it brings files to their place while the others wait for answers.
     with Decoders(workers) as decoders, ThreadPoolExecutor(workers + 1) as pool:
-        judge = partial(_judge, found.images, images, bring, decoders)
+        judge = partial(_judge, found.images, images, bring, decoders, decoding)
         for start in range(0, len(placed), BATCH):  # in batches, so that cancelling is quick
             end = min(start + BATCH, len(placed))
             portions = [placed[at : min(at + PORTION, end)] for at in range(start, end, PORTION)]
@@ -284,8 +331,17 @@ def _judge_all(
                     progress(done, len(placed))
 
 
+def _workers(images: int) -> int:
+    return max(1, min(MOST_WORKERS, os.cpu_count() or 1, images // WORTH_A_PROCESS))
+
+
 def _judge(
-    bytes_at: dict[str, Path], images: Path, bring: Bring, decoders: Decoders, portion: Sequence[Placed]
+    bytes_at: dict[str, Path],
+    images: Path,
+    bring: Bring,
+    decoders: Decoders,
+    decoding: Decoding,
+    portion: Sequence[Placed],
 ) -> list[tuple[Placed, Decoded | str]]:
     """Bring a few files to their place and decode them there."""
     failed: dict[str, str] = {}
@@ -297,7 +353,8 @@ def _judge(
                 raise
             failed[one.path] = f"cannot be read: {error.strerror or error}"
     there = [one.path for one in portion if one.path not in failed]
-    results = {**failed, **dict(zip(there, decoders.decode([images / path for path in there]), strict=True))}
+    decoded = decoders.decode([images / path for path in there], decoding)
+    results = {**failed, **dict(zip(there, decoded, strict=True))}
     for path, result in results.items():
         if isinstance(result, str):
             (images / path).unlink(missing_ok=True)

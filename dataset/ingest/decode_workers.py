@@ -1,9 +1,9 @@
 """Decoding in processes of its own: a file that crashes, hangs or blows up a decoder costs that file, not the server.
 
-Each process (`python -m dataset.ingest.decode_workers`) reads a path a line and answers a line, both JSON. It may take
-`MOST_BYTES` of memory (Linux holds it to that) and `MOST_SECONDS` for one image; when it dies or is ended for that, the
-image in hand is set aside by name and another process goes on with the next one. It ends when its input ends, so also
-when this process is killed.
+Each process (`python -m dataset.ingest.decode_workers`) reads a line that says what to decode, and how, and answers a
+line, both JSON. It may take `MOST_BYTES` of memory (Linux holds it to that) and `MOST_SECONDS` for one image; when it
+dies or is ended for that, the image in hand is set aside by name and another process goes on with the next one. It ends
+when its input ends, so also when this process is killed.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from core import DataError
+from core import USUAL_DECODING, DataError, Decoding
 from dataset.ingest.decoding import Decoded, decode, load_decoders
+from dataset.value_range import Values
 
 MOST_BYTES = 4 * 1024**3
 """Address space of one process. The largest image that is accepted takes about a quarter of it."""
@@ -53,14 +54,14 @@ class Decoders:
         for _ in range(count):
             self._free.put(None)
 
-    def decode(self, paths: Sequence[Path]) -> list[Decoded | str]:
+    def decode(self, paths: Sequence[Path], decoding: Decoding = USUAL_DECODING) -> list[Decoded | str]:
         """As `decoding.decode` for each path, in order. Raises DataError when no process can be started."""
         results: list[Decoded | str] = []
         process = self._free.get()
         try:
             while len(results) < len(paths):
                 process = process or self._started()
-                results += process.answers(paths[len(results) :])
+                results += process.answers(paths[len(results) :], decoding)
                 if process.ended:
                     results.append(process.ended)
                     process.close()
@@ -110,10 +111,11 @@ class _Process:
             self.close()
             raise DataError("Images cannot be checked: the process for it does not start. Is Pillow installed?")
 
-    def answers(self, paths: Sequence[Path]) -> Iterator[Decoded | str]:
+    def answers(self, paths: Sequence[Path], decoding: Decoding) -> Iterator[Decoded | str]:
         """Results in order; fewer than asked for when the process ends in between."""
         assert self._child.stdin is not None
-        asked = "".join(f"{json.dumps(os.fspath(path))}\n" for path in paths)
+        how = (decoding.value_range, decoding.pages)
+        asked = "".join(f"{json.dumps([os.fspath(path), *how])}\n" for path in paths)
         with contextlib.suppress(BrokenPipeError):  # its end is noticed where the answers are read
             self._child.stdin.write(asked.encode())
             self._child.stdin.flush()
@@ -156,15 +158,21 @@ def _to_line(result: Decoded | str) -> str:
     if isinstance(result, str):
         return json.dumps({"why": result})
     thumbnail = base64.b64encode(result.thumbnail).decode()
-    return json.dumps([result.digest, result.width, result.height, thumbnail, *result.traits])
+    seen = result.values
+    values = seen and [*seen[:-1], base64.b64encode(seen.spread).decode()]
+    return json.dumps([result.digest, result.width, result.height, thumbnail, values, *result.traits])
 
 
 def _from_line(line: str) -> Decoded | str:
     answer: Any = json.loads(line)
     if isinstance(answer, dict):
         return str(answer["why"])
-    digest, width, height, thumbnail, *traits = answer
-    return Decoded(digest, width, height, base64.b64decode(thumbnail), tuple(traits))
+    digest, width, height, thumbnail, values, *traits = answer
+    found = None
+    if values:
+        kind, low, high, spread = values
+        found = Values(kind, low, high, base64.b64decode(spread))
+    return Decoded(digest, width, height, base64.b64decode(thumbnail), tuple(traits), found)
 
 
 def main() -> None:
@@ -174,11 +182,13 @@ def main() -> None:
 
         resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's would reserve memory for each core
     load_decoders()
     print(READY, flush=True)
     for line in sys.stdin:
+        path, value_range, pages = json.loads(line)
         try:
-            result = decode(Path(json.loads(line)))
+            result = decode(Path(path), Decoding(value_range, tuple(pages)))
         except OSError as error:
             result = f"cannot be read: {error.strerror or error}"
         print(_to_line(result), flush=True)

@@ -10,31 +10,34 @@ import hashlib
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
+from core import USUAL_DECODING, Decoding
+from core.names import ENDINGS
 from dataset import look_alikes
-
-FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "MPO")
-"""Pillow's names of the formats that are opened, whatever the file is called. (MPO: JPEGs of some phones.)"""
-MAX_PIXELS = 89_478_485
-"""Pixels of one image; Pillow's own threshold for a decompression bomb (a quarter of a GB as RGB)."""
-
-_PLAIN_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "I", "F", "I;16"}
-_EXIF_ORIENTATION = 0x0112
-
+from dataset.value_range import Values, seen
 
 TRAITS: dict[str, str] = {
     "rotated": "turned upright as its EXIF data says",
     "grey": "grey, without colours",
     "cmyk": "in printing colours (CMYK), converted",
-    "deep": "16-bit, reduced to 8",
+    "deep": "of more than 8 bits, reduced to 8",
     "clear": "partly transparent, laid over white",
-    "animated": "animated, its first picture taken",
+    "animated": "animated, one picture taken",
+    "pages": "of several pages",
     "misnamed": "of another format than its ending says",
 }
 """What can be unusual about a file -> the words for it, after 'n images are'."""
-_ENDINGS = {"JPEG": ("jpg", "jpeg"), "MPO": ("jpg", "jpeg"), "PNG": ("png",), "BMP": ("bmp",), "GIF": ("gif",),
-            "WEBP": ("webp",), "TIFF": ("tif", "tiff")}  # fmt: skip
+SEVERAL = frozenset({"animated", "pages"})
+"""The traits of files of which not everything may be taken."""
+_PLUGINS = (
+    (4, 12, (b"ftypheic", b"ftypheix", b"ftypmif1"), "a HEIC photograph, read only where pillow-heif is installed"),
+    (4, 12, (b"ftypavif",), "an AVIF picture, read only by Pillow 11.3 or newer"),
+    (0, 2, (b"\xff\x0a",), "a JPEG XL picture, read only where pillow-jxl-plugin is installed"),
+    (4, 8, (b"JXL ",), "a JPEG XL picture, read only where pillow-jxl-plugin is installed"),
+)
+"""(from byte, to byte, what stands there, what such a file is and needs)."""
+_GREY = ("1", "L", "LA", "I", "F")
 
 
 @dataclass(frozen=True)
@@ -48,92 +51,112 @@ class Decoded:
     """The picture in small (`looks.thumbnail`)."""
     traits: tuple[str, ...] = ()
     """What is unusual about the file, keys of `TRAITS`."""
+    values: Values | None = None
+    """Of a file of more than 8 bits a sample."""
 
 
 def load_decoders() -> None:
     """Import exactly the readers needed. Call it before threads start: Pillow's own way is not for them."""
     # Pillow warns on standard error about odd files; here they are judged, and the reason is told.
     warnings.filterwarnings("ignore", module=r"PIL\.")
-    from PIL import (  # noqa: F401
-        BmpImagePlugin,
-        GifImagePlugin,
-        JpegImagePlugin,
-        MpoImagePlugin,
-        PngImagePlugin,
-        TiffImagePlugin,
-        WebPImagePlugin,
-    )
+    import core.portable.pictures  # noqa: F401
 
 
-def decode(path: Path) -> Decoded | str:
+def decode(path: Path, decoding: Decoding = USUAL_DECODING) -> Decoded | str:
     """Decode the whole file. Returns what was seen, or the reason why it cannot be used."""
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()[:32]
         if file.tell() == 0:
             return "empty file (0 bytes)"
-        file.seek(0)
-        seen = _look(file)
-    if isinstance(seen, str):
-        return seen
-    thumbnail, width, height, format_name, traits = seen
-    if path.suffix.lower().lstrip(".") not in _ENDINGS.get(format_name, ()):
-        traits = (*traits, "misnamed")
-    return Decoded(digest, width, height, thumbnail, traits)
-
-
-def _look(file: BinaryIO) -> tuple[bytes, int, int, str, tuple[str, ...]] | str:
-    """(thumbnail, width, height, format, traits), or why the file cannot be used."""
-    from PIL import Image, UnidentifiedImageError
-
     try:
-        with Image.open(file, formats=[one for one in FORMATS if one in Image.OPEN]) as image:
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                return _too_large(f"{width:,} x {height:,} pixels")
-            traits = _traits(image)
-            if image.format in ("JPEG", "MPO"):
-                # The decoder still walks through the whole file, but builds the picture as small as it will do.
-                image.draft("L", look_alikes.ENOUGH_PX)
-                image.load()
-            else:
-                image.load()
-                width, height = image.size  # TIFF is rotated while loading
-                if image.mode not in _PLAIN_MODES:
-                    image.convert("RGB")
-            if (turned := _orientation(image)) > 1:
-                traits = (*traits, "rotated")
-            if turned >= 5:
-                width, height = height, width
-            return look_alikes.thumbnail(image, turned), width, height, str(image.format), traits
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        return _too_large("too many pixels")
-    except UnidentifiedImageError:
-        return "no image inside (or a format that is not read)"
-    except MemoryError:
-        return "needs more memory than there is"
+        return _look(path, digest, decoding)
     except Exception as error:  # a broken file makes the readers raise nearly anything
-        text = str(error).strip() or type(error).__name__
-        return f"cut off: {text}" if "truncated" in text.lower() else f"damaged: {text}"
+        return _why(error, path)
 
 
-def _traits(image: Any) -> tuple[str, ...]:
+def _look(path: Path, digest: str, decoding: Decoding) -> Decoded:
+    """Raises whatever Pillow raises, and `pictures.Unfit`."""
+    from core.portable import pictures as files
+
+    pictures, traits, values = [], set(), None
+    for page in decoding.pages:
+        with files.opened(path, page) as image:
+            form, size, jpeg = str(image.format), image.size, image.format in ("JPEG", "MPO")
+            traits |= _traits(image)
+            # The decoder still walks through the whole file, but builds the picture as small as it will do.
+            image.draft("L", look_alikes.ENOUGH_PX)
+            deep = files.samples(image)
+            if deep is not None:
+                traits.add("deep")
+                values = seen(deep, values)
+            width, height = size if jpeg else image.size  # TIFF is rotated while loading
+            turned = files.orientation(image)
+            pictures.append(files.picture(image, deep, decoding.value_range))
+    if turned > 1:
+        traits.add("rotated")
+    if turned >= 5:
+        width, height = height, width
+    if path.suffix.lower().lstrip(".") not in ENDINGS["JPEG" if jpeg else form]:
+        traits.add("misnamed")
+    thumbnail = look_alikes.thumbnail(files.joined(pictures))
+    return Decoded(digest, width, height, thumbnail, tuple(one for one in TRAITS if one in traits), values)
+
+
+def _traits(image: Any) -> set[str]:
     """What the opened, not yet decoded image says of itself."""
     found = {
-        "grey": image.mode in ("1", "L", "LA", "I;16", "I;16B", "I"),
+        "grey": image.mode in _GREY or image.mode.startswith("I;16"),
         "cmyk": image.mode == "CMYK",
-        "deep": image.mode.startswith("I"),
         "clear": image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info,
         "animated": image.format in ("GIF", "WEBP", "PNG") and bool(getattr(image, "is_animated", False)),
+        "pages": image.format in ("TIFF", "DICOM") and image.n_frames > 1,
     }
-    return tuple(name for name, there in found.items() if there)
+    return {name for name, there in found.items() if there}
 
 
-def _too_large(what: str) -> str:
-    return f"{what}: above the limit of {MAX_PIXELS / 1e6:.0f} million"
+def _why(error: Exception, path: Path) -> str:
+    """Why a file cannot be used, in words."""
+    from PIL import Image, UnidentifiedImageError
+
+    from core.portable.pictures import MAX_PIXELS, Unfit
+
+    if isinstance(error, Unfit):
+        return str(error)
+    if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
+        return f"too many pixels: above the limit of {MAX_PIXELS / 1e6:.0f} million"
+    if isinstance(error, UnidentifiedImageError):
+        return _plugin(path) or _sample_format(path) or "no image inside (or a format that is not read)"
+    if isinstance(error, MemoryError):
+        return "needs more memory than there is"
+    text = str(error).strip() or type(error).__name__
+    return f"cut off: {text}" if "truncated" in text.lower() else f"damaged: {text}"
 
 
-def _orientation(image: Any) -> int:
+def _plugin(path: Path) -> str:
+    """Of a format that is read where something is installed: what, if it is not; else ''."""
+    with open(path, "rb") as file:
+        head = file.read(12)
+    for start, end, marks, what in _PLUGINS:
+        if head[start:end] in marks:
+            return f"{what}: install that, or save it as JPEG"
+    return ""
+
+
+def _sample_format(path: Path) -> str:
+    """Of a TIFF whose samples Pillow does not read: what they are, and what to do; else ''."""
+    from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
     try:
-        return int(image.getexif().get(_EXIF_ORIENTATION, 1))
-    except Exception:  # broken EXIF data says nothing; the pixels are fine
-        return 1
+        with open(path, "rb") as file:
+            tags = ImageFileDirectory_v2(file.read(8))
+            file.seek(tags.next)
+            tags.load(file)
+            bits, form, channels = tags.get(258, (1,))[0], tags.get(339, (1,))[0], tags.get(277, 1)
+    except Exception:  # no TIFF, or a broken one
+        return ""
+    kind = {2: "signed whole numbers", 3: "floating-point numbers"}.get(form, "whole numbers")
+    of = f"{channels} channels of " if channels > 1 else ""
+    return (
+        f"a TIFF of {of}{bits}-bit {kind}, which is not read: save it with 1, 3 or 4 channels of 8 or 16 bits, or one "
+        "of 32"
+    )

@@ -46,11 +46,9 @@ def as_document(question: ReadingAsked) -> dict[str, Any]:
 
 
 def _small(path: Path) -> bytes:
-    from PIL import Image
+    from core.portable.pictures import read
 
-    with Image.open(path) as image:
-        image.draft("RGB", (SIDE, SIDE))
-        image.thumbnail((SIDE, SIDE))
-        out = io.BytesIO()
-        image.convert("RGB").save(out, "JPEG", quality=75)
+    image, out = read(path, draft=(SIDE, SIDE)), io.BytesIO()
+    image.thumbnail((SIDE, SIDE))
+    image.save(out, "JPEG", quality=75)
     return out.getvalue()

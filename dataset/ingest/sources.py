@@ -11,17 +11,23 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
-from core import DataError, DatasetRef
+from core import USUAL_DECODING, DataError, DatasetRef, Decoding
 from core.names import Clashes, is_archive_name, is_image_name, is_litter, printable
 from dataset import (
     OUTERMOST,
     ClassFrom,
+    Layout,
+    Placed,
+    Row,
     archive_key,
     list_datasets,
     load_dataset,
     read_manifest,
+    read_rows,
     recall,
     remember,
     staging,
@@ -29,10 +35,11 @@ from dataset import (
 from dataset.documents import is_document_name
 from dataset.groups import GroupsFrom
 from dataset.ingest.archives import unpack
-from dataset.ingest.assembly import AsRead, Found, Labels, Progress, finish
+from dataset.ingest.assembly import Arranged, AsRead, Found, Labels, Progress, finish
 from dataset.readings import UNSAID, ReadAs
 
 __all__ = [
+    "decode_anew",
     "import_made",
     "import_path",
     "import_upload_folder",
@@ -41,6 +48,28 @@ __all__ = [
     "read_manifest",
     "take_in",
 ]
+
+
+@dataclass(frozen=True)
+class AsBefore:
+    """Labels, sides and groups as an import has them."""
+
+    ref: DatasetRef
+    rows: Sequence[Row]
+    target: ClassVar[bool] = False
+    key: ClassVar[str] = ""
+    groups: ClassVar[GroupsFrom] = "none"
+
+    def arrange(self, found: Found, table: str | None) -> Arranged:
+        placed = [
+            Placed(row.path, row.path, row.label, row.split, row.group) for row in self.rows if row.path in found.images
+        ]
+        layout = Layout(self.ref.classes, tuple(placed), (), (), self.ref.grouped_by)
+        return Arranged(layout, self.ref.reading, self.ref.reading_key)
+
+    def check(self, layout: Layout, rows: Sequence[Row]) -> None:
+        """What was enough is enough: files are set aside only where they lack a page."""
+        AsRead().check(layout, rows)
 
 
 def import_path(
@@ -52,16 +81,19 @@ def import_path(
     classes_from: ClassFrom = OUTERMOST,
     groups: GroupsFrom = "auto",
     read_as: ReadAs = UNSAID,
+    decoding: Decoding = USUAL_DECODING,
 ) -> DatasetRef:
     """Import a folder, .zip, .tar(.gz, .bz2, .xz), or a table, JSON file or list of labels beside its images. The same
     images given again return the first import.
 
     `name` is shown to people (default: the folder's or archive's name). `classes_from`: which of nested folders is the
     class. `groups`: what the names may say of what belongs together. `read_as`: which reading is meant where there are
-    several. Raises ReadingAsked where that has to be said, DataError, UnsafeArchive or TooFewImages; then, as when the
-    process is killed, the home holds what it held before.
+    several. `decoding`: pages and value range; a range that it leaves open is chosen from the images. Raises
+    ReadingAsked where a reading has to be said, DataError, UnsafeArchive or TooFewImages; then, as when the process is
+    killed, the home holds what it held before.
     """
-    return take_in(path, home, AsRead.of(classes_from, read_as, groups), name=name, progress=progress)
+    labels = AsRead.of(classes_from, read_as, groups)
+    return take_in(path, home, labels, name=name, progress=progress, decoding=decoding)
 
 
 def take_in(
@@ -72,6 +104,7 @@ def take_in(
     name: str | None = None,
     progress: Progress | None = None,
     said: str | None = None,
+    decoding: Decoding = USUAL_DECODING,
 ) -> DatasetRef:
     """As `import_path`, with labels found in any way. said: where the images are from, if not from `path`."""
     source = Path(path).expanduser().absolute()
@@ -90,11 +123,27 @@ def take_in(
             found, title = _walk(folder), name or folder.name
             ours = folder.is_relative_to(Path(home).absolute() / "datasets")  # never changed: no second copy is needed
             bring = os.link if ours else shutil.copyfile
-            return finish(found, stage, title, said or str(source), progress, bring=bring, table=table, labels=labels)
+            return finish(
+                found, stage, title, said or str(source), progress, bring=bring, table=table, labels=labels,
+                decoding=decoding,
+            )  # fmt: skip
     if is_file:
         with staging(home) as stage:
-            return _from_archive(source, home, stage, name, progress, labels)
+            return _from_archive(source, home, stage, name, progress, labels, decoding)
     raise DataError(f"There is no file or folder at '{path}'. Check the path and try again.")
+
+
+def decode_anew(ref: DatasetRef, home: Path, decoding: Decoding, *, progress: Progress | None = None) -> DatasetRef:
+    """The images of an import decoded another way: another dataset, with the same labels and sides. Copies no image.
+
+    Raises DataError for a revision.
+    """
+    if ref.base:
+        raise DataError(f"{ref.id} is an edited revision, and its edits would be lost: give its import, {ref.base}.")
+    labels = AsBefore(ref, read_rows(ref))
+    return take_in(
+        ref.images_root, home, labels, name=ref.name, progress=progress, said=ref.source, decoding=decoding
+    )
 
 
 def import_upload_folder(
@@ -105,6 +154,7 @@ def import_upload_folder(
     left_out: Sequence[str] = (),
     name: str | None = None,
     progress: Progress | None = None,
+    decoding: Decoding = USUAL_DECODING,
 ) -> DatasetRef:
     """Import what a browser sent, lying in `folder` of this home under safe names: one archive, or files, which are
     moved, not copied. left_out: names of files that were not sent. Raises as `import_path` does.
@@ -112,7 +162,7 @@ def import_upload_folder(
     with staging(home) as stage:
         first = [path for path, _ in zip(folder.rglob("*"), range(2), strict=False)]
         if len(first) == 1 and first[0].is_file() and is_archive_name(first[0].name) and not left_out:
-            return _from_archive(first[0], home, stage, name, progress, labels)
+            return _from_archive(first[0], home, stage, name, progress, labels, decoding)
         found = _walk(folder)
         for path in left_out:
             found.leave_out(path)
@@ -121,7 +171,7 @@ def import_upload_folder(
             clashes.add(path, folder=False)
         tops = sorted({path.split("/")[0] for path in found.images})
         title = name or (tops[0] if len(tops) == 1 else "")
-        return finish(found, stage, title, "browser upload", progress, labels=labels)
+        return finish(found, stage, title, "browser upload", progress, labels=labels, decoding=decoding)
 
 
 def import_made(
@@ -136,9 +186,15 @@ def import_made(
 
 
 def _from_archive(
-    archive: Path, home: Path, stage: Path, name: str | None, progress: Progress | None, labels: Labels
+    archive: Path,
+    home: Path,
+    stage: Path,
+    name: str | None,
+    progress: Progress | None,
+    labels: Labels,
+    decoding: Decoding,
 ) -> DatasetRef:
-    key = archive_key(archive) + labels.key
+    key = archive_key(archive, decoding) + labels.key
     if known := recall(home, key):
         if progress:
             progress(known.images, known.images)
@@ -152,7 +208,7 @@ def _from_archive(
         found.leave_out(path)
     for path, reason in out.damaged:
         found.leave_out(path, reason)
-    ref = finish(found, stage, name or _stem(archive.name), archive.name, progress, labels=labels)
+    ref = finish(found, stage, name or _stem(archive.name), archive.name, progress, labels=labels, decoding=decoding)
     remember(home, key, ref)
     return ref
 

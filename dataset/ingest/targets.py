@@ -88,7 +88,7 @@ def attach(
 
     Raises DataError, UnsafeArchive or TooFewImages; then nothing has changed.
     """
-    target = take_in(path, home, labels_of(ref), name=name, progress=progress)
+    target = take_in(path, home, labels_of(ref), name=name, progress=progress, decoding=ref.decoding)
     link(home, ref, target)
     return target
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from core import DataError, DatasetRef, NotFound, ReadingAsked, decode_text
+from core import USUAL_DECODING, DataError, DatasetRef, Decoding, NotFound, ReadingAsked, decode_text
 from core.disk import disk_errors
 from core.names import safe_relative
 from dataset.ingest.assembly import Labels, Progress
@@ -91,7 +91,13 @@ def drop(home: Path, upload: str) -> None:
 
 
 def take_upload(
-    upload: str, home: Path, labels: Labels, *, name: str | None = None, progress: Progress | None = None
+    upload: str,
+    home: Path,
+    labels: Labels,
+    *,
+    name: str | None = None,
+    progress: Progress | None = None,
+    decoding: Decoding = USUAL_DECODING,
 ) -> DatasetRef:
     """Import an upload: one archive, or files under their relative paths. Raises as `ingest.import_path` does; where it
     asks how they are to be read, they stay for the answer."""
@@ -100,7 +106,9 @@ def take_upload(
         left_out = folder / LEFT_OUT
         noted = left_out.read_text("utf-8").splitlines() if left_out.is_file() else []
         names = [decode_text(line, str, f"A line of {left_out}", "Choose the files again.") for line in noted]
-        ref = import_upload_folder(folder / FILES, home, labels, left_out=names, name=name, progress=progress)
+        ref = import_upload_folder(
+            folder / FILES, home, labels, left_out=names, name=name, progress=progress, decoding=decoding
+        )
     except ReadingAsked:
         raise
     except BaseException:

@@ -20,6 +20,11 @@ from dataset.split_words import sides_of
 LOOKED_AT = 400
 """Rows, spread over a table, by which its column of images is chosen."""
 MOST_SIDES = 8
+MOST_BESIDE = 5
+"""Columns of 0 and 1 at the ends of a run that need not be of it."""
+MOST_NUMBERS = 10
+"""Different numbers that codes of classes may be, however few images each has."""
+FEW_EACH = 5
 
 _PATHS = ("path", "file", "filename", "filepath", "image", "imagename", "imagepath", "imagefile", "img", "imgname",
           "imgpath", "imagefilename", "fname", "photo", "picture", "sourceref", "imagegcsuri", "uri",
@@ -43,7 +48,7 @@ _ATTRIBUTES = frozenset((
     "date", "year", "month", "day", "time", "lat", "lon", "latitude", "longitude", "site", "source", "country",
     "location", "localization", "region", "eye", "side", "view", "laterality", "orientation", "format", "mode",
     "channels", "depth", "weight", "length", "count", "index", "ethnicity", "race", "skintone", "fitzpatrick",
-    "dataset",
+    "dataset", "station", "plot", "trap", "transect", "deployment", "operator", "photographer", "batch",
 ))  # fmt: skip
 """May be what somebody wants to learn, but only when there is nothing else."""
 _NEVER = frozenset((
@@ -112,7 +117,7 @@ def label_rank(name: str, beside: Sequence[str] = ()) -> float:
     if there and there[-1] in _LABELS:
         return 1.5
     if base in _DOMAIN:
-        return 2
+        return 2.4 if {"id", "uid"} & set(there) else 2  # 'bird_id' beside 'species' tells birds apart, not their kinds
     if base in _NEVER or base in _PATHS:
         return 9
     if [word for word in there if word not in _SERIAL][-1:] and [w for w in there if w not in _SERIAL][-1] in _DOMAIN:
@@ -241,6 +246,16 @@ def one_hot(grid: Grid, leave_out: set[int]) -> list[int]:
     return best if len(best) > 1 else []
 
 
+def alone(grid: Grid, run: list[int]) -> list[int]:
+    """The columns of a run that hold exactly one 1 in every row, where a few at its ends (`is_night`) break that; else
+    the run. They are three at least and most of it: two attributes of many may be each other's opposite."""
+    for length in range(len(run), max(2, len(run) // 2, len(run) - MOST_BESIDE - 1), -1):
+        for at in range(len(run) - length + 1):
+            if all(sum(_bit(row[one]) == 1 for one in run[at : at + length]) == 1 for row in grid.rows):
+                return run[at : at + length]
+    return run
+
+
 def _bit(text: str) -> int | None:
     folded = text.casefold().removesuffix(".0")
     return 1 if folded in _TRUE else 0 if folded in _FALSE else None
@@ -277,6 +292,14 @@ def measured(values: Counter[str]) -> bool:
         return False
     broken = sum(number is not None and not float(number).is_integer() for number in numbers)
     return (broken > 0.2 * len(numbers) and len(numbers) > 5) or len(numbers) > 0.5 * sum(values.values()) > 10
+
+
+def scale(values: Counter[str], *, attribute: bool) -> bool:
+    """Whether values are many whole numbers with few images each, as counts are; of an attribute (age), many."""
+    numbers = [_number(one) for one in values]
+    if len(numbers) <= MOST_NUMBERS or any(number is None or not number.is_integer() for number in numbers):
+        return False
+    return attribute or sum(values.values()) < FEW_EACH * len(numbers)
 
 
 def sentences(values: Counter[str]) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from core import DataError
 from dataset import EXPECTED, OUTERMOST, ClassFrom, Layout, class_from, find_layout, nested_levels
-from dataset.readings.folder_names import short, telling
+from dataset.readings.folder_names import masks_of, short, telling
 from dataset.readings.reading import Listing, Reading, Strength
 from dataset.readings.tidy import Tidied, tidy
 
@@ -33,6 +33,8 @@ def folder_readings(listing: Listing, asked: str = "") -> tuple[list[Reading], D
         return [], error
     if asked:
         return [usual], None
+    if pair := masks_of(_stems(usual)):
+        return [], _masks(*pair)
     found = _with_unlabelled_test(listing, tidied, usual)
     if not tidied.changed and _either_level(usual):
         inner = _reading(listing, tidied, 2, 3)
@@ -78,6 +80,22 @@ def _either_level(usual: Reading) -> bool:
     outer, inner = (tuple({pair[at] for pair in pairs}) for at in (0, 1))
     own = len(inner) > 0.5 * len(pairs) and len(pairs) > len(outer) > 1
     return own and telling(inner) and not short(inner)
+
+
+def _stems(usual: Reading) -> dict[str, set[str]]:
+    """Class -> names of the files in its folder, without their endings."""
+    stems: dict[str, set[str]] = {name: set() for name in usual.classes}
+    for one in usual.layout.placed:
+        stems[usual.classes[one.label]].add(one.given.rpartition("/")[2].rpartition(".")[0])
+    return stems
+
+
+def _masks(images: str, masks: str) -> DataError:
+    return DataError(
+        f"The folders '{images}' and '{masks}' hold files of the same names, as images and their masks do: they are no "
+        "two classes, and nothing else says what the images show. Thaw learns one class an image: add a table of "
+        f"labels, or, if the folders are the classes, import again with --read-as {KEY}."
+    )
 
 
 def _as_it_lies(plain: Layout, tidied: Tidied) -> Layout:

@@ -92,6 +92,4 @@ def _question(asked: Sequence[Reading], best: Reading) -> ReadingAsked:
         mine, theirs = best.labels, unique[1].labels
         differ = sum(mine[image] != theirs[image] for image in mine.keys() & theirs.keys())
         why = f"{len(unique)} readings fit about as well, and the first two differ on {counted(differ, 'image')}"
-    return ReadingAsked(
-        f"These images can be read in more than one way: {why}. Choose one with --read-as, or on the page.", unique
-    )
+    return ReadingAsked(f"These images can be read in more than one way: {why}. Choose the one that is meant.", unique)

@@ -45,14 +45,18 @@ class Found:
     sources: tuple[Source, ...] = ()
     offered: tuple[Source, ...] = ()
     why: str = ""
+    doubt: str = ""
+    """Why no source can be taken without a question; '' = one can."""
 
 
 def find_labels(grid: Grid, rows: Sequence[int], leave_out: set[int], asked: int | None) -> Found:
     """rows: those that name an image; only these count. asked: the column that somebody named."""
     if asked is not None:
         return Found((_column(grid, asked, rows, 0),))
-    run = columns.one_hot(grid, leave_out)
     few = replace(grid, rows=tuple(grid.rows[at] for at in rows))
+    run = columns.one_hot(grid, leave_out)
+    if not _is_one_hot(few, run):
+        run = columns.alone(few, run)
     ranked: list[tuple[float, Source]] = []
     hot = _one_hot(grid, run) if _is_one_hot(few, run) else None
     if hot:
@@ -75,6 +79,7 @@ def find_labels(grid: Grid, rows: Sequence[int], leave_out: set[int], asked: int
         return Found((multi,), tuple(one for _, one in ranked if one.column not in binary)[:MOST_ASKED])
     if not ranked:
         return Found(why=why)
+    beside = _never_but_alike(few, leave_out)
     ranked = [pair for pair in ranked if len({pair[1].values[at] for at in rows} - {()}) > 1] or ranked
     groups = _alike(ranked)
     best = min(rank for rank, _ in groups)
@@ -83,7 +88,32 @@ def find_labels(grid: Grid, rows: Sequence[int], leave_out: set[int], asked: int
         clear = _most_like_classes(clear)
     rest = [one for _, one in sorted(groups, key=lambda pair: pair[0]) if one not in clear]
     offered = [one for one in rest if len({one.values[at] for at in rows}) > 1]
-    return Found(tuple(clear[:MOST_ASKED]), tuple(offered[:MOST_ASKED]), why)
+    return Found(tuple(clear[:MOST_ASKED]), tuple(offered[:MOST_ASKED]), why, _doubt(clear, best, rest, beside, rows))
+
+
+def _doubt(clear: Sequence[Source], best: float, rest: Sequence[Source], beside: str, rows: Sequence[int]) -> str:
+    """rest: the other columns. beside: a column that would do by its cells, and by its name does not."""
+    if len(clear) > 1:
+        return "more than one column may be the class"
+    only = clear[0]
+    there = Counter(label for at in rows for label in only.values[at])
+    if best >= 3 and columns.scale(there, attribute=best == 4):
+        return f"{only.said} is all that may be the class, and its {len(there)} numbers read like a measure"
+    other = beside or next((one.said for one in rest if len({one.values[at] for at in rows}) > 1), "")
+    if best == 4 and other:
+        return f"nothing is named like a class: {only.said} may be it, {other} too"
+    return ""
+
+
+def _never_but_alike(few: Grid, leave_out: set[int]) -> str:
+    """The first column of words for a few values that is named like no class at all, as 'observer'; '' = none."""
+    for at, name in enumerate(few.columns):
+        counts = Counter(cell for cell in few.column(at) if cell)
+        words = not all(re.fullmatch(r"[-+.\d]+", one) for one in counts)
+        often = 1 < len(counts) <= 0.5 * sum(counts.values())
+        if at not in leave_out and columns.label_rank(name, few.columns) == 9 and words and often:
+            return f"column '{name}'"
+    return ""
 
 
 def _column(grid: Grid, at: int, rows: Sequence[int], rank: float) -> Source:

@@ -47,6 +47,8 @@ class Tables:
     readings: list[Reading] = field(default_factory=list)
     lists: list[Lines] = field(default_factory=list)
     """Tables that name images and sides, and no labels."""
+    grouping: list[Lines] = field(default_factory=list)
+    """Tables that say of images what belongs together."""
     unused: dict[str, str] = field(default_factory=dict)
     """Table -> the sentence that says why nothing was read from it."""
     meant: set[str] = field(default_factory=set)

@@ -24,7 +24,8 @@ EXPECTED = (
     "A table of labels has a column of paths (relative to the table or to the folder) or names of images and a column "
     "of classes, and may have a column with train, val or test."
 )
-FEW_CONTRADICTIONS = 0.02
+FEW_CONTRADICTIONS = 0.1
+"""Share of the labelled images up to which those with two labels are mistakes."""
 
 
 Entry = tuple[Lines, Source, Strength, str]
@@ -48,6 +49,7 @@ def table_readings(grids: Sequence[Grid], finder: Finder, total: int, read_as: R
     lines = [named(one, names) for one in lines]
     for one in lines:
         out.unused.pop(one.names_from, None)
+    refused: set[str] = set()
     for bundle in _put_together(lines):
         try:
             out.readings += _readings(bundle, total)
@@ -55,8 +57,12 @@ def table_readings(grids: Sequence[Grid], finder: Finder, total: int, read_as: R
             one, _, strength, _ = bundle[0]
             why = str(error) if strength else f"{one.grid.name} gives no class: it says the same of all its images."
             out.leave(one.grid.key, why, meant=strength > 1)
+            refused |= {one.grid.file} if strength > 1 else set()
+    if not read_as:  # another column of a table is no way out where the one that is meant is refused
+        out.readings = [one for one in out.readings if one.strength > 1 or not one.used & refused]
     if read_as.columns:  # who names a column means a table
         out.readings = [replace(one, strength=4) if one.strength > 1 else one for one in out.readings]
+    out.grouping = [one for one in lines if one.groups and not one.guessed]
     out.lists = [one for one in lines if not one.found.sources]
     return out
 
@@ -65,10 +71,8 @@ def _put_together(lines: list[Lines]) -> list[list[Entry]]:
     """The sources of all tables, those of tables that continue one another together."""
     bundles: list[list[Entry]] = []
     for one in lines:
-        main = one.found.sources
-        doubt = "more than one column may be the class" if len(main) > 1 else ""
-        for source in main:
-            entry = (one, source, _strength(one, source), doubt)
+        for source in one.found.sources:
+            entry = (one, source, _strength(one, source), one.found.doubt)
             for bundle in bundles:
                 if _continues(one, source, bundle):
                     bundle.append(entry)
@@ -105,11 +109,19 @@ def _continues(one: Lines, source: Source, bundle: list[Entry]) -> bool:
 
 
 def _readings(bundle: list[Entry], total: int) -> list[Reading]:
-    """Raises DataError where a few images have two labels, which are mistakes, or where nothing can be asked."""
+    """Raises DataError where images have two labels by mistake, or where nothing can be asked. Mistakes are few, or
+    less than half as many as the images that several rows label alike: those are of people who differ."""
     one, source, strength, doubt = bundle[0]
-    against, labelled = _against(bundle)
-    if not source.several and len(against) <= max(1, FEW_CONTRADICTIONS * labelled):
+    against, agreed, labelled = _against(bundle)
+    if not source.several and not against:
         return [_reading(bundle, total, doubt)]
+    if not source.several and len(against) <= max(1, FEW_CONTRADICTIONS * labelled, agreed / 2):
+        (image, (here, there)), more = next(iter(against.items())), len(against) - 1
+        others = f", and {counted(more, 'other image')} so" if more else ""
+        raise DataError(
+            f"'{image}' is listed twice with different labels ('{printable(here)}' and '{printable(there)}' in "
+            f"{source.said}){others}. Remove the rows that are wrong from {one.grid.name}, and import again."
+        )
     joined = _all_of_an_image(bundle[0])
     why = f"several labels for one image in {source.said} of {one.grid.name}"
     made = [_reading([(one, question, strength, "")], total, why) for question in yes_or_no(joined)]
@@ -125,15 +137,20 @@ def _readings(bundle: list[Entry], total: int) -> list[Reading]:
     return made
 
 
-def _against(bundle: list[Entry]) -> tuple[set[str], int]:
-    """(images that have several rows with other labels, images with a label)."""
+def _against(bundle: list[Entry]) -> tuple[dict[str, tuple[str, str]], int, int]:
+    """(image -> two labels, where its rows differ; images that several rows label alike; images with a label)."""
     labels: dict[str, str] = {}
-    against = set()
+    against: dict[str, tuple[str, str]] = {}
+    again = set()
     for one, source, *_ in bundle:
         for image, said in zip(one.images, source.values, strict=True):
-            if image and len(said) == 1 and labels.setdefault(image, said[0]) != said[0]:
-                against.add(image)
-    return against, len(labels)
+            if not image or len(said) != 1:
+                continue
+            if image in labels:
+                again.add(image)
+            if labels.setdefault(image, said[0]) != said[0]:
+                against.setdefault(image, (labels[image], said[0]))
+    return against, len(again - against.keys()), len(labels)
 
 
 def _all_of_an_image(entry: Entry) -> Source:

@@ -46,6 +46,7 @@ def read(
     folders, problem = folder_readings(listing)
     readings = [*_with_lists(folders, tables.lists), *tables.readings]
     readings = [*_with_other_side(readings), *readings[1:]]
+    readings = [_with_groups(one, tables.grouping) for one in readings]
     if not any(one.strength for one in readings) and not tables.meant:
         readings += of_file_names(listing)
     if not readings or (max(one.strength for one in readings) == 0 and not read_as):
@@ -143,6 +144,21 @@ def _with_split(reading: Reading, sides: Mapping[str, Split], files: Mapping[str
     out = [(one.given, f"is not listed in {' or '.join(names)}") for one in placed if one.given not in sides]
     layout = replace(reading.layout, placed=listed, set_aside=(*reading.layout.set_aside, *out))
     return replace(reading, layout=layout, split_from=" and ".join(names), used=frozenset(files.values()))
+
+
+def _with_groups(reading: Reading, tables: list[Lines]) -> Reading:
+    """With the groups that one other table says of nearly all its images, each image being in one."""
+    if reading.groups:
+        return reading
+    labelled = reading.labels.keys()
+    for one in tables:
+        said = {(image, group) for image, group in zip(one.images, one.groups or (), strict=True) if image and group}
+        groups = {image: group for image, group in said if image in labelled}
+        clear = len(groups) == sum(image in labelled for image, _ in said)
+        if clear and len(groups) >= NEARLY_ALL * len(labelled):
+            where = f"column '{one.group_column}' of {one.grid.name}"
+            return replace(reading, groups=groups, groups_from=where)
+    return reading
 
 
 def _with_other_side(readings: list[Reading]) -> list[Reading]:

@@ -1,7 +1,8 @@
 """Folders as people pack them, brought to the two shapes that `dataset.layout` reads. Pure: names only.
 
 Wrapped twice (`training_set/training_set/cat`), packed twice (`cells/cells/cat` beside `cells/cat`), in parts
-(`part_1/cat`, `fold_0/cat`), in variants (`color/cat`, `grayscale/cat`), masks beside images, sides inside classes
+(`part_1/cat`, `fold_0/cat`; any one word with a number, when nearly the same class folders lie in each: `run1/cat`,
+`run2/cat`), in variants (`color/cat`, `grayscale/cat`), masks beside images, sides inside classes
 (`cat/train`), side and class in one name (`train_cat`). Where nothing of that is there, nothing changes.
 """
 
@@ -13,9 +14,11 @@ from dataclasses import dataclass, field
 from core import Split
 from core.names import suffix
 from dataset import sides_of, split_of
-from dataset.readings.folder_names import DOCUMENTS, NEUTRAL, PART, PRIMARY, SECONDARY, UNLABELLED
+from dataset.readings.folder_names import DOCUMENTS, NEUTRAL, PART, PRIMARY, SECONDARY, UNLABELLED, numbered
 from dataset.readings.reading import Listing
 
+NEARLY = 0.8
+"""Share of all names of inner folders that each folder has to hold, for these to be the classes."""
 MOST_TWINS = 20
 """Folders beside one another that are compared with each other."""
 
@@ -239,12 +242,13 @@ def _inside(node: _Node, side: Split, everywhere: bool, out: Tidied) -> _Node:
 def _join_parts(node: _Node, out: Tidied) -> _Node:
     """Folders that are parts of one heap, joined; where they hold no folders themselves, nothing changes."""
     parts = {name: found[1] + found[2] for name in node.children if (found := PART.fullmatch(name))}
-    if len(parts) < 2 or len(parts) < len(node.children) or len(set(parts.values())) > 1 or node.images:
+    named = len(parts) == len(node.children) and len(set(parts.values())) == 1
+    if len(node.children) < 2 or not (named or _same_inside(node)) or node.images:
         return node
     if not all(child.children and not child.images for child in node.children.values()):
         return node
     out.changed = True
-    names = sorted(parts)
+    names = sorted(node.children)
     folds = [node.children[name] for name in names]
     if all(_is_split(fold) for fold in folds) and _same_files(folds[0], folds[1]):
         why = f"the same images as in '{names[0]}', in another split"
@@ -259,6 +263,13 @@ def _join_parts(node: _Node, out: Tidied) -> _Node:
         _merge(joined, inner)
     out.notes.append(f"The folders '{names[0]}' to '{names[-1]}' were joined.")
     return joined
+
+
+def _same_inside(node: _Node) -> bool:
+    """Whether numbered folders hold nearly the same folders, and these are named like classes."""
+    inner = tuple({name for child in node.children.values() for name in child.children})
+    fewest = min(len(child.children) for child in node.children.values())
+    return len(inner) > 1 and fewest >= NEARLY * len(inner) and numbered(tuple(node.children), inner)
 
 
 def _is_split(node: _Node) -> bool:

@@ -28,7 +28,7 @@ from core import (
 )
 from core.decode import decode
 from core.names import safe_relative
-from dataset import RECORD, Row, content_id, counts_of, load_dataset, read_rows, staging
+from dataset import RECORD, GroupsFrom, Row, content_id, counts_of, load_dataset, read_rows, staging
 from dataset.commit import commit
 from dataset.ingest import Decoded, Decoders, unpack
 from training.bundles.contents import FORMAT, INDEX, Contents
@@ -106,7 +106,8 @@ def _listed(place: Path, dataset_id: str, home: Path) -> tuple[DatasetRef, list[
             listed, root=str(home / "datasets" / dataset_id), id=dataset_id,
             counts=counts_of(rows, len(listed.classes)),
         )  # fmt: skip
-        if content_id(rows, ref.classes, ref.base) != dataset_id or any(safe_relative(r.path) != r.path for r in rows):
+        found = content_id(rows, ref.classes, ref.base, decoding=ref.decoding)
+        if found != dataset_id or any(safe_relative(r.path) != r.path for r in rows):
             raise ValueError("the rows are not those that the id stands for")
     except (Unreadable, ValueError, IndexError, NotFound) as error:
         raise DataError("The list of images in this bundle is damaged: it does not match the run.") from error
@@ -123,7 +124,7 @@ def _commit_images(place: Path, ref: DatasetRef, rows: Sequence[Row], home: Path
             absent = [row.path for row, path in zip(chunk, paths, strict=True) if not path.is_file()]
             if absent:
                 raise DataError(f"The bundle is damaged: {absent[0]} is missing.")
-            for row, path, seen in zip(chunk, paths, decoders.decode(paths), strict=True):
+            for row, path, seen in zip(chunk, paths, decoders.decode(paths, ref.decoding), strict=True):
                 if not isinstance(seen, Decoded) or seen.digest != row.digest:
                     raise DataError(f"The bundle is damaged: {row.path} is not the image that the run saw.")
                 thumbnails.append(seen.thumbnail)
@@ -138,7 +139,8 @@ def _commit_images(place: Path, ref: DatasetRef, rows: Sequence[Row], home: Path
 def _import_given(data: Path, ref: DatasetRef, home: Path) -> None:
     from dataset.ingest import import_path
 
-    found = import_path(data, home, name=ref.name, groups="names" if ref.groups else "none")
+    named: GroupsFrom = "names" if ref.groups else "none"
+    found = import_path(data, home, name=ref.name, groups=named, decoding=ref.decoding)
     if found.id != ref.id:
         raise DataError(
             f"'{data}' holds other images (or other labels) than the run saw: {found.images:,} images, id {found.id}; "

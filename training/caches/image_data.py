@@ -54,7 +54,7 @@ class ImageData:
         self.side = side = pixels.side_for(manifest, max(prep.resize, self.prep.resize))
         """Of the cached squares, px."""
         self._pixels, self.decode_s = pixels.pixel_cache(
-            ref.images_root, manifest, cache, side, progress, prep.interpolation
+            ref.images_root, manifest, cache, side, progress, prep.interpolation, ref.decoding
         )
         self.decode_s = self.decode_s or pixels.decode_seconds(cache, side, prep.interpolation)
 

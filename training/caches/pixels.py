@@ -19,8 +19,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from core import DataError, find_array, find_as, write_json
-from core.portable.predict import square as square  # the one place: also what leaves with an exported model
+from core import USUAL_DECODING, DataError, Decoding, find_array, find_as, write_json
+from core.portable.pictures import square
 from core.processes import alive
 from dataset.ingest import load_decoders
 from training.machine import cores
@@ -53,10 +53,12 @@ def pixel_cache(
     side: int,
     progress: Progress | None = None,
     interpolation: str = "bicubic",
+    decoding: Decoding = USUAL_DECODING,
 ) -> tuple[NDArray[np.uint8], float | None]:
     """The cached squares of every row of `manifest`, and seconds per image spent decoding (None: found cached).
 
-    root: folder that the manifest's paths are relative to. folder: where caches of this dataset live.
+    root: folder that the manifest's paths are relative to. folder: where caches of this dataset live: of one decoding,
+    which the dataset's id holds.
     Raises DataError naming the file when an image that was readable at import no longer is.
     """
     final = _place(folder, side, interpolation)
@@ -66,7 +68,7 @@ def pixel_cache(
     if found is not None and found.shape == (len(paths), side, side, 3):
         return found, None
     shutil.rmtree(final, ignore_errors=True)  # cut off, or of other images: made again
-    per_image = _build(root, paths, final, side, progress, interpolation)
+    per_image = _build(root, paths, final, side, progress, interpolation, decoding)
     return np.load(data, mmap_mode="r"), per_image
 
 
@@ -81,7 +83,13 @@ def decode_seconds(folder: Path, side: int, interpolation: str = "bicubic") -> f
 
 
 def _build(
-    root: Path, paths: list[str], final: Path, side: int, progress: Progress | None, interpolation: str
+    root: Path,
+    paths: list[str],
+    final: Path,
+    side: int,
+    progress: Progress | None,
+    interpolation: str,
+    decoding: Decoding,
 ) -> float:
     """Decode everything into `final`; returns the seconds per image."""
     started = time.perf_counter()
@@ -91,7 +99,7 @@ def _build(
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir()
     try:
-        _decode(root, paths, staging / "pixels.npy", side, progress, interpolation)
+        _decode(root, paths, staging / "pixels.npy", side, progress, interpolation, decoding)
         per_image = (time.perf_counter() - started) / max(1, len(paths))
         write_json(staging / META, asdict(_Meta(per_image)))
         try:
@@ -105,14 +113,20 @@ def _build(
 
 
 def _decode(
-    root: Path, paths: list[str], into: Path, side: int, progress: Progress | None, interpolation: str
+    root: Path,
+    paths: list[str],
+    into: Path,
+    side: int,
+    progress: Progress | None,
+    interpolation: str,
+    decoding: Decoding,
 ) -> None:
     """Every square into a new file, mapped only in here: Windows renames no folder that holds a mapped one."""
     pixels = np.lib.format.open_memmap(into, mode="w+", dtype=np.uint8, shape=(len(paths), side, side, 3))
 
     def one(index: int) -> None:
         try:
-            pixels[index] = square(root / paths[index], side, interpolation)
+            pixels[index] = square(root / paths[index], side, interpolation, decoding.value_range, decoding.pages)
         except (OSError, ValueError, SyntaxError) as error:
             raise DataError(
                 f"{paths[index]} could be read when it was imported and cannot now ({error}); import the data again."

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 import click
 from click.shell_completion import CompletionItem
 
+from core import DataError, Decoding
 from core.home import home as find_home
 from core.home import where
 from core.zoo import DEFAULT_BACKBONE, catalog
@@ -155,6 +156,23 @@ class HowRead:
     path_column: str = ""
     split_column: str = ""
     group_column: str = ""
+    value_range: tuple[float, float] | None = None
+    window: tuple[float, float] | None = None
+    page: int | None = None
+    pages_as_channels: bool = False
+
+    def decoding(self) -> Decoding:
+        """Raises DataError where the options contradict each other or make no sense."""
+        if self.value_range and self.window:
+            raise DataError("--value-range and --window say the same thing: give one of them.")
+        if self.page and self.pages_as_channels:
+            raise DataError("--page takes one page and --pages-as-channels three: give one of them.")
+        value_range = self.value_range
+        if self.window:
+            centre, width = self.window
+            # The last value is white: DICOM PS3.3 C.11.2.1.2.
+            value_range = (centre - width / 2, centre + width / 2 - 1)
+        return Decoding(value_range, (1, 2, 3) if self.pages_as_channels else (1 if self.page is None else self.page,))
 
     def reading(self) -> ReadAs:
         """Which reading is meant. Raises DataError for a level of folders that there cannot be."""
@@ -180,6 +198,11 @@ def on_data(run: Callable[..., Answer]) -> Callable[..., Answer]:
         return run(place, how=how, **typed)
 
     for add in (
+        click.option("--pages-as-channels", is_flag=True, help="the first three pages as red, green and blue"),
+        click.option("--page", type=int, metavar="N", help="the page to take of files with several (1)"),
+        click.option("--window", type=pair, metavar="CENTRE,WIDTH", help="the same, as CT viewers name it: 40,400"),
+        click.option("--value-range", type=pair, metavar="LOW,HIGH",
+                     help="of files of more than 8 bits: these become black and white; a negative LOW after '='"),
         click.option("--groups", type=click.Choice(get_args(GroupsFrom)), default="auto",
                      help="images that belong together by name: clear ones, likely ones too, none"),
         *(click.option(f"--{what}-column", default="", metavar="NAME", help=f"the column of a table {text}")
@@ -197,6 +220,15 @@ def on_data(run: Callable[..., Answer]) -> Callable[..., Answer]:
 
 def out_option(metavar: str, help: str | None = None) -> Callable[[Run], Run]:
     return click.option("--out", required=True, type=FILE, metavar=metavar, help=help)
+
+
+def pair(text: str) -> tuple[float, float]:
+    """Option type. Raises BadParameter for anything but two numbers with a comma between."""
+    try:
+        first, second = map(float, text.split(","))
+    except ValueError:
+        raise click.BadParameter(f"'{text}' is not two numbers like 0,4095.") from None
+    return first, second
 
 
 def positive_minutes(text: str) -> float:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from core import DatasetRef
+from core import USUAL_DECODING, DatasetRef
 from core.words import counted
 from core.zoo import BackboneCard, catalog
 from training.backbones import weights
@@ -58,10 +58,16 @@ def import_data(path: str, home: Path, how: HowRead = AS_USUAL) -> DatasetRef:
 
         ref = import_sample(path.removeprefix(SAMPLE), home)
     elif is_known(path):
-        return sources.load_dataset(home, path)
+        ref, decoding = sources.load_dataset(home, path), how.decoding()
+        if decoding in (USUAL_DECODING, ref.decoding):
+            return ref
+        from dataset.ingest import decode_anew
+
+        ref = decode_anew(ref, home, decoding, progress=how_far(IMPORTING))
     else:
         ref = sources.import_path(
-            Path(path).expanduser(), home, progress=how_far(IMPORTING), read_as=read_as, groups=how.groups
+            Path(path).expanduser(), home, progress=how_far(IMPORTING), read_as=read_as, groups=how.groups,
+            decoding=how.decoding(),
         )
     classes = counted(len(ref.classes), "class", "classes")
     to_stderr(f"Dataset {ref.id}: {counted(ref.images, 'image')} in {classes}.")

@@ -18,6 +18,8 @@ CONTENTS: dict[str, str] = {
     MODEL: "the model for onnxruntime: preprocessing, labels and thresholds inside",
     INT8: "the same in 8-bit integers",
     "predict.py": "answers from a terminal; needs onnxruntime, numpy and Pillow",
+    "pictures.py": "how it reads an image file, as training did",
+    "dicom.py": "the same for DICOM, where pydicom is installed",
     "neighbours.npz": "features of the training images, for 'nearest' and 'unknown'",
     "model.safetensors": "the weights",
     "config.json": "what timm needs to load them",

@@ -36,6 +36,8 @@ VERIFIED = 50
 """Images on which onnxruntime is held against torch before anything is offered."""
 MOST_CALIBRATED, MOST_NEIGHBOURS, TIMED = 2000, 5000, 20
 BATCH = 16
+PORTABLE = ("predict.py", "pictures.py", "dicom.py")
+"""What leaves of `core.portable`; there they find one another beside themselves."""
 
 """(fraction done, what is being done, seconds left); may raise to stop."""
 
@@ -71,7 +73,7 @@ def export(job: Job, store: Store, home: Path, tell: Tell) -> dict[str, Any]:
 
 def _write(run: Job, bench: Bench, stage: Path, tell: Tell) -> contents.ExportFacts:
     """The model and its helpers, verified."""
-    config, data, backbone = run.plan, bench.data, bench.backbone
+    config, data, backbone, decoding = run.plan, bench.data, bench.backbone, bench.ref.decoding
     labels = data.labels.numpy()
     val = _some(data.rows["val"], data, MOST_CALIBRATED)
     near = _some(data.rows["train"], data, MOST_NEIGHBOURS)
@@ -84,10 +86,12 @@ def _write(run: Job, bench: Bench, stage: Path, tell: Tell) -> contents.ExportFa
     about = {
         "labels": json.dumps(bench.ref.classes, ensure_ascii=False), "side": str(data.side), "crop": str(model.crop),
         "interpolation": data.prep.interpolation, "temperature": f"{temperature:.6g}",
-        "threshold": "0", "least_similarity": "-1", "preprocessing": model_card.preprocessing(data.side, data.prep),
+        "threshold": "0", "least_similarity": "-1",
+        "preprocessing": model_card.preprocessing(data.side, data.prep, decoding),
         "run": run.id, "dataset": bench.ref.id, "strategy": config.strategy.kind,
         "endings": json.dumps(IMAGE_SUFFIXES),
         "backbone": config.strategy.backbone, "licence": model_card.licence(config),
+        "value_range": json.dumps(decoding.value_range), "pages": json.dumps(decoding.pages),
     }  # fmt: skip
     onnx_graph.write(model, data.side, stage / contents.MODEL, about)
     _keep_features(stage, np.zeros((0, backbone.width), np.float16), data, near[:0])
@@ -133,8 +137,7 @@ def verify(bench: Bench, folder: Path, temperature: float, rows: Rows | None = N
         chunk = rows[start : start + BATCH]
         with torch.inference_mode():
             wanted = (bench.backbone(data.batch(chunk, 0)) / temperature).softmax(1).numpy()
-        images = bench.ref.images_root
-        squares = [predict.square(images / data.paths[row], data.side, data.prep.interpolation) for row in chunk]
+        squares = [portable.square(bench.ref.images_root / data.paths[row]) for row in chunk]
         given = portable(np.stack(squares))["probabilities"]
         largest = max(largest, float(np.abs(wanted - given).max()))
         other += int((wanted.argmax(1) != given.argmax(1)).sum())
@@ -168,7 +171,9 @@ def _quantise(data: ImageData, stage: Path, tell: Tell) -> contents.Quantised:
 
 def _papers(run: Job, ref: DatasetRef, store: Store, stage: Path, facts: contents.ExportFacts) -> None:
     """What is to be read, not run."""
-    shutil.copyfile(predict.__file__, stage / "predict.py")
+    for module in PORTABLE:
+        script = Path(predict.__file__).with_name(module).read_text(encoding="utf-8")
+        write_whole(stage / module, script.replace("from core.portable.", "from "))
     card = model_card.text(run, run.plan, ref, facts, store.home)
     write_whole(stage / "README.md", card)
     write_whole(stage / "report.html", html_page.run_report(store, run.id))

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core import DatasetRef, Estimate, RunConfig
+from core import DatasetRef, Decoding, Estimate, RunConfig
 from core.zoo import catalog
 from training.evaluation import answers_of, matrix, wilson
 from training.export.contents import CONTENTS, INT8, ExportFacts, at_most, costly
@@ -20,15 +20,21 @@ if TYPE_CHECKING:
     from training.backbones import Preprocessing  # torch, which text does not need
 
 
-def preprocessing(side: int, prep: Preprocessing) -> str:
+def preprocessing(side: int, prep: Preprocessing, decoding: Decoding) -> str:
     """What happens to an image, in words: what is left to the caller, then what the graph does."""
     channels = "grey value" if prep.grey_vector else "channel"
     crop = max(1, round(side * prep.size / prep.resize))
     resize = f", resize to {prep.size} x {prep.size}" if crop != prep.size else ""
+    deep = ""
+    if decoding.value_range:
+        low, high = decoding.value_range
+        deep = f"of more than 8 bits a sample, values from {low:g} to {high:g} in 256 equal steps; "
+    if decoding.pages != (1,):
+        deep += f"page {', '.join(map(str, decoding.pages))}; "
     return (
-        f"Before: EXIF upright, transparency over white, RGB, central square resized to {side} x {side} px with Pillow "
-        f"({prep.interpolation}, reducing_gap=2.0, JPEG decoded at the nearest reduced scale), uint8 [batch, {side}, "
-        f"{side}, 3]; predict.py does it. Inside: centre crop of {crop} px{resize}, divided by 255, minus "
+        f"Before: {deep}EXIF upright, transparency over white, RGB, central square resized to {side} x {side} px with "
+        f"Pillow ({prep.interpolation}, reducing_gap=2.0, JPEG decoded at the nearest reduced scale), uint8 [batch, "
+        f"{side}, {side}, 3]; predict.py does it. Inside: centre crop of {crop} px{resize}, divided by 255, minus "
         f"{_numbers(prep.mean)}, divided by {_numbers(prep.std)} per {channels}."
     )
 

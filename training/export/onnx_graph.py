@@ -1,7 +1,7 @@
 """One trained backbone as an ONNX graph: from the pixel cache's squares to calibrated probabilities.
 
 The graph does everything that comes after Pillow: the centre crop, the second resize of small images (bit for bit as
-torch does it on whole bytes), normalisation, network, head, temperature. What is left outside is `portable.predict`.
+torch does it on whole bytes), normalisation, network, head, temperature. What is left outside is `portable.pictures`.
 """
 
 from __future__ import annotations

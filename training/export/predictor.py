@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from core import NotFound, Unreadable, csv_text
+from core import Decoding, NotFound, Unreadable, csv_text
 from core.names import is_image_name
 from dataset.ingest import Decoded, Decoders
 from training.export.contents import INT8, MODEL
@@ -90,8 +90,9 @@ class Predictor:
                     yield path, seen if isinstance(seen, str) else self._thread.submit(self._answer, path).result()
 
     def _check(self, decoders: Decoders, chunk: Sequence[Path]) -> list[Decoded | str]:
+        model = self._loaded()
         with self._resting():
-            return decoders.decode(chunk)
+            return decoders.decode(chunk, Decoding(model.range, tuple(model.pages)))
 
     def _answer(self, path: Path) -> Prediction | str:
         with self._resting():
@@ -107,10 +108,8 @@ class Predictor:
 
     def _answer_now(self, path: Path) -> Prediction | str:
         model = self._loaded()
-        from core.portable.predict import square
-
         try:
-            pixels = square(path, model.side, model.about["interpolation"])
+            pixels = model.square(path)
         except (OSError, ValueError, SyntaxError) as error:
             return f"cannot be read: {error}"
         out = model(pixels[None])

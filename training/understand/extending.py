@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from core import Tell, read_as, to_json, write_json
+from dataset import load_dataset
 from dataset.ingest import OfClasses, take_in
 from training.backbones import read_weights, write_weights
 from training.caches import telling
@@ -26,7 +27,10 @@ def extend(home: Path, run: Job, name: str, folder: Path, tell: Tell) -> dict[st
     """
     run_folder = RunFolder(home, run.id)
     made = read_as(run_folder.extended, Extended) if run_folder.extended.exists() else Extended()
-    images = take_in(folder, home, OfClasses((name,)), name=name, progress=telling(tell, 0.0, 0.3, "Checking files"))
+    images = take_in(
+        folder, home, OfClasses((name,)), name=name, progress=telling(tell, 0.0, 0.3, "Checking files"),
+        decoding=load_dataset(home, run.dataset_id).decoding,
+    )  # fmt: skip
     weights = read_weights(run_folder.extended_weights if made.added else run_folder.weights)
     tell(0.3, "Loading the run", None)
     model = OpenRun(run, home, telling(tell, 0.3, 0.1, "Reading images"))

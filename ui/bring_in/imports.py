@@ -14,7 +14,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core import DatasetRef, NotFound, StateError
+from core import DataError, DatasetRef, NotFound, StateError
 from dataset import ClassFrom, load_dataset
 from dataset.ingest import SAMPLES
 from dataset.readings import ReadAs
@@ -70,8 +70,8 @@ def ways_in() -> ImportImages | None:
         with st.expander("How the folders should lie"):
             st.code(LAYOUT, language=None)
             st.caption(
-                "One folder per class, named like the class. JPEG, PNG, WebP, BMP, GIF or TIFF. Files that cannot "
-                "be read are listed and set aside. A class needs at least two images."
+                "One folder per class, named like the class. JPEG, PNG, WebP, BMP, GIF, TIFF or JPEG 2000. Files that "
+                "cannot be read are listed and set aside. A class needs at least two images."
             )
             classes_from = _class_folders("classes_from")
     sample = _samples()
@@ -186,7 +186,26 @@ def read_again(ref: DatasetRef) -> ImportImages | None:
         st.caption("Makes another dataset of the same images; this one and its runs stay.")
     if not asked:
         return None
-    return ImportImages(str(ref.images_root), ref.name, classes_from, said=ref.source)
+    return ImportImages(str(ref.images_root), ref.name, classes_from, said=ref.source, decoding=ref.decoding)
+
+
+def other_range(ref: DatasetRef) -> ImportImages | None:
+    """For a dataset with files of more than 8 bits: another range of values, asked after it was seen."""
+    low, high = ref.decoding.value_range or (0.0, 0.0)
+    with st.expander("More than 8 bits: choose which values become black and white"), st.form(f"range_{ref.id}"):
+        left, right = st.columns(2)
+        low = left.number_input("Black", value=low, format="%g", key=f"low_{ref.id}")
+        high = right.number_input("White", value=high, format="%g", key=f"high_{ref.id}")
+        asked = st.form_submit_button("Read the images again")
+        st.caption("Makes another dataset of the same images; this one and its runs stay.")
+    if not asked:
+        return None
+    try:
+        decoding = replace(ref.decoding, value_range=(low, high))
+    except DataError as error:
+        frame.show_problem("These images cannot be read so", str(error))
+        return None
+    return ImportImages(f"dataset:{ref.id}", ref.name, decoding=decoding)
 
 
 def group_again(ref: DatasetRef) -> ImportImages | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from core import DatasetRef, NotFound, ThawError
+from core.names import IMAGE_SUFFIXES
 from core.words import counted
 from training.export import contents
 from training.export.predictor import Prediction, images_in, rows_of
@@ -22,7 +23,6 @@ from ui.predict import cards, heat, predictions, take_along
 
 SHOWN = 12
 """Images shown as cards; the rest stand in the table."""
-FORMATS = ["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", "tiff"]
 EXAMPLES = 3
 SLOWLY = ", slowly, because a run is training"
 PICTURE_PX = 320
@@ -83,7 +83,7 @@ def label(job: Job) -> str:
 
 def given(ref: DatasetRef, run: Job) -> list[tuple[str, bytes]]:
     """The images to answer for: dropped ones, or a few test images of the dataset."""
-    uploads = st.file_uploader("Drop images", type=FORMATS, accept_multiple_files=True, key="images")
+    uploads = st.file_uploader("Drop images", type=list(IMAGE_SUFFIXES), accept_multiple_files=True, key="images")
     if uploads:
         st.session_state.pop("examples", None)
         return [(str(one.name), one.getvalue()) for one in uploads]

@@ -10,7 +10,6 @@ import functools
 import io
 import re
 import threading
-import warnings
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +22,7 @@ from starlette.routing import Route
 from core import NotFound, ThawError
 
 if TYPE_CHECKING:
-    from core import DatasetRef
+    from core import DatasetRef, Decoding
     from dataset import ImageTable
 
 THUMB_PX = 160
@@ -48,7 +47,8 @@ def picture_routes(place: Callable[[], Path]) -> list[Route]:
         return Response(picture, media_type="image/jpeg", headers=_DAY)
 
     def picture(request: Request) -> Response:
-        shown = large(image_path(place(), *_names(request)))
+        home, (dataset_id, row) = place(), _names(request)
+        shown = large(image_path(home, dataset_id, row), _decoding(home, dataset_id))
         return Response(shown, media_type="image/jpeg", headers=_DAY)
 
     def facts(request: Request) -> Response:
@@ -120,6 +120,10 @@ def image_path(home: Path, dataset_id: str, row: int) -> Path:
     return path
 
 
+def _decoding(home: Path, dataset_id: str) -> Decoding:
+    return _dataset(home, dataset_id)[0].decoding
+
+
 def image_facts(home: Path, dataset_id: str, row: int) -> dict[str, Any]:
     """What the large view says about an image. Raises NotFound."""
     from dataset.ingest import TRAITS
@@ -188,7 +192,7 @@ class Thumbnails:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        picture = shrink(image_path(home, dataset_id, row))
+        picture = shrink(image_path(home, dataset_id, row), _decoding(home, dataset_id))
         with self._lock:
             if key not in self._kept:
                 self._kept[key] = picture
@@ -198,40 +202,33 @@ class Thumbnails:
         return picture
 
 
-def shrink(path: Path) -> bytes:
-    """A JPEG of at most THUMB_PX on its shorter side. Raises NotFound when it cannot be decoded."""
+def shrink(path: Path, decoding: Decoding) -> bytes:
+    """A JPEG of at most THUMB_PX on its shorter side, of what is trained on. Raises NotFound where that fails."""
 
     def box(width: int, height: int) -> tuple[int, int]:
         return (2 * THUMB_PX, THUMB_PX) if width > height else (THUMB_PX, 2 * THUMB_PX)
 
-    return _jpeg(path, (2 * THUMB_PX, 2 * THUMB_PX), box, quality=82)
+    return _jpeg(path, decoding, (2 * THUMB_PX, 2 * THUMB_PX), box, quality=82)
 
 
-def large(path: Path) -> bytes:
-    """A JPEG of at most LARGE_PX on its longer side. Raises NotFound when it cannot be decoded."""
-    return _jpeg(path, (LARGE_PX, LARGE_PX), lambda width, height: (LARGE_PX, LARGE_PX), quality=90)
+def large(path: Path, decoding: Decoding) -> bytes:
+    """A JPEG of at most LARGE_PX on its longer side, of what is trained on. Raises NotFound where that fails."""
+    return _jpeg(path, decoding, (LARGE_PX, LARGE_PX), lambda width, height: (LARGE_PX, LARGE_PX), quality=90)
 
 
-def _jpeg(path: Path, draft: tuple[int, int], box: Callable[[int, int], tuple[int, int]], quality: int) -> bytes:
-    from PIL import Image, ImageOps, UnidentifiedImageError
+def _jpeg(
+    path: Path, decoding: Decoding, draft: tuple[int, int], box: Callable[[int, int], tuple[int, int]], quality: int
+) -> bytes:
+    from dataset.ingest import load_decoders
+
+    load_decoders()
+    from core.portable.pictures import read
 
     try:
-        with warnings.catch_warnings(), Image.open(path) as image:
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image.draft("RGB", draft)
-            upright = ImageOps.exif_transpose(image)
-            if upright.mode.startswith("I"):
-                upright = upright.convert("I").point(lambda value: value / 256).convert("L")  # 16-bit
-            upright.thumbnail(box(upright.width, upright.height))
-            if upright.mode in ("RGBA", "LA", "PA", "P"):
-                clear = upright.convert("RGBA")
-                upright = Image.new("RGB", clear.size, "white")
-                upright.paste(clear, mask=clear.getchannel("A"))
-            out = io.BytesIO()
-            upright.convert("RGB").save(out, "JPEG", quality=quality)
-            return out.getvalue()
-    except (
-        OSError, UnidentifiedImageError, SyntaxError, ValueError,
-        Image.DecompressionBombError, Image.DecompressionBombWarning,
-    ) as error:  # fmt: skip
+        shown = read(path, decoding.value_range, decoding.pages, draft)
+    except (OSError, SyntaxError, ValueError, MemoryError) as error:
         raise NotFound(f"This image cannot be drawn: {type(error).__name__}.") from error
+    shown.thumbnail(box(shown.width, shown.height))
+    out = io.BytesIO()
+    shown.save(out, "JPEG", quality=quality)
+    return out.getvalue()

@@ -38,10 +38,10 @@ def evil(tmp_path: Path, deed: str) -> tuple[str, ...]:
         from pathlib import Path
         from dataset.ingest import decode_workers as decoders; from dataset.ingest import decoding
         real = decoding.decode
-        def decode(path):
+        def decode(path, *how):
             if path.name == "3.png":
                 {deed}
-            return real(path)
+            return real(path, *how)
         decoders.decode = decode
         decoders.main()
         """)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.fuzz import WORST, fuzz_archives, fuzz_images
-from training.caches.pixels import square
+from core.portable.pictures import square
 
 
 def test_mutated_images_are_accepted_or_set_aside(tmp_path: Path) -> None:

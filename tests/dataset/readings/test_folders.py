@@ -9,7 +9,7 @@ import pytest
 from core import DataError, ReadingAsked
 from dataset.readings import ReadAs
 from dataset.split_words import sides_of, split_in, split_of
-from tests.dataset.readings.sources import read_source, sides
+from tests.dataset.readings.sources import csv, read_source, sides
 
 
 def under(*tops: str, classes: tuple[str, ...] = ("cat", "dog"), inside: str = "") -> list[str]:
@@ -34,6 +34,9 @@ BOTH = {"train": 6, "test": 6}
         ([f"{side}_{name}/{n}.png" for name in ("cat", "dog") for side in ("train", "test") for n in range(3)], BOTH),
         (under("images_part_1", "images_part_2"), {"": 12}),
         (under("fold_0", "fold_1", "fold_2"), {"": 18}),
+        (under("cv1", "cv2", "cv3"), {"": 18}),
+        (under("Round 1", "Round 2"), {"": 12}),
+        (under("train/run1", "train/run2", "test/run1", "test/run2"), {"train": 12, "test": 12}),
         (under("color", "grayscale", "segmented"), {"": 6}),
         ([f"{name}/{kind}/{n}.png" for name in ("cat", "dog") for kind in ("images", "masks") for n in range(3)],
          {"": 6}),
@@ -58,6 +61,11 @@ def test_what_was_packed_twice_counts_once(inner: str, tmp_path: Path) -> None:
     assert different.reading.named == 12, "the same names alone make no copies"
 
 
+def test_folds_are_told_and_no_split(tmp_path: Path) -> None:
+    layout = read_source(tmp_path, under("cv1", "cv2", "cv3")).reading.layout
+    assert layout.notes == ("The folders 'cv1' to 'cv3' were joined.",)
+
+
 def test_documents_beside_the_images_are_no_class(tmp_path: Path) -> None:
     images = [f"images/{name}/{n}.png" for name in ("cat", "dog") for n in range(3)]
     choice = read_source(tmp_path, images, {"annotations/about.txt": "hello"}, folders=["annotations"])
@@ -78,6 +86,30 @@ def test_parts_alone_are_no_classes_unless_somebody_says_so(tmp_path: Path) -> N
     with pytest.raises(DataError, match=r"named like parts of a whole.*--read-as folders"):
         read_source(tmp_path, images)
     assert read_source(tmp_path, images, read_as=ReadAs("folders")).reading.classes == ("part_0", "part_1")
+
+
+@pytest.mark.parametrize("tops", [("grade1", "grade2"), ("oak", "elm"), ("oak1", "elm2")])
+def test_what_lies_in_folders_that_are_no_parts_does_not_join_them(tops: tuple[str, ...], tmp_path: Path) -> None:
+    choice = read_source(tmp_path, under(*tops, classes=("leaf", "bark")))
+    assert choice.reading.classes == tuple(sorted(tops))
+
+
+PAIRED = [("JPEGImages", "SegmentationClass"), ("images", "labels"), ("input", "ground_truth"), ("photos", "masks_of")]
+
+
+@pytest.mark.parametrize(("pictures", "masks"), PAIRED)
+def test_images_and_their_masks_are_no_two_classes(pictures: str, masks: str, tmp_path: Path) -> None:
+    images = [f"{top}/{n:03d}.{ending}" for top, ending in ((pictures, "jpg"), (masks, "png")) for n in range(9)]
+    with pytest.raises(DataError, match=rf"'{pictures}' and '{masks}' hold files of the same names, as images and"):
+        read_source(tmp_path, images)
+    assert read_source(tmp_path, images, read_as=ReadAs("folders")).reading.classes == tuple(sorted((pictures, masks)))
+    shown = {"labels.csv": csv(("file", "label"), *((f"{pictures}/{n:03d}.jpg", "ab"[n % 2]) for n in range(9)))}
+    assert read_source(tmp_path, images, shown).reading.classes == ("a", "b")
+
+
+@pytest.mark.parametrize("tops", [("cat", "dog"), ("with_mask", "without_mask"), ("original", "edited")])
+def test_counted_files_alone_make_no_masks(tops: tuple[str, str], tmp_path: Path) -> None:
+    assert read_source(tmp_path, [f"{top}/{n}.jpg" for top in tops for n in range(9)]).reading.named == 18
 
 
 NESTED = [f"{folder}/{n}.png" for folder in ("pet/cat", "pet/dog", "wild/fox") for n in range(3)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -140,6 +140,15 @@ ASKED: dict[str, tuple[Mapping[str, Document], str, str]] = {
         {"l.csv": rows(names(), LABELS, ["pet" if one != "fox" else "wild" for one in LABELS],
                        header=("file", "fine_label", "coarse_label"))},
         "more than one column may be the class", "l.csv:coarse_label"),
+    "ages": (
+        {"l.csv": rows(names(), [20 + n % 15 for n in range(36)], header=("file", "age"))},
+        "column 'age' is all that may be the class, and its 15 numbers read like a measure", "l.csv:age"),
+    "counts of something": (
+        {"l.csv": rows(names(), [n // 3 for n in range(36)], header=("file", "petals"))},
+        "column 'petals' is all that may be the class, and its 12 numbers read like a measure", "l.csv:petals"),
+    "places and people": (
+        {"l.csv": rows(names(), LABELS, ["Ann", "Bo"] * 18, header=("photo", "station", "observer"))},
+        "nothing is named like a class: column 'station' may be it, column 'observer' too", "l.csv:station"),
 }  # fmt: skip
 
 
@@ -152,6 +161,38 @@ def test_what_is_not_clear_is_asked_and_taken_as_answered(case: str, tmp_path: P
     (meant,) = [one for one in asked.value.readings if one.key == key]
     assert all(examples for examples in meant.examples.values())
     assert read_source(tmp_path, HEAP, documents, ReadAs(key)).reading.line == meant.line
+
+
+@pytest.mark.parametrize(
+    ("column", "labels"),
+    [("code", [n % 10 for n in range(36)]), ("label", [n // 2 for n in range(36)]), ("station", LABELS)],
+)
+def test_codes_of_classes_are_taken(column: str, labels: Sequence[object], tmp_path: Path) -> None:
+    choice = read_source(tmp_path, HEAP, {"l.csv": rows(names(), labels, header=("file", column))})
+    assert choice.reading.classes == tuple(sorted({str(one) for one in labels}))
+
+
+@pytest.mark.parametrize(("before", "after"), [("is_night", ""), ("", "is_night"), ("blurred", "is_night")])
+def test_a_column_of_ones_beside_those_of_the_classes_is_none_of_them(before: str, after: str, tmp_path: Path) -> None:
+    flags = {name: [int(n % 2 == 0) for n in range(36)] for name in (before, after) if name}
+    hot = {name: [int(name == label) for label in LABELS] for name in CLASSES}
+    shown = {name: (flags | hot)[name] for name in (before, *CLASSES, after) if name}
+    choice = read_source(tmp_path, HEAP, {"l.csv": rows(names(), *shown.values(), header=("file", *shown))})
+    assert choice.reading.labels == HEAP
+    assert choice.reading.what == "Classes from columns 'cat' to 'fox' of l.csv"
+
+
+def test_groups_of_a_second_table_about_the_same_images_are_used(tmp_path: Path) -> None:
+    lesions = [f"L{n // 3}" for n in range(36)]
+    labels = rows(names(), LABELS, header=("file", "label"))
+    about = rows(names(), lesions, ["back", "face"] * 18, header=("file", "lesion_id", "site"))
+    reading = read_source(tmp_path, HEAP, {"labels.csv": labels, "about.csv": about}).reading
+    assert reading.groups == dict(zip(HEAP, lesions, strict=True)) and reading.labels == HEAP
+    assert reading.groups_from == "column 'lesion_id' of about.csv"
+    half = rows(names()[:20], lesions[:20], header=("file", "lesion_id"))
+    assert not read_source(tmp_path, HEAP, {"labels.csv": labels, "about.csv": half}).reading.groups
+    twice = rows([*names(), names()[0]], [*lesions, "L9"], header=("file", "lesion_id"))
+    assert not read_source(tmp_path, HEAP, {"labels.csv": labels, "about.csv": twice}).reading.groups
 
 
 def test_labels_that_differ_from_class_folders_are_asked_about(tmp_path: Path) -> None:
@@ -174,7 +215,12 @@ def test_labels_that_differ_from_class_folders_are_asked_about(tmp_path: Path) -
         (rows([f"x{n}.jpg" for n in range(9)], LABELS[:9], header=("path", "label")),
          "None of the paths in column 'path' of l.csv is among the 36 images found; the first is 'x0.jpg'."),
         (rows([*names(), names()[0]], [*LABELS, "dog"], header=("file", "label")),
-         "'images/IMG_000.jpg' is listed twice with different labels or splits ('cat' and 'dog'). Remove one"),
+         "'images/IMG_000.jpg' is listed twice with different labels ('cat' and 'dog' in column 'label'). Remove the"),
+        (rows([*names(), *names()[9:11]], [*LABELS, "fox", "fox"], [*range(38)], header=("file", "label", "serial")),
+         "'images/IMG_009.jpg' is listed twice with different labels ('cat' and 'fox' in column 'label'), and 1 other "
+         "image so. Remove the rows that are wrong from l.csv"),
+        (rows(names() * 2, [*LABELS, *LABELS[:10], *LABELS[8:34]], [*"ab" * 36], header=("file", "choice", "user")),
+         "in column 'choice'), and "),
         (rows(names(), LABELS, ["train", "gallery"] * 18, header=("file", "label", "split")),
          "Column 'split' of l.csv has the split 'gallery', which is no word for train, val or test."),
         (rows(names(), LABELS, ["train", "", "test"] * 12, header=("file", "label", "split")),
@@ -195,3 +241,12 @@ def test_what_was_asked_for_and_is_not_there_is_refused_with_what_is(tmp_path: P
         read_source(tmp_path, HEAP, table, ReadAs(label_column="dx"))
     with pytest.raises(DataError, match="no reading 'x' of these images; there are: 'folders', 'l.csv:label'"):
         read_source(tmp_path, HEAP, table, ReadAs("x"))
+
+
+def test_an_id_of_what_is_pictured_is_no_kind_of_it(tmp_path: Path) -> None:
+    images = [f"{number}.png" for number in range(12)]
+    kinds, places = ("kite", "owl", "wren"), ("wood", "field")
+    lines = [f"{name},{kinds[at % 3]},{places[at % 2]},B{at // 3}" for at, name in enumerate(images)]
+    table = {"birds.csv": "\n".join(["image,species,habitat,bird_id", *lines])}
+    reading = read_source(tmp_path, images, table).reading
+    assert reading.classes == ("kite", "owl", "wren") and "column 'species'" in reading.line

@@ -8,10 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from advisor.planning.options import Options
 from advisor.planning.strategies import plan
+from benchmarks.sample_formats import png16
 from core.errors import DataError, NotFound, UnsafeArchive
 from core.plans import RunConfig, to_json
 from core.types import DatasetRef
@@ -35,10 +38,14 @@ Made = tuple[Path, DatasetRef, Job]
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """A home with one run of a revision (an image relabelled) of a small dataset."""
+    """A home with one run of a revision (an image relabelled) of a small dataset, half of it of 12 bits in 16."""
     place = tmp_path_factory.mktemp("bundled")
     home = place / "home"
-    ref = import_path(write_images(place / "shapes", classes=("round", "square"), per_class=15), home)
+    folder = write_images(place / "shapes", classes=("round", "square"), per_class=15)
+    for file in sorted(folder.rglob("*.png"))[::2]:
+        file.write_bytes(png16(16 * np.asarray(Image.open(file)).astype(np.uint16)))
+    ref = import_path(folder, home)
+    assert ref.decoding.value_range == (0, 4095)
     revision = revise(home, ref, [Edit("relabel", ("round/000.png",), "square")])
     strategy = plan("scratch", catalog.backbone("mlp"), train_images=24, classes=2, options=Options(epochs=30))
     config = RunConfig(revision.id, strategy, seed=7, minutes=5)
@@ -80,7 +87,8 @@ def test_a_bundle_is_read_trained_again_and_ends_in_the_same_bits(
     assert there.state == "finished" and there.config == run.config and there.label == label
     assert store.metrics(run.id) == first.metrics(run.id)
     assert [e["text"] for e in store.events(run.id)] == [e["text"] for e in first.events(run.id)]
-    assert load_dataset(elsewhere, revision.id).edit == revision.edit
+    brought = load_dataset(elsewhere, revision.id)
+    assert brought.edit == revision.edit and brought.decoding == revision.decoding
     again = store.job(answer["run_id"])
     assert again.config["repeats"] == run.id and again.config["minutes"] is None
     assert (again.result or {})["weights_sha256"] == (run.result or {})["weights_sha256"]

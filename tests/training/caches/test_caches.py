@@ -73,12 +73,12 @@ import pandas as pd
 from training.caches import pixels
 root, cache = Path(sys.argv[1]), Path(sys.argv[2])
 decode = pixels.square
-def slowly(path, side, interpolation):
+def slowly(*given):
     sys.stdout.write("decoding\\n")  # one write: two threads decode, and print would write its newline apart
     sys.stdout.flush()
     while not (root / "go").exists():
         time.sleep(0.01)
-    return decode(path, side, interpolation)
+    return decode(*given)
 pixels.square = slowly
 manifest = pd.DataFrame({"path": [f"{i}.png" for i in range(4)], "width": 100, "height": 100})
 print(pixels.pixel_cache(root, manifest, cache, 64)[0].sum(), flush=True)

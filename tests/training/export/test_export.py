@@ -19,11 +19,13 @@ from torch.nn import functional as F
 
 from advisor.planning.options import Options
 from advisor.planning.strategies import plan
+from benchmarks.sample_formats import png16
 from core.errors import StateError, ThawError, Unreadable
 from core.plans import RunConfig, to_json
 from core.portable import predict
 from core.types import DatasetRef
 from core.zoo import catalog
+from dataset import read_rows
 from dataset.ingest.sources import import_path
 from training.backbones.backbone import build
 from training.caches import views
@@ -60,11 +62,14 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def exported(place: Path) -> Exported:
-    """A home with a small MLP that was trained, and exported by a worker, in 8 bits too."""
+    """A home with a small MLP that was trained, and exported by a worker, in 8 bits too. Every second image is of 12
+    bits in 16."""
     from tests.conftest import write_images
 
     home = place / "home"
     folder = write_images(place / "shapes", classes=CLASSES, per_class=20)
+    for file in sorted(folder.rglob("*.png"))[::2]:
+        file.write_bytes(png16(16 * np.asarray(Image.open(file)).astype(np.uint16)))
     ref = import_path(folder, home)
     strategy = plan("scratch", catalog.backbone("mlp"), train_images=48, classes=3, options=Options(epochs=40))
     run = run_to_end(home, "train", ref.id, to_json(RunConfig(ref.id, strategy)))
@@ -207,6 +212,18 @@ def test_every_test_image_gets_torchs_answer(exported: Exported) -> None:
         exporting.verify(trained, folder, 3 * facts.temperature, rows)
 
 
+def test_an_exported_model_reads_a_file_as_training_did_to_the_pixel(exported: Exported) -> None:
+    home, ref, run, _ = exported
+    assert ref.decoding.value_range == (0, 4095)
+    data, portable = exporting.load(run, home).data, predict.Model(contents.folder_of(home, run.id))
+    for row, path in enumerate(data.paths):
+        assert np.array_equal(portable.square(ref.images_root / path), data.squares(np.array([row]))[0])
+    plain = predict.Model(contents.folder_of(home, run.id))
+    plain.range = None
+    deep = ref.images_root / next(one.path for one in read_rows(ref) if "deep" in one.traits)
+    assert plain.square(deep).max() < 20, "without its range this file would be nearly black"
+
+
 def test_predict_py_is_short_and_needs_nothing_of_thaw(
     exported: Exported, tmp_path: Path
 ) -> None:
@@ -217,6 +234,7 @@ def test_predict_py_is_short_and_needs_nothing_of_thaw(
     (Path(ref.root) / "images" / "round" / "notes.txt").write_text("no image")
     ours = "'core', 'dataset', 'advisor', 'training'"
     blocked = f"import sys; sys.modules.update(dict.fromkeys([{ours}, 'torch', 'pandas', 'timm']));"
+    blocked += f" sys.path.insert(0, {str(script.parent)!r});"  # as `python predict.py` does
     command = f"{blocked} import runpy; sys.argv = ['predict.py', {str(Path(ref.root) / 'images' / 'round')!r}];"
     done = subprocess.run(
         [sys.executable, "-c", f"{command} runpy.run_path({str(script)!r}, run_name='__main__')"],

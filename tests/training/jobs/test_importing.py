@@ -37,8 +37,10 @@ def start(home: Path, asked: ImportImages) -> Job:
 
 
 def ended(home: Path, job: Job, until: Callable[[Job], bool] = lambda job: not job.active) -> Job:
-    deadline = time.monotonic() + 60
+    moved, deadline = "", time.monotonic() + 60
     while not until(now := executor(home).status(job.id)):
+        if moved != (moved := f"{now.state} {now.doing} {now.progress}"):
+            deadline = time.monotonic() + 60
         assert now.active, f"it ended before the moment that was waited for: {now}"
         assert time.monotonic() < deadline, now
         time.sleep(0.02)

@@ -50,11 +50,14 @@ def queue(home: Path, data: DatasetRef, what: Strategy) -> Job:
 
 
 def wait(home: Path, job: Job, until: Callable[[Job], bool]) -> Job:
-    deadline = time.monotonic() + DEADLINE_S
+    """Fails when nothing has moved for `DEADLINE_S`: a worker steps back for everybody, and other tests may compute."""
+    moved, deadline = "", time.monotonic() + DEADLINE_S
     while time.monotonic() < deadline:
         now = executor(home).status(job.id)
         if until(now):
             return now
+        if moved != (moved := f"{now.state} {now.doing} {now.progress}"):
+            deadline = time.monotonic() + DEADLINE_S
         time.sleep(0.05)
     raise AssertionError(f"{now.state} {now.doing}: " + (home / "logs" / f"{job.id}.log").read_text())
 

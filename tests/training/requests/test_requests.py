@@ -9,6 +9,7 @@ from typing import Any, get_args
 import pytest
 
 from advisor.planning.strategies import plan
+from core import Decoding
 from core.errors import NotFound, PlanError, StateError, WeightsError
 from core.plans import RunConfig
 from core.types import DatasetRef
@@ -51,6 +52,7 @@ REQUESTS: tuple[Request, ...] = (
     ImportImages("/photos", classes_from="innermost", said="a camera"),
     ImportImages("/photos", read_as=ReadAs("labels.csv", split_column="fold")),
     ImportImages("upload:0123", "Sketches", target_of="d"),
+    ImportImages("dataset:0123", decoding=Decoding((-160, 239), (1, 2, 3))),
 )
 
 

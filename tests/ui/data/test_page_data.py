@@ -6,6 +6,7 @@ import io
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import streamlit as st
 from PIL import Image
@@ -161,6 +162,23 @@ def test_folders_in_folders_can_be_read_again_as_other_classes(open_page: Open, 
     button(at, "Read the folders again").click().run()
     assert "10 images in 4 classes" in words(at)
     assert len(list_datasets(home)) == 2
+
+
+def test_images_of_more_than_8_bits_can_be_read_again_with_another_range(
+    open_page: Open, tmp_path: Path, home: Path
+) -> None:
+    for label, grey in (("dim", 300), ("bright", 2400)):
+        (tmp_path / "cells" / label).mkdir(parents=True)
+        for number in range(3):
+            values = np.linspace(grey, grey + 1200 + number, 400).reshape(20, 20).astype(np.uint16)
+            Image.fromarray(values).save(tmp_path / "cells" / label / f"{number}.png")
+    ref = import_path(tmp_path / "cells", home)
+    at = open_page("data", dataset=ref.id)
+    assert "12 bits in 16: values 0 to 4,095 become black to white" in words(at)
+    at.number_input(key=f"high_{ref.id}").set_value(2000)
+    button(at, "Read the images again").click().run()
+    assert "As asked: values 0 to 2,000 become black to white" in words(at)
+    assert {one.decoding.value_range for one in list_datasets(home)} == {(0, 4095), (0, 2000)}
 
 
 def test_flat_folders_are_not_asked_about(open_page: Open, dataset: DatasetRef) -> None:

@@ -65,7 +65,7 @@ def test_the_facts_of_an_image_are_told_in_words(client: Client, pictures: Datas
     assert facts["path"] == "ants/1.png" and facts["class"] == "ants" and facts["split"] == ""
     assert (facts["width"], facts["height"]) == (2400, 301) and facts["bytes"] > 0
     deep = client.get(f"/thaw/facts/{pictures.id}/8").json
-    assert "16-bit, reduced to 8" in deep["traits"]
+    assert "of more than 8 bits, reduced to 8" in deep["traits"]
 
 
 @pytest.mark.parametrize("kind", ["thumb/{}/9.jpg", "picture/{}/9.jpg", "facts/{}/9", "alike/{}/9"])

@@ -1,0 +1,70 @@
+"""How a terminal says which values become black and white, and which page is taken."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core import DataError, Decoding
+from dataset import list_datasets
+from tests.support.terminal import say
+from training.cli.commands.check import check
+from training.cli.shared import HowRead
+
+
+def asked(*flags: str) -> Decoding:
+    typed = check.make_context("check", ["photos", *flags]).params
+    return HowRead(**{field.name: typed[field.name] for field in fields(HowRead)}).decoding()
+
+
+@pytest.mark.parametrize(
+    ("flags", "decoding"),
+    [
+        ((), Decoding()),
+        (("--value-range", "0,4095"), Decoding((0, 4095))),
+        (("--value-range=-1000,3000",), Decoding((-1000, 3000))),
+        (("--window", "40,400"), Decoding((-160, 239))),
+        (("--page", "3"), Decoding(pages=(3,))),
+        (("--pages-as-channels", "--value-range", "0,1"), Decoding((0, 1), (1, 2, 3))),
+    ],
+)
+def test_flags_say_how_files_are_decoded(flags: tuple[str, ...], decoding: Decoding) -> None:
+    assert asked(*flags) == decoding
+
+
+@pytest.mark.parametrize(
+    ("flags", "problem"),
+    [
+        (("--value-range", "9,3"), "A value range goes from a lower to a higher value, not from 9 to 3"),
+        (("--value-range", "0,9", "--window", "4,8"), "--value-range and --window say the same thing: give one"),
+        (("--page", "2", "--pages-as-channels"), "--page takes one page and --pages-as-channels three"),
+        (("--page", "0"), "One page is taken, counted from 1"),
+    ],
+)
+def test_flags_that_contradict_each_other_are_refused(flags: tuple[str, ...], problem: str) -> None:
+    with pytest.raises(DataError, match=problem):
+        asked(*flags)
+
+
+def test_a_range_that_is_no_pair_is_said(home: Path) -> None:
+    said = say("check", "photos", "--value-range", "wide")
+    assert said.code == 2 and "'wide' is not two numbers like 0,4095" in said.err
+
+
+def test_a_range_for_a_dataset_by_its_id_makes_another_one(home: Path, tmp_path: Path) -> None:
+    for label, seed in (("a", 0), ("b", 9)):
+        (tmp_path / "deep" / label).mkdir(parents=True)
+        for number in range(2):
+            values = np.random.default_rng(seed + number).integers(0, 4096, (24, 24)).astype(np.uint16)
+            Image.fromarray(values).save(tmp_path / "deep" / label / f"{number}.png")
+    first = say("check", tmp_path / "deep", "--quick")
+    assert first.code == 0 and "12 bits in 16: values 0 to 4,095 become black to white" in first.err
+    (ref,) = list_datasets(home)
+    other = say("check", ref.id, "--quick", "--value-range", "0,2000")
+    assert other.code == 0 and "As asked: values 0 to 2,000 become black to white" in other.err
+    assert say("check", ref.id, "--quick", "--value-range", "0,4095").code == 0
+    assert len(list_datasets(home)) == 2

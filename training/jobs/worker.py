@@ -8,11 +8,10 @@ then waits for a run (`spares`).
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from core import StateError, ThawError, signals
@@ -22,16 +21,13 @@ from training.requests import registry
 from training.store import Job, Store
 
 
-def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m training.jobs.worker", description=__doc__)
-    parser.add_argument("job", nargs="?")
-    parser.add_argument("--spare", action="store_true")
-    parser.add_argument("--home", type=Path, required=True)
-    options = parser.parse_args(argv)
-    store = Store(options.home)
-    if hasattr(os, "nice") and (options.spare or store.job(options.job).lane == "train"):
+def main(argv: Sequence[str]) -> int:
+    """argv: a job's id or --spare, then --home and the home, as `local` and `spares` write them; nobody types it."""
+    wanted, _, home = argv
+    store, spare = Store(home), wanted == "--spare"
+    if hasattr(os, "nice") and (spare or store.job(wanted).lane == "train"):
         os.nice(5)  # pages, and what somebody waits for, come first; on an idle machine it costs nothing
-    job_id = _given(store.home) if options.spare else options.job
+    job_id = _given(store.home) if spare else wanted
     if job_id is None:
         return 0
     job = store.job(job_id)
@@ -98,4 +94,4 @@ def _work(context: StoreContext) -> Callable[[], Job]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

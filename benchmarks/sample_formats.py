@@ -32,45 +32,55 @@ class SampleFormat:
 
 
 def tiff(
-    values: NDArray[np.generic], kind: str, *, order: str = "<", photometric: int = 1, packed: bool = False
+    values: NDArray[np.generic],
+    kind: str,
+    *,
+    order: str = "<",
+    photometric: int = 1,
+    packed: bool = False,
+    planes: bool = False,
+    turned: int = 1,
 ) -> bytes:
-    """One uncompressed (packed: deflated) TIFF page. values: [h, w] or [h, w, samples]; kind: numpy's, as 'u2'."""
-    data = values.astype(order + kind).tobytes()
-    data = zlib.compress(data) if packed else data
-    return _page(data, values.shape, 8 * int(kind[1:]), _FORM[kind[0]], order, photometric, 8 if packed else 1)
+    """One uncompressed (packed: deflated) TIFF page. values: [h, w] or [h, w, samples]; kind: numpy's, as 'u2'.
+
+    planes: one sample of all pixels after the other. turned: EXIF's orientation.
+    """
+    samples = values.astype(order + kind)
+    strips = [samples[..., at].tobytes() for at in range(samples.shape[2])] if planes else [samples.tobytes()]
+    strips = [zlib.compress(strip) for strip in strips] if packed else strips
+    more = {259: 8 if packed else 1, 262: photometric, 274: turned, 284: 1 + planes, 339: _FORM[kind[0]]}
+    return _page(strips, values.shape, 8 * int(kind[1:]), order, more)
 
 
 def tiff12(values: NDArray[np.generic]) -> bytes:
     """12 bits a sample without gaps, rows of an even number of samples."""
     pairs = values.astype("u2").reshape(-1, 2)
     three = np.stack([pairs[:, 0] >> 4, (pairs[:, 0] & 15) << 4 | pairs[:, 1] >> 8, pairs[:, 1] & 255], axis=1)
-    return _page(three.astype("u1").tobytes(), values.shape, 12, 1, "<", 1, 1)
+    return _page([three.astype("u1").tobytes()], values.shape, 12, "<", {259: 1, 262: 1, 339: 1})
 
 
-def _page(
-    data: bytes, shape: tuple[int, ...], bits: int, form: int, order: str, photometric: int, packing: int
-) -> bytes:
-    """A TIFF file around one strip of samples. form, photometric, packing: the numbers of their tags."""
+def _page(strips: list[bytes], shape: tuple[int, ...], bits: int, order: str, more: dict[int, int]) -> bytes:
+    """A TIFF file around these strips of samples. more: tags of a short number."""
     height, width, *rest = shape
     samples = rest[0] if rest else 1
-    at = 8 + len(data)
-    tags = [(256, 4, width), (257, 4, height), (258, 3, bits), (259, 3, packing), (262, 3, photometric), (273, 4, 8),
-            (277, 3, samples), (278, 4, height), (279, 4, len(data)), (339, 3, form)]  # fmt: skip
+    starts = [8 + sum(map(len, strips[:at])) for at in range(len(strips))]
+    short = {258: [bits] * samples, 277: [samples], **{tag: [value] for tag, value in more.items()}}
+    short[339] *= samples
     if samples in (2, 4):
-        tags.insert(-1, (338, 3, 2))  # the last sample is alpha
+        short[338] = [2]  # the last sample is alpha
+    long = {256: [width], 257: [height], 273: starts, 278: [height], 279: list(map(len, strips))}
+    tags = {**{tag: (3, "H", of) for tag, of in short.items()}, **{tag: (4, "I", of) for tag, of in long.items()}}
+    at = 8 + sum(map(len, strips))
     beyond = at + 2 + 12 * len(tags) + 4
     entries, arrays = b"", b""
-    for tag, size, value in tags:
-        if tag in (258, 339) and samples > 2:
-            entries += struct.pack(order + "HHII", tag, size, samples, beyond + len(arrays))
-            arrays += struct.pack(order + "H", value) * samples
-        elif size == 3:
-            count = samples if tag in (258, 339) else 1
-            entries += struct.pack(order + "HHIHH", tag, size, count, value, value if count == 2 else 0)
-        else:
-            entries += struct.pack(order + "HHII", tag, size, 1, value)
+    for tag, (number, letter, of) in sorted(tags.items()):
+        data = struct.pack(order + letter * len(of), *of)
+        if len(data) > 4:
+            data, arrays = struct.pack(order + "I", beyond + len(arrays)), arrays + data
+        entries += struct.pack(order + "HHI", tag, number, len(of)) + data.ljust(4, b"\0")
     head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", at)
-    return head + data + struct.pack(order + "H", len(tags)) + entries + struct.pack(order + "I", 0) + arrays
+    directory = struct.pack(order + "H", len(tags)) + entries + struct.pack(order + "I", 0)
+    return head + b"".join(strips) + directory + arrays
 
 
 def png16(values: NDArray[np.generic]) -> bytes:
@@ -142,6 +152,13 @@ MORE: dict[str, SampleFormat] = {
     "uint32, above the half": SampleFormat("tif", lambda grey: tiff(16_000_000 * grey, "u4")),
     "float32, with holes": SampleFormat("tif", lambda grey: tiff(_holes(grey), "f4")),
     "float32, 0 to 255, big-endian": SampleFormat("tif", lambda grey: tiff(grey, "f4", order=">")),
+    "float32, big-endian, deflated": SampleFormat("tif", lambda grey: tiff(grey / 255, "f4", order=">", packed=True)),
+    "int16, big-endian, deflated": SampleFormat("tif", lambda grey: tiff(9 * grey - 900, "i2", order=">", packed=True)),
+    "TIFF, a colour after the other, 16 bits": SampleFormat(
+        "tif", lambda grey: tiff(16 * _colour(grey), "u2", photometric=2, planes=True)
+    ),
+    "uint16, lying on its side": SampleFormat("tif", lambda grey: tiff(257 * np.rot90(grey), "u2", turned=6)),
+    "8 bits, lying on its side": SampleFormat("tif", lambda grey: tiff(np.rot90(grey), "u1", turned=6)),
     "PNG, 12 bits in 16": SampleFormat("png", lambda grey: png16(16 * grey[..., None])),
     "PNG, grey and alpha, 16 bits": SampleFormat(
         "png", lambda grey: png16(np.dstack([257 * grey, np.full_like(grey, 65535)]))

@@ -7,6 +7,7 @@ DICOM, HEIC and JPEG XL are read where packages for them are installed.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -66,7 +67,8 @@ def reduce(samples: np.ndarray, value_range: Range = None) -> np.ndarray:
 @contextmanager
 def opened(path: str | Path, page: int = 1) -> Iterator[ImageFile.ImageFile]:
     """The file at one of its pages, not decoded yet. Raises Unfit, and OSError, ValueError or SyntaxError."""
-    with Image.open(path, formats=FORMATS) as image:
+    # Given a name, Pillow maps what is not packed, and a turned TIFF with the wrong width.
+    with open(path, "rb") as file, Image.open(file, formats=FORMATS) as image:
         if page > 1 and image.format != "MPO":  # whose other pictures are previews
             pages = getattr(image, "n_frames", 1)
             if pages < page:
@@ -85,18 +87,40 @@ def samples(image: ImageFile.ImageFile) -> np.ndarray | None:
     None where Pillow's own 8 bits are all there is.
     """
     raw, tags = _raw(image), getattr(image, "tag_v2", {})
-    deep = ";16" in raw or image.mode.startswith("I") or image.mode == "F" or tags.get(339, (1,))[0] == 2
+    if image.tile and image.tile[0].codec_name == "libtiff":  # which hands samples over in the machine's own order
+        native = re.sub(r"(;16|;32|;64)B", r"\1N", raw)
+        image.tile = [tile._replace(args=_with_raw(tile.args, native)) for tile in image.tile]
+    planes = tags.get(284) == 2 and tags.get(258, (8,))[0] == 16 and len(raw) == 1
+    deep = planes or ";16" in raw or image.mode.startswith("I") or image.mode == "F" or tags.get(339, (1,))[0] == 2
+    path = getattr(image.fp, "name", "")
     image.load()
-    return _values(image, raw, tags) if deep else None
+    if planes:
+        return _planes(image, path, tags)
+    return _values(image, path, raw, tags) if deep else None
 
 
-def _values(image: ImageFile.ImageFile, raw: str, tags: Any) -> np.ndarray | None:
+def _planes(image: ImageFile.ImageFile, path: str, tags: Any) -> np.ndarray:
+    """The samples of a TIFF of 16 bits, not packed, that holds one colour after the other: Pillow takes them for 8."""
+    import numpy as np
+
+    found = []
+    for band in image.getbands():
+        with open(path, "rb") as file, Image.open(file, formats=FORMATS) as again:
+            again.seek(image.tell())
+            raw = "I;16" if tags.prefix == b"II" else "I;16B"
+            own = [tile for tile in again.tile if isinstance(tile.args, tuple) and tile.args[0] == band]
+            again.tile, again._mode = [tile._replace(args=_with_raw(tile.args, raw)) for tile in own], "I;16"
+            found.append(np.asarray(again).astype(np.uint16))
+    return np.dstack(found)
+
+
+def _values(image: ImageFile.ImageFile, path: str, raw: str, tags: Any) -> np.ndarray | None:
     """The samples of a decoded image; see `samples`. raw: of `_raw`, before it was decoded. tags: a TIFF's."""
     import numpy as np
 
     bits, form = tags.get(258, (8,))[0], tags.get(339, (1,))[0]  # BitsPerSample; SampleFormat: 1 unsigned, 2 signed
     if image.mode in ("RGB", "RGBA") and ";16" in raw:  # Pillow keeps the upper half: the lower is read as well
-        with Image.open(image.filename, formats=FORMATS) as again:
+        with open(path, "rb") as file, Image.open(file, formats=FORMATS) as again:
             again.seek(image.tell())
             if raw == "LA;16B":  # as four bytes: grey's upper and lower, alpha's upper and lower
                 again.tile = [tile._replace(args="RGBA") for tile in again.tile]

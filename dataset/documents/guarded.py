@@ -48,7 +48,7 @@ def open_guarded(path: Path, file: str) -> list[Grid]:
     with _lock:
         process, _kept = _kept or _started(), None
         seconds = BASE_SECONDS + size / BYTES_A_SECOND
-        process.ask(json.dumps([os.fspath(path), file, BASE_BYTES + BYTES_A_BYTE * size, seconds]) + "\n")
+        process.ask(json.dumps([os.path.abspath(path), file, BASE_BYTES + BYTES_A_BYTE * size, seconds]) + "\n")
         answer = process.line(PATIENCE * seconds)
         if answer is None:
             process.close()

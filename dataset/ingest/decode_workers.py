@@ -97,7 +97,7 @@ def _begun(how: Sequence[str]) -> Guarded:
 def _answers(process: Guarded, paths: Sequence[Path], decoding: Decoding) -> Iterator[Decoded | str]:
     """Results in order; fewer than asked for when the process ends in between."""
     how = (decoding.value_range, decoding.pages)
-    process.ask("".join(f"{json.dumps([os.fspath(path), *how])}\n" for path in paths))
+    process.ask("".join(f"{json.dumps([os.path.abspath(path), *how])}\n" for path in paths))
     for _ in paths:
         line = process.line(MOST_SECONDS)
         if line is None:

@@ -25,6 +25,7 @@ TRAITS: dict[str, str] = {
     "clear": "partly transparent, laid over white",
     "animated": "animated, one picture taken",
     "pages": "of several pages",
+    "channels": "of more channels than a picture has, the others left out",
     "misnamed": "of another format than its ending says",
 }
 """What can be unusual about a file -> the words for it, after 'n images are'."""
@@ -110,6 +111,7 @@ def _traits(image: Any) -> set[str]:
         "clear": image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info,
         "animated": image.format in ("GIF", "WEBP", "PNG") and bool(getattr(image, "is_animated", False)),
         "pages": image.format in ("TIFF", "DICOM") and image.n_frames > 1,
+        "channels": getattr(image, "tag_v2", {}).get(277, 1) > len(image.getbands()),
     }
     return {name for name, there in found.items() if there}
 
@@ -156,7 +158,8 @@ def _sample_format(path: Path) -> str:
         return ""
     kind = {2: "signed whole numbers", 3: "floating-point numbers"}.get(form, "whole numbers")
     of = f"{channels} channels of " if channels > 1 else ""
+    order, white = "big-endian " if tags.prefix == b"MM" else "", ", white being 0," if tags.get(262) == 0 else ""
     return (
-        f"a TIFF of {of}{bits}-bit {kind}, which is not read: save it with 1, 3 or 4 channels of 8 or 16 bits, or one "
-        "of 32"
+        f"a TIFF of {of}{order}{bits}-bit {kind}{white or ','} which is not read: save it little-endian, black being "
+        "0, with 1, 3 or 4 channels of 8 or 16 bits, or one of 32"
     )

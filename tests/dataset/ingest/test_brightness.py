@@ -24,9 +24,9 @@ from training.caches import pixels
 from ui.server import pictures
 
 KINDS = {**HANDED, **MORE}
-OTHERWISE = ("three pages", ".jfif", ".pjpeg", "JPEG 2000")
+OTHERWISE = ("three pages", ".jfif", ".pjpeg", "JPEG 2000", "8 bits, lying on its side")
 """Files of 8 bits."""
-SAVE = "save it with 1, 3 or 4 channels of 8 or 16 bits, or one of 32"
+SAVE = "save it little-endian, black being 0, with 1, 3 or 4 channels of 8 or 16 bits, or one of 32"
 DEEP = [name for name in KINDS if name not in OTHERWISE]
 
 
@@ -209,14 +209,47 @@ def test_other_endings_of_jpeg_and_jpeg_2000_are_images(ending: str, home: Path,
     assert ref.images == 8 and not any(row.traits.replace("grey", "").strip() for row in read_rows(ref))
 
 
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("kind", ["u1", "u2", "i2", "i4", "f4", "colour u1", "colour u2"])
+def test_a_tiff_shows_its_samples_whatever_their_order_packing_planes_and_orientation(
+    kind: str, order: str, packed: bool, tmp_path: Path
+) -> None:
+    """To the last bit: of big-endian, packed, planar and turned ones Pillow alone shows others."""
+    random, kind, colour = np.random.default_rng(7), kind.rpartition(" ")[2], kind.startswith("colour")
+    shape = (20, 30, 3) if colour else (20, 30)
+    low, high = (0, 1) if kind == "f4" else (np.iinfo(kind).min, np.iinfo(kind).max)
+    values = (random.random(shape) if kind == "f4" else random.integers(low, high, shape, endpoint=True)).astype(kind)
+    wanted = files.reduce(values, (low, high))
+    for planes in (False, True) if colour else (False,):
+        for turned, turns in ((1, 0), (3, 2), (6, -1), (8, 1)):
+            file = tmp_path / f"{planes}{turned}.tif"
+            more = {"photometric": 2 if colour else 1, "planes": planes, "turned": turned}
+            file.write_bytes(tiff(values, kind, order=order, packed=packed, **more))
+            seen = np.asarray(files.read(file))
+            upright = np.rot90(wanted, turns)
+            assert seen.shape == upright.shape and np.array_equal(seen, upright), f"{planes=}, {turned=}"
+            judged = decode(file)
+            assert isinstance(judged, Decoded) and (judged.height, judged.width) == upright.shape[:2]
+
+
+def test_channels_that_are_left_out_are_told(tmp_path: Path) -> None:
+    (tmp_path / "two.tif").write_bytes(tiff(np.dstack([grey(0), grey(1)]), "u1").replace(b"\x52\x01\x03\x00\x01\x00"
+                                       b"\x00\x00\x02", b"\x52\x01\x03\x00\x01\x00\x00\x00\x00"))  # fmt: skip
+    seen = decode(tmp_path / "two.tif")
+    assert isinstance(seen, Decoded) and "channels" in seen.traits
+
+
 def test_a_sample_format_that_is_not_read_is_named(home: Path, tmp_path: Path) -> None:
     folder = written(tmp_path / "mixed", EIGHT_BITS)
     (folder / "a" / "double.tif").write_bytes(tiff(grey(0) / 255, "f8"))
     (folder / "a" / "bands.tif").write_bytes(tiff(np.dstack([grey(0)] * 5), "u2"))
+    (folder / "a" / "white.tif").write_bytes(tiff(grey(0), "u2", order=">", photometric=0))
     ref = import_path(folder, home)
     assert dict(ref.set_aside) == {
         "a/bands.tif": f"a TIFF of 5 channels of 16-bit whole numbers, which is not read: {SAVE}",
         "a/double.tif": f"a TIFF of 64-bit floating-point numbers, which is not read: {SAVE}",
+        "a/white.tif": f"a TIFF of big-endian 16-bit whole numbers, white being 0, which is not read: {SAVE}",
     }
 
 

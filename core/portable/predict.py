@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from core.portable.pictures import square
+from core.portable.reasons import why
 
 
 class Model:
@@ -47,9 +48,10 @@ def cell(text: str) -> str:
 def line(model: Model, file: Path) -> list[str]:
     """One line of the table; for a file that cannot be answered for, why."""
     try:
-        out = model(model.square(file)[None])
+        square = model.square(file)
     except Exception as error:  # a broken file makes the readers raise nearly anything
-        return [cell(str(file)), "", "", "", "", f"cannot be read: {error or type(error).__name__}"]
+        return [cell(str(file)), "", "", "", "", why(error, file)]
+    out = model(square[None])
     p, near = out["probabilities"][0], float((model.near @ out["features"][0]).max())
     label, sure = model.labels[p.argmax()], float(p.max())
     said = cell(label) if model.known(sure, near) else "unknown"
@@ -61,10 +63,13 @@ if __name__ == "__main__":
     endings = tuple(f".{ending}" for ending in json.loads(model.about["endings"]))
     for given in map(Path, sys.argv[1:]):
         inside = sorted(f for f in given.rglob("*") if f.name.lower().endswith(endings) and f.is_file())
-        files += inside if given.is_dir() else [given]
-    table = csv.writer(sys.stdout)
-    table.writerow(["path", "answer", "confidence", "similarity", "best label", "problem"])
-    for file in files:
-        table.writerow(found := line(model, file))
-        problems += bool(found[-1])
+        shown = [f for f in inside if not any(part.startswith(".") for part in f.relative_to(given).parts)]
+        files += shown if given.is_dir() else [given]
+    # Any name, on any system and into any file.
+    with open(1, "w", encoding="utf-8", errors="surrogateescape", newline="", closefd=False) as out:
+        table = csv.writer(out)
+        table.writerow(["path", "answer", "confidence", "similarity", "best label", "problem"])
+        for file in files:
+            table.writerow(found := line(model, file))
+            problems += bool(found[-1])
     sys.exit(f"{problems} of {len(files)} could not be read." if problems else None if files else "There is no image.")

@@ -32,7 +32,7 @@ from dataset.groups import GroupsFrom, from_names, in_words
 from dataset.ingest.decode_workers import Decoders
 from dataset.ingest.decoding import SEVERAL, Decoded
 from dataset.ingest.question import with_pictures
-from dataset.readings import UNSAID, Listing, ReadAs, by_folders, read, without_images
+from dataset.readings import UNSAID, Listing, ReadAs, read, without_images
 from dataset.value_range import Values, choose
 from dataset.value_range import in_words as range_in_words
 
@@ -68,6 +68,11 @@ class Found:
     """Files that may say what the images show (`dataset.readings`), likewise."""
     size: int = 0
     """Bytes of all images."""
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """Images and documents."""
+        return {**self.images, **self.documents}
 
     def leave_out(self, path: str, reason: str = "") -> None:
         """Set one file aside; its folder is still seen, as it may be meant as a class."""
@@ -165,15 +170,14 @@ def finish(
     table: str | None = None,
     labels: Labels | None = None,
     decoding: Decoding = USUAL_DECODING,
-    keep: bool = False,
+    keep: Mapping[str, Path] | None = None,
 ) -> DatasetRef:
     """Lay out, take over and decode the images, then commit.
 
     bring: how a file comes to its place: moved, copied (shutil.copyfile) or linked (os.link). table: the one of
     `found` that holds the labels; else `labels` decides (None: as `AsRead`). decoding: a value range that it leaves
-    open is chosen from the images. keep: nobody else has these files, so they are kept where there are other readings.
+    open is chosen from the images. keep: files that nobody else has; they are kept where there are other readings.
     """
-    documents = dict(found.documents)
     labels = labels or AsRead()
     source = printable(source)
     _check_images(found, source)
@@ -184,8 +188,8 @@ def finish(
     rows, thumbnails, deep, unusable = _take_over(found, layout, stage / IMAGES, progress, bring, decoding)
     labels.check(layout, rows)
     decoding, told = _with_range(decoding, stage / IMAGES, rows, thumbnails, deep)
-    if keep and any(not (by_folders(key) and by_folders(arranged.reading_key)) for key, _ in arranged.other_readings):
-        _keep_source(stage, {**found.images, **documents}, layout.placed)
+    if keep and arranged.other_readings:
+        _keep_source(stage, keep, layout.placed)
     for done in ("unpacked", "upload"):
         shutil.rmtree(stage / done, ignore_errors=True)
     set_aside = sorted({*found.set_aside, *layout.set_aside, *unusable})

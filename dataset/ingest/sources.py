@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from core import USUAL_DECODING, DataError, DatasetRef, Decoding
+from core import SOURCE, USUAL_DECODING, DataError, DatasetRef, Decoding
 from core.names import Clashes, is_archive_name, is_image_name, is_litter, printable
 from dataset import (
     Layout,
@@ -66,7 +66,7 @@ class AsBefore:
         layout = Layout(self.ref.classes, tuple(placed), (), (), self.ref.grouped_by)
         if self.groups != "auto" or self.ref.grouped_by:
             layout = with_groups(layout, self.groups)
-        return Arranged(layout, self.ref.reading, self.ref.reading_key)
+        return Arranged(layout, self.ref.reading, self.ref.reading_key, self.ref.other_readings)
 
     def check(self, layout: Layout, rows: Sequence[Row]) -> None:
         """What was enough is enough: files are set aside only where they lack a page."""
@@ -122,9 +122,10 @@ def take_in(
             found, title = _walk(folder), name or folder.name
             ours = folder.is_relative_to(Path(home).absolute() / "datasets")  # never changed: no second copy is needed
             bring = os.link if ours else shutil.copyfile
+            kept = _walk(folder.with_name(SOURCE)).files if ours else {}
             return finish(
                 found, stage, title, said or str(source), progress, bring=bring, table=table, labels=labels,
-                decoding=decoding, keep=ours,
+                decoding=decoding, keep=kept,
             )  # fmt: skip
     if is_file:
         with staging(home) as stage:
@@ -178,7 +179,9 @@ def import_upload_folder(
             clashes.add(path, folder=False)
         tops = sorted({path.split("/")[0] for path in found.images})
         title = name or (tops[0] if len(tops) == 1 else "")
-        return finish(found, stage, title, "browser upload", progress, labels=labels, decoding=decoding, keep=True)
+        return finish(
+            found, stage, title, "browser upload", progress, labels=labels, decoding=decoding, keep=found.files
+        )
 
 
 def import_made(
@@ -218,8 +221,9 @@ def _from_archive(
     for path, reason in out.damaged:
         found.leave_out(path, reason)
     ref = finish(
-        found, stage, name or _stem(archive.name), archive.name, progress, labels=labels, decoding=decoding, keep=keep
-    )
+        found, stage, name or _stem(archive.name), archive.name, progress, labels=labels, decoding=decoding,
+        keep=found.files if keep else None,
+    )  # fmt: skip
     remember(home, key, ref)
     return ref
 

@@ -40,7 +40,7 @@ class ReadAs:
     group_column: str = ""
 
     def __post_init__(self) -> None:
-        if by_folders(self.read_as) and self.columns:
+        if by_folders(self.read_as) and (self.label_column or self.path_column or self.split_column):
             raise DataError("Folders have no columns: leave out --read-as folders, or the columns.")
 
     @property

@@ -44,8 +44,10 @@ def read(
     if not listing.images:
         raise DataError("No images were found.")
     if read_as.read_as.partition(":")[0] == KEY:
-        (asked,), _ = folder_readings(listing, read_as.read_as)
-        return Choice(asked, tuple(_tables(listing, documents, UNSAID, None, opened).readings[:MOST_OFFERED]))
+        folders, _ = folder_readings(listing, read_as.read_as)
+        tables = _tables(listing, documents, replace(read_as, read_as=""), None, opened)
+        (asked,) = (_with_groups(one, tables.grouping) for one in _with_lists(folders, tables.lists))
+        return _finished(Choice(asked, tuple(tables.readings[:MOST_OFFERED])), tables, listing)
     tables = _tables(listing, documents, read_as, table, opened)
     if table is not None:
         return _finished(_of_table(tables, table, read_as), tables, listing)
@@ -184,7 +186,7 @@ def _with_groups(reading: Reading, tables: list[Lines]) -> Reading:
         clear = len(groups) == sum(image in labelled for image, _ in said)
         if clear and len(groups) >= NEARLY_ALL * len(labelled):
             where = f"column '{one.group_column}' of {one.grid.name}"
-            return replace(reading, groups=groups, groups_from=where)
+            return replace(reading, groups=groups, groups_from=where, used=reading.used | {one.grid.file})
     return reading
 
 

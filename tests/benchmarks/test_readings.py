@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,10 +10,10 @@ import pytest
 from benchmarks import readings
 from benchmarks.layouts import CASES, Asked, Case, Draft, Expected, Read, Refused
 from benchmarks.layouts.judge import CAREFUL, RIGHT, SILENT, Judged, judge
-from core import DatasetRef
-from core.errors import DataError
+from core import DatasetRef, ReadingAsked
 from dataset import read_alike
 from dataset.ingest import import_path
+from dataset.readings import ReadAs
 
 FIRST = "train/ants/0.png"
 
@@ -98,16 +97,13 @@ def test_a_refusal_has_to_hold_the_words(tmp_path: Path) -> None:
 
 
 def test_a_question_must_offer_what_is_right_when_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Question(DataError):
-        readings = tuple(SimpleNamespace(key=key, line=f"Classes from {key}.") for key in ("folders", "labels.csv"))
+    ways = [SimpleNamespace(key=key, line=f"Classes from {key}.", examples={}) for key in ("folders", "labels.csv")]
 
-    def answered(folder: Path, home: Path, read_as: SimpleNamespace | None = None) -> DatasetRef:
-        if read_as is None:
-            raise Question("Which of these?")
+    def answered(folder: Path, home: Path, read_as: ReadAs) -> DatasetRef:
+        if not read_as:
+            raise ReadingAsked("Which of these?", ways)
         return import_path(folder, home)
 
-    monkeypatch.setattr("core.errors.ReadingAsked", Question, raising=False)
-    monkeypatch.setitem(sys.modules, "dataset.readings", SimpleNamespace(ReadAs=SimpleNamespace))
     monkeypatch.setattr("benchmarks.layouts.judge.import_path", answered)
     right, wrong = drawn().read(), drawn().read(labels={**drawn().labels, FIRST: "bees"})
     found = judged(tmp_path, Asked((right,)))

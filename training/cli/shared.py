@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 import click
 from click.shell_completion import CompletionItem
 
-from core import DataError, Decoding
+from core import USUAL_DECODING, DataError, Decoding
 from core.home import home as find_home
 from core.home import where
 from core.zoo import DEFAULT_BACKBONE, catalog
@@ -161,8 +161,8 @@ class HowRead:
     page: int | None = None
     pages_as_channels: bool = False
 
-    def decoding(self) -> Decoding:
-        """Raises DataError where the options contradict each other or make no sense."""
+    def decoding(self, usual: Decoding = USUAL_DECODING) -> Decoding:
+        """`usual`, but for what the options say. Raises DataError where they contradict each other or make no sense."""
         if self.value_range and self.window:
             raise DataError("--value-range and --window say the same thing: give one of them.")
         if self.page and self.pages_as_channels:
@@ -172,7 +172,8 @@ class HowRead:
             centre, width = self.window
             # The last value is white: DICOM PS3.3 C.11.2.1.2.
             value_range = (centre - width / 2, centre + width / 2 - 1)
-        return Decoding(value_range, (1, 2, 3) if self.pages_as_channels else (1 if self.page is None else self.page,))
+        pages = usual.pages if self.page is None else (self.page,)
+        return Decoding(value_range or usual.value_range, (1, 2, 3) if self.pages_as_channels else pages)
 
     def reading(self) -> ReadAs:
         """Which reading is meant. Raises DataError for a level of folders that there cannot be, or for two readings."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from core import USUAL_DECODING, DataError, DatasetRef
+from core import DataError, DatasetRef
 from core.words import counted
 from core.zoo import BackboneCard, catalog
 from training.backbones import weights
@@ -56,14 +56,16 @@ def import_data(path: str, home: Path, how: HowRead = AS_USUAL) -> DatasetRef:
     if path.startswith(SAMPLE):
         from dataset.ingest import import_sample
 
+        if how != AS_USUAL:
+            raise DataError("A sample is read in one way only: leave out the options that say how.")
         ref = import_sample(path.removeprefix(SAMPLE), home)
     elif is_known(path):
-        ref, decoding = sources.load_dataset(home, path), how.decoding()
+        ref = sources.load_dataset(home, path)
+        decoding = how.decoding(ref.decoding)
         if read_as:
             raise DataError(f"{path} is imported already; to read it in another way, give its folder or archive again.")
-        if decoding in (USUAL_DECODING, ref.decoding) and how.groups == "auto":
+        if decoding == ref.decoding and how.groups == "auto":
             return ref
-        decoding = ref.decoding if decoding == USUAL_DECODING else decoding
         ref = sources.take_again(ref, home, decoding=decoding, groups=how.groups, progress=how_far(IMPORTING))
     else:
         ref = sources.import_path(

@@ -19,6 +19,7 @@ CONTENTS: dict[str, str] = {
     INT8: "the same in 8-bit integers",
     "predict.py": "answers from a terminal; needs onnxruntime, numpy and Pillow",
     "pictures.py": "how it reads an image file, as training did",
+    "reasons.py": "why a file cannot be read, in words",
     "dicom.py": "the same for DICOM, where pydicom is installed",
     "neighbours.npz": "features of the training images, for 'nearest' and 'unknown'",
     "model.safetensors": "the weights",

@@ -36,7 +36,7 @@ VERIFIED = 50
 """Images on which onnxruntime is held against torch before anything is offered."""
 MOST_CALIBRATED, MOST_NEIGHBOURS, TIMED = 2000, 5000, 20
 BATCH = 16
-PORTABLE = ("predict.py", "pictures.py", "dicom.py")
+PORTABLE = ("predict.py", "pictures.py", "reasons.py", "dicom.py")
 """What leaves of `core.portable`; there they find one another beside themselves."""
 
 """(fraction done, what is being done, seconds left); may raise to stop."""

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import Decoding, NotFound, Unreadable, csv_text
-from core.names import is_image_name
+from core.names import is_image_name, is_litter
 from dataset.ingest import Decoded, Decoders
 from training.export.contents import INT8, MODEL
 
@@ -107,11 +107,13 @@ class Predictor:
             time.sleep((time.perf_counter() - began) * (1 / RESTING_SHARE - 1))
 
     def _answer_now(self, path: Path) -> Prediction | str:
+        from core.portable.reasons import why
+
         model = self._loaded()
         try:
             pixels = model.square(path)
         except (OSError, ValueError, SyntaxError) as error:
-            return f"cannot be read: {error}"
+            return why(error, path)
         out = model(pixels[None])
         return self._prediction(model, pixels, {name: values[0] for name, values in out.items()})
 
@@ -170,7 +172,8 @@ def images_in(paths: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            found += sorted(file for file in path.rglob("*") if is_image_name(file.name) and file.is_file())
+            inside = sorted(file for file in path.rglob("*") if is_image_name(file.name) and file.is_file())
+            found += [file for file in inside if not is_litter(file.relative_to(path).as_posix())]
         elif path.is_file():
             found.append(path)
         else:

@@ -164,9 +164,7 @@ def read_otherwise(ref: DatasetRef) -> ImportImages | None:
     with st.expander("Read these images in another way"):
         for number, (key, line) in enumerate(there):
             if st.button(frame.plain(line), key=f"otherwise_{ref.id}_{number}"):
-                return ImportImages(
-                    _source(ref), ref.name, said=ref.source, read_as=ReadAs(key), decoding=ref.decoding
-                )
+                return _read_so(ref, ReadAs(key))
         st.caption("Makes another dataset of the same images; this one and its runs stay.")
     return None
 
@@ -175,7 +173,8 @@ def _source(ref: DatasetRef) -> str:
     """Where the files that a dataset was read from lie, if they are within reach: an upload is kept; else ''."""
     if ref.source_kept.is_dir():
         return str(ref.source_kept)
-    return ref.source if state.on_loopback() and Path(ref.source).is_absolute() else ""
+    path = Path(ref.source)
+    return ref.source if state.on_loopback() and path.is_absolute() and path.exists() else ""
 
 
 def _reading(key: str, choices: Sequence[str]) -> ReadAs:
@@ -190,7 +189,17 @@ def read_again(ref: DatasetRef) -> ImportImages | None:
         st.caption("Makes another dataset of the same images; this one and its runs stay.")
     if not asked:
         return None
-    return ImportImages(str(ref.images_root), ref.name, read_as=read_as, said=ref.source, decoding=ref.decoding)
+    return _read_so(ref, read_as)
+
+
+def _read_so(ref: DatasetRef, read_as: ReadAs) -> ImportImages:
+    """The files of a dataset in another way; what was chosen besides stays."""
+    found = state.named_groups(ref)
+    groups: GroupsFrom = "auto"
+    if found is not None and found.sure != bool(ref.grouped_by):
+        groups = "none" if found.sure else "names" if ref.grouped_by == found.by else "auto"
+    source = _source(ref) or str(ref.images_root)
+    return ImportImages(source, ref.name, groups=groups, said=ref.source, read_as=read_as, decoding=ref.decoding)
 
 
 def other_range(ref: DatasetRef) -> ImportImages | None:

@@ -53,16 +53,19 @@ def answers(
     """(name, prediction or why there is none) of each file; what was answered before is not computed again."""
     digests = [hashlib.sha256(data).hexdigest() for _, data in files]
     key = _key(run, facts)
-    missing = {digest: data for digest, (_, data) in zip(digests, files, strict=True) if (key, digest) not in _answers}
+    with _lock:
+        found = {digest: _answers[key, digest] for digest in digests if (key, digest) in _answers}
+    missing = {digest: data for digest, (_, data) in zip(digests, files, strict=True) if digest not in found}
     if missing:
         with tempfile.TemporaryDirectory(prefix="thaw-") as folder:
             paths = [Path(folder) / digest for digest in missing]
             for path, data in zip(paths, missing.values(), strict=True):
                 path.write_bytes(data)
-            for done, (path, found) in enumerate(predictor(run, facts).answers(paths), start=1):
-                _keep((key, path.name), found)
+            for done, (path, answer) in enumerate(predictor(run, facts).answers(paths), start=1):
+                found[path.name] = answer  # more may be asked for at once than are kept
+                _keep((key, path.name), answer)
                 tick(done)
-    return [(name, _answers[key, digest]) for digest, (name, _) in zip(digests, files, strict=True)]
+    return [(name, found[digest]) for digest, (name, _) in zip(digests, files, strict=True)]
 
 
 def folder_answers(

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from core import ReadingAsked
+from core import DataError, ReadingAsked
+from dataset import read_rows
 from dataset.folder import load_dataset
 from dataset.ingest import imports, uploads
 from dataset.ingest.assembly import AsRead
 from dataset.ingest.question import as_document
-from dataset.ingest.sources import import_path
+from dataset.ingest.sources import import_path, take_again
 from dataset.readings import ReadAs
 
 
@@ -116,3 +117,58 @@ def test_nothing_is_kept_of_what_reads_one_way_only(
 ) -> None:
     taken = uploads.take_upload(uploaded(home, image_folder(tmp_path / "photos")), home, AsRead())
     assert taken.images and not taken.source_kept.exists()
+
+
+def with_patients(folder: Path) -> Path:
+    """Nested class folders, and a table that says who is pictured."""
+    rows = ["path,patient"]
+    for name in ("ants", "bees"):
+        for number, file in enumerate(sorted((folder / name).glob("*.png"))):
+            inner = folder / name / ("left" if number % 2 else "right")
+            inner.mkdir(exist_ok=True)
+            file.rename(inner / file.name)
+            rows.append(f"{(inner / file.name).relative_to(folder).as_posix()},{name}-{number // 3}")
+    (folder / "patients.csv").write_text("\n".join(rows), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("key", ["", "folders", "folders:path"])
+def test_patients_of_a_table_stay_whichever_folders_are_the_classes(
+    key: str, home: Path, tmp_path: Path, image_folder: Callable[..., Path]
+) -> None:
+    folder = with_patients(image_folder(tmp_path / "photos"))
+    ref = import_path(folder, home, read_as=ReadAs(key, group_column="patient" if key else ""))
+    assert ref.groups == 4 and ref.grouped_by == "column 'patient' of patients.csv"
+    assert "patients.csv" not in dict(ref.set_aside)
+    assert len(ref.classes) == (4 if key == "folders:path" else 2)
+
+
+def test_folders_have_no_column_of_labels_and_a_group_column_that_no_table_has_is_refused(
+    home: Path, tmp_path: Path, image_folder: Callable[..., Path]
+) -> None:
+    with pytest.raises(DataError, match="Folders have no columns: leave out --read-as folders, or the columns"):
+        ReadAs("folders", label_column="species")
+    folder = with_patients(image_folder(tmp_path / "photos"))
+    with pytest.raises(DataError, match=r"'patients.csv' has no column 'donor' \(--group-column\)"):
+        import_path(folder, home, read_as=ReadAs("folders", group_column="donor"))
+
+
+def test_the_split_that_lists_say_stays_when_the_folders_are_asked_for(
+    home: Path, tmp_path: Path, image_folder: Callable[..., Path]
+) -> None:
+    folder = image_folder(tmp_path / "photos")
+    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.png"))
+    for side, some in (("train", [one for one in files if "00" not in one[-6:]]), ("test", files[::6])):
+        (folder / f"{side}.txt").write_text("\n".join(some), encoding="utf-8")
+    split = {row.path: "test" if row.path in files[::6] else "train" for row in read_rows(import_path(folder, home))}
+    asked = import_path(folder, home, read_as=ReadAs("folders"))
+    assert {row.path: row.split for row in read_rows(asked)} == split
+
+
+def test_other_readings_and_their_files_stay_when_only_groups_change(home: Path, source: Path) -> None:
+    taken = uploads.take_upload(uploaded(home, source), home, AsRead(ReadAs("labels.csv", group_column="nest")))
+    assert taken.groups == 3
+    plain = take_again(taken, home, decoding=taken.decoding, groups="none")
+    assert (plain.groups, plain.other_readings, plain.reading) == (0, taken.other_readings, taken.reading)
+    assert (plain.source_kept / "labels.csv").is_file()
+    assert import_path(plain.source_kept, home, read_as=ReadAs("folders")).classes == ("ants", "bees")

@@ -27,6 +27,19 @@ def asked(*flags: str) -> Decoding:
     return typed(*flags).decoding()
 
 
+def test_flags_change_of_a_dataset_what_they_name_alone() -> None:
+    usual = Decoding((100, 900), (3,))
+    assert typed().decoding(usual) == usual
+    assert typed("--value-range", "0,2000").decoding(usual) == Decoding((0, 2000), (3,))
+    assert typed("--page", "1").decoding(usual) == Decoding((100, 900), (1,))
+    assert typed("--pages-as-channels").decoding(usual) == Decoding((100, 900), (1, 2, 3))
+
+
+def test_a_sample_is_read_as_it_is(home: Path) -> None:
+    said = say("check", "sample:shapes", "--quick", "--page", "2")
+    assert said.code == 2 and "A sample is read in one way only: leave out the options" in said.err
+
+
 @pytest.mark.parametrize(
     ("flags", "decoding"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -266,18 +267,26 @@ def test_predict_py_gives_a_bad_file_its_row_and_goes_on_as_thaw_does(
     (mixed / "cut.png").write_bytes(good.read_bytes()[:-40])
     Image.new("1", (10_000, 9_000)).save(mixed / "large.png")
     (mixed / "folder.png").mkdir()
+    (mixed / "._a.png").write_bytes(b"what a Mac leaves behind")
     done = subprocess.run([sys.executable, script, mixed], capture_output=True, text=True, check=False)
     rows = {Path(row["path"]).name: row["problem"] for row in csv.DictReader(done.stdout.splitlines())}
     ours = dict(Predictor(contents.folder_of(home, run.id)).answers(images_in([mixed])))
     assert list(rows) == [path.name for path in ours]
     assert {name for name, why in rows.items() if why} == {p.name for p, one in ours.items() if isinstance(one, str)}
     assert {name for name, why in rows.items() if why} == {"empty.jpg", "page.png", "cut.png", "large.png"}
-    assert all(why.startswith("cannot be read: ") for why in rows.values() if why)
+    assert {name: why for name, why in rows.items() if why} == {
+        path.name: one for path, one in ours.items() if isinstance(one, str)
+    }
+    assert rows["empty.jpg"] == "empty file (0 bytes)" and rows["page.png"].startswith("no image inside")
     assert done.returncode == 1 and f"4 of {len(rows)} could not be read." in done.stderr
     done = subprocess.run([sys.executable, script, mixed / "a.png"], capture_output=True, text=True, check=False)
     assert done.returncode == 0 and not done.stderr
     done = subprocess.run([sys.executable, script, mixed / "gone.png"], capture_output=True, text=True, check=False)
-    assert done.returncode == 1 and "gone.png" in done.stdout.splitlines()[1]
+    assert done.returncode == 1 and "gone.png,,,,,cannot be read: No such file" in done.stdout.splitlines()[1]
+    shutil.copy(good, mixed / "図1.png")
+    command, western = [sys.executable, script, mixed / "図1.png"], {**os.environ, "PYTHONIOENCODING": "cp1252"}
+    done = subprocess.run(command, capture_output=True, env=western, encoding="utf-8", check=True)
+    assert done.stdout.splitlines()[1].partition(",")[0].endswith("図1.png"), "whatever the console's encoding"
 
 
 def test_a_name_that_a_spreadsheet_would_compute_stands_behind_an_apostrophe() -> None:

@@ -179,11 +179,14 @@ def test_a_killed_import_is_lost_and_can_be_repeated(home: Path, tmp_path: Path)
     assert not any(folder.name.startswith(".") for folder in (home / "datasets").iterdir())
 
 
+INNERMOST = ReadAs("folders:innermost")
+
+
 def test_the_own_images_of_a_dataset_are_read_again_without_a_second_copy(home: Path, tmp_path: Path) -> None:
     folder = write_images(tmp_path / "zoo" / "pets", classes=("cat", "dog")).parent
     write_images(folder / "plants", classes=("oak", "elm"), seed=1)
     ref = import_path(folder, home, read_as=ReadAs("folders"))
-    again = imported(home, ImportImages(f"{ref.root}/images", ref.name, "innermost", said=ref.source))
+    again = imported(home, ImportImages(f"{ref.root}/images", ref.name, said=ref.source, read_as=INNERMOST))
     assert again.classes == ("cat", "dog", "elm", "oak") and again.source == ref.source
     both = [Path(one.root) / "images/pets/cat/000.png" for one in (ref, again)]
     assert both[0].samefile(both[1])

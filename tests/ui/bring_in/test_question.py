@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
+from core import Decoding
 from dataset.folder import list_datasets, load_dataset
 from dataset.ingest import uploads
 from dataset.ingest.assembly import AsRead
 from dataset.ingest.sources import import_path
+from dataset.readings import ReadAs
 from tests.support.seeding import NoWorkers, button, param, picture_folder, words
 from tests.ui.conftest import Open
 from training.requests.imports import ImportImages
@@ -84,3 +89,21 @@ def test_another_reading_of_an_upload_is_one_click_away_too_and_back(
     assert (other.classes, other.source) == (("leica", "rollei"), "browser upload")
     button(at, "Classes from the folders").click().run()
     assert load_dataset(home, param(at, "dataset")).classes == ("elm", "oak")
+
+
+def test_another_reading_keeps_range_and_the_choice_of_groups(open_page: Open, tmp_path: Path, home: Path) -> None:
+    rows = ["path,finding"]
+    for number in range(24):
+        name = f"{('left', 'right')[number // 2 % 2]}/patient{number // 2}-{number % 2}.png"
+        values = np.random.default_rng(number).integers(0, 4096, (20, 20)).astype(np.uint16)
+        (tmp_path / "scans" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(values).save(tmp_path / "scans" / name)
+        rows.append(f"{name},{('ill', 'well')[number // 2 % 3 == 0]}")
+    (tmp_path / "scans" / "findings.csv").write_text("\n".join(rows), encoding="utf-8")
+    reading = ReadAs("findings.csv")
+    ref = import_path(tmp_path / "scans", home, read_as=reading, groups="none", decoding=Decoding((0, 2000)))
+    assert import_path(tmp_path / "scans", home, read_as=reading).groups == 12 and ref.groups == 0
+    at = open_page("data", dataset=ref.id)
+    button(at, "Classes from the folders").click().run()
+    other = load_dataset(home, param(at, "dataset"))
+    assert (other.classes, other.groups, other.decoding) == (("left", "right"), 0, Decoding((0, 2000)))

@@ -88,6 +88,11 @@ def tensors(net: nn.Module) -> State:
     return {name: tensor.contiguous() for name, tensor in net.state_dict().items()}
 
 
+def bare(net: nn.Module, name: str, *shape: int) -> State:
+    """A tensor more, in no layer: it changes what the network computes."""
+    return {**plain(net), name: torch.ones(*shape)}
+
+
 def under(prefix: str, state: State) -> State:
     return {prefix + name: tensor for name, tensor in state.items()}
 
@@ -390,6 +395,23 @@ def kinds() -> Sequence[Kind]:
         refused(
             "names of transformers", "names of Hugging Face's transformers",
             torch_file(lambda n: {"resnet.embedder.embedder.convolution.weight": torch.randn(64, 3, 7, 7)}),
+        ),
+        refused(
+            "names of torchvision", "has the names of torchvision",
+            torch_file(lambda n: under("features.0.", {k.partition(".")[2]: v for k, v in n.state_dict().items()})),
+        ),
+        refused(
+            "names of fastai", "have numbers in place of names, as fastai's",
+            torch_file(lambda n: {f"0.{at}.weight": v for at, v in enumerate(n.state_dict().values())}),
+        ),
+        refused("a tensor that stands bare", "does not have (scale)", torch_file(lambda n: bare(n, "scale", 3))),
+        refused(
+            "a prompt under 'model'", "does not have (prompt)",
+            torch_file(lambda n: under("model.", bare(n, "prompt", 1, 4, 8))),
+        ),
+        refused(
+            "variances below zero", "holds variances below zero",
+            torch_file(lambda n: {k: -v if "running_var" in k else v for k, v in n.state_dict().items()}),
         ),
         refused(
             "an adapter (LoRA)", "is an adapter (LoRA)",

@@ -6,8 +6,9 @@ from core.door import door
 
 if TYPE_CHECKING:
     from dataset.ingest.archives import MAX_MEMBERS, unpack
+    from dataset.ingest.assembly import Arranged, Found
     from dataset.ingest.decode_workers import Decoders
-    from dataset.ingest.decoding import TRAITS, Decoded, load_decoders
+    from dataset.ingest.decoding import SEVERAL, TRAITS, Decoded, load_decoders
     from dataset.ingest.imports import Order
     from dataset.ingest.public_sets import PUBLIC_SETS, PublicSet, public_set
     from dataset.ingest.samples import PAIRS, SAMPLES, import_sample
@@ -21,9 +22,12 @@ __all__ = [
     "PAIRS",
     "PUBLIC_SETS",
     "SAMPLES",
+    "SEVERAL",
     "TRAITS",
+    "Arranged",
     "Decoded",
     "Decoders",
+    "Found",
     "OfClasses",
     "Order",
     "PublicSet",

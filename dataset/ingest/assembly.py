@@ -25,6 +25,7 @@ from typing import ClassVar, Protocol
 from core import IMAGES, SOURCE, USUAL_DECODING, DataError, DatasetRef, Decoding, ReadingAsked, TooFewImages
 from core.disk import need_space
 from core.names import IMAGE_SUFFIXES, is_archive_name, printable
+from core.words import counted
 from dataset import EXPECTED, Layout, Placed, Row, content_id, counts_of, groups_of
 from dataset.commit import commit
 from dataset.documents import open_guarded
@@ -51,7 +52,7 @@ BATCH, PORTION = 256, 16
 """Images between two chances to cancel, and those handed to a decoding process at a time."""
 
 _PAGES = {
-    1: "number {} of each is taken (another one: --page N; three as red, green and blue: --pages-as-channels).",
+    1: "number {} of each is taken.",
     3: "{}, {} and {} become red, green and blue.",
 }
 _ARCHIVE_INSIDE = "an archive inside: unpack it first"
@@ -112,8 +113,10 @@ class Arranged:
 class Labels(Protocol):
     """How the files of a source get their labels, and what is asked of the outcome."""
 
-    target: ClassVar[bool]
-    """Whether it becomes a target (`dataset.ingest.targets`) instead of a dataset of its own."""
+    @property
+    def target(self) -> bool:
+        """Whether it becomes a target (`dataset.ingest.targets`) instead of a dataset of its own."""
+        ...
 
     @property
     def key(self) -> str:
@@ -186,7 +189,15 @@ def finish(
     if bring is shutil.copyfile:
         need_space(stage, sum(found.images[one.given].stat().st_size for one in layout.placed))
     rows, thumbnails, deep, unusable = _take_over(found, layout, stage / IMAGES, progress, bring, decoding)
-    labels.check(layout, rows)
+    try:
+        labels.check(layout, rows)
+    except TooFewImages as error:
+        if not unusable:
+            raise
+        (reason, times), *_ = Counter(reason for _, reason in unusable).most_common(1)
+        path = next(path for path, one in unusable if one == reason)
+        commonest = f"What most often cannot be read ({counted(times, 'image')}, as '{path}'): {reason}."
+        raise TooFewImages(f"{error} {commonest}", error.problems) from None
     decoding, told = _with_range(decoding, stage / IMAGES, rows, thumbnails, deep)
     if keep and arranged.other_readings:
         _keep_source(stage, keep, layout.placed)

@@ -34,6 +34,15 @@ HINTS = (
         r"patch_embeddings\.projection|embedder\.embedder|encoder\.layer\.\d+\.attention",
         "It has the names of Hugging Face's transformers; Thaw reads those of timm.",
     ),
+    (
+        r"^(.*\.)?features\.\d+\.\d+\.",
+        "It has the names of torchvision; Thaw reads those of timm: give timm's file of the same network.",
+    ),
+    (
+        r"^0\.\d+\.",
+        "Its layers have numbers in place of names, as fastai's Learner and nn.Sequential save them: save the "
+        "state_dict of the network that was put in, without what was put around it.",
+    ),
     (r"^state\.\d+\.(step|exp_avg|momentum_buffer)", "It is the state of an optimizer, not weights."),
 )
 """(what stands in the names of a file that does not fit, what it is then)."""
@@ -83,7 +92,10 @@ def candidates(checkpoint: Checkpoint, wanted: matching.Wanted) -> Iterator[tupl
             tried.add(prefix)
             inside = matching.under(checkpoint, prefix)
             kept = wanted.parts | wanted.heads
-            yield {name: tensor for name, tensor in inside.items() if name.split(".")[0] in kept}, prefix
+            yield {
+                name: tensor for name, tensor in inside.items()
+                if name.split(".")[0] in kept or matching.of_the_body(name, tensor, wanted)
+            }, prefix  # fmt: skip
     holders = Counter(checkpoint.holders.values())
     largest = max(holders.values())
     large = [holder for holder, count in holders.items() if count >= largest / 2]

@@ -71,7 +71,7 @@ def match(checkpoint: Checkpoint, wanted: Wanted, file: str, title: str, offset:
     prefix, said = _chosen(checkpoint, wanted, whole, file)
     inside = under(checkpoint, prefix)
     body = {name: _floating(inside[name], shape, name, file) for name, shape in wanted.body.items() if name in inside}
-    if any(name not in wanted.body and _of_the_body(name, tensor, wanted) for name, tensor in inside.items()):
+    if any(name not in wanted.body and of_the_body(name, tensor, wanted) for name, tensor in inside.items()):
         return None  # a deeper network, or one with more in its layers
     body |= {name: torch.zeros((), dtype=torch.long) for name in wanted.body.keys() - body.keys()}
     classifier = _classifier(inside, wanted, offset)
@@ -139,7 +139,7 @@ def under(checkpoint: Checkpoint, prefix: str) -> dict[str, Tensor]:
     return {name[len(prefix) :]: tensor for name, tensor in checkpoint.tensors.items() if name.startswith(prefix)}
 
 
-def _of_the_body(name: str, tensor: Tensor, wanted: Wanted) -> bool:
+def of_the_body(name: str, tensor: Tensor, wanted: Wanted) -> bool:
     """Whether a tensor that the network has not would change what it computes: one within its parts, or bare."""
     first, dot, _ = name.partition(".")
     counts = name.endswith(COUNTS) or (not dot and tensor.dim() == 0)

@@ -202,9 +202,16 @@ def _translated(timm_name: str, image_px: int | None, state: State, classes: int
 
 
 def _check_values(timm_name: str, net: nn.Module, path: Path) -> None:
-    """Raises WeightsError for weights that no training leaves: no finite numbers, or zeros where none begin so."""
+    """Raises WeightsError for weights that no training leaves: no finite numbers, variances below zero, or zeros where
+    none begin so."""
     state, body = net.state_dict(), fitting.shapes(timm_name).body
     broken = [name for name, tensor in state.items() if not tensor.isfinite().all()]
+    negative = [name for name, tensor in state.items() if name.endswith("running_var") and (tensor < 0).any()]
+    if negative:
+        raise WeightsError(
+            f"{path.name} is of no use: {negative[0]} holds variances below zero, which no training leaves. Get it "
+            "again."
+        )
     zero = [name for name, tensor in state.items() if name in body and tensor.dim() > 1 and not tensor.any()]
     fresh = timm.create_model(timm_name, pretrained=False).state_dict() if broken or zero else {}
     if broken := [name for name in broken if fresh[name].isfinite().all()]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,9 @@ from core import (
 )
 from core.decode import decode
 from core.names import safe_relative
-from dataset import RECORD, GroupsFrom, Row, content_id, counts_of, load_dataset, read_rows, staging
+from dataset import RECORD, Layout, Placed, Row, content_id, counts_of, load_dataset, read_rows, staging
 from dataset.commit import commit
-from dataset.ingest import Decoded, Decoders, unpack
+from dataset.ingest import Arranged, Decoded, Decoders, Found, take_in, unpack
 from training.bundles.contents import FORMAT, INDEX, Contents
 from training.bundles.writing import files_of
 from training.store import Job, RunFolder, RunResult, Store, lineage
@@ -88,7 +89,7 @@ def _bring_dataset(
     elif contents.with_images:
         _commit_images(place, ref, rows, home, tick)
     elif data is not None:
-        _import_given(data, ref, home)
+        _import_given(data, ref, rows, home)
     else:
         raise DataError(
             f"This bundle holds no images, and those of '{ref.name}' are not here: give the folder or archive "
@@ -136,16 +137,51 @@ def _commit_images(place: Path, ref: DatasetRef, rows: Sequence[Row], home: Path
         commit(stage, ref, rows, thumbnails)
 
 
-def _import_given(data: Path, ref: DatasetRef, home: Path) -> None:
-    from dataset.ingest import import_path
+@dataclass(frozen=True)
+class AsSeen:
+    """Labels, sides and groups as the run saw them, for images known by their bytes, wherever they lie."""
 
-    named: GroupsFrom = "names" if ref.groups else "none"
-    found = import_path(data, home, name=ref.name, groups=named, decoding=ref.decoding)
+    ref: DatasetRef
+    rows: Sequence[Row]
+    @property
+    def target(self) -> bool:
+        return self.ref.target
+
+    @property
+    def key(self) -> str:
+        return f"-as-{self.ref.id}"
+
+    def arrange(self, found: Found, table: str | None) -> Arranged:
+        """Raises DataError where an image is not there."""
+        lying = defaultdict[str, list[str]](list)
+        for path, file in sorted(found.images.items()):
+            with open(file, "rb") as opened:
+                lying[hashlib.file_digest(opened, "sha256").hexdigest()[:32]].append(path)
+        placed, missing = [], []
+        for row in self.rows:
+            same = lying[row.digest]
+            if same:
+                given = next((one for one in same if f"/{one}".endswith(f"/{row.path}")), same[0])
+                same.remove(given)
+                placed.append(Placed(given, row.path, row.label, row.split, row.group))
+            else:
+                missing.append(row.path)
+        if missing:
+            raise DataError(
+                f"These are other images than the run saw: {len(missing):,} of its {len(self.rows):,} are not among "
+                f"them ('{missing[0]}')."
+            )
+        layout = Layout(self.ref.classes, tuple(placed), (), (), self.ref.grouped_by)
+        return Arranged(layout, self.ref.reading, self.ref.reading_key)
+
+    def check(self, layout: Layout, rows: Sequence[Row]) -> None:
+        """What the run could learn from is enough."""
+
+
+def _import_given(data: Path, ref: DatasetRef, rows: Sequence[Row], home: Path) -> None:
+    found = take_in(data, home, AsSeen(ref, rows), name=ref.name, decoding=ref.decoding)
     if found.id != ref.id:
-        raise DataError(
-            f"'{data}' holds other images (or other labels) than the run saw: {found.images:,} images, id {found.id}; "
-            f"the run saw {ref.images:,}, id {ref.id}."
-        )
+        raise DataError(f"'{data}' holds the images that the run saw, but not all of them can be read any more.")
 
 
 def _bring_run(place: Path, contents: Contents, store: Store, bundle: Path) -> Job:

@@ -170,6 +170,8 @@ class HowRead:
         value_range = self.value_range
         if self.window:
             centre, width = self.window
+            if width <= 1:
+                raise DataError(f"A window {width:g} wide makes black and white without a grey: give a wider one.")
             # The last value is white: DICOM PS3.3 C.11.2.1.2.
             value_range = (centre - width / 2, centre + width / 2 - 1)
         pages = usual.pages if self.page is None else (self.page,)

@@ -14,7 +14,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core import DataError, DatasetRef, NotFound, StateError
+from core import DataError, DatasetRef, Decoding, NotFound, StateError
 from dataset import GroupsFrom, load_dataset
 from dataset.ingest import SAMPLES
 from dataset.readings import ReadAs, by_folders
@@ -218,6 +218,21 @@ def other_range(ref: DatasetRef) -> ImportImages | None:
     except DataError as error:
         frame.show_problem("These images cannot be read so", str(error))
         return None
+    return ImportImages(f"dataset:{ref.id}", ref.name, decoding=decoding)
+
+
+def other_pages(ref: DatasetRef) -> ImportImages | None:
+    """For a dataset with files of several pages: others of them, asked after it was seen."""
+    with st.expander("Files hold several pages: take others"), st.form(f"pages_{ref.id}"):
+        taken = ref.decoding.pages
+        page = st.number_input("Page", 1, value=taken[0], step=1, format="%d", key=f"page_{ref.id}")
+        colours = st.checkbox("The first three as red, green and blue", len(taken) > 1, key=f"colours_{ref.id}")
+        asked = st.form_submit_button("Read the images again")
+        st.caption("Makes another dataset of the same images; this one and its runs stay.")
+    if not asked:
+        return None
+    # Another page has other values: their range is chosen anew.
+    decoding = Decoding(pages=(1, 2, 3) if colours else (int(page),))
     return ImportImages(f"dataset:{ref.id}", ref.name, decoding=decoding)
 
 

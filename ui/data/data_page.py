@@ -116,12 +116,13 @@ def heading(ref: DatasetRef) -> None:
     notes = "".join(f"  \n:small[:gray[{frame.plain(note)}]]" for note in (*reading, *ref.notes))
     st.markdown(frame.plain(size_in_words(ref)) + notes)
     edits.line(ref)
-    if not ref.base and (state.nested(ref) or imports.ways(ref) or state.named_groups(ref) or ref.decoding.value_range):
+    if not ref.base:
         asked = (
             imports.read_again(ref) if state.nested(ref) else None,
             imports.read_otherwise(ref),
             imports.group_again(ref),
             imports.other_range(ref) if ref.decoding.value_range else None,
+            imports.other_pages(ref) if state.several_pages(ref) else None,
         )
         imports.bring_in(next((one for one in asked if one), None), st.empty())
 

@@ -18,6 +18,7 @@ from core.home import home as find_home
 from core.zoo import DEFAULT_BACKBONE
 from dataset import THUMBNAILS, Grouping, ImageTable, from_names, list_current, load_dataset, nested_levels, read_table
 from dataset.audit import AuditReport, audit, feature_check
+from dataset.ingest import SEVERAL
 from training.jobs.executor import Executor, executor
 from training.playground.client import Pool
 from training.store import Job, Store
@@ -177,6 +178,16 @@ def _nested(place: Path, dataset_id: str) -> bool:
 def _named(place: Path, dataset_id: str) -> Grouping | None:
     table = _images(place, dataset_id)
     return from_names(table.paths, table.labels.tolist())
+
+
+@functools.lru_cache(maxsize=8)
+def _several(place: Path, dataset_id: str) -> bool:
+    return any(not SEVERAL.isdisjoint(traits.split()) for traits in set(_images(place, dataset_id).traits))
+
+
+def several_pages(ref: DatasetRef) -> bool:
+    """Whether some files hold several pages or pictures, of which not all are taken."""
+    return _several(home(), ref.id)
 
 
 def nested(ref: DatasetRef) -> bool:

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.sample_formats import EIGHT_BITS, HANDED, MORE, SampleFormat, plain, saved, tiff
-from core import DataError, DatasetRef, Decoding
+from core import DataError, DatasetRef, Decoding, TooFewImages
 from core.names import ENDINGS
 from core.portable import pictures as files
 from dataset import Edit, load_dataset, look_alikes, read_manifest, read_rows, read_thumbnails, revise
@@ -171,10 +171,7 @@ def paged(folder: Path, pages: int = 3) -> Path:
 
 def test_the_first_page_is_taken_and_told(home: Path, tmp_path: Path) -> None:
     ref = import_path(paged(tmp_path / "stack"), home)
-    assert ref.notes == (
-        "4 files hold several pages or pictures: number 1 of each is taken (another one: --page N; three as red, green "
-        "and blue: --pages-as-channels).",
-    )
+    assert ref.notes == ("4 files hold several pages or pictures: number 1 of each is taken.",)
     assert trained_on(ref, home)[:, 0, 0].tolist() == [[0] * 3, [1] * 3, [40] * 3, [41] * 3]
 
 
@@ -186,6 +183,13 @@ def test_a_chosen_page_and_three_as_channels(home: Path, tmp_path: Path) -> None
     assert trained_on(second, home)[:, 0, 0].tolist() == [[60] * 3, [61] * 3, [100] * 3, [101] * 3]
     assert trained_on(colour, home)[1, 0, 0].tolist() == [1, 61, 121]
     assert colour.notes == ("4 files hold several pages or pictures: 1, 2 and 3 become red, green and blue.",)
+
+
+def test_pages_that_no_file_has_are_said_where_that_leaves_nothing(home: Path, tmp_path: Path) -> None:
+    with pytest.raises(TooFewImages) as refused:
+        import_path(paged(tmp_path / "stack"), home, decoding=Decoding(pages=(9,)))
+    why = "What most often cannot be read (4 images, as 'a/0.tif'): has 3 pages; page 9 was asked for."
+    assert str(refused.value).endswith(why)
 
 
 def test_a_file_without_the_page_that_was_asked_for_is_set_aside_by_name(home: Path, tmp_path: Path) -> None:

@@ -121,6 +121,14 @@ def test_threads_share_the_processes(pictures: list[Path]) -> None:
     assert all(answers == found[0] for answers in found.values()) and len(found) == 5
 
 
+def test_paths_are_those_of_the_folder_that_somebody_stands_in(
+    pictures: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(pictures[0].parent)
+    with Decoders(1) as some:
+        assert some.decode([Path(pictures[0].name)]) == some.decode([pictures[0]])
+
+
 def test_a_decoder_ends_with_its_owner() -> None:
     process = Guarded(decode_workers.COMMAND)
     pid = process._child.pid

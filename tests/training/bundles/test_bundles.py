@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -20,9 +21,10 @@ from core.plans import RunConfig, to_json
 from core.types import DatasetRef
 from core.zoo import catalog
 from dataset.edits import Edit
-from dataset.folder import load_dataset
+from dataset.folder import load_dataset, read_rows
 from dataset.groups import GroupsFrom
 from dataset.ingest.sources import import_path
+from dataset.readings import ReadAs
 from dataset.revisions import revise
 from tests.conftest import write_images
 from tests.support.terminal import say
@@ -104,7 +106,7 @@ def test_a_bundle_without_images_asks_for_them_and_checks_them(made: Made, tmp_p
     with pytest.raises(DataError, match=r"holds no images, and those of 'shapes' are not here: give .* \(--data PATH"):
         reading.read(file, store)
     other = write_images(tmp_path / "other", classes=("round", "square"), per_class=15, seed=1)
-    with pytest.raises(DataError, match="holds other images .* than the run saw: 30 images, id .*; the run saw 30"):
+    with pytest.raises(DataError, match="These are other images than the run saw: 30 of its 30 are not among them"):
         reading.read(file, store, data=other)
     assert store.jobs() == []
     shapes = Path(load_dataset(home, made[1].base).source)
@@ -203,5 +205,29 @@ def test_data_given_to_a_bundle_is_grouped_as_the_run_saw_it(home: Path, tmp_pat
             path.rename(path.with_name(f"P{name[0] == 'm':d}{number // 4}_{number % 4}.png"))
     ref = import_path(folder, home, groups=groups)
     assert ref.groups == (6 if groups == "names" else 0)
-    reading._import_given(folder, ref, tmp_path / "elsewhere")
+    reading._import_given(folder, ref, read_rows(ref), tmp_path / "elsewhere")
     assert load_dataset(tmp_path / "elsewhere", ref.id).groups == ref.groups
+
+
+@pytest.mark.parametrize(
+    "read_as",
+    [ReadAs("labels.csv", "grade"), ReadAs("labels.csv", "kind", group_column="site"), ReadAs("folders:innermost")],
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_data_given_to_a_bundle_is_known_by_its_bytes_however_it_was_read(
+    home: Path, tmp_path: Path, read_as: ReadAs, packed: bool
+) -> None:
+    folder = write_images(tmp_path / "moles", classes=("left/old", "left/new", "right/old"), per_class=4)
+    rows = ["path,kind,grade,site"]
+    for number, path in enumerate(sorted(folder.rglob("*.png"))):
+        rows.append(f"{path.relative_to(folder)},{'ab'[number % 2]},{number % 3},s{number // 3}")
+    (folder / "labels.csv").write_text("\n".join(rows), encoding="utf-8")
+    ref = import_path(folder, home, read_as=read_as)
+    elsewhere, data = tmp_path / "elsewhere", tmp_path / "moved" / "again"
+    shutil.copytree(folder, data / "inside")
+    next(data.rglob("*.png")).rename(data / "renamed.png")
+    given = Path(shutil.make_archive(str(tmp_path / "sent"), "zip", data)) if packed else data
+    reading._import_given(given, ref, read_rows(ref), elsewhere)
+    found = load_dataset(elsewhere, ref.id)
+    assert (found.classes, found.counts, found.groups) == (ref.classes, ref.counts, ref.groups)
+    assert read_rows(found) == read_rows(ref)

@@ -182,9 +182,28 @@ def test_images_of_more_than_8_bits_can_be_read_again_with_another_range(
     assert {one.decoding.value_range for one in list_datasets(home)} == {(0, 4095), (0, 2000)}
 
 
+def test_another_page_of_stacks_and_three_as_colours_are_a_form_away(
+    open_page: Open, tmp_path: Path, home: Path
+) -> None:
+    for label, grey in (("dim", 30), ("bright", 140)):
+        (tmp_path / "stacks" / label).mkdir(parents=True)
+        for number in range(3):
+            pages = [Image.new("L", (20, 20), grey + 20 * page + number) for page in range(3)]
+            pages[0].save(tmp_path / "stacks" / label / f"{number}.tif", save_all=True, append_images=pages[1:])
+    at = open_page("data", dataset=import_path(tmp_path / "stacks", home).id)
+    assert "6 files hold several pages or pictures: number 1 of each is taken." in words(at)
+    at.number_input(key=f"page_{param(at, 'dataset')}").set_value(3)
+    button(at, "Read the images again").click().run()
+    assert "number 3 of each is taken." in words(at)
+    at.checkbox(key=f"colours_{param(at, 'dataset')}").check()
+    button(at, "Read the images again").click().run()
+    assert "1, 2 and 3 become red, green and blue." in words(at)
+    assert {one.decoding.pages for one in list_datasets(home)} == {(1,), (3,), (1, 2, 3)}
+
+
 def test_flat_folders_are_not_asked_about(open_page: Open, dataset: DatasetRef) -> None:
     said = words(open_page("data", dataset=dataset.id))
-    assert "Read the folders again" not in said and "groups" not in said
+    assert "Read the folders again" not in said and "groups" not in said and "several pages" not in said
 
 
 def test_groups_of_the_names_are_said_and_one_click_takes_them_away(

@@ -21,8 +21,10 @@ from core.types import DatasetRef
 from core.zoo.catalog import backbone
 from tests.support.seeding import LONG, RTL, NoWorkers, button, claim, finished_run, param, words
 from tests.ui.server.test_live import Client
+from training.export import contents
 from training.store.records import Job
 from training.store.store import Store
+from ui.kit import state
 from ui.predict import cards, heat, predictions
 
 Open = Callable[..., AppTest]
@@ -104,6 +106,19 @@ def test_dropped_images_are_answered_with_probabilities_and_neighbours(
     assert "Nearest training images" in said and "bad.png gave no answer" in said
     assert "no image inside" in said and "'Unknown' means a confidence below" in said
     assert "No heat maps" in said, "the small MLP has none, and the page says so"
+
+
+def test_more_images_at_once_than_are_kept_are_all_answered(
+    dataset: DatasetRef, exported: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predictions, "MOST_KEPT", 2)
+    facts = contents.find(state.home(), exported)
+    assert facts is not None
+    files = [(f"{number}.png", png((0, 10 * number, 20))) for number in range(5)]
+    ticks: list[int] = []
+    found = predictions.answers(exported, facts, files, ticks.append)
+    assert [name for name, _ in found] == [name for name, _ in files] and ticks == [1, 2, 3, 4, 5]
+    assert not any(isinstance(one, str) for _, one in found)
 
 
 def test_test_images_can_be_tried_at_a_click(open_page: Open, dataset: DatasetRef, exported: Job) -> None:

@@ -73,7 +73,7 @@ def predict(place: Place, run_id: str, paths: tuple[Path, ...], out: Path | None
     document = {"run_id": run.id, **counts, "labels": list(facts.labels)}
     if out is None:
         to_stderr(said)
-        return Answer({**document, "answers": text}, text.splitlines(), int(failed > 0))
+        return Answer({**document, "answers": text}, text.removesuffix("\r\n").split("\r\n"), int(failed > 0))
     write_whole(out, text)
     return Answer({**document, "out": str(out)}, [f"{said} Answers: {out}"], int(failed > 0))
 

@@ -314,7 +314,9 @@ def picker(datasets: Sequence[DatasetRef], current: DatasetRef | None) -> None:
     """A list of all imports; choosing one makes it the current dataset."""
     if current is not None:  # the revision that is being looked at, in place of the one worked with last
         datasets = [current if ref.images_id == current.images_id else ref for ref in datasets]
-    names = {ref.id: f"{frame.short(ref.name, 40)}{_edited(ref)} · {ref.images:,} images" for ref in datasets}
+    names = frame.apart(
+        {ref.id: f"{frame.short(ref.name, 40)}{_edited(ref)} · {ref.images:,} images" for ref in datasets}
+    )
     options = list(names)
     chosen = st.selectbox(
         "Dataset",

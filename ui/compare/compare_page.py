@@ -84,7 +84,7 @@ def picker(runs: Sequence[Job], chosen: Sequence[Job]) -> list[Job]:
         st.multiselect(
             "Runs to compare",
             list(by_id),
-            format_func=lambda run_id: label(by_id[run_id]),
+            format_func=frame.apart({run_id: label(job) for run_id, job in by_id.items()}).__getitem__,
             key="picked",
             placeholder="Choose runs of these images",
             on_change=picked_by_hand,

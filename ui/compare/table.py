@@ -51,9 +51,12 @@ def understand(comparison: Comparison) -> None:
     if not tested:
         return
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="understand"):
-        chosen = st.selectbox("Understand one run", tested, format_func=lambda row: row.label, key="one_run", width=340)
+        names = frame.apart({row.run_id: row.label for row in tested})
+        chosen = st.selectbox(
+            "Understand one run", list(names), format_func=names.__getitem__, key="one_run", width=340
+        )
         if st.button("Its mistakes, and where it looked", key="to_inside"):
-            frame.open_run_inside(chosen.run_id)
+            frame.open_run_inside(chosen)
 
 
 def recalls(comparison: Comparison, classes: Sequence[str]) -> None:

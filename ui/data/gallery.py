@@ -113,10 +113,11 @@ def _kept_choice(name: str, label: str, options: dict[str, str], width: int) -> 
     if _moved(name) or st.session_state[key] not in (*options, EVERY):
         asked = st.query_params.get(name, EVERY)
         st.session_state[key] = asked if asked in options else EVERY
+    every = "all of them" if "all" in options.values() else "all"
     chosen = st.selectbox(
         label,
         [EVERY, *options],
-        format_func=lambda value: "all" if value == EVERY else options[value],
+        format_func=lambda value: options.get(value, every),
         key=key,
         width=width,
         on_change=_changed,

@@ -6,7 +6,8 @@ The header line (dataset, size, "nothing leaves this machine") and the styles ar
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import streamlit as st
@@ -23,6 +24,13 @@ _SIGNS = re.compile(r"([\\`*_\[\]<>$~|#]|:(?=\w)|^[-+](?=\s)|(?<=^\d)[.)])")
 def plain(text: str) -> str:
     """Text for a label or st.markdown: whatever Markdown would read as a sign in it is escaped."""
     return _SIGNS.sub(r"\\\1", text)
+
+
+def apart(labels: Mapping[str, str]) -> dict[str, str]:
+    """Id -> label for a list to choose from, those that read alike with their ids behind: a browser knows a choice by
+    its words, and of two that read alike it means the first."""
+    times = Counter(labels.values())
+    return {key: f"{label} · {key}" if times[label] > 1 else label for key, label in labels.items()}
 
 
 def short(name: str, longest: int = 40) -> str:

@@ -66,8 +66,9 @@ def chosen(runs: Sequence[Job]) -> Job:
     start = by_id.get(asked or "", best)
     if st.session_state.get("model") != start.id:
         st.session_state["model"] = start.id  # the URL is the truth, the widget follows
+    names = frame.apart({run_id: label(job) for run_id, job in by_id.items()})
     st.selectbox(
-        "Model", list(by_id), format_func=lambda run_id: label(by_id[run_id]), key="model", on_change=picked,
+        "Model", list(by_id), format_func=names.__getitem__, key="model", on_change=picked,
         label_visibility="collapsed",
     )  # fmt: skip
     return start

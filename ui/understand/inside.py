@@ -53,9 +53,9 @@ def _source(run: Job) -> str:
     others = {ref.id: ref for ref in list_current(state.home()) if ref.id != run.dataset_id}
     if not others:
         return ""
+    names = {"": "these images only"} | {key: frame.short(ref.name) for key, ref in others.items()}
     chosen = st.selectbox(
-        "Old task, measured on", ["", *others], key="source",
-        format_func=lambda one: frame.short(others[one].name) if one else "these images only",
+        "Old task, measured on", list(names), key="source", format_func=frame.apart(names).__getitem__,
         help="Images whose class folders carry ImageNet's names: is the backbone's old task still known?",
     )  # fmt: skip
     return str(chosen or "")

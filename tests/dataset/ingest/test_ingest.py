@@ -271,7 +271,8 @@ def test_classes_with_too_few_readable_images_are_all_named(home, image_folder, 
         import_path(zip_of(folder, tmp_path / "p.zip"), home)
     assert str(caught.value) == (
         "2 classes need more images (at least 2 readable ones in each class): 'empty' has 0; "
-        "'wasps' has 1 (2 cannot be read). Add images, or remove the folder, and import again."
+        "'wasps' has 1 (2 cannot be read). Add images, or remove the folder, and import again. "
+        "What most often cannot be read (2 images, as 'wasps/000.png'): no image inside (or a format that is not read)."
     )
     assert len(caught.value.problems) == 2
     assert nothing_left(home)

@@ -201,6 +201,22 @@ def test_another_page_of_stacks_and_three_as_colours_are_a_form_away(
     assert {one.decoding.pages for one in list_datasets(home)} == {(1,), (3,), (1, 2, 3)}
 
 
+def test_of_two_imports_of_one_name_the_one_that_was_picked_is_shown(
+    open_page: Open, tmp_path: Path, home: Path
+) -> None:
+    folder = picture_folder(tmp_path / "pets", {"cat": 3, "dog": 3})
+    first = import_path(folder, home)
+    (folder / "cat" / "000.png").rename(folder / "cat" / "tom.png")
+    second = import_path(folder, home)
+    at = open_page("data", dataset=first.id)
+    (picker,) = [one for one in at.selectbox if one.key and one.key.startswith("picker_")]
+    assert sorted(picker.options) == sorted(f"pets · 6 images · {one.id}" for one in (first, second))
+    picker.set_value(second.id).run()
+    assert param(at, "dataset") == second.id
+    at.run()
+    assert param(at, "dataset") == second.id
+
+
 def test_flat_folders_are_not_asked_about(open_page: Open, dataset: DatasetRef) -> None:
     said = words(open_page("data", dataset=dataset.id))
     assert "Read the folders again" not in said and "groups" not in said and "several pages" not in said

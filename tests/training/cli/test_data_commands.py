@@ -6,10 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from core import Decoding
 from dataset.folder import read_manifest
 from dataset.ingest.sources import import_path
+from tests.support.seeding import picture_folder
 from tests.support.terminal import say as say_all
 
 Say = Callable[..., Any]
@@ -64,3 +68,37 @@ def test_what_cannot_be_done_is_one_sentence(
     assert "Say what to edit" in say("revise", ref.id, code=2)
     assert "there is no edit to undo" in say("undo", ref.id, code=2)
     assert "must end in .zip or .csv" in say("export", ref.id, str(tmp_path / "cleaned.rar"), code=2)
+
+
+@pytest.mark.parametrize(
+    ("decoding", "flags"),
+    [
+        (Decoding(), "--value-range=0,4095"),
+        (Decoding((-160, 239)), "--value-range=-160,239"),
+        (Decoding((0, 99), (3,)), "--value-range=0,99 --page 3"),
+        (Decoding((0, 99), (1, 2, 3)), "--value-range=0,99 --pages-as-channels"),
+    ],
+)
+def test_an_export_says_how_to_read_it_as_it_was_read(
+    say: Say, home: Path, tmp_path: Path, decoding: Decoding, flags: str
+) -> None:
+    folder = tmp_path / "scans"
+    for number in range(24):
+        pages = [
+            Image.fromarray(np.random.default_rng([number, page]).integers(0, 4096, (20, 20)).astype(np.uint16))
+            for page in range(3)
+        ]
+        path = folder / "ab"[number // 2 % 2] / f"patient{number // 2}-{number % 2}.tif"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pages[0].save(path, save_all=True, append_images=pages[1:])
+    ref = import_path(folder, home, decoding=decoding, groups="none")
+    out = tmp_path / "cleaned.zip"
+    said = say("export", ref.id, str(out))
+    assert said["import_with"] == f"{flags} --groups none"
+    again = say_all("check", str(out), "--quick", *said["import_with"].split())
+    assert again.code == 0 and f"Dataset {ref.id}" in again.err
+
+
+def test_an_export_of_plain_images_says_nothing_more(say: Say, home: Path, tmp_path: Path) -> None:
+    ref = import_path(picture_folder(tmp_path / "pets", {"cat": 3, "dog": 3}), home)
+    assert say("export", ref.id, str(tmp_path / "cleaned.zip"))["import_with"] == ""

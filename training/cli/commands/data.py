@@ -157,7 +157,28 @@ def export(place: Place, path: str, file: Path, with_split: bool) -> Answer:
         out.writelines(pieces)
         written = out.tell()
     document = {"dataset_id": ref.id, "file": str(target), "images": len(taken), "bytes": written}
-    return Answer(document, [f"Wrote {counted(len(taken), 'image')} to {target} ({size(written)})."])
+    lines = [f"Wrote {counted(len(taken), 'image')} to {target} ({size(written)})."]
+    if how := flags_of(ref, [one.name for one in taken], [one.label for one in taken]):
+        lines.append(f"To read it as it was read here, import it with {how}.")
+    return Answer({**document, "import_with": how}, lines)
+
+
+def flags_of(ref: DatasetRef, names: Sequence[str], labels: Sequence[str]) -> str:
+    """What neither images nor a table say of a dataset, as options of an import; '' = nothing."""
+    from dataset.groups import from_names
+
+    flags = []
+    if ref.decoding.value_range:
+        flags.append("--value-range={:g},{:g}".format(*ref.decoding.value_range))
+    if len(ref.decoding.pages) > 1:
+        flags.append("--pages-as-channels")
+    elif ref.decoding.pages != (1,):
+        flags.append(f"--page {ref.decoding.pages[0]}")
+    number = {label: at for at, label in enumerate(dict.fromkeys(labels))}
+    found = None if ref.groups else from_names(names, [number[label] for label in labels])
+    if found is not None and found.sure:
+        flags.append("--groups none")
+    return " ".join(flags)
 
 
 def _document(ref: DatasetRef) -> dict[str, Any]:

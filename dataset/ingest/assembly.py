@@ -152,7 +152,7 @@ class AsRead:
             choice = read(found.listing(), found.documents, self.read_as, table, open_guarded)
         except ReadingAsked as question:
             raise with_pictures(question, found.images) from None
-        found.leave_out_documents(choice.reading.used)
+        found.leave_out_documents(choice.reading.files)
         others = tuple((one.key, one.line) for one in choice.others)
         layout = with_groups(choice.reading.grouped(), self.groups)
         layout = replace(layout, notes=(*layout.notes, *choice.notes))

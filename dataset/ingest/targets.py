@@ -53,7 +53,7 @@ class OfClasses:
         known = _numbers(self.classes)
         reading = most_named(found.listing(), found.documents, known, table, open_guarded)
         layout = reading.grouped() if reading else Layout((), (), (), ())  # else one heap of images
-        found.leave_out_documents(reading.used if reading else ())
+        found.leave_out_documents(reading.files if reading else ())
         named = {one.given: one for one in layout.placed}
         split = "train" if any(one.split for one in layout.placed) else ""
         placed = [

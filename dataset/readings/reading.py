@@ -91,8 +91,15 @@ class Reading:
     groups: Mapping[str, str] = field(default_factory=dict)
     """Image -> what it belongs to (patient, scene), so that it stays on one side; {} = not said."""
     groups_from: str = ""
+    groups_file: str = ""
+    """Another file than those of `used` that says the groups."""
     doubt: str = ""
     """Why this cannot be taken without a question, even alone (several labels for one image); '' = it can."""
+
+    @property
+    def files(self) -> frozenset[str]:
+        """All files that say something of the images."""
+        return self.used | {self.groups_file} if self.groups_file else self.used
 
     @property
     def named(self) -> int:

@@ -186,7 +186,7 @@ def _with_groups(reading: Reading, tables: list[Lines]) -> Reading:
         clear = len(groups) == sum(image in labelled for image, _ in said)
         if clear and len(groups) >= NEARLY_ALL * len(labelled):
             where = f"column '{one.group_column}' of {one.grid.name}"
-            return replace(reading, groups=groups, groups_from=where, used=reading.used | {one.grid.file})
+            return replace(reading, groups=groups, groups_from=where, groups_file=one.grid.file)
     return reading
 
 
@@ -241,7 +241,7 @@ def _finished(choice: Choice, tables: Tables, listing: Listing) -> Choice:
         if note not in reading.layout.notes:
             layout = replace(reading.layout, notes=(*reading.layout.notes, note))
             reading = replace(reading, layout=layout)
-    notes = [why for key, why in tables.unused.items() if key.partition("#")[0] not in reading.used][:MOST_TOLD]
+    notes = [why for key, why in tables.unused.items() if key.partition("#")[0] not in reading.files][:MOST_TOLD]
     offered = [one for one in choice.others if one.used]
     if offered:
         ways = "; ".join(f"--read-as '{one.key}': {one.line}" for one in offered[:MOST_TOLD])

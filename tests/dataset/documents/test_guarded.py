@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,11 @@ from tests.support.seeding import picture_folder
 
 
 @pytest.fixture(autouse=True)
-def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(guarded, "_kept", None)
+    yield
+    if guarded._kept:
+        guarded._kept.close()
 
 
 def evil(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, deed: str) -> None:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core import DatasetRef, NotFound
-from dataset.ingest.sources import import_made
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,6 +48,8 @@ def import_sample(key: str, home: Path) -> DatasetRef:
     if key not in known:
         raise NotFound(f"There is no sample called '{key}'; choose one of {', '.join(known)}.")
     sample = known[key]
+    from dataset.ingest.sources import import_made  # what imports: no page loads it
+
     return import_made(sample.write, home, name=sample.title, source=f"sample: {key}")
 
 

@@ -24,13 +24,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from core import DatasetRef, NotFound, TooFewImages, files
 from dataset import Layout, Placed, Row, load_dataset, read_manifest
-from dataset.documents import open_guarded
-from dataset.ingest.assembly import Arranged, Found, Labels, Progress, with_groups
-from dataset.ingest.sources import take_in
-from dataset.readings import most_named
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from dataset.ingest.assembly import Arranged, Found, Labels, Progress  # what imports: no page loads it
 
 MIN_IMAGES = 2
 NO_LABEL = -1
@@ -50,6 +48,10 @@ class OfClasses:
         return "-target-" + hashlib.sha256(json.dumps(self.classes).encode()).hexdigest()[:16]
 
     def arrange(self, found: Found, table: str | None) -> Arranged:
+        from dataset.documents import open_guarded
+        from dataset.ingest.assembly import Arranged, with_groups
+        from dataset.readings import most_named
+
         known = _numbers(self.classes)
         reading = most_named(found.listing(), found.documents, known, table, open_guarded)
         layout = reading.grouped() if reading else Layout((), (), (), ())  # else one heap of images
@@ -87,6 +89,8 @@ def attach(
 
     Raises DataError, UnsafeArchive or TooFewImages; then nothing has changed.
     """
+    from dataset.ingest.sources import take_in
+
     target = take_in(path, home, labels_of(ref), name=name, progress=progress, decoding=ref.decoding)
     link(home, ref, target)
     return target

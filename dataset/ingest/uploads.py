@@ -15,13 +15,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from core import USUAL_DECODING, DataError, DatasetRef, Decoding, NotFound, ReadingAsked, decode_text
 from core.disk import disk_errors
 from core.names import safe_relative
-from dataset.ingest.assembly import Labels, Progress
-from dataset.ingest.sources import import_upload_folder
+
+if TYPE_CHECKING:
+    from dataset.ingest.assembly import Labels, Progress  # what imports: no page loads it
 
 FILES, LEFT_OUT = "files", "left_out.jsonl"
 KEPT_S = 86_400.0
@@ -101,6 +102,8 @@ def take_upload(
 ) -> DatasetRef:
     """Import an upload: one archive, or files under their relative paths. Raises as `ingest.import_path` does; where it
     asks how they are to be read, they stay for the answer."""
+    from dataset.ingest.sources import import_upload_folder
+
     folder = place(home, upload)
     try:
         left_out = folder / LEFT_OUT

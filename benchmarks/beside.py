@@ -2,7 +2,7 @@
 
     python -m benchmarks.beside OLD [--tree NEW] [--pairs 5] [--home HOME --dataset ID] [--out FILE]
     python -m benchmarks.beside OLD --photos FOLDER [--tree NEW] [--pairs 5] [--out FILE]
-    python -m benchmarks.beside OLD --tests [--tree NEW] [--pairs 3] [--out FILE] [-- -k EXPRESSION]
+    python -m benchmarks.beside --tests [--tree NEW] [--pairs 3] [--out FILE] OLD [-- -k EXPRESSION]
 
 The first compares, by the median of the pairs' ratios: seconds from starting the app to its first heading, in a browser
 that has visited before; the memory of the page's process after every page (of a copy of HOME, else of an empty home);

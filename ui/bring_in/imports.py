@@ -14,15 +14,14 @@ from pathlib import Path
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core import DataError, DatasetRef, Decoding, NotFound, StateError
-from dataset import GroupsFrom, load_dataset
+from core import DatasetRef, NotFound, StateError
+from dataset import load_dataset
 from dataset.ingest import SAMPLES
-from dataset.readings import ReadAs, by_folders
 from training.jobs import deleting
 from training.requests import ImportImages
 from training.store import Job
 from ui import pictures
-from ui.bring_in import question
+from ui.bring_in import again, question
 from ui.bring_in.drop_zone import drop_zone
 from ui.bring_in.samples import sample_picture
 from ui.kit import frame, jobs, state, told
@@ -50,17 +49,6 @@ flowers.zip
 ├── labels.csv    path,label  or  path,label,split
 └── images/   1.jpg  2.jpg  …"""
 
-FOUND = ""
-READINGS: dict[str, str] = {
-    FOUND: "as Thaw finds them",
-    "folders": "the outermost folders",
-    "folders:2": "the second folders from outside",
-    "folders:3": "the third folders from outside",
-    "folders:innermost": "the innermost folders",
-    "folders:path": "the whole paths of folders",
-}
-"""Key of a reading (`ReadAs.read_as`) -> the choice as it reads."""
-
 
 def ways_in() -> ImportImages | None:
     """Draw every way to bring in images; what the user has just asked for, or None."""
@@ -75,7 +63,7 @@ def ways_in() -> ImportImages | None:
                 "One folder per class, named like the class. JPEG, PNG, WebP, BMP, GIF, TIFF or JPEG 2000. Files that "
                 "cannot be read are listed and set aside. A class needs at least two images."
             )
-            read_as = _reading("reading", list(READINGS))
+            read_as = again.reading("reading", list(again.READINGS))
     sample = _samples()
     if uploaded:
         return ImportImages(uploaded.source, uploaded.name or None, read_as=read_as)
@@ -146,111 +134,6 @@ def _answered(job: Job, where: DeltaGenerator, what: str) -> DatasetRef | None:
     asked = ImportImages.read(job.dataset_id, job.config)
     again = replace(asked, read_as=replace(asked.read_as, read_as=key))
     return follow(jobs.start(again), where, what=what)
-
-
-def ways(ref: DatasetRef) -> list[tuple[str, str]]:
-    """(key, line) of other readings of a dataset whose source is there; levels of folders are for `read_again`."""
-    if not _source(ref):
-        return []
-    folders = by_folders(ref.reading_key)
-    return [way for way in ref.other_readings if not (folders and by_folders(way[0]))]
-
-
-def read_otherwise(ref: DatasetRef) -> ImportImages | None:
-    """One of these, when it was just chosen."""
-    there = ways(ref)
-    if not there:
-        return None
-    with st.expander("Read these images in another way"):
-        for number, (key, line) in enumerate(there):
-            if st.button(frame.plain(line), key=f"otherwise_{ref.id}_{number}"):
-                return _read_so(ref, ReadAs(key))
-        st.caption("Makes another dataset of the same images; this one and its runs stay.")
-    return None
-
-
-def _source(ref: DatasetRef) -> str:
-    """Where the files that a dataset was read from lie, if they are within reach: an upload is kept; else ''."""
-    if ref.source_kept.is_dir():
-        return str(ref.source_kept)
-    path = Path(ref.source)
-    return ref.source if state.on_loopback() and path.is_absolute() and path.exists() else ""
-
-
-def _reading(key: str, choices: Sequence[str]) -> ReadAs:
-    return ReadAs(st.selectbox("The classes are", choices, format_func=lambda one: READINGS[one], key=key))
-
-
-def read_again(ref: DatasetRef) -> ImportImages | None:
-    """For a dataset with folders in folders: the choice which of them is the class, asked after it was seen."""
-    with st.expander("Folders lie inside the class folders: take others as classes"):
-        read_as = _reading(f"again_{ref.id}", [key for key in READINGS if key])
-        asked = st.button("Read the folders again", key=f"read_again_{ref.id}")
-        st.caption("Makes another dataset of the same images; this one and its runs stay.")
-    if not asked:
-        return None
-    return _read_so(ref, read_as)
-
-
-def _read_so(ref: DatasetRef, read_as: ReadAs) -> ImportImages:
-    """The files of a dataset in another way; what was chosen besides stays."""
-    found = state.named_groups(ref)
-    groups: GroupsFrom = "auto"
-    if found is not None and found.sure != bool(ref.grouped_by):
-        groups = "none" if found.sure else "names" if ref.grouped_by == found.by else "auto"
-    source = _source(ref) or str(ref.images_root)
-    return ImportImages(source, ref.name, groups=groups, said=ref.source, read_as=read_as, decoding=ref.decoding)
-
-
-def other_range(ref: DatasetRef) -> ImportImages | None:
-    """For a dataset with files of more than 8 bits: another range of values, asked after it was seen."""
-    low, high = ref.decoding.value_range or (0.0, 0.0)
-    with st.expander("More than 8 bits: choose which values become black and white"), st.form(f"range_{ref.id}"):
-        left, right = st.columns(2)
-        low = left.number_input("Black", value=low, format="%g", key=f"low_{ref.id}")
-        high = right.number_input("White", value=high, format="%g", key=f"high_{ref.id}")
-        asked = st.form_submit_button("Read the images again")
-        st.caption("Makes another dataset of the same images; this one and its runs stay.")
-    if not asked:
-        return None
-    try:
-        decoding = replace(ref.decoding, value_range=(low, high))
-    except DataError as error:
-        frame.show_problem("These images cannot be read so", str(error))
-        return None
-    return ImportImages(f"dataset:{ref.id}", ref.name, decoding=decoding)
-
-
-def other_pages(ref: DatasetRef) -> ImportImages | None:
-    """For a dataset with files of several pages: others of them, asked after it was seen."""
-    with st.expander("Files hold several pages: take others"), st.form(f"pages_{ref.id}"):
-        taken = ref.decoding.pages
-        page = st.number_input("Page", 1, value=taken[0], step=1, format="%d", key=f"page_{ref.id}")
-        colours = st.checkbox("The first three as red, green and blue", len(taken) > 1, key=f"colours_{ref.id}")
-        asked = st.form_submit_button("Read the images again")
-        st.caption("Makes another dataset of the same images; this one and its runs stay.")
-    if not asked:
-        return None
-    # Another page has other values: their range is chosen anew.
-    decoding = Decoding(pages=(1, 2, 3) if colours else (int(page),))
-    return ImportImages(f"dataset:{ref.id}", ref.name, decoding=decoding)
-
-
-def group_again(ref: DatasetRef) -> ImportImages | None:
-    """For a dataset whose names say, or may say, what belongs together: the other choice, asked after it was seen."""
-    found = state.named_groups(ref)
-    if found is None or (ref.grouped_by and ref.grouped_by != found.by):
-        return None
-    taken = bool(ref.groups)
-    with st.expander("Groups were read from the names" if taken else "Names may say which images belong together"):
-        st.caption(f"{found.example}.")
-        label = "Read again without groups" if taken else "Keep these groups on one side"
-        asked = st.button(label, key=f"group_again_{ref.id}")
-        st.caption("Makes another dataset of the same images; this one and its runs stay.")
-    if not asked:
-        return None
-    groups: GroupsFrom = "none" if taken else "names"
-    return ImportImages(f"dataset:{ref.id}", ref.name, decoding=ref.decoding, groups=groups)
 
 
 def path_field(label: str, button: str, *, key: str) -> str:

@@ -10,7 +10,7 @@ from core import DatasetRef, NotFound
 from core.words import counted
 from core.zoo import DEFAULT_BACKBONE
 from dataset import folder, image_table, list_current
-from ui.bring_in import bundle, imports, public
+from ui.bring_in import again, bundle, imports, public
 from ui.data import caches, edits, findings, gallery, profile, revisions, target
 from ui.data import map as parts_map
 from ui.kit import frame, keep, state, url_inputs
@@ -117,14 +117,7 @@ def heading(ref: DatasetRef) -> None:
     st.markdown(frame.plain(size_in_words(ref)) + notes)
     edits.line(ref)
     if not ref.base:
-        asked = (
-            imports.read_again(ref) if state.nested(ref) else None,
-            imports.read_otherwise(ref),
-            imports.group_again(ref),
-            imports.other_range(ref) if ref.decoding.value_range else None,
-            imports.other_pages(ref) if state.several_pages(ref) else None,
-        )
-        imports.bring_in(next((one for one in asked if one), None), st.empty())
+        imports.bring_in(again.asked(ref), st.empty())
 
 
 def size_in_words(ref: DatasetRef) -> str:

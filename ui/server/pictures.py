@@ -63,10 +63,10 @@ def picture_routes(place: Callable[[], Path]) -> list[Route]:
         return Response(found, media_type="application/octet-stream", headers=_FRESH)
 
     return [
-        Route("/thaw/thumb/{dataset}/{row:int}.jpg", _said(thumb), methods=["GET"]),
-        Route("/thaw/picture/{dataset}/{row:int}.jpg", _said(picture), methods=["GET"]),
-        Route("/thaw/facts/{dataset}/{row:int}", _said(facts), methods=["GET"]),
-        Route("/thaw/alike/{dataset}/{row:int}", _said(alike), methods=["GET"]),
+        Route("/thaw/thumb/{dataset}/{row:row}.jpg", _said(thumb), methods=["GET"]),
+        Route("/thaw/picture/{dataset}/{row:row}.jpg", _said(picture), methods=["GET"]),
+        Route("/thaw/facts/{dataset}/{row:row}", _said(facts), methods=["GET"]),
+        Route("/thaw/alike/{dataset}/{row:row}", _said(alike), methods=["GET"]),
         Route("/thaw/map/{dataset}/{backbone}/{name}.bin", _said(points), methods=["GET"]),
     ]
 

@@ -22,6 +22,7 @@ from core.home import home as find_home
 from ui.server import runs, uploads
 from ui.server.datasets import cleaned
 from ui.server.maps import map_routes
+from ui.server.numbers import whole
 from ui.server.pictures import picture_routes
 
 if TYPE_CHECKING:
@@ -56,7 +57,13 @@ def routes(home: Path | None = None) -> list[Route]:
         *picture_routes(place),
         Route("/thaw/cleaned/{dataset}.{ending}", take_away, methods=["GET"]),
         *uploads.routes(place),
+        Route("/thaw/{rest:path}", unknown, methods=["GET"]),
     ]
+
+
+def unknown(request: Request) -> Response:
+    """Streamlit would answer with its own page."""
+    return _refuse("There is nothing of this name here.")
 
 
 def _refuse(sentence: str, status: int = 404) -> JSONResponse:
@@ -76,8 +83,8 @@ def _live(request: Request, store: Store) -> Response:
     if unknown:
         return _refuse(f"There is no run '{unknown[0][:40]}' in this home.")
     try:
-        rows = [int(value) for value in after] + [-1] * (len(ids) - len(after))
-        events = [int(value) for value in seen] + [0] * (len(ids) - len(seen))
+        rows = [whole(value) for value in after] + [-1] * (len(ids) - len(after))
+        events = [whole(value) for value in seen] + [0] * (len(ids) - len(seen))
     except ValueError:
         return _refuse("'after' and 'seen' are whole numbers.", 400)
     known = list(marks) + [""] * (len(ids) - len(marks))

@@ -27,6 +27,7 @@ from starlette.routing import Route
 from core import DataError, NotFound, ThawError
 from core.disk import need_space
 from dataset.ingest import MAX_MEMBERS, uploads
+from ui.server.numbers import MOST
 
 MOST_BYTES = 50 * 1024**3
 """Of one upload, as for an archive unpacked; THAW_UPLOAD_GB sets another cap."""
@@ -196,9 +197,11 @@ class _Body:
 
 async def _parts(body: _Body) -> list[tuple[str, int]]:
     try:
-        parts = json.loads(await body.line())
-        return [(str(name), int(size)) for name, size in parts]
-    except (ValueError, TypeError) as error:
+        parts = [(str(name), int(size)) for name, size in json.loads(await body.line())]
+        if not all(-1 <= size <= MOST for _, size in parts):  # -1: kept back
+            raise ValueError("no size of a file")
+        return parts
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise Refused(400, "The upload does not begin with a list of its files.") from error
 
 

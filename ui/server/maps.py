@@ -11,7 +11,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from training.understand.findings import map_file
-from ui.server import numbers  # noqa: F401  # knows the kind 'row'
+from ui.server.numbers import ROW
 
 _RUN_ID = re.compile(r"[a-z0-9]{4,32}")
 
@@ -27,4 +27,4 @@ def map_routes(place: Callable[[], Path]) -> list[Route]:
         # A run may be looked into again: the browser asks whether it has changed.
         return FileResponse(path, media_type="image/jpeg", headers={"Cache-Control": "private, no-cache"})
 
-    return [Route("/thaw/map/{run}/{row:row}.jpg", picture, methods=["GET"])]
+    return [Route(f"/thaw/map/{{run}}/{ROW}.jpg", picture, methods=["GET"])]

@@ -19,7 +19,7 @@ def whole(text: str) -> int:
 
 
 class _Row(Convertor[int]):
-    """`{row:row}` in a route, in place of Starlette's `int`, which ends in an error above 4,300 digits."""
+    """In place of Starlette's `int`, which ends in an error above 4,300 digits."""
 
     regex = "[0-9]{1,15}"
 
@@ -31,3 +31,5 @@ class _Row(Convertor[int]):
 
 
 register_url_convertor("row", _Row())
+ROW = "{row:row}"
+"""The number of an image, in the path of a route."""

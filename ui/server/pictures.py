@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from core import NotFound, ThawError
+from ui.server.numbers import ROW
 
 if TYPE_CHECKING:
     from core import DatasetRef, Decoding
@@ -63,10 +64,10 @@ def picture_routes(place: Callable[[], Path]) -> list[Route]:
         return Response(found, media_type="application/octet-stream", headers=_FRESH)
 
     return [
-        Route("/thaw/thumb/{dataset}/{row:row}.jpg", _said(thumb), methods=["GET"]),
-        Route("/thaw/picture/{dataset}/{row:row}.jpg", _said(picture), methods=["GET"]),
-        Route("/thaw/facts/{dataset}/{row:row}", _said(facts), methods=["GET"]),
-        Route("/thaw/alike/{dataset}/{row:row}", _said(alike), methods=["GET"]),
+        Route(f"/thaw/thumb/{{dataset}}/{ROW}.jpg", _said(thumb), methods=["GET"]),
+        Route(f"/thaw/picture/{{dataset}}/{ROW}.jpg", _said(picture), methods=["GET"]),
+        Route(f"/thaw/facts/{{dataset}}/{ROW}", _said(facts), methods=["GET"]),
+        Route(f"/thaw/alike/{{dataset}}/{ROW}", _said(alike), methods=["GET"]),
         Route("/thaw/map/{dataset}/{backbone}/{name}.bin", _said(points), methods=["GET"]),
     ]
 

@@ -22,8 +22,10 @@ Tell = Callable[[float, str, float | None], None]
 """How work says how far it is: share done, what is being done, seconds left. May raise to stop it."""
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
-IMAGES, SOURCE = "images", "source"
+IMAGES = "images"
 """The folder of an import that holds its files."""
+SOURCE = "source"
+"""The folder of an import that holds links to all files of an upload, where it can be read in other ways."""
 EXCLUDED = "excluded"
 """What the manifest of a revision says in place of a split of an image that counts nowhere."""
 

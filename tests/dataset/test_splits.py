@@ -366,7 +366,7 @@ def test_what_a_run_sees_of_a_revision_on_disk(home, tmp_path, image_folder):
 def test_a_split_of_a_revision_costs_little_more_than_sorting_its_digests():
     origin = table((np.arange(20_000) % 50).tolist())
     new = revised(origin, split=dict.fromkeys(range(100), "excluded"), label={200: 3})
-    assert times_as_long(lambda: split_of(new, origin), lambda: sort_digests(new)) < 7.5  # 3.8
+    assert times_as_long(lambda: split_of(new, origin), lambda: sort_digests(new)) < 5.5  # 3.8
 
 
 # --- what belongs together -----------------------------------------------------------------------------------

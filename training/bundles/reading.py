@@ -143,6 +143,7 @@ class AsSeen:
 
     ref: DatasetRef
     rows: Sequence[Row]
+
     @property
     def target(self) -> bool:
         return self.ref.target

@@ -223,8 +223,11 @@ def side_column(grid: Grid, at: int, *, asked: bool = False) -> list[Split | Non
 
 def _flag(grid: Grid, at: int) -> Split | None:
     """The side that the rows with a 1 are on, where a column of 0 and 1 is named like one."""
-    values = {_bit(one) for one in grid.column(at)}
-    return _FLAGS.get("".join(words(grid.columns[at]))) if 1 in values and None not in values else None
+    side = _FLAGS.get("".join(words(grid.columns[at])))
+    if side is None:  # before a million cells are looked at
+        return None
+    values = {_bit(one) for one in set(grid.column(at))}
+    return side if 1 in values and None not in values else None
 
 
 def flags_of(grid: Grid) -> dict[int, Split]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from core import Split
 from core.names import printable
@@ -263,4 +264,9 @@ def sides_of_rows(one: Lines) -> list[Split | None]:
 
 def split_side(image: str) -> Split | None:
     """The side that the folders of an image say, the outermost first."""
-    return next((side for folder in image.split("/")[:-1] if (side := split_of(folder))), None)
+    return _side_of(image.rpartition("/")[0])
+
+
+@lru_cache(4096)
+def _side_of(folders: str) -> Split | None:
+    return next((side for folder in folders.split("/") if (side := split_of(folder))), None)

@@ -1,0 +1,55 @@
+"""The real worker with work of its own, without torch; LATE_WORKER says which.
+
+'work': a step and an end. 'stuck': a step, then none, while its sign of life goes on and a child of it runs, and it
+listens to nobody. 'file': its first attempt stops itself by SIGSTOP when all is written, just before it takes its name; later
+ones go through. It has no pulse, which would end it sooner.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from core import files
+from training.jobs import context as contexts
+from training.jobs import executor, worker
+from training.jobs.context import StoreContext
+from training.jobs.local import LocalExecutor
+
+COMMAND = (sys.executable, str(Path(__file__).resolve()))
+HANG_SECONDS = 60.0
+"""Even 'stuck' ends, should a test forget it."""
+
+
+def work(job: Any, context: StoreContext) -> dict[str, Any]:
+    how, attempt = os.environ["LATE_WORKER"], context.job.attempt
+    context.progress(0.5, f"Working ({how})")
+    context.event("info", "phase", "Begun.")
+    if how == "stuck":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        subprocess.run([sys.executable, "-c", f"import time; time.sleep({HANG_SECONDS})"], check=False)
+    elif how == "file":
+        with files.written_whole(context.folder.checkpoint) as file:
+            file.write(f"attempt {attempt}".encode())
+            sleep_once(attempt)
+    return {"epochs": float(attempt)}
+
+
+def sleep_once(attempt: int) -> None:
+    if attempt == 1:
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+
+if __name__ == "__main__":
+    if os.environ["LATE_WORKER"] == "file":
+        contexts.SAMPLE_EVERY_S = HANG_SECONDS  # type: ignore[misc]
+    worker.registry.of = lambda store, job: job  # type: ignore[assignment,return-value]
+    worker.registry.handler_of = lambda request: work  # type: ignore[assignment,return-value]
+    executor.executor = lambda home: LocalExecutor(home, COMMAND)  # type: ignore[assignment]
+    sys.exit(worker.main(sys.argv[1:]))

@@ -252,7 +252,6 @@ def test_links_in_a_folder_are_followed_once(home, image_folder, tmp_path):
     }
 
 
-@pytest.mark.xfail(strict=True, reason="The home is taken for a class.")
 def test_a_folder_that_holds_the_home_imports_no_copies_of_itself(tmp_path, image_folder):
     image_folder(tmp_path / "all")
     home = tmp_path / "all" / "home"

@@ -1,13 +1,14 @@
 """The real worker with work of its own, without torch; LATE_WORKER says which.
 
 'work': a step and an end. 'stuck': a step, then none, while its sign of life goes on and a child of it runs, and it
-listens to nobody. 'file': its first attempt stops itself by SIGSTOP when all is written, just before it takes its name; later
-ones go through. It has no pulse, which would end it sooner.
+listens to nobody. 'file', 'folder', 'facts': its first attempt stops itself by SIGSTOP when all is computed and
+written, just before it takes its name; later ones go through. These have no pulse, which would end them sooner.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from core import files
+from core.types import DatasetFacts
 from training.jobs import context as contexts
 from training.jobs import executor, worker
 from training.jobs.context import StoreContext
@@ -38,6 +40,18 @@ def work(job: Any, context: StoreContext) -> dict[str, Any]:
         with files.written_whole(context.folder.checkpoint) as file:
             file.write(f"attempt {attempt}".encode())
             sleep_once(attempt)
+    elif how == "folder":
+        stage = context.folder.path / f"export.{os.getpid()}.tmp"
+        stage.mkdir(parents=True)
+        (stage / "model.onnx").write_text(f"attempt {attempt}")
+        sleep_once(attempt)
+        try:
+            files.take_place(stage, context.folder.export)
+        finally:
+            shutil.rmtree(stage, ignore_errors=True)
+    elif how == "facts":
+        sleep_once(attempt)
+        context.store.save_facts(DatasetFacts("d", "mlp", ("a", "b"), attempt, 4, (8, 8)), context.job)
     return {"epochs": float(attempt)}
 
 
@@ -47,7 +61,7 @@ def sleep_once(attempt: int) -> None:
 
 
 if __name__ == "__main__":
-    if os.environ["LATE_WORKER"] == "file":
+    if os.environ["LATE_WORKER"] in ("file", "folder", "facts"):
         contexts.SAMPLE_EVERY_S = HANG_SECONDS  # type: ignore[misc]
     worker.registry.of = lambda store, job: job  # type: ignore[assignment,return-value]
     worker.registry.handler_of = lambda request: work  # type: ignore[assignment,return-value]

@@ -56,6 +56,9 @@ class NoWorkers:
     def stop(self, job_id: str) -> Job:
         return self.store.request_stop(job_id)
 
+    def end(self, job_id: str) -> Job:
+        return self.store.lose(self.store.job(job_id), "The worker was ended by hand: it did not answer.")
+
 
 def picture_folder(place: Path, classes: Mapping[str, int], *, size: int = 16) -> Path:
     """Class folders with small pictures, no two alike."""

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from core import StateError, ThawError, signals
+from core.files import named_within
 from core.processes import started
 from training.jobs.context import TAKEN_AWAY, StopRequested, StoreContext
 from training.requests import registry
@@ -75,7 +76,8 @@ def _work(context: StoreContext) -> Callable[[], Job]:
     store, job = context.store, context.job
     try:
         request = registry.of(store, job)
-        result = registry.handler_of(request)(request, context)
+        with named_within(context.held):
+            result = registry.handler_of(request)(request, context)
         return lambda: store.finish(job, result)
     except StopRequested as stop:
         kept = stop.result

@@ -81,8 +81,11 @@ class Measurements(Database):
             ).fetchall()
         return [_values(row) for row in rows]
 
-    def save_facts(self, facts: DatasetFacts) -> None:
+    def save_facts(self, facts: DatasetFacts, job: Job | None = None) -> None:
+        """job: the attempt that measured them, which may be refused (StateError); None: nobody's."""
         with self._write() as db:
+            if job is not None:
+                at_work(db, job)
             db.execute(
                 "INSERT OR REPLACE INTO facts (dataset_id, backbone, saved, facts) VALUES (?, ?, ?, ?)",
                 (facts.dataset_id, facts.backbone, time.time(), dump(to_json(facts))),

@@ -73,7 +73,7 @@ class Job:
     """What was asked for, as `Request.config` writes it."""
     state: State
     created: float
-    """Unix time, as are `started` (of the first attempt), `finished` and `heartbeat`."""
+    """Unix time, as are `started` (of the first attempt) and `finished`."""
     started: float | None
     finished: float | None
     attempt: int
@@ -83,6 +83,9 @@ class Job:
     pid_started: str | None
     """When that process started (`core.processes.started`): a reused pid does not match."""
     heartbeat: float | None
+    """The worker's last sign of life, by `core.processes.steady`; without a process yet: when it was claimed."""
+    stepped: float | None
+    """Its last step forward, by the same clock: a row, an event, progress. A sign of life alone is none."""
     stop_requested: bool
     seconds: float
     """Seconds worked, over all attempts."""

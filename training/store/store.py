@@ -12,11 +12,12 @@ import secrets
 import sqlite3
 import string
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from core import StateError
+from core import StateError, processes
 from core.zoo import catalog
 from training.store import database
 from training.store.database import LANES, STATES, Lane, State
@@ -145,10 +146,10 @@ class Store(Measurements):
             jobs, _ = readable(waiting)  # one that cannot be read keeps nobody waiting
             if not jobs:
                 return None
-            now, job = time.time(), jobs[0]
+            now, job = processes.steady(), jobs[0]
             return _move(
-                db, job.id, "running", attempt=job.attempt + 1, started=job.started or now, heartbeat=now,
-                stop_requested=0, finished=None, result=None, error=None, doing="Starting",
+                db, job.id, "running", attempt=job.attempt + 1, started=job.started or time.time(), heartbeat=now,
+                stepped=now, stop_requested=0, finished=None, result=None, error=None, doing="Starting",
             )  # fmt: skip
 
     def set_pid(self, job: Job, pid: int, pid_started: str | None) -> None:
@@ -157,9 +158,10 @@ class Store(Measurements):
             job = at_work(db, job)
             if job.pid is not None and (job.pid, job.pid_started) != (pid, pid_started):
                 raise StateError(f"{job.noun} '{job.id}' is already being worked on by process {job.pid}.")
+            now = processes.steady()
             db.execute(
-                "UPDATE jobs SET pid = ?, pid_started = ?, heartbeat = ? WHERE id = ?",
-                (pid, pid_started, time.time(), job.id),
+                "UPDATE jobs SET pid = ?, pid_started = ?, heartbeat = ?, stepped = ? WHERE id = ?",
+                (pid, pid_started, now, now, job.id),
             )
 
     def beat(
@@ -170,29 +172,36 @@ class Store(Measurements):
         doing: str | None = None,
         eta_s: float | None = None,
         seconds: float | None = None,
+        stepped: float | None = None,
     ) -> bool:
         """The worker's sign of life; what is not given stays as it was. Returns whether a stop was requested.
 
-        Raises StateError when the job no longer runs (it was declared lost): the worker must then end.
+        stepped: when the work last moved, by `core.processes.steady`. Raises StateError when the job no longer runs (it
+        was declared lost): the worker must then end.
         """
         share = finite(progress)
         with self._write() as db:
             stop = at_work(db, job).stop_requested
             db.execute(
                 "UPDATE jobs SET heartbeat = ?, progress = COALESCE(?, progress), doing = COALESCE(?, doing),"
-                " eta_s = COALESCE(?, eta_s), seconds = COALESCE(?, seconds) WHERE id = ?",
+                " eta_s = COALESCE(?, eta_s), seconds = COALESCE(?, seconds), stepped = COALESCE(?, stepped)"
+                " WHERE id = ?",
                 (
-                    time.time(),
+                    processes.steady(),
                     None if share is None else min(max(share, 0.0), 1.0),
-                    doing, finite(eta_s), finite(seconds), job.id,
+                    doing, finite(eta_s), finite(seconds), stepped, job.id,
                 ),
             )  # fmt: skip
             return stop
 
-    def hold(self, job: Job) -> None:
-        """Before a worker writes a file for its job. Raises StateError when the job was taken away from it."""
-        with self._read() as db:
+    @contextmanager
+    def held(self, job: Job) -> Iterator[None]:
+        """Within, this attempt stays the one at work: nobody can declare it lost meanwhile, so a file that takes its
+        name here replaces none of a later attempt's. For moments: everybody's writes wait. Raises StateError when the
+        job was taken away from it."""
+        with self._write() as db:
             at_work(db, job)
+            yield
 
     def finish(self, job: Job, result: Mapping[str, Any]) -> Job:
         return self._end(job, "finished", result=dump(dict(result)), progress=1.0)

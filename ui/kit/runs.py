@@ -9,6 +9,7 @@ import streamlit as st
 from advisor.advice import epochs_in_words
 from core import ThawError
 from core.zoo import BACKBONES
+from training.jobs import hanging
 from training.requests import registry
 from training.store import Job, RunResult
 from ui import pictures
@@ -73,7 +74,9 @@ def queue_panel(shown: str | None) -> None:
     for job in queue:
         with st.container(border=True, gap="small", key=f"queue_{job.id}"):
             name = frame.plain(called(job))
-            if job.state == "running":
+            if trouble := hanging.trouble(job):
+                st.markdown(f"**{name}** · {percent(job.progress)}. {frame.plain(trouble)}")
+            elif job.state == "running":
                 left = f", about {duration(job.eta_s)} left" if job.eta_s else ""
                 st.markdown(f"**{name}** · {percent(job.progress)}{left}")
             else:
@@ -81,6 +84,8 @@ def queue_panel(shown: str | None) -> None:
             with st.container(horizontal=True, gap="small"):
                 if job.kind == "train" and job.id != shown and st.button("Open", key=f"open_{job.id}"):
                     frame.open_run(job.id)
+                if trouble and job.id != shown:
+                    parts_jobs.end_button(job)
                 if job.state == "queued" and st.button(
                     "Cancel", key=f"cancel_{job.id}", help=f"Take {name} out of the queue"
                 ):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from advisor.planning.strategies import WARM_PASSES
+from core import processes
 from core.types import DatasetFacts, DatasetRef
 from tests.support.seeding import (
     NoWorkers,
@@ -19,6 +23,7 @@ from tests.support.seeding import (
 )
 from tests.ui.conftest import Open
 from training.store.store import Store
+from ui.server.live import live_answer
 
 
 def shown(at: AppTest) -> str:
@@ -105,6 +110,27 @@ def test_a_lost_worker_is_explained_and_resumed(
     button(at, "Resume").click().run()
     assert store.job(job.id).state == "queued" and executor.submitted == [job.id]
     assert "Waiting in the queue" in words(at)
+
+
+def test_a_run_that_does_not_move_is_said_with_its_age_and_ended(
+    open_page: Open, dataset: DatasetRef, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = claim(store, queue_run(store, dataset, "partial"))
+    store.set_pid(job, os.getpid(), processes.started(os.getpid()))
+    store.beat(job, progress=0.3, doing="Epoch 2 of 4", stepped=processes.steady())
+    at = open_page("train", run=job.id)
+    assert "does not move" not in words(at) and not [one for one in at.button if one.label == "End it now"]
+    now = processes.steady()
+    monkeypatch.setattr(processes, "steady", lambda: now + 200)
+    store.beat(job, stepped=now)
+    text = words(at.run())
+    assert "This run does not move" in text
+    assert "No step forward for 3 min, last seen at 'Epoch 2 of 4'. It is ended by itself after 10 min" in text
+    assert live_answer(store, [(job.id, -1, 0, "")])["runs"][0]["doing"].startswith("No step forward for 3 min")
+    button(at, "End it now").click().run()
+    assert store.job(job.id).state == "lost"
+    assert "The worker was ended by hand: it did not answer." in words(at)
+    assert button(at, "Resume")
 
 
 def test_a_failed_run_says_why(open_page: Open, dataset: DatasetRef, store: Store) -> None:

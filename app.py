@@ -18,6 +18,8 @@ from typing import Any
 import streamlit as st
 
 HERE = Path(__file__).parent
+LOOK_S = 15.0
+"""Between two looks of the server at its workers."""
 
 
 def main() -> None:
@@ -70,10 +72,11 @@ def serve() -> dict[str, Any]:
 
 @contextlib.asynccontextmanager
 async def go_on(_app: Any) -> AsyncIterator[None]:
-    """At server start, while the browser still loads: import what the first page draws, notice workers that died
-    meanwhile, start what is queued."""
+    """At server start, while the browser still loads: import what the first page draws. Then, every `LOOK_S`, what
+    pages do as they are drawn, for as long as none is open: end workers that hang, notice those that died, start what
+    is queued, remove what killed processes left."""
 
-    def pump() -> None:
+    def load() -> None:
         from dataset.ingest import SAMPLES
         from ui import pictures  # noqa: F401
         from ui.bring_in import (
@@ -81,22 +84,40 @@ async def go_on(_app: Any) -> AsyncIterator[None]:
             samples,
         )
         from ui.data import profile  # noqa: F401
-        from ui.kit import (
-            frame,  # noqa: F401
-            state,
-        )
+        from ui.kit import frame  # noqa: F401
         from ui.pictures import charts  # noqa: F401
 
         for key in SAMPLES:
             samples.sample_picture(key)
-        try:
-            state.jobs_executor().pump()
-        except Exception:  # a broken home must not keep the pages from saying so
-            logging.getLogger("thaw").exception("The queue could not be looked at when the server started.")
 
-    started = asyncio.get_running_loop().run_in_executor(None, pump)
+    said = ""
+
+    def look() -> None:
+        nonlocal said
+        from core.home import where
+        from training.jobs import leftovers
+        from ui.kit import state
+
+        try:
+            if (where() / "thaw.db").exists():
+                state.pump()
+                leftovers.sweep_hourly(state.store())
+            said = ""
+        except Exception as error:  # a broken home must not keep the pages from saying so
+            if said != (said := str(error)):
+                logging.getLogger("thaw").exception("The queue could not be looked at.")
+
+    async def keep_looking() -> None:
+        await asyncio.to_thread(load)
+        while True:
+            await asyncio.to_thread(look)
+            await asyncio.sleep(LOOK_S)
+
+    looking = asyncio.create_task(keep_looking())
     yield
-    await started
+    looking.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await looking
 
 
 if __name__ == "__main__":

@@ -96,11 +96,15 @@ class LocalExecutor:
         return self.store.request_stop(job_id)
 
     def end(self, job_id: str) -> Job:
-        """Raises NotFound, and StateError when the job does not run."""
+        """Raises NotFound, and StateError when the job is neither queued nor running."""
         job = self.store.job(job_id)
         if job.state != "running" or job.pid is None:
             return self.store.request_stop(job_id)
-        return self.store.lose(job, f"{BY_HAND}{_kill(job.pid, job.pid_started)} {_kept(job)}")
+        why = f"{BY_HAND}{_kill(job.pid, job.pid_started)} {_kept(job)}"
+        try:
+            return self.store.lose(job, why)
+        except StateError:  # another process saw its end first
+            return self.store.job(job_id)
 
     def status(self, job_id: str) -> Job:
         """Raises NotFound."""
@@ -156,11 +160,11 @@ class LocalExecutor:
             return f"The worker never started; see its log {self.log_path(job.id)}. {again} to try once more."
         if processes.alive(job.pid, job.pid_started):
             return self._hung(job, job.pid)
-        if hanging.was_late(self.home, job):
-            return f"{hanging.why_ended(job)} {_kept(job)}"
         code = _exit_code(job.pid)
         if code is None and job.pid in _children:
             return None  # killed, while threads of it still end: what it holds is not free yet
+        if hanging.was_late(self.home, job):
+            return f"{hanging.why_ended(job)} {_kept(job)}"
         last = "" if code is not None and code < 0 else _last_line(self.log_path(job.id))
         said = f" The last line of its log: {last}" if last else ""
         return f"The worker ended without finishing{signals.how_it_ended(code)}. {_kept(job)}{said}"

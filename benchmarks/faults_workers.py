@@ -47,16 +47,17 @@ class Row(NamedTuple):
 
 
 def main() -> int:
-    rows = [stopped_under_a_server(), *(stuck(how) for how in ("stuck in a call", "stopped")), *map(woken, WOKEN)]
+    with tempfile.TemporaryDirectory(prefix="thaw-hang-") as home:
+        first = stopped_under_a_server(Path(home))
+    rows = [first, *(stuck(how) for how in ("stuck in a call", "stopped")), *map(woken, WOKEN)]
     print("| fault | injected | what the user saw | lost |\n|---|---|---|---|")
     for row in rows:
         print(f"| {' | '.join(row)} |")
     return int(any(row.lost != "nothing" for row in rows))
 
 
-def stopped_under_a_server() -> Row:
+def stopped_under_a_server(home: Path) -> Row:
     """A training run is stopped by a signal while no page is open; the next run waits. Then it is resumed."""
-    home = Path(tempfile.mkdtemp(prefix="thaw-faults-"))
     os.environ["THAW_SPARE"] = "0"
     ref, store, run = import_sample("shapes", home), Store(home), executor(home)
 
@@ -136,7 +137,7 @@ def woken(what: str) -> Row:
 def looking(name: str) -> Iterator[LocalExecutor]:
     """An executor of late workers in a home of its own, whose second look comes at once."""
     before, hanging.GRACE_S = hanging.GRACE_S, 1.0
-    with tempfile.TemporaryDirectory(prefix=f"thaw-{name}-") as home:
+    with tempfile.TemporaryDirectory(prefix=f"thaw-hang-{name}-") as home:
         yield LocalExecutor(home, command=late_worker.COMMAND)
     hanging.GRACE_S = before
 

@@ -29,7 +29,7 @@ from core.zoo import catalog
 from dataset.ingest.samples import import_sample
 from tests.support import late_worker
 from training.jobs import hanging, local
-from training.jobs.executor import executor
+from training.jobs.executor import Executor, executor
 from training.jobs.local import LocalExecutor
 from training.store.records import Job
 from training.store.store import Store
@@ -152,9 +152,9 @@ def pid_of(store: Store, job: Job) -> int:
     return pid
 
 
-def ended(run: LocalExecutor, job: Job) -> Job:
+def ended(run: Executor, job: Job) -> Job:
     wait(lambda: not run.status(job.id).active)
-    return run.store.job(job.id)
+    return run.status(job.id)
 
 
 def kept(run: LocalExecutor) -> dict[str, bytes]:

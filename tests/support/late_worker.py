@@ -17,12 +17,15 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+import pytest
+
 from core import files
 from core.types import DatasetFacts
 from training.jobs import context as contexts
 from training.jobs import executor, worker
 from training.jobs.context import StoreContext
 from training.jobs.local import LocalExecutor
+from training.requests import registry
 
 COMMAND = (sys.executable, str(Path(__file__).resolve()))
 HANG_SECONDS = 60.0
@@ -61,9 +64,10 @@ def sleep_once(attempt: int) -> None:
 
 
 if __name__ == "__main__":
+    patch = pytest.MonkeyPatch()
     if os.environ["LATE_WORKER"] in ("file", "folder", "facts"):
-        contexts.SAMPLE_EVERY_S = HANG_SECONDS  # type: ignore[misc]
-    worker.registry.of = lambda store, job: job  # type: ignore[assignment,return-value]
-    worker.registry.handler_of = lambda request: work  # type: ignore[assignment,return-value]
-    executor.executor = lambda home: LocalExecutor(home, COMMAND)  # type: ignore[assignment]
+        patch.setattr(contexts, "SAMPLE_EVERY_S", HANG_SECONDS)
+    patch.setattr(registry, "of", lambda store, job: job)
+    patch.setattr(registry, "handler_of", lambda request: work)
+    patch.setattr(executor, "executor", lambda home: LocalExecutor(home, COMMAND))
     sys.exit(worker.main(sys.argv[1:]))

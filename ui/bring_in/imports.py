@@ -26,7 +26,7 @@ from ui.bring_in.samples import sample_picture
 from ui.kit import frame, jobs, state, told
 from ui.kit.show import show
 
-PATH_FIELD = "Folder, archive or table of labels on this computer"
+PATH_FIELD = "Folder, archive or table of labels"
 POLL_S = 0.15
 TOLD_S = 86_400.0
 """What came of an import is told to whoever comes within a day."""
@@ -136,8 +136,9 @@ def _answered(job: Job, where: DeltaGenerator, what: str) -> DatasetRef | None:
 
 
 def path_field(label: str, button: str, *, key: str) -> str:
-    """A field for a path on this computer; what was typed and sent, once, or ''."""
-    if (within := sharing.roots()) == ():
+    """A field for a path on the computer that Thaw runs on; what was typed and sent, once, or ''."""
+    label = f"{label} on {'this computer' if (within := sharing.roots()) is None else 'the server'}"
+    if within == ():
         st.text_input(label, disabled=True, placeholder="/home/me/flowers", key=f"{key}_off")
         st.caption(sharing.OFF)
         return ""

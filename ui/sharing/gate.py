@@ -31,6 +31,8 @@ HEALTH = "/_stcore/health"
 SIGN_OUT = "/thaw/sign-out"
 COOKIE = "thaw_pass"
 """Its name goes on with the port: cookies of one host name are sent to all ports of it."""
+ASKED_AGAIN_S = 5.0
+"""Seconds for which an open websocket's pass is taken for good."""
 MOST_FORM = 8192
 """Bytes of a sign-in form."""
 WRONG = "This is not it. Try again."
@@ -56,13 +58,29 @@ class Gate:
         except ThawError as error:  # the home is gone, or a file of passwords broken: nobody comes in
             answer = JSONResponse({"error": str(error)}, status_code=503, headers={"Cache-Control": "no-store"})
         if isinstance(answer, Visitor):
-            await self.app(_told(scope, answer), receive, send)
+            heard = self._heard(asked, answer, receive) if scope["type"] == "websocket" else receive
+            await self.app(_told(scope, answer), heard, send)
         elif answer is None:
             await self.app(scope, receive, _without_cookies(send))
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})  # before it opens: 403
         else:
             await answer(scope, receive, send)
+
+    def _heard(self, asked: HTTPConnection, visitor: Visitor, receive: Receive) -> Receive:
+        """A websocket's messages, until the pass that opened it ends: a page stays open for days."""
+        last = time.monotonic()
+
+        async def heard() -> Message:
+            nonlocal last
+            message = await receive()
+            if not visitor.local and time.monotonic() - last > ASKED_AGAIN_S:
+                last = time.monotonic()
+                if self._known(asked) is None:
+                    return {"type": "websocket.disconnect", "code": 1008}
+            return message
+
+        return heard
 
     async def _decide(self, asked: HTTPConnection, receive: Receive) -> Visitor | Response | None:
         """Who it is; or what is answered instead; None for what everybody may see."""

@@ -19,7 +19,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from core import DataError, ThawError
+from core import ThawError
 from core.access import LASTS_S, People, give, holder, people, token
 from ui.address import at, base
 from ui.sharing import oidc, sign_in
@@ -128,7 +128,10 @@ class Gate:
     async def _sign_in(self, request: Request) -> Response:
         if request.method != "POST":
             return self._page(request, then=base() + "/", status=200)
-        form = dict(parse_qsl(await _body(request), max_num_fields=10))
+        try:
+            form = dict(parse_qsl(await _body(request), max_num_fields=10))
+        except ValueError:
+            return _refused(400, "This is no sign-in form.")
         name, word, then = form.get("name", "").strip()[:40], form.get("word", ""), form.get("then", "")
         known = people()
 
@@ -222,12 +225,12 @@ def _inside(then: str) -> str:
 
 
 async def _body(request: Request) -> str:
-    """A form, as text; what is longer than a form is refused unread. Raises DataError."""
+    """A form, as text. Raises ValueError for what is longer than one, without reading on."""
     held = bytearray()
     async for chunk in request.stream():
         held += chunk
         if len(held) > MOST_FORM:
-            raise DataError("This is no sign-in form.")
+            raise ValueError("too long")
     return held.decode(errors="replace")
 
 
@@ -236,5 +239,3 @@ def _refused(status: int, sentence: str) -> Response:
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return JSONResponse({"error": sentence}, status_code=status, headers=headers)
-
-

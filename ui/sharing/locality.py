@@ -78,8 +78,8 @@ def foreign(headers: Headers) -> bool:
 
     A link from elsewhere may be followed, in a window of its own.
     """
-    host = headers.get("host", "")
-    if any(urlsplit(origin).netloc.lower() != host.lower() for origin in headers.getlist("origin")):
+    host = headers.get("host", "").lower()
+    if any(origin.lower() not in (f"http://{host}", f"https://{host}") for origin in headers.getlist("origin")):
         return True
     if headers.get("sec-fetch-site") not in ("cross-site", "same-site"):
         return False

@@ -16,7 +16,7 @@ from dataset.ingest.sources import import_path
 from tests.support.seeding import LONG, RTL, NoWorkers, facts_of, picture_folder
 from training.store.store import Store
 from ui.kit import state
-from ui.sharing.visitor import HEADER, Visitor
+from ui.sharing.who import HEADER, Visitor
 
 Visit = Callable[[Visitor], None]
 NAV_APP = Path(__file__).with_name("nav_app.py")

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ui.sharing.locality import Bound
     from ui.sharing.paths import OFF, reachable, roots, typed
     from ui.sharing.policy import Policy
-    from ui.sharing.visitor import Visitor, visitor
+    from ui.sharing.who import Visitor, visitor
 else:
     __getattr__ = door(__name__)
 

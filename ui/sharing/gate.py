@@ -2,11 +2,12 @@
 wrote it. Plain ASGI, before everything else, so that no route can be forgotten and no body is held.
 
 What a request is (local, signed in, neither) is decided here and nowhere else, and handed on in a header
-(`visitor.HEADER`). What passes without a pass: the sign-in page, and `/_stcore/health`, which says "ok".
+(`who.HEADER`). What passes without a pass: the sign-in page, and `/_stcore/health`, which says "ok".
 """
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import time
 from collections.abc import Callable
@@ -25,7 +26,7 @@ from ui.address import at, base
 from ui.sharing import oidc, sign_in
 from ui.sharing.attempts import Attempts, TooMany
 from ui.sharing.locality import Bound, foreign, local
-from ui.sharing.visitor import HEADER, Visitor
+from ui.sharing.who import HEADER, Visitor
 
 HEALTH = "/_stcore/health"
 SIGN_OUT = "/thaw/sign-out"
@@ -86,7 +87,7 @@ class Gate:
         """Who it is; or what is answered instead; None for what everybody may see."""
         path, client = asked.scope["path"], asked.client.host if asked.client else None
         if path == at(HEALTH) and asked.scope.get("method") in ("GET", "HEAD"):
-            return None
+            return self._healthy(asked, client)
         if foreign(asked.headers):
             return _refused(403, FOREIGN)
         if local(asked.headers, client, self._bound()):
@@ -103,6 +104,17 @@ class Gate:
         if (who := self._known(asked)) is not None:
             return Visitor(local=False, name=who)
         return await self._with_token(asked)
+
+    def _healthy(self, asked: HTTPConnection, client: str | None) -> Visitor | None:
+        """Streamlit gives its own page the XSRF token with this answer, so who has come in gets it whole."""
+        if foreign(asked.headers):
+            return None
+        if local(asked.headers, client, self._bound()):
+            return Visitor(local=True)
+        with contextlib.suppress(ThawError):
+            if (who := self._known(asked)) is not None:
+                return Visitor(local=False, name=who)
+        return None
 
     def _known(self, asked: HTTPConnection) -> str | None:
         """The name of one who has signed in; '' for one without a name, None for nobody."""

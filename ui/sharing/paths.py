@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from core import DataError
-from ui.sharing.visitor import visitor
+from ui.sharing.who import visitor
 
 OFF = (
     "Switched off: other computers reach this server, and a path would let them read its disk. Drop a zip, or have "

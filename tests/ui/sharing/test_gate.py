@@ -25,7 +25,7 @@ from ui.sharing import gate as gates
 from ui.sharing.gate import Gate
 from ui.sharing.locality import Bound
 from ui.sharing.policy import Policy
-from ui.sharing.visitor import HEADER
+from ui.sharing.who import HEADER
 
 LAB = {"host": "lab:8501"}
 PAGE = {**LAB, "accept": "text/html"}
@@ -132,7 +132,10 @@ def test_nothing_of_a_shared_server_answers_to_who_has_not_signed_in(
     assert call(shared, "/_stcore/stream" + query, headers={**LAB, **headers}, websocket=True).status == 403
 
 
-def test_the_health_check_says_ok_and_nothing_else(shared: ASGIApp) -> None:
+def test_the_health_check_says_ok_and_nothing_else(shared: ASGIApp, home: Path) -> None:
+    kept = {**LAB, "cookie": sign_in(shared, token(home)).cookie}
+    assert "set-cookie" in call(shared, "/_stcore/health", headers=kept).headers, "the page's own XSRF token"
+    assert "set-cookie" not in call(shared, "/_stcore/health", headers={**kept, "origin": "http://evil.org"}).headers
     answer = call(shared, "/_stcore/health", headers=LAB)
     assert (answer.status, answer.body) == (200, b"ok") and "set-cookie" not in answer.headers
     assert call(shared, "/_stcore/health", "POST", LAB).status == 401

@@ -65,8 +65,9 @@ def serve() -> dict[str, Any]:
     from ui.server.routes import routes
     from ui.sharing import Gate, Policy
 
-    # Streamlit checks the Host of its websocket only; this checks every request.
-    hosts = list(st.get_option("server.allowedHosts")) or ["*"]
+    # Streamlit checks the Host of its websocket only; this checks every request. A health check comes from here.
+    named = list(st.get_option("server.allowedHosts"))
+    hosts = [*named, "localhost", "127.0.0.1"] if named else ["*"]
     return {
         "routes": routes(),
         "middleware": [

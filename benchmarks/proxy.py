@@ -39,10 +39,11 @@ def proxy(folder: Path, upstream: int, *, shipped: bool = True) -> Iterator[Prox
     if shipped:
         _certificate(folder)
         site = SHIPPED.read_text(encoding="utf-8")
-        for was, becomes in (("listen 443 ssl", f"listen 127.0.0.1:{port} ssl"),
-                             ("server_name NAME", "server_name localhost"),
-                             ("/etc/ssl/thaw/fullchain.pem", f"{folder}/cert.pem"),
-                             ("/etc/ssl/thaw/privkey.pem", f"{folder}/key.pem")):  # fmt: skip
+        for was, becomes in (
+            ("listen 443 ssl", f"listen 127.0.0.1:{port} ssl"),
+            ("/etc/ssl/thaw/fullchain.pem", f"{folder}/cert.pem"),
+            ("/etc/ssl/thaw/privkey.pem", f"{folder}/key.pem"),
+        ):
             assert was in site, f"{SHIPPED.name} has no '{was}' any more"
             site = site.replace(was, becomes)
     else:

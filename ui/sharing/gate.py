@@ -96,7 +96,9 @@ class Gate:
             if path == at(sign_in.PATH):
                 return await self._sign_in(Request(asked.scope, receive))
             if path == at(SIGN_OUT):
-                gone = RedirectResponse(at("/"), status_code=303, headers={"Cache-Control": "no-store"})
+                # Streamlit's own cookie is taken back by Streamlit.
+                then = at("/auth/logout") if oidc.signed_in(asked.cookies) is not None else at("/")
+                gone = RedirectResponse(then, status_code=303, headers={"Cache-Control": "no-store"})
                 gone.delete_cookie(_cookie(asked), path=base() or "/")
                 return gone
             if oidc.providers() and any(path == at(one) for one in oidc.PATHS):

@@ -3,8 +3,8 @@
     python -m benchmarks.container --table benchmarks/results/container.md [--built IMAGE] [-- BUILD OPTIONS]
 
 Needs buildah (Debian: buildah). What follows `--` goes to `buildah build`, as `--build-arg BASE=IMAGE`. The server runs
-in the container with what the file says, chroot's isolation and the machine's network; then: who it runs as, whether the
-health check passes, what it answers without a token and with one, and whether a worker in it measures a sample.
+in the container with what the file says, chroot's isolation and the machine's network; then: who it runs as, whether
+the health check passes, what it answers without a token and with one, and whether a worker in it measures a sample.
 """
 
 from __future__ import annotations

@@ -72,7 +72,6 @@ def test_a_group_in_the_url_is_its_runs(open_page: Open, dataset: DatasetRef, st
     assert set(at.multiselect[0].value) == {job.id for job in mine}
 
 
-@pytest.mark.xfail(strict=True, reason="An address with 45 runs or more counts as none: every run is compared.")
 def test_a_choice_of_any_size_is_kept_over_a_reload(open_page: Open, dataset: DatasetRef, store: Store) -> None:
     runs = [finished_run(store, dataset, "linear_probe", 30, seed=seed).id for seed in range(61)]
     at = open_page("compare", dataset=dataset.id, runs=",".join(runs[:60]))
@@ -82,7 +81,6 @@ def test_a_choice_of_any_size_is_kept_over_a_reload(open_page: Open, dataset: Da
     assert len(param(again, "runs")) < 100
 
 
-@pytest.mark.xfail(strict=True, reason="Without a choice every run of the images is compared.")
 def test_without_a_choice_it_is_the_newest_set_and_what_came_after(
     open_page: Open, dataset: DatasetRef, store: Store
 ) -> None:

@@ -114,3 +114,12 @@ def test_a_revision_shows_its_own_labels_over_the_imports_pictures(
     points = np.frombuffer(client.get(f"/thaw/map/{new.id}/{NAME}/pca.bin").body, "<f4").reshape(-1, 4)
     assert points[:, 0].tolist() == list(range(1, 9)) and points[0, 3] == 1
     assert [0, "ants"] not in client.get(f"/thaw/alike/{new.id}/1").json["alike"]
+
+
+@pytest.mark.xfail(strict=True, reason="The server decodes every picture itself: a large one costs it a gigabyte.")
+def test_no_file_is_decoded_in_the_server(
+    client: Client, pictures: DatasetRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.portable.pictures.opened", None)
+    assert client.get(f"/thaw/thumb/{pictures.id}/0.jpg").status == 200
+    assert client.get(f"/thaw/picture/{pictures.id}/8.jpg").status == 200

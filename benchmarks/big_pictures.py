@@ -1,4 +1,4 @@
-"""What pictures for pages cost: six requests at once for one of 88 megapixels, and how soon a usual photograph is there.
+"""What pictures for pages cost: six requests at once for one of 88 megapixels, and how soon a usual photo is there.
 
     python -m benchmarks.big_pictures --tree OLD --tree . [--photos 40] [--out TABLE.md]
 
@@ -52,13 +52,15 @@ def main() -> None:
         for name, tree in named(options.trees).items():
             home = Path(folder) / f"home {tree.name}"
             _, said = thaw(home, "check", f"{folder}/pictures", "--quick", tree=tree, environment={"THAW_SPARE": "0"})
+            if "dataset_id" not in said:
+                raise SystemExit(f"{name} does not import them: {said}")
             found[name] = measure(home, tree, str(said["dataset_id"]), options.photos)
             print(name, found[name], flush=True)
     lines = [
         "# Pictures for pages",
         "",
-        f"`python -m benchmarks.big_pictures --photos {options.photos}` on {describe()}. Load of the machine at the end "
-        f"(1 is one busy core): {os.getloadavg()[0]:.1f}.",
+        f"`python -m benchmarks.big_pictures --photos {options.photos}` on {describe()}.",
+        f"Load of the machine at the end (1 is one busy core): {os.getloadavg()[0]:.1f}.",
         "",
         f"| what | {' | '.join(found)} |",
         "|---" * (1 + len(found)) + "|",
@@ -76,10 +78,11 @@ def draw(folder: Path, photos: int) -> None:
     (folder / "a").mkdir(parents=True)
     (folder / "b").mkdir()
     noise = source.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
-    Image.fromarray(noise).save(folder / "a" / "0.png", compress_level=1)
+    Image.fromarray(noise).save(folder / "a" / "0 large.png", compress_level=1)
     for number in range(photos):
         blocks = Image.fromarray(source.integers(0, 256, (60, 80, 3), dtype=np.uint8))
-        blocks.resize(PHOTO, Image.Resampling.BICUBIC).save(folder / "b" / f"{number:03d}.jpg", quality=90)
+        where = folder / ("a" if number < 2 else "b")  # a class has two images at least
+        blocks.resize(PHOTO, Image.Resampling.BICUBIC).save(where / f"{number:03d}.jpg", quality=90)
 
 
 def measure(home: Path, tree: Path, dataset: str, photos: int) -> list[str]:
@@ -153,10 +156,10 @@ def served(home: Path, tree: Path) -> Iterator[tuple[str, int]]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.headless", "true"]
+    command = ["streamlit", "run", "app.py", "--server.port", str(port), "--server.headless", "true"]
     environment = {**os.environ, "THAW_HOME": str(home.absolute()), "THAW_SPARE": "0"}
     with (home / "server.log").open("ab") as log:
-        server = subprocess.Popen(command, cwd=tree, env=environment, stdout=log, stderr=log)
+        server = subprocess.Popen([sys.executable, "-m", *command], cwd=tree, env=environment, stdout=log, stderr=log)
     try:
         for _ in range(3000):
             with suppress(OSError), urllib.request.urlopen(url, timeout=1):

@@ -50,7 +50,7 @@ TERMINAL = ("runs", "compare, a set", "compare, every run")
 PAGE = '''
 import json, os, sys, tempfile, time
 from streamlit.testing.v1 import AppTest
-page, dataset, run, limit, chosen = json.loads(sys.argv[1])
+page, dataset, run, limit, runs = json.loads(sys.argv[1])
 script = """
 import streamlit as st
 try:
@@ -71,18 +71,27 @@ with tempfile.TemporaryDirectory() as folder:
     at.query_params["dataset"] = dataset
     if page == "RUN":
         at.query_params["run"] = run
-    buttons = [None, None]
-    if chosen:
-        at.run()
-        found = [button for button in at.button if button.key == chosen]
-        buttons = [found[0].click() if found else None, None]
-    for button in buttons:
+    if runs:
+        at.query_params["runs"] = runs
+    for _ in range(2):
         began = time.perf_counter()
         at.run()
         print(json.dumps(time.perf_counter() - began), flush=True)
         if at.exception:
             raise SystemExit(at.exception[0].value)
 '''
+CHOICE = '''
+import json, os, sys
+from pathlib import Path
+runs = json.loads(sys.argv[1])
+try:
+    from ui.kit.choices import keep
+except ImportError:
+    print(",".join(runs))
+else:
+    print(keep(Path(os.environ["THAW_HOME"]).resolve(), runs))
+'''
+"""How a page writes a choice of runs into its address."""
 
 
 @dataclass(frozen=True)
@@ -178,6 +187,10 @@ def fill(home: Path, tree: Path, pictures: Path, runs: int, rows: int) -> None:
                 (run_id, dataset, json.dumps(to_json(config)), created, created, created + 500, 500.0,
                  json.dumps(result), group, float(number + 1)),
             )  # fmt: skip
+            if not place:
+                advised = {"group": group, "dataset_id": dataset, "kind": kind, "rulebook": "measured", "minutes": 5.0}
+                (home / "advised").mkdir(exist_ok=True)
+                (home / "advised" / f"{group}.json").write_text(json.dumps(advised))
             mine = rows // runs
             db.executemany(
                 'INSERT INTO metrics (job, "row", written, phase, epoch, step, seconds, images, train_loss,'
@@ -229,11 +242,22 @@ def measure(what: str, home: Path, tree: Path, limit: float) -> Cost:
     made = json.loads((home / "made.json").read_text())
     if what in PAGES:
         page = {"Understand": "RUN", EVERY: "COMPARE"}.get(what, what.upper())
-        asked = [page, made["dataset"], made["runs"][-1], limit, "all_runs" if what == EVERY else ""]
+        runs = address(made["runs"], home, tree) if what == EVERY else ""
+        asked = [page, made["dataset"], made["runs"][-1], limit, runs]
         return run([sys.executable, "-c", PAGE, json.dumps(asked)], home, tree, limit)
     verb, _, which = what.partition(", ")
     ids = {"": [], "a set": made["set"], "every run": made["runs"]}[which]
     return run([sys.executable, "-m", "training", verb, *ids], home, tree, limit)
+
+
+def address(runs: Sequence[str], home: Path, tree: Path) -> str:
+    command = [sys.executable, "-c", CHOICE, json.dumps(runs)]
+    done = subprocess.run(command, cwd=tree, env=environment(home, tree), capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def environment(home: Path, tree: Path) -> dict[str, str]:
+    return {**os.environ, "THAW_HOME": str(home.absolute()), "THAW_SPARE": "0", "PYTHONPATH": str(tree)}
 
 
 def run(command: Sequence[str], home: Path, tree: Path, limit: float) -> Cost:
@@ -241,10 +265,7 @@ def run(command: Sequence[str], home: Path, tree: Path, limit: float) -> Cost:
     page = command[1] == "-c"
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         began = time.perf_counter()
-        child = subprocess.Popen(
-            command, cwd=tree, stdout=out, stderr=err,
-            env={**os.environ, "THAW_HOME": str(home.absolute()), "THAW_SPARE": "0", "PYTHONPATH": str(tree)},
-        )  # fmt: skip
+        child = subprocess.Popen(command, cwd=tree, stdout=out, stderr=err, env=environment(home, tree))
         over, highest = began + (2 * limit if page else limit), 0
         while child.poll() is None and time.perf_counter() < over:
             highest = max(highest, rss(child.pid))

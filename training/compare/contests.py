@@ -23,6 +23,8 @@ ALPHA = 0.05
 REPEATS = 12
 """Seeds of one plan from which its luck is measured, where fewer were chosen: more would hardly change it."""
 
+RECENT = 500
+"""Runs among which they are looked for."""
 Verdict = Literal["better", "worse", "no difference shown", "not tested"]
 Accuracies = Mapping[str, Estimate | None]
 """Run id -> test accuracy, in the order of the table."""
@@ -115,14 +117,14 @@ def groups(
 def lucks(
     store: Store, configs: Mapping[str, RunConfig], answers: Mapping[str, Answers], side: Side = "test"
 ) -> dict[str, float]:
-    """How much each run's seed may matter, also from runs of the same plan that were not chosen: the newest of them,
-    where there are fewer than `REPEATS` chosen."""
+    """How much each run's seed may matter, also from recent runs of the same plan that were not chosen, where fewer
+    than `REPEATS` were."""
     first = next(iter(configs.values()))
     plans = {run: replace(plan_of(config), minutes=None) for run, config in configs.items()}
     repeats: dict[RunConfig, dict[int, NDArray[np.bool_]]] = {plan: {} for plan in plans.values()}
     for run, given in answers.items():
         repeats[plans[run]][configs[run].seed] = given.right
-    for job in store.jobs(kind="train", dataset_id=first.dataset_id, states=("finished",)):
+    for job in store.jobs(kind="train", dataset_id=first.dataset_id, states=("finished",), limit=RECENT):
         try:
             config = job.plan
         except PlanError:

@@ -63,7 +63,7 @@ def paired_p(wins: int, losses: int, rho: float) -> float:
     correlation `rho` between flips (Crowder 1978); rho = 0 is the exact McNemar test. How large it is: `compare.seeds`.
     """
     total, fewer = wins + losses, min(wins, losses)
-    if total == 0:
+    if total == 0 or rho >= 1:  # flips that all go the same way are one flip of a fair coin
         return 1.0
     if rho <= 0:
         term, tail = 1, 0

@@ -37,6 +37,7 @@ def test_luck_only_ever_makes_a_claim_harder() -> None:
     values = [paired_p(5, 20, rho) for rho in (0.0, 0.01, 0.05, 0.1, 0.5)]
     assert values == sorted(values)
     assert paired_p(0, 0, 0.1) == 1.0
+    assert paired_p(0, 9, 1.0) == paired_p(0, 9, 1.8) == 1.0
     assert paired_p(7, 7, 0.1) == 1.0
 
 

@@ -81,6 +81,26 @@ def test_a_choice_of_any_size_is_kept_over_a_reload(open_page: Open, dataset: Da
     assert len(param(again, "runs")) < 100
 
 
+def test_one_of_many_is_left_out_and_all_are_chosen_again(
+    open_page: Open, dataset: DatasetRef, store: Store
+) -> None:
+    runs = [finished_run(store, dataset, "linear_probe", 30, seed=seed).id for seed in range(45)]
+    at = open_page("compare", dataset=dataset.id)
+    assert at.expander[0].label == "20 of 45 runs chosen"
+    button(at, "All with a result (45)").click().run()
+    assert at.expander[0].label == "45 of 45 runs chosen"
+    at.multiselect(key="left_out").set_value([runs[7]]).run()
+    assert at.expander[0].label == "44 of 45 runs chosen"
+    button(at, "The newest ones (20)").click().run()
+    assert at.multiselect(key="picked").value == runs[25:]
+
+
+def test_a_choice_that_is_not_kept_any_more_is_said(open_page: Open, dataset: DatasetRef, store: Store) -> None:
+    finished_run(store, dataset, "linear_probe", 30)
+    at = open_page("compare", dataset=dataset.id, runs="choice-0123456789abcdef")
+    assert "The choice of runs in this address is not kept any more." in words(at)
+
+
 def test_without_a_choice_it_is_the_newest_set_and_what_came_after(
     open_page: Open, dataset: DatasetRef, store: Store
 ) -> None:

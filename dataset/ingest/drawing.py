@@ -97,11 +97,12 @@ class Drawers:
             process.ask(json.dumps(asked) + "\n")
             line = process.line(MOST_SECONDS)
             if line is None:
-                late, process = process.ended == "late", _closed(process)
+                late = process.ended == "late"
                 return f"takes longer than {MOST_SECONDS:.0f} s to decode" if late else "makes the decoder crash"
-            if asked["most_pixels"] is None:
-                process = _closed(process)
         finally:
+            if process and (process.ended or asked["most_pixels"] is None):
+                process.close()
+                process = None
             self._free.put(process)
         answer = json.loads(line)
         if "large" in answer:
@@ -131,10 +132,6 @@ class Drawers:
         self.close()
 
 
-def _closed(process: Guarded) -> None:
-    process.close()
-
-
 # ---- in the process ------------------------------------------------------------------------------------------------
 
 
@@ -142,7 +139,7 @@ def _drawn(asked: dict[str, Any]) -> dict[str, Any]:
     from core.portable import pictures
     from core.portable.reasons import why
 
-    path, look, square = Path(asked["path"]), asked.get("look"), asked.get("square")
+    path, square = Path(asked["path"]), asked.get("square")
     value_range, most = tuple(asked["range"]) if asked["range"] else None, asked["most_pixels"] or sys.maxsize
     try:
         if square:
@@ -151,11 +148,13 @@ def _drawn(asked: dict[str, Any]) -> dict[str, Any]:
                 return {"large": True}
             data = pictures.square(path, side, square["interpolation"], value_range, asked["pages"]).tobytes()
         else:
-            shape = Look(tuple(look["wide"]), tuple(look["tall"]), look["quality"])
+            wide, tall = asked["look"]["wide"], asked["look"]["tall"]
+            shape = Look((wide[0], wide[1]), (tall[0], tall[1]), asked["look"]["quality"])
             if _pixels(path, asked["pages"], shape.draft) > most:
                 return {"large": True}
             shown = pictures.read(path, value_range, asked["pages"], shape.draft)
-            shown.thumbnail(shape.wide if shown.width > shown.height else shape.tall)
+            box = shape.wide if shown.width > shown.height else shape.tall
+            shown.thumbnail(box, reducing_gap=1.5)  # a larger one holds a fourth of a large picture once more
             out = io.BytesIO()
             shown.save(out, "JPEG", quality=shape.quality)
             data = out.getvalue()

@@ -17,7 +17,7 @@ from core.zoo import STRATEGIES
 from training.compare import Comparison, compare
 from training.store import Store
 
-RECENT, FRESH = 100, 4
+RECENT, FRESH = 100, 1
 """Sets that the record is of, and how many of them are judged at a time: each is a comparison of its own."""
 Outcome = Literal["won", "held", "lost"]
 """won: nothing reached more. held: something did, by less than the test can show. lost: something is really better."""

@@ -11,6 +11,7 @@ import atexit
 import contextlib
 import functools
 import hashlib
+import itertools
 import os
 import re
 import threading
@@ -28,7 +29,7 @@ from dataset.ingest import Drawers, Look
 from ui.server.numbers import ROW
 
 if TYPE_CHECKING:
-    from core import DatasetRef
+    from core import DatasetRef, Decoding
     from dataset import ImageTable
 
 THUMB_PX = 160
@@ -40,8 +41,11 @@ ALIKE = 8
 CACHE_BYTES = 48 * 2**20
 AT_ONCE = 2
 """Pictures that are drawn at a time."""
-KEPT_PIXELS, KEPT_BYTES = 2_000_000, 500 * 10**6
-"""Pictures of files with so many pixels are kept on disk, and all of them together may take so much."""
+KEPT_PIXELS, KEPT_BYTES, SWEPT_EVERY = 2_000_000, 500 * 10**6, 20
+"""Pictures of files with so many pixels are kept on disk; all of them together may take so much, looked at once for so
+many that are written."""
+_locks = [threading.Lock() for _ in range(64)]
+_written = itertools.count()
 _DATASET_ID = re.compile(r"[0-9a-f]{8,64}")
 _BACKBONE = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 _DAY = {"Cache-Control": "private, max-age=86400"}  # an id is the hash of the content: it never changes
@@ -199,21 +203,27 @@ def drawn(home: Path, dataset_id: str, row: int, look: Look) -> bytes:
 
     path = image_path(home, dataset_id, row)
     ref, table = _dataset(home, dataset_id)
-    kept = None
-    if int(table.widths[row]) * int(table.heights[row]) >= KEPT_PIXELS:
-        how = hashlib.sha256(repr((look, ref.decoding)).encode()).hexdigest()[:12]
-        kept = budget.folder_of(home, ref.images_id) / budget.PICTURES / f"{row}-{how}.jpg"
+    if int(table.widths[row]) * int(table.heights[row]) < KEPT_PIXELS:
+        return _draw(path, look, ref.decoding)
+    how = hashlib.sha256(repr((look, ref.decoding)).encode()).hexdigest()[:12]
+    kept = budget.folder_of(home, ref.images_id) / budget.PICTURES / f"{row}-{how}.jpg"
+    with _locks[hash(kept) % len(_locks)]:  # asked for several times at once it is drawn once
         with contextlib.suppress(OSError):
             found = kept.read_bytes()
             os.utime(kept)  # the least recently used go first
             return found
-    picture = _drawers().jpeg(path, look, ref.decoding)
-    if isinstance(picture, str):
-        raise NotFound(f"This image cannot be drawn: {picture}.")
-    if kept:
+        picture = _draw(path, look, ref.decoding)
         with contextlib.suppress(OSError):  # a full or read-only disk: it is drawn anew the next time
             write_whole(kept, picture, lasting=False)
-            _sweep(home.glob(f"cache/*/{budget.PICTURES}/*.jpg"))
+            if next(_written) % SWEPT_EVERY == 0:
+                _sweep(home.glob(f"cache/*/{budget.PICTURES}/*.jpg"))
+        return picture
+
+
+def _draw(path: Path, look: Look, decoding: Decoding) -> bytes:
+    picture = _drawers().jpeg(path, look, decoding)
+    if isinstance(picture, str):
+        raise NotFound(f"This image cannot be drawn: {picture}.")
     return picture
 
 

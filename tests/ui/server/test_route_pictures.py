@@ -136,5 +136,6 @@ def test_pictures_of_large_files_are_kept_on_disk_within_a_bound(
     monkeypatch.undo()
     monkeypatch.setattr(route_pictures, "KEPT_PIXELS", 0)
     monkeypatch.setattr(route_pictures, "KEPT_BYTES", len(first) + 100)
+    monkeypatch.setattr(route_pictures, "SWEPT_EVERY", 1)
     assert client.get(f"/thaw/picture/{pictures.id}/1.jpg").status == 200
     assert len(list(home.glob("cache/*/drawn/*.jpg"))) == 1

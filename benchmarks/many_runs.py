@@ -5,8 +5,9 @@
 Each checkout imports three drawn datasets into a home of its own; the runs are then written straight into its tables
 and folders as finished ones, with drawn numbers: sets of five strategies by four seeds, each set planned for another
 time, eight of ten on the first dataset. Nothing is trained. A page is run in a process of its own, without a browser:
-`first` is its first run there with what it imports, `again` a rerun, memory the peak of that process. What takes longer
-than --limit is ended, and said so.
+`first` is its first run there with what it imports, `again` a rerun, in brackets the time that the processor worked on
+it (which depends less on what else the machine does), memory the peak of that process. What takes longer than --limit
+is ended, and said so.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import contextlib
 import csv
 import json
 import os
+import resource
 import sqlite3
 import subprocess
 import sys
@@ -74,9 +76,9 @@ with tempfile.TemporaryDirectory() as folder:
     if runs:
         at.query_params["runs"] = runs
     for _ in range(2):
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
         at.run()
-        print(json.dumps(time.perf_counter() - began), flush=True)
+        print(json.dumps([time.perf_counter() - began, time.process_time() - worked]), flush=True)
         if at.exception:
             raise SystemExit(at.exception[0].value)
 '''
@@ -96,9 +98,10 @@ else:
 
 @dataclass(frozen=True)
 class Cost:
-    """What one thing took. seconds: of each time that it was done; why: it was not, or not to the end."""
+    """What one thing took. seconds: on the clock and of the processor, of each time that it was done; why: it was not,
+    or not to the end."""
 
-    seconds: tuple[float, ...]
+    seconds: tuple[tuple[float, float], ...]
     mb: float
     why: str = ""
 
@@ -264,7 +267,7 @@ def run(command: Sequence[str], home: Path, tree: Path, limit: float) -> Cost:
     """Of a page the seconds are those that it prints, of anything else its own."""
     page = command[1] == "-c"
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        began = time.perf_counter()
+        began, before = time.perf_counter(), sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
         child = subprocess.Popen(command, cwd=tree, stdout=out, stderr=err, env=environment(home, tree))
         over, highest = began + (2 * limit if page else limit), 0
         while child.poll() is None and time.perf_counter() < over:
@@ -275,7 +278,9 @@ def run(command: Sequence[str], home: Path, tree: Path, limit: float) -> Cost:
         child.wait()
         out.seek(0)
         err.seek(0)
-        done = tuple(json.loads(line) for line in out.read().splitlines()) if page else (seconds,)
+        worked = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2]) - before
+        printed = [json.loads(line) for line in out.read().splitlines()] if page else [(seconds, worked)]
+        done = tuple((wall, cpu) for wall, cpu in printed)
         said = last_line(err.read().decode(errors="replace"))
     late = f"not drawn after {limit:.0f} s"
     if not ended or "timed out" in said:
@@ -296,7 +301,8 @@ def table(costs: dict[str, dict[str, Cost]], options: argparse.Namespace) -> str
         f"# Pages with {options.runs:,} runs and {options.rows:,} rows of metrics",
         "",
         f"`python -m benchmarks.many_runs --runs {options.runs} --rows {options.rows}` on {describe()}.",
-        "A process for each page and command; seconds of its first run there and of a rerun, then the process's peak.",
+        "A process for each page and command; seconds of its first run there and of a rerun, in brackets those that",
+        "the processor worked on it, then the process's peak.",
         f"Ended after {options.limit:.0f} s. Load of the machine at the end (1 is one busy core): "
         f"{os.getloadavg()[0]:.1f}.",
         "",
@@ -307,7 +313,7 @@ def table(costs: dict[str, dict[str, Cost]], options: argparse.Namespace) -> str
         cells = []
         for name in names:
             one = costs[name][what]
-            first, again = (*(f"{seconds:.2f}" for seconds in one.seconds), one.why, "", "")[:2]
+            first, again = (*(f"{wall:.2f} ({cpu:.2f})" for wall, cpu in one.seconds), one.why, "", "")[:2]
             cells += [first, again, f"{one.mb:.0f}"]
         lines.append(f"| {what} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"

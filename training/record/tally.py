@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from core import CompareError, Kind, find_as, write_json
+from core import Kind, ThawError, find_as, write_json
 from core.words import counted
 from core.zoo import STRATEGIES
 from training.compare import Comparison, compare
@@ -91,23 +91,26 @@ class _Outcome:
     judged: Judged | None
 
 
-def judged(home: Path, store: Store) -> list[Judged]:
+def judged(home: Path, store: Store, known: Comparison | None = None) -> list[Judged]:
     """The newest `RECENT` sets that can be judged, oldest first. Sets whose runs were deleted, or cannot be compared,
-    are left out, and so are at first those above `FRESH` that nobody has judged so far."""
-    found, fresh = [], 0
+    are left out, and so are at first those that nobody has judged so far, all but `FRESH` each time.
+
+    known: a comparison of all runs of one of the sets; then no other one is judged anew."""
+    found, fresh, sets = [], 0 if known else FRESH, store.sets()
     for advised in read(home)[: -RECENT - 1 : -1]:
-        jobs = store.jobs(kind="train", dataset_id=advised.dataset_id, group=advised.group)
-        runs, path = tuple(job.id for job in jobs), home / "advised" / f"{advised.group}.outcome"
+        states = dict(sets.get(advised.group, []))
+        runs, path = tuple(sorted(states)), home / "advised" / f"{advised.group}.outcome"
         kept = find_as(path, _Outcome)
         if kept is None or kept.runs != runs:
-            if fresh == FRESH:
+            mine = known if known and runs == tuple(sorted(row.run_id for row in known.rows)) else None
+            if mine is None and not fresh:
                 continue
-            fresh += 1
+            fresh -= mine is None
             try:
-                kept = _Outcome(runs, judge(advised, compare(store, runs)) if len(runs) > 1 else None)
-            except CompareError:
+                kept = _Outcome(runs, judge(advised, mine or compare(store, runs)) if len(runs) > 1 else None)
+            except ThawError:  # other revisions, or a run that cannot be read
                 kept = _Outcome(runs, None)
-            if not any(job.active for job in jobs):
+            if not {"queued", "running"} & set(states.values()):
                 with suppress(OSError):  # a home that cannot be written: it is judged again
                     write_json(path, asdict(kept), lasting=False)
         if kept.judged:

@@ -81,6 +81,15 @@ class Store(Measurements):
             ).fetchall()
         return readable(rows)[0]
 
+    def sets(self) -> dict[str, list[tuple[str, State]]]:
+        """Group -> ids and states of its runs, of all that were queued together."""
+        with self._read() as db:
+            rows = db.execute('SELECT "group", id, state FROM jobs WHERE kind = \'train\' AND "group" <> \'\'').fetchall()
+        found: dict[str, list[tuple[str, State]]] = {}
+        for row in rows:
+            found.setdefault(row["group"], []).append((row["id"], row["state"]))
+        return found
+
     def set_aside(self, dataset_id: str | None = None) -> list[str]:
         """What no list holds because its row cannot be read: a sentence each, naming job and field."""
         with self._read() as db:

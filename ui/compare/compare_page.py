@@ -227,7 +227,7 @@ def advice_held(picked: Sequence[Job], comparison: Comparison) -> None:
     judged = tally.judge(advised, comparison) if advised else None
     if judged:
         tone = {"won": "good", "held": "info", "lost": "caution"}[judged.outcome]
-        so_far = tally.in_words(tally.judged(state.home(), state.store()))
+        so_far = tally.in_words(tally.judged(state.home(), state.store(), comparison))
         show(pictures.notice(tone, judged.sentence, so_far))
 
 

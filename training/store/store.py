@@ -84,7 +84,9 @@ class Store(Measurements):
     def sets(self) -> dict[str, list[tuple[str, State]]]:
         """Group -> ids and states of its runs, of all that were queued together."""
         with self._read() as db:
-            rows = db.execute('SELECT "group", id, state FROM jobs WHERE kind = \'train\' AND "group" <> \'\'').fetchall()
+            rows = db.execute(
+                """SELECT "group", id, state FROM jobs WHERE kind = 'train' AND "group" <> ''"""
+            ).fetchall()
         found: dict[str, list[tuple[str, State]]] = {}
         for row in rows:
             found.setdefault(row["group"], []).append((row["id"], row["state"]))

@@ -58,6 +58,17 @@ class Measurements(Database):
             ).fetchall()
         return [{**_values(row), "lrs": _rates(row["lrs"])} for row in rows]
 
+    def validated(self, job_id: str) -> list[dict[str, Any]]:
+        """What a comparison reads of the rows with a validation accuracy, in order: 'epoch', 'seconds',
+        'train_accuracy' and 'val_accuracy'."""
+        with self._read() as db:
+            rows = db.execute(
+                "SELECT epoch, seconds, train_accuracy, val_accuracy FROM metrics"
+                ' WHERE job = ? AND val_accuracy IS NOT NULL ORDER BY "row"',
+                (job_id,),
+            ).fetchall()
+        return [dict(row) for row in rows]
+
     def add_event(
         self,
         job: Job,

@@ -62,8 +62,10 @@ class Store(Measurements):
         dataset_id: str | None = None,
         states: Iterable[str] | None = None,
         group: str | None = None,
+        limit: int | None = None,
     ) -> list[Job]:
-        """Newest first; each argument that is given narrows the list. What cannot be read is left out (`set_aside`)."""
+        """Newest first; each argument that is given narrows the list. What cannot be read is left out (`set_aside`).
+        limit: the newest ones alone, so many at most."""
         where, values = ["1"], []
         for column, wanted in (("kind", kind), ("dataset_id", dataset_id), ('"group"', group)):
             if wanted is not None:
@@ -75,9 +77,21 @@ class Store(Measurements):
             values.extend(chosen)
         with self._read() as db:
             rows = db.execute(
-                f"SELECT * FROM jobs WHERE {' AND '.join(where)} ORDER BY created DESC, rowid DESC", values
+                f"SELECT * FROM jobs WHERE {' AND '.join(where)} ORDER BY created DESC, rowid DESC LIMIT ?",
+                (*values, -1 if limit is None else limit),
             ).fetchall()
         return readable(rows)[0]
+
+    def sets(self) -> dict[str, list[tuple[str, State]]]:
+        """Group -> ids and states of its runs, of all that were queued together."""
+        with self._read() as db:
+            rows = db.execute(
+                """SELECT "group", id, state FROM jobs WHERE kind = 'train' AND "group" <> ''"""
+            ).fetchall()
+        found: dict[str, list[tuple[str, State]]] = {}
+        for row in rows:
+            found.setdefault(row["group"], []).append((row["id"], row["state"]))
+        return found
 
     def set_aside(self, dataset_id: str | None = None) -> list[str]:
         """What no list holds because its row cannot be read: a sentence each, naming job and field."""

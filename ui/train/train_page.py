@@ -161,9 +161,7 @@ def controls(job: Job) -> None:
     if tested or job.state == "finished":
         how: Literal["primary", "secondary"] = "secondary" if job.resumable else "primary"
         if st.button("Compare with other runs", type=how, key="to_compare"):
-            if job.id not in ids.current_runs():
-                frame.remember_runs([])  # a choice made for other runs: show all finished ones
-            st.switch_page(state.COMPARE_PAGE)
+            frame.open_beside_others(job)
     trained = bool(RunResult.of(job).weights_sha256) and not job.active
     if trained and st.button("Predict", key="to_predict", help="Drop pictures into this model; take it along"):
         st.switch_page(state.PREDICT_PAGE)

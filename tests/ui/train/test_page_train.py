@@ -22,6 +22,7 @@ from tests.support.seeding import (
     write_rows,
 )
 from tests.ui.conftest import Open
+from training.store.records import Label
 from training.store.store import Store
 from ui.server.live import live_answer
 
@@ -166,13 +167,21 @@ def test_past_runs_are_listed_opened_and_compared(open_page: Open, dataset: Data
     assert set(param(at, "runs").split(",")) == {probe.id, partial.id}
 
 
-def test_many_past_runs_fold(open_page: Open, dataset: DatasetRef, store: Store) -> None:
+def test_many_past_runs_fold_and_are_searched(open_page: Open, dataset: DatasetRef, store: Store) -> None:
     jobs = [finished_run(store, dataset, "linear_probe") for _ in range(12)]
+    store.describe(jobs[3].id, Label("the one for Bonn"))
+
+    def listed(at: AppTest) -> list[str]:
+        return [str(one.key) for one in at.button if str(one.key).startswith("past_")]
+
     at = open_page("train", run=jobs[-1].id)
-    shown = [one for one in at.button if str(one.key).startswith("past_")]
-    assert len(shown) == 10
-    at.toggle(key="all_runs").set_value(True).run()
-    assert len([one for one in at.button if str(one.key).startswith("past_")]) == 12
+    assert len(listed(at)) == 10
+    button(at, "Show 2 more of 12 runs").click().run()
+    assert len(listed(at)) == 12
+    at.text_input(key="past_words").set_value("bonn probe").run()
+    assert listed(at) == [f"past_{jobs[3].id}"]
+    at.text_input(key="past_words").set_value("nowhere").run()
+    assert listed(at) == [] and "No run is called so." in words(at)
 
 
 def test_an_unknown_run_is_said_and_forgotten(open_page: Open, dataset: DatasetRef) -> None:

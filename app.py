@@ -97,10 +97,9 @@ async def go_on(_app: Any) -> AsyncIterator[None]:
     is queued, remove what killed processes left."""
 
     if bound().everybodys:
-        from core.home import home
         from ui.sharing import invite
 
-        print(invite(home(), bound()), flush=True)
+        print(invite(bound()), flush=True)
 
     def load() -> None:
         from dataset.ingest import SAMPLES

@@ -8,6 +8,7 @@ and what a type rejects in its `__post_init__` is rejected here with what it cam
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
@@ -18,7 +19,11 @@ from core.errors import ThawError, Unreadable
 
 T = TypeVar("T")
 
+MOST_TEXT = 64 * 2**20
+"""Characters of one document. Thaw writes none of a tenth of that: of 100,000 images the answers, the map, the files
+that were set aside."""
 _PROBLEM = r"(?s)(?P<why>.*?)(?: - at `(?:key` in `)?\$\.?(?P<field>.*)`)?"
+_ODD = "a text holds half a character, or a number is too large"
 _MISSING = r"Object missing required field `(?P<name>.*)`"
 
 
@@ -39,6 +44,8 @@ def decode(data: Any, kind: type[T], what: str, do: str = "", *, error: type[Tha
         if missing := re.fullmatch(_MISSING, why):
             why, place = "it is missing", f"{place}.{missing['name']}".lstrip(".")
         raise error(_sentence(what, place, why, do)) from problem
+    except (ValueError, OverflowError, RecursionError) as problem:
+        raise error(_sentence(what, "", _ODD, do)) from problem
     except ThawError as problem:
         raise error(_sentence(what, "", str(problem).rstrip("."), do)) from problem
     for stranger in _strangers(data, found):
@@ -46,11 +53,30 @@ def decode(data: Any, kind: type[T], what: str, do: str = "", *, error: type[Tha
     return found
 
 
+def parse(text: str) -> Any:
+    """JSON text as plain values. Raises ValueError, also for numbers that are not finite and for more than MOST_TEXT,
+    TypeError for what is no text, and RecursionError."""
+    if len(text) > MOST_TEXT:
+        raise ValueError(f"it is longer than {MOST_TEXT:,} characters")
+    return _JSON.decode(text)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:40]} is no finite number")
+    return value
+
+
+# Not msgspec's: names of files may hold what is no text, as lone surrogates.
+_JSON = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)
+
+
 def decode_text(text: str, kind: type[T], what: str, do: str = "", *, error: type[ThawError] = Unreadable) -> T:
     """JSON text, as a column of the database holds it, as one `kind`. Raises `error` as `decode` does."""
     try:
-        data = json.loads(text)  # not msgspec's: names of files may hold what is no text, as lone surrogates
-    except (ValueError, RecursionError) as problem:
+        data = parse(text)
+    except (ValueError, TypeError, RecursionError) as problem:
         raise error(_sentence(what, "", "it is damaged or no JSON", do)) from problem
     return decode(data, kind, what, do, error=error)
 

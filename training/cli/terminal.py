@@ -12,6 +12,7 @@ import os
 import sys
 from functools import cache, partial
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -78,6 +79,9 @@ class Terminal(click.Group):
 
     def main(self, *args: Any, **given: Any) -> Any:
         """Run one command line and end the process; whatever goes wrong is one sentence."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")  # names of files may hold what no console can show
         try:
             sys.exit(super().main(*args, **{**given, "standalone_mode": False}))
         except click.UsageError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from core import ThawError, Unreadable
+from core import ThawError, Unreadable, checks
 from core.decode import decode
 
 if TYPE_CHECKING:
@@ -125,6 +125,17 @@ class RunResult:
     """The chain before this run, where it started from another run's weights."""
 
     def __post_init__(self) -> None:
+        checks.moments(finished_at=self.finished_at)
+        checks.texts(note=self.note, device=self.device)
+        checks.files(
+            weights=self.weights, predictions=self.predictions, target_predictions=self.target_predictions
+        )
+        checks.counts(
+            seconds=self.seconds, cache_seconds=self.cache_seconds, overhead_seconds=self.overhead_seconds,
+            epochs=self.epochs, best_epoch=self.best_epoch, rollbacks=self.rollbacks,
+            trainable_params=self.trainable_params, total_params=self.total_params,
+            peak_memory_bytes=self.peak_memory_bytes,
+        )  # fmt: skip
         for side in ("test", "target"):
             correct, total = getattr(self, f"{side}_correct"), getattr(self, f"{side}_total")
             share = getattr(self, f"{side}_accuracy")

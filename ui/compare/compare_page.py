@@ -15,6 +15,7 @@ from ui import pictures
 from ui.compare import remarks, side_by_side, table
 from ui.data import revisions
 from ui.kit import frame, ids, state
+from ui.kit import jobs as parts_jobs
 from ui.kit import runs as parts_runs
 from ui.kit.show import show
 from ui.pictures.words import ago, duration
@@ -49,8 +50,11 @@ def main() -> None:
         frame.set_aside(state.store().set_aside(ref.id))
         revisions.other_runs(ref)
         return
-    picked = picker(runs, chosen)
-    frame.set_aside(state.store().set_aside(ref.id))
+    unknown = {job.id: why for job in [*chosen, *runs] if (why := parts_jobs.why_unknown(job))}
+    picked = picker(
+        [job for job in runs if job.id not in unknown], [job for job in chosen if job.id not in unknown]
+    )
+    frame.set_aside([*state.store().set_aside(ref.id), *unknown.values()])
     pending(picked)
     if not picked:
         frame.empty("Choose at least one run", "Two or more of them can be compared.")

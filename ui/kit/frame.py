@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from core import DataError, DatasetRef, NotFound, SetAside, ThawError
+from core.names import encodable
 from ui import pictures
 from ui.kit import ids, state
 from ui.kit.show import show
@@ -23,7 +24,7 @@ _SIGNS = re.compile(r"([\\`*_\[\]<>$~|#]|:(?=\w)|^[-+](?=\s)|(?<=^\d)[.)])")
 
 def plain(text: str) -> str:
     """Text for a label or st.markdown: whatever Markdown would read as a sign in it is escaped."""
-    return _SIGNS.sub(r"\\\1", text)
+    return _SIGNS.sub(r"\\\1", encodable(text))
 
 
 def apart(labels: Mapping[str, str]) -> dict[str, str]:

@@ -54,18 +54,16 @@ def decode(data: Any, kind: type[T], what: str, do: str = "", *, error: type[Tha
 
 
 def parse(text: str) -> Any:
-    """JSON text as plain values. Raises ValueError, also for numbers that are not finite and for more than MOST_TEXT,
-    TypeError for what is no text, and RecursionError."""
+    """JSON text as plain values; None for a number that is not finite, which is none that was measured. Raises
+    ValueError, also for more than MOST_TEXT, TypeError for what is no text, and RecursionError."""
     if len(text) > MOST_TEXT:
         raise ValueError(f"it is longer than {MOST_TEXT:,} characters")
     return _JSON.decode(text)
 
 
-def _finite(text: str) -> float:
+def _finite(text: str) -> float | None:
     value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"{text[:40]} is no finite number")
-    return value
+    return value if math.isfinite(value) else None
 
 
 # Not msgspec's: names of files may hold what is no text, as lone surrogates.

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from core import ReadingAsked, ThawError
+from core import HomeError, ReadingAsked, ThawError
 
 if TYPE_CHECKING:
     from training.cli.shared import Answer
@@ -58,7 +58,8 @@ def _docstrings(module: str) -> dict[str, str]:
 
 
 class Terminal(click.Group):
-    """Every verb. Exit 0: done; 1: the run failed or was lost; 2: bad input, with one sentence on standard error."""
+    """Every verb. Exit 0: done; 1: the run failed or was lost, or the home cannot be used; 2: bad input. For the last
+    two one sentence on standard error."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
@@ -87,6 +88,9 @@ class Terminal(click.Group):
         except click.UsageError as error:
             said, where = error.format_message(), error.ctx.command_path if error.ctx else str(self.name)
             _complain(f"{said}{'' if said.endswith(('.', '?', '?)')) else '.'} See `{where} --help`.")
+        except HomeError as error:
+            _complain(str(error))
+            sys.exit(1)
         except ThawError as error:
             _complain(str(error))
             for way in error.problems if isinstance(error, ReadingAsked) else ():

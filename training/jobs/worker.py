@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from core import StateError, ThawError, signals
+from core import StateError, ThawError, disk, signals
 from core.processes import started
 from training.jobs.context import TAKEN_AWAY, StopRequested, StoreContext
 from training.requests import registry
@@ -24,6 +24,8 @@ from training.store import Job, Store
 def main(argv: Sequence[str]) -> int:
     """argv: a job's id or --spare, then --home and the home, as `local` and `spares` write them; nobody types it."""
     wanted, _, home = argv
+    if not Path(home).is_dir():
+        raise disk.gone(Path(home))  # since the executor found work in it: it is not made anew
     store, spare = Store(home), wanted == "--spare"
     if hasattr(os, "nice") and (spare or store.job(wanted).lane == "train"):
         os.nice(5)  # pages, and what somebody waits for, come first; on an idle machine it costs nothing

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core import CompareError, DatasetRef, ThawError
+from core import CompareError, DatasetRef
 from training.compare import Comparison, compare
 from training.record import tally
 from training.report import comparison_figures
@@ -111,7 +111,7 @@ def pending(picked: Sequence[Job]) -> None:
     """Which of the chosen runs have no result yet; reruns the page when that changes."""
     waiting = [job for job in picked if job.active]
     if waiting:
-        st.fragment(progress, run_every=POLL_S)(tuple((job.id, job.state) for job in waiting))
+        frame.fragment(progress, POLL_S)(tuple((job.id, job.state) for job in waiting))
     for job in picked:
         if not job.active and not job.result:
             st.caption(
@@ -207,7 +207,4 @@ def trade_offs(comparison: Comparison) -> None:
         st.caption(frame.plain(said))
 
 
-try:
-    main()
-except ThawError as error:
-    frame.show_error(error)
+main()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from core import ThawError
+from core.home import where
 from dataset import load_dataset
-from ui.kit import state
 from ui.pictures.words import count, esc
 
 
@@ -15,7 +15,7 @@ def context_line(place: Any, dataset_id: str | None, shown: str | None = None) -
     what = "No dataset yet"
     if dataset_id:
         try:
-            ref = load_dataset(state.home(), dataset_id)
+            ref = load_dataset(where(), dataset_id)
             edited = " (edited)" if ref.base else ""
             what = f"<b><bdi>{esc(ref.name)}</bdi></b>{edited} {count(ref.images)} images, {len(ref.classes)} classes"
         except ThawError:

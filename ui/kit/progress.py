@@ -7,7 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from training.store import Job
-from ui.kit import jobs, state
+from ui.kit import frame, jobs, state
 from ui.pictures.words import duration
 
 POLL_S = 1.0
@@ -39,7 +39,7 @@ def follow(
     cancel: the button's words, "" = no button. under: a line below. ended: called once, before the page is run anew.
     moved: whether the page has to be run anew although the job goes on.
     """
-    st.fragment(_bar, run_every=POLL_S)(job.id, what, cancel, under, ended, moved)
+    frame.fragment(_bar, POLL_S)(job.id, what, cancel, under, ended, moved)
 
 
 def _bar(

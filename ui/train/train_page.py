@@ -8,7 +8,7 @@ from typing import Literal
 import streamlit as st
 
 from advisor.advice import moment_in_words
-from core import NotFound, ThawError
+from core import NotFound
 from core.zoo import BACKBONES
 from training.store import Job, RunResult
 from ui import pictures
@@ -56,7 +56,7 @@ def main() -> None:
     with right:
         watched = tuple((other.id, other.state) for other in [*state.store().queue(), job])
         every = POLL_S if any(one in state.ACTIVE for _, one in watched) else None
-        st.fragment(queue, run_every=every)(watched, job.id)
+        frame.fragment(queue, every)(watched, job.id)
     parts_runs.past_runs(runs, job.id)
     frame.set_aside(state.store().set_aside(ref.id))
     revisions.other_runs(ref)
@@ -191,7 +191,4 @@ def run_details(job: Job, classes: int) -> None:
         plan_in_full(config.strategy, BACKBONES[config.strategy.backbone], classes)
 
 
-try:
-    main()
-except ThawError as error:
-    frame.show_error(error)
+main()

@@ -18,7 +18,7 @@ from core import StateError, ThawError, disk, signals
 from core.processes import started
 from training.jobs.context import TAKEN_AWAY, StopRequested, StoreContext
 from training.requests import registry
-from training.store import Job, Store
+from training.store import PATIENT_SECONDS, Job, Store
 
 
 def main(argv: Sequence[str]) -> int:
@@ -26,7 +26,7 @@ def main(argv: Sequence[str]) -> int:
     wanted, _, home = argv
     if not Path(home).is_dir():
         raise disk.gone(Path(home))  # since the executor found work in it: it is not made anew
-    store, spare = Store(home), wanted == "--spare"
+    store, spare = Store(home, PATIENT_SECONDS), wanted == "--spare"
     if hasattr(os, "nice") and (spare or store.job(wanted).lane == "train"):
         os.nice(5)  # pages, and what somebody waits for, come first; on an idle machine it costs nothing
     job_id = _given(store.home) if spare else wanted

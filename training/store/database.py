@@ -56,7 +56,9 @@ NEXT_STEP: dict[State, str] = {
 }
 """What the user can do about a job in each state."""
 
-BUSY_SECONDS = 5.0
+BUSY_SECONDS, PATIENT_SECONDS = 5.0, 120.0
+"""How long a page or a terminal waits for a lock that another process holds, and how long a worker does, which nobody
+looks at and whose hours must not end in one."""
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -111,10 +113,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 class Database:
     """One connection per thread to `home/thaw.db`, opened on first use, and the two ways to use it."""
 
-    def __init__(self, home: Path | str) -> None:
+    def __init__(self, home: Path | str, patience: float = BUSY_SECONDS) -> None:
+        """patience: seconds to wait for a lock."""
         self.home = Path(home).expanduser().resolve()
         self.path = self.home / "thaw.db"
         self._local = threading.local()
+        self._patience = patience
         self._made = False
         """Whether it was opened: then it is not made anew when it is gone."""
 
@@ -132,7 +136,7 @@ class Database:
         if getattr(local, "connection", None) is None or local.pid != os.getpid():
             # After a fork the parent's connection must be neither used nor closed here: keep it, unused.
             local.inherited = getattr(local, "connection", None)
-            local.connection, local.pid = connect(self.path), os.getpid()
+            local.connection, local.pid = connect(self.path, self._patience), os.getpid()
         self._made = True
         connection: sqlite3.Connection = local.connection
         return connection
@@ -167,7 +171,7 @@ def _transaction(db: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path, patience: float = BUSY_SECONDS) -> sqlite3.Connection:
     """Open the database at `path`, creating or upgrading it; rows come as `sqlite3.Row`, autocommit is on.
 
     Raises HomeError when the file is not a Thaw database, is newer than this code, or cannot be opened; and when it is
@@ -178,7 +182,7 @@ def connect(path: Path) -> sqlite3.Connection:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # check_same_thread=False only lets the garbage collector close a dead thread's connection elsewhere.
         connection = sqlite3.connect(
-            path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            path, timeout=patience, isolation_level=None, check_same_thread=False
         )
     except OSError as error:
         raise disk.in_words(error, path.parent) or HomeError(
@@ -189,7 +193,7 @@ def connect(path: Path) -> sqlite3.Connection:
     try:
         connection.row_factory = sqlite3.Row
         connection.text_factory = _text
-        _enter_wal(connection)
+        _enter_wal(connection, patience)
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA foreign_keys=ON")
         if _version(connection) != len(MIGRATIONS):
@@ -259,9 +263,9 @@ def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _enter_wal(connection: sqlite3.Connection) -> None:
+def _enter_wal(connection: sqlite3.Connection, patience: float) -> None:
     # Several processes may create the file at once, and SQLite does not wait for this one switch.
-    deadline = time.monotonic() + BUSY_SECONDS
+    deadline = time.monotonic() + patience
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")

@@ -12,11 +12,13 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from core import StateError, ThawError, disk, signals
 from core.processes import started
 from training.jobs.context import TAKEN_AWAY, StopRequested, StoreContext
+from training.machine import TOO_SMALL, listening, ran_out
 from training.requests import registry
 from training.store import PATIENT_SECONDS, Job, Store
 
@@ -77,7 +79,8 @@ def _work(context: StoreContext) -> Callable[[], Job]:
     store, job = context.store, context.job
     try:
         request = registry.of(store, job)
-        result = registry.handler_of(request)(request, context)
+        with listening(partial(context.event, "caution", "memory")):
+            result = registry.handler_of(request)(request, context)
         return lambda: store.finish(job, result)
     except StopRequested as stop:
         kept = stop.result
@@ -85,13 +88,13 @@ def _work(context: StoreContext) -> Callable[[], Job]:
     except ThawError as error:
         # One that names several problems says them all, a line each.
         said = "\n".join((str(error), *getattr(error, "problems", ())))
-    except MemoryError:
-        said = "The machine ran out of memory; use a smaller batch or backbone, or free some memory."
     except Exception as error:
         # The boundary of the process: whatever it was, the page must show it and the log keep the details.
         traceback.print_exc()
         log = context.home / "logs" / f"{job.id}.log"
         said = f"The worker met an unexpected {type(error).__name__}: {error}. Details are in {log}."
+        if ran_out(error):
+            said = TOO_SMALL
     return lambda: store.fail(job, said)
 
 

@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
+
+if TYPE_CHECKING:
+    from ui.sharing import Bound
 
 HERE = Path(__file__).parent
 
@@ -54,25 +58,47 @@ def main() -> None:
 
 
 def serve() -> dict[str, Any]:
-    """What the server adds to Streamlit: our routes, held to the allowed hosts, and a queue that goes on."""
+    """What the server adds to Streamlit: our routes, a gate before every one, and a queue that goes on."""
     from starlette.middleware import Middleware
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+    from core.home import home
     from ui.server.routes import routes
+    from ui.sharing import Gate, Policy
 
-    # Streamlit checks the Host of its websocket only; this checks every request.
-    hosts = list(st.get_option("server.allowedHosts")) or ["*"]
+    # Streamlit checks the Host of its websocket only; this checks every request. A health check comes from here.
+    named = list(st.get_option("server.allowedHosts"))
+    hosts = [*named, "localhost", "127.0.0.1"] if named else ["*"]
     return {
         "routes": routes(),
-        "middleware": [Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)],
+        "middleware": [
+            Middleware(Policy),
+            Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
+            Middleware(Gate, place=functools.cache(home), bound=bound),
+        ],
         "lifespan": go_on,
     }
+
+
+@functools.cache
+def bound() -> Bound:
+    """How this server was started."""
+    from ui.address import base
+    from ui.sharing import Bound
+
+    return Bound.now(st.get_option("server.address"), base())
 
 
 @contextlib.asynccontextmanager
 async def go_on(_app: Any) -> AsyncIterator[None]:
     """At server start, while the browser still loads: import what the first page draws, notice workers that died
     meanwhile, start what is queued."""
+
+    if bound().everybodys:
+        from core.home import home
+        from ui.sharing import invite
+
+        print(invite(home(), bound()), flush=True)
 
     def pump() -> None:
         from dataset.ingest import SAMPLES

@@ -9,8 +9,9 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,8 +25,11 @@ FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first
 
 
 @contextmanager
-def served(home: Path, tree: Path = PROJECT, **environment: str) -> Iterator[tuple[str, int]]:
-    """(address, process id) of a checkout's app on a free port, with these variables set besides; ended at the end."""
+def served(
+    home: Path, tree: Path = PROJECT, *, options: Sequence[str] = (), **environment: str
+) -> Iterator[tuple[str, int]]:
+    """(address, process id) of a checkout's app on a free port, with these options of Streamlit and variables set
+    besides; ended at the end."""
     home.mkdir(parents=True, exist_ok=True)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -34,14 +38,19 @@ def served(home: Path, tree: Path = PROJECT, **environment: str) -> Iterator[tup
     with (home / "server.log").open("ab") as log:
         server = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.headless",
-             "true"],
+             "true", *options],
             cwd=tree, env={**os.environ, "THAW_HOME": str(home.absolute()), **environment}, stdout=log, stderr=log,
         )  # fmt: skip
     try:
         deadline = time.monotonic() + 60
         while True:
-            with suppress(OSError), urllib.request.urlopen(url, timeout=1):
+            try:
+                with urllib.request.urlopen(url, timeout=1):
+                    break
+            except urllib.error.HTTPError:  # it answers: one may not come in, or it lies below a path
                 break
+            except OSError:
+                pass
             if time.monotonic() > deadline or server.poll() is not None:
                 raise SystemExit(f"The app did not answer at {url}; see {home / 'server.log'}.")
             time.sleep(0.02)

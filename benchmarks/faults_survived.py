@@ -4,8 +4,8 @@
 
 Every fault has a copy of one home with a dataset and a finished run. What it held (each file of its datasets and runs,
 each row of its database, by digest) is compared with what it holds when the fault is over. A fault is a function of a
-folder of its own that returns its row: add it to `FAULTS`. Disks that are full, read-only or unplugged are mounts, which
-need root; without it these rows say so. Some five minutes. Exits with 1 when anything was lost.
+folder of its own that returns its row: add it to `FAULTS`. Disks that are full, read-only or unplugged are mounts,
+which need root; without it these rows say so. Some five minutes. Exits with 1 when anything was lost.
 """
 
 from __future__ import annotations

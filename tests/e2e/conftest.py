@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,21 +52,25 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start_server(home: Path, port: int | None = None) -> Server:
+def start_server(home: Path, port: int | None = None, *options: str, **setting: str) -> Server:
+    """options: of Streamlit; setting: of the environment."""
     port = port or free_port()
     url = f"http://127.0.0.1:{port}"
     home.mkdir(parents=True, exist_ok=True)
     log = (home / "server.log").open("ab")
     started = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.headless", "true"],
-        cwd=ROOT, env={**os.environ, "THAW_HOME": str(home), "THAW_SPARE": "1"}, stdout=log, stderr=log,
+        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.headless", "true",
+         *options],
+        cwd=ROOT, env={**os.environ, "THAW_HOME": str(home), "THAW_SPARE": "1", **setting}, stdout=log, stderr=log,
         start_new_session=True,
     )  # fmt: skip
     while True:
         try:
             with urllib.request.urlopen(url, timeout=1):
                 break
+        except urllib.error.HTTPError:  # it answers: one may not come in, or it lies below a path
+            break
         except OSError:
             if process.poll() is not None or time.perf_counter() - started > 60:
                 process.kill()

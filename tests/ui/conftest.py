@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from streamlit.runtime import context
 from streamlit.testing.v1 import AppTest
 
 from core.types import DatasetFacts, DatasetRef
@@ -14,8 +16,22 @@ from dataset.ingest.sources import import_path
 from tests.support.seeding import LONG, RTL, NoWorkers, facts_of, picture_folder
 from training.store.store import Store
 from ui.kit import state
+from ui.sharing.who import HEADER, Visitor
 
+Visit = Callable[[Visitor], None]
 NAV_APP = Path(__file__).with_name("nav_app.py")
+
+
+@pytest.fixture(autouse=True)
+def visitor(monkeypatch: pytest.MonkeyPatch) -> Visit:
+    """Who looks at the pages: somebody at this computer, until a test says who else."""
+
+    def visit(who: Visitor) -> None:
+        asked = SimpleNamespace(headers=[(HEADER, who.written())], cookies={}, remote_ip=None)
+        monkeypatch.setattr(context, "_get_client_context", lambda: asked)
+
+    visit(Visitor(local=True))
+    return visit
 
 
 @pytest.fixture

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -110,6 +111,25 @@ class Backbone(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return self.above(x, 0)
 
+    def train(self, mode: bool = True) -> Self:
+        """As torch's, and the stages too: some are views of the network with a mode of their own, by which they drop
+        features out (the legacy SENets)."""
+        super().train(mode)
+        for stage in self._stages:
+            stage.train(mode)
+        return self
+
+    @contextmanager
+    def modes_kept(self) -> Iterator[None]:
+        """Every module is in the mode afterwards that it was in before."""
+        modules = {id(m): m for part in (self, *self._stages) for m in part.modules()}
+        modes = [(module, module.training) for module in modules.values()]
+        try:
+            yield
+        finally:
+            for module, training in modes:
+                module.training = training
+
     def stage_modules(self) -> list[nn.Module]:
         """Every stage in order, the head last."""
         return [*self._stages, self.head]
@@ -202,10 +222,8 @@ class Backbone(nn.Module):
         """As torch's. In eval mode some networks (LeViT, TinyViT, EfficientFormer) keep what they computed from
         weights until they train again: what they kept of other weights is dropped."""
         loaded = super().load_state_dict(state_dict, strict, assign)
-        modes = [(module, module.training) for module in self.modules()]
-        self.train()
-        for module, training in modes:
-            module.training = training
+        with self.modes_kept():
+            self.train()
         return loaded
 
 

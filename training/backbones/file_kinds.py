@@ -60,6 +60,8 @@ def kind_of(path: Path) -> FileKind:
         raise WeightsError(f"{path.name} cannot be read: {error.strerror}.") from error
     if part := SHARD.search(path.name):
         raise WeightsError(f"{path.name} {_part(int(part[1]))}")
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= HEADER_LIMIT:
+        return _safetensors(path, head, size)  # first: a length may begin like any other kind of file
     if said := _other(path, head):
         raise WeightsError(f"{path.name} {said}")
     if head.startswith(b"PK\x03\x04"):
@@ -70,7 +72,7 @@ def kind_of(path: Path) -> FileKind:
         raise WeightsError(
             f"{path.name} is a plain pickle and is not opened, since that could run code. {AS_STATE_DICT}"
         )
-    if path.suffix == ".safetensors" or head[8:9] == b"{":
+    if path.suffix == ".safetensors":
         return _safetensors(path, head, size)
     raise WeightsError(
         f"{path.name} is no file of weights that Thaw knows: give a .safetensors file, or what "

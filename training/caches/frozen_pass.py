@@ -175,7 +175,9 @@ def _fold_batch_norms(module: nn.Module) -> None:
     names = list(module._modules)
     for first, second in pairwise(names):
         convolution, norm = module._modules[first], module._modules[second]
-        if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+        if not (isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)):
+            continue
+        if convolution.out_channels == norm.num_features:  # else something stands between them
             module._modules[first] = fuse_conv_bn_eval(convolution, norm)
             # timm's BatchNormAct2d carries its activation
             rest = [part for part in (getattr(norm, "drop", None), getattr(norm, "act", None)) if part is not None]

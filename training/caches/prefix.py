@@ -208,13 +208,10 @@ class PrefixCache:
 
     def _shape(self, boundary: int) -> tuple[int, ...]:
         if boundary not in self._shapes:
-            was_training = [(m, m.training) for m in self.backbone.modules()]
-            self.backbone.eval()
-            with torch.inference_mode():
+            with self.backbone.modes_kept(), torch.inference_mode():
+                self.backbone.eval()
                 one = self.data.batch(self.data.rows["train"][:1], 0).to(next(self.backbone.parameters()).device)
                 self._shapes[boundary] = tuple(self.backbone.below(one, boundary).shape[1:])
-            for module, training in was_training:
-                module.training = training
         return self._shapes[boundary]
 
     def _file(self, boundary: int, view: int) -> tuple[NDArray[np.float16], NDArray[np.uint8]]:

@@ -28,7 +28,7 @@ VERBS = {
     "runs": "runs", "stop": "runs", "resume": "runs", "backbones": "backbones", "backbone": "backbones",
     "target": "target", "data": "data", "public": "public", "extend": "extend", "cache": "caches", "datasets": "keep",
     "label": "keep", "delete": "keep", "export": "take", "predict": "take", "report": "take", "bundle": "bundle",
-    "unbundle": "bundle", "reproduce": "bundle",
+    "unbundle": "bundle", "reproduce": "bundle", "token": "keep", "password": "keep",
 }  # fmt: skip
 """Each verb -> the module of `commands` whose function of that name it is."""
 Command = TypeVar("Command", bound=click.Command)

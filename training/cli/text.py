@@ -41,6 +41,7 @@ def run_document(home: Path, job: Job) -> dict[str, Any]:
         "from_run": job.config.get("from_run") or None,
         "per_class": job.config.get("per_class") or None,
         "group": job.group,
+        "queued_by": job.queued_by,
         "label": {"name": job.name, "tags": list(job.tags), "note": job.note},
         "created": job.created,
         "attempt": job.attempt,

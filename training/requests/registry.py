@@ -25,10 +25,11 @@ KINDS = {
 """Kind -> the name of its dataclass in this room."""
 
 
-def submit(store: Store, request: Request) -> Job:
+def submit(store: Store, request: Request, queued_by: str = "") -> Job:
     """The job that does what is asked for: one that is on its way already, else a new one at the end of its lane.
 
-    Raises ThawError, with what to do, where the work could only fail.
+    queued_by: the name of one who signed in; a job that is joined stays its own asker's. Raises ThawError, with what to
+    do, where the work could only fail.
     """
     request.check(store)
 
@@ -40,7 +41,7 @@ def submit(store: Store, request: Request) -> Job:
 
     return store.create_job(
         request.kind, request.dataset_id, request.config(), group=request.group, lane=request.lane,
-        noun=request.noun, joins=does_it, prepare=request.prepare,
+        noun=request.noun, queued_by=queued_by, joins=does_it, prepare=request.prepare,
     )  # fmt: skip
 
 

@@ -107,6 +107,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE jobs ADD COLUMN tags TEXT NOT NULL DEFAULT '[]'",
         "ALTER TABLE jobs ADD COLUMN note TEXT NOT NULL DEFAULT ''",
     ),
+    ("ALTER TABLE jobs ADD COLUMN queued_by TEXT NOT NULL DEFAULT ''",),
 )
 
 

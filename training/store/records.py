@@ -113,6 +113,8 @@ class Job:
     """What a person calls it, "" = nothing; so are `tags` and `note` (`Label`)."""
     tags: tuple[str, ...]
     note: str
+    queued_by: str
+    """Who asked for it, of those who sign in with a name; "" at the server's own computer."""
     cuts: int
     """How often metrics rows were taken back; a reader who sees it change reads them again from the start."""
 

@@ -103,7 +103,7 @@ class Store(Measurements):
 
     def create_job(
         self, kind: str, dataset_id: str, config: Mapping[str, Any], *, group: str = "", lane: Lane = "train",
-        noun: str = "Run", joins: Callable[[Job], bool] | None = None,
+        noun: str = "Run", queued_by: str = "", joins: Callable[[Job], bool] | None = None,
         prepare: Callable[[RunFolder], None] | None = None,
     ) -> Job:  # fmt: skip
         """A new job at the end of its lane's queue; or the one on its way for the same, where `joins` says so.
@@ -126,10 +126,13 @@ class Store(Measurements):
             if prepare:
                 prepare(RunFolder(self.home, job_id))
             db.execute(
-                'INSERT INTO jobs (id, kind, dataset_id, config, state, created, "group", position, lane, noun)'
-                " VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?)",
-                (job_id, kind, dataset_id, dump(dict(config)), time.time(), group, _last_position(db), lane, noun),
-            )
+                'INSERT INTO jobs (id, kind, dataset_id, config, state, created, "group", position, lane, noun,'
+                " queued_by) VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?)",
+                (
+                    job_id, kind, dataset_id, dump(dict(config)), time.time(), group, _last_position(db), lane, noun,
+                    queued_by,
+                ),
+            )  # fmt: skip
             return find_job(db, job_id)
 
     def claim_next(self, lane: Lane = "train", *, capacity: int = 1) -> Job | None:

@@ -10,7 +10,7 @@ from core.zoo import BackboneCard, catalog
 from training.backbones import weights
 from training.requests import AddBackbone
 from training.store import Job
-from ui import pictures
+from ui import pictures, sharing
 from ui.kit import frame, progress, state
 from ui.kit import jobs as parts_jobs
 from ui.kit.show import show
@@ -95,11 +95,11 @@ def _form(card: BackboneCard, here: bool) -> None:
     """Another model of timm by its name, or a file with weights for the chosen one."""
     with st.expander("Add a weights file, or another model"), st.form("add_backbone", border=False):
         name = st.text_input("Name in timm", value="" if here else card.name, placeholder="regnety_032")
-        on_loopback = state.on_loopback()
+        closed = sharing.roots() == ()
         path = st.text_input(
             "Weights file on this computer",
-            placeholder="/home/me/weights.safetensors" if on_loopback else "switched off: others can reach this server",
-            disabled=not on_loopback,
+            placeholder="switched off: others can reach this server" if closed else "/home/me/weights.safetensors",
+            disabled=closed,
             help="A .safetensors, .pth or .ckpt file with a state dict; its classifier may be another. Left empty, the "
             "weights are downloaded.",
         )
@@ -110,5 +110,5 @@ def _form(card: BackboneCard, here: bool) -> None:
         st.caption("Type a model's name first.")
         return
     with frame.calm("This backbone cannot be added"):
-        parts_jobs.start(AddBackbone.of(name.strip(), path.strip().strip("'\"") if on_loopback else ""))
+        parts_jobs.start(AddBackbone.of(name.strip(), sharing.typed(path or "")))
         st.rerun()

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import streamlit as st
 
@@ -13,6 +12,7 @@ from core import DataError, DatasetRef, Decoding
 from dataset import GroupsFrom
 from dataset.readings import ReadAs, by_folders
 from training.requests import ImportImages
+from ui import sharing
 from ui.kit import frame, state
 
 FOUND = ""
@@ -64,8 +64,7 @@ def _source(ref: DatasetRef) -> str:
     """Where the files that a dataset was read from lie, if they are within reach: an upload is kept; else ''."""
     if ref.source_kept.is_dir():
         return str(ref.source_kept)
-    path = Path(ref.source)
-    return ref.source if state.on_loopback() and path.is_absolute() and path.exists() else ""
+    return ref.source if sharing.reachable(ref.source) else ""
 
 
 def reading(key: str, choices: Sequence[str]) -> ReadAs:

@@ -11,6 +11,7 @@ import streamlit as st
 
 from core.names import IMAGE_SUFFIXES
 from dataset.documents import SUFFIXES
+from ui.address import at
 from ui.server import most_bytes, too_large
 
 ARCHIVES = ("zip", "tar", "tgz", "tbz2", "txz", "gz", "bz2", "xz", "zst")
@@ -48,6 +49,7 @@ def drop_zone(title: str, *, key: str) -> Uploaded | None:
         "wanted": [*ARCHIVES, *IMAGE_SUFFIXES, *SUFFIXES],
         "most_bytes": most_bytes(),
         "too_large": too_large(),
+        "at": at("/thaw/uploads"),
     }
     sent = _component()(key=key, data=data, on_uploaded_change=lambda: None).uploaded
     if not sent:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -20,14 +19,14 @@ from dataset.ingest import SAMPLES
 from training.jobs import deleting
 from training.requests import ImportImages
 from training.store import Job
-from ui import pictures
+from ui import pictures, sharing
 from ui.bring_in import again, question
 from ui.bring_in.drop_zone import drop_zone
 from ui.bring_in.samples import sample_picture
 from ui.kit import frame, jobs, state, told
 from ui.kit.show import show
 
-PATH_FIELD = "Folder, archive or table of labels on this computer"
+PATH_FIELD = "Folder, archive or table of labels"
 POLL_S = 0.15
 TOLD_S = 86_400.0
 """What came of an import is told to whoever comes within a day."""
@@ -137,24 +136,22 @@ def _answered(job: Job, where: DeltaGenerator, what: str) -> DatasetRef | None:
 
 
 def path_field(label: str, button: str, *, key: str) -> str:
-    """A field for a path on this computer; what was typed and sent, once, or ''."""
-    if not state.on_loopback():
+    """A field for a path on the computer that Thaw runs on; what was typed and sent, once, or ''."""
+    label = f"{label} on {'this computer' if (within := sharing.roots()) is None else 'the server'}"
+    if within == ():
         st.text_input(label, disabled=True, placeholder="/home/me/flowers", key=f"{key}_off")
-        st.caption(
-            "Switched off: this server can be reached from other computers, and a path would let them read its "
-            "disk. Start Thaw on 127.0.0.1 to use it, or drop a zip."
-        )
+        st.caption(sharing.OFF)
         return ""
     with st.form(key, border=False, enter_to_submit=True):
-        path = st.text_input(label, placeholder="/home/me/flowers")
+        path = st.text_input(label, placeholder=f"{within[0] if within else '/home/me'}/flowers")
         asked = st.form_submit_button(button)
     if not asked:
         return ""
-    given = path.strip().strip("'\"")
-    if not given:
+    with frame.calm("This path cannot be read"):
+        if given := sharing.typed(path):
+            return given
         st.caption("Type the path of a folder, a zip, a tar or a table first.")
-        return ""
-    return str(Path(given).expanduser())
+    return ""
 
 
 def _samples() -> str | None:

@@ -160,12 +160,12 @@ class Zone {
       given = true;
       for (const request of this.requests) request.abort();
       // The answer with the id may still be on its way.
-      opened?.then(({ id }) => send("DELETE", `/thaw/uploads/${id}`, null, () => {}, new Set())).catch(() => {});
+      opened?.then(({ id }) => send("DELETE", `${this.data.at}/${id}`, null, () => {}, new Set())).catch(() => {});
       this.idle();
     };
     tell();
     try {
-      opened = send("POST", "/thaw/uploads", null, () => {}, new Set());
+      opened = send("POST", this.data.at, null, () => {}, new Set());
       const { id } = await opened;
       const waiting = batches(wanted);
       if (kept.length) for (let at = 0; at < kept.length; at += 5000) waiting.unshift({ files: [], bytes: 0, kept: kept.slice(at, at + 5000) });
@@ -173,7 +173,7 @@ class Zone {
         for (let batch = waiting.shift(); batch && !given; batch = waiting.shift()) {
           const names = JSON.stringify([...(batch.kept || []), ...batch.files.map(({ path, file }) => [path, file.size])]);
           const body = new Blob([names, "\n", ...batch.files.map(({ file }) => file)]);
-          await send("PUT", `/thaw/uploads/${id}`, body, (bytes) => { loaded.set(batch, Math.min(bytes, batch.bytes)); tell(); }, this.requests);
+          await send("PUT", `${this.data.at}/${id}`, body, (bytes) => { loaded.set(batch, Math.min(bytes, batch.bytes)); tell(); }, this.requests);
           loaded.delete(batch);
           finished += batch.bytes;
           tell();

@@ -45,7 +45,7 @@ class Gallery {
     this.ahead = setTimeout(() => data.next.forEach((row) => { new Image().src = this.thumb(row); }), 400);
   }
 
-  thumb(row) { return `/thaw/thumb/${this.data.base}/${row}.jpg`; }
+  thumb(row) { return `${this.data.at}/thaw/thumb/${this.data.base}/${row}.jpg`; }
   rows() { return this.data.groups.flatMap((group) => group.items.map(([row]) => row)); }
   tiles() { return [...this.root.querySelectorAll(".p-tile")]; }
 

@@ -15,6 +15,7 @@ import streamlit as st
 from core import EXCLUDED, DatasetRef
 from dataset import ImageTable, Query, by_class, matching, page_of, pages, spread
 from dataset.ingest import TRAITS
+from ui.address import base
 from ui.data import picked, selection
 from ui.kit import frame, state
 from ui.pictures.words import count
@@ -234,9 +235,10 @@ def _data(
     chosen = selection.selected(ref.id)
     shown = [item[0] for group in groups for item in group["items"]]
     return {
-        "dataset": ref.id, "base": ref.images_id, "classes": list(ref.classes), "groups": groups, "strips": strips > 0,
-        "lines": strips, "one": one, "split": split or "", "page": page, "pages": pages(total, size), "total": total,
-        "from": min(total, (page - 1) * size + 1), "to": min(total, page * size), "noun": noun, "next": following,
+        "at": base(), "dataset": ref.id, "base": ref.images_id, "classes": list(ref.classes), "groups": groups,
+        "strips": strips > 0, "lines": strips, "one": one, "split": split or "", "page": page,
+        "pages": pages(total, size), "total": total, "from": min(total, (page - 1) * size + 1),
+        "to": min(total, page * size), "noun": noun, "next": following,
         "picked": [row for row in shown if row in chosen], "count": len(chosen), "open": _row("image", len(table)),
         "ack": selection.acknowledged(KEY), "empty": total == 0,
     }  # fmt: skip

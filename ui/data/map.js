@@ -297,7 +297,7 @@ class ImageMap {
     tip.hidden = i === null;
     this.canvas.classList.toggle("is-over", i !== null);
     if (i === null) return;
-    tip.querySelector("img").src = `/thaw/thumb/${this.data.base}/${this.row[i]}.jpg`;
+    tip.querySelector("img").src = `${this.data.at}/thaw/thumb/${this.data.base}/${this.row[i]}.jpg`;
     tip.querySelector("bdi").textContent = this.data.classes[this.label[i]] ?? "";
     tip.style.left = Math.min(this.wide - 152, Math.max(0, px + 16)) + "px";
     tip.style.top = (py > this.high - 190 ? py - 184 : py + 16) + "px";

@@ -21,6 +21,7 @@ from training.profile import maps
 from training.requests import DrawMap, MapName, Profile
 from training.store import Job
 from ui import pictures
+from ui.address import at, base
 from ui.data import picked, selection
 from ui.kit import frame, jobs, progress, state
 from ui.kit.show import show
@@ -92,7 +93,8 @@ def _drawn(ref: DatasetRef, table: ImageTable, backbone: str, name: MapName, abo
     mount(
         {
             "dataset": ref.id, "base": ref.images_id, "classes": list(ref.classes), "picked": sorted(chosen),
-            "url": f"/thaw/map/{ref.id}/{backbone}/{name}.bin?v={version}", "ack": selection.acknowledged(KEY),
+            "at": base(), "url": at(f"/thaw/map/{ref.id}/{backbone}/{name}.bin?v={version}"),
+            "ack": selection.acknowledged(KEY),
         },
         lambda: selection.hear(KEY, len(table), ref.id, {}),
     )  # fmt: skip

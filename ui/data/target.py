@@ -39,7 +39,7 @@ def section(ref: DatasetRef) -> None:
     with left:
         uploaded = drop_zone("Drop a zip, a tar or a folder of such images", key=f"target_zone_{ref.id}")
     with right:
-        path = imports.path_field("Or a folder or archive on this computer", "Attach this path", key="target_path")
+        path = imports.path_field("Or a folder or archive", "Attach this path", key="target_path")
     if uploaded:
         under_way = [jobs.start(ImportImages(uploaded.source, uploaded.name or None, target_of=ref.id))]
     elif path:

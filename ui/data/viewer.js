@@ -56,7 +56,7 @@ class Viewer {
   open(data, row) {
     this.data = data;
     this.row = row;
-    this.find("img").src = `/thaw/picture/${data.base}/${row}.jpg`;
+    this.find("img").src = `${data.at}/thaw/picture/${data.base}/${row}.jpg`;
     const fresh = !this.box.open;
     if (fresh) this.box.showModal();
     this.mark();
@@ -67,14 +67,14 @@ class Viewer {
     // A button that is switched off would keep the keyboard to itself.
     if (fresh || document.activeElement?.disabled) this.box.focus();
     this.find(".v-place").textContent = place < 0 ? "" : `${place + 1} of ${rows.length} shown`;
-    for (const next of [rows[place + 1], rows[place - 1]]) if (place >= 0 && next !== undefined) new Image().src = `/thaw/picture/${data.base}/${next}.jpg`;
+    for (const next of [rows[place + 1], rows[place - 1]]) if (place >= 0 && next !== undefined) new Image().src = `${data.at}/thaw/picture/${data.base}/${next}.jpg`;
     this.hooks.opened(row);
   }
 
   async tell(row) {
     let facts;
     try {
-      facts = await (await fetch(`/thaw/facts/${this.data.dataset}/${row}`)).json();
+      facts = await (await fetch(`${this.data.at}/thaw/facts/${this.data.dataset}/${row}`)).json();
     } catch { return; }
     if (row !== this.row || facts.error) return;
     this.find("h3 bdi").textContent = facts.class;
@@ -89,12 +89,12 @@ class Viewer {
     const strip = this.find(".v-alike");
     let found;
     try {
-      found = await (await fetch(`/thaw/alike/${this.data.dataset}/${row}`)).json();
+      found = await (await fetch(`${this.data.at}/thaw/alike/${this.data.dataset}/${row}`)).json();
     } catch { return; }
     if (row !== this.row) return;
     strip.hidden = !found.alike?.length;
     strip.querySelector("div").innerHTML = (found.alike || []).map(([one, name]) =>
-      `<button type="button" data-alike="${one}" class="${name === found.class ? "" : "is-other"}" title="${esc(name)}" aria-label="Open an image of ${esc(name)}"><img src="/thaw/thumb/${this.data.base}/${one}.jpg" alt="" width="56" height="56">${name === found.class ? "" : `<bdi>${esc(name)}</bdi>`}</button>`).join("");
+      `<button type="button" data-alike="${one}" class="${name === found.class ? "" : "is-other"}" title="${esc(name)}" aria-label="Open an image of ${esc(name)}"><img src="${this.data.at}/thaw/thumb/${this.data.base}/${one}.jpg" alt="" width="56" height="56">${name === found.class ? "" : `<bdi>${esc(name)}</bdi>`}</button>`).join("");
   }
 
   step(by) {

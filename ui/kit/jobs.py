@@ -16,6 +16,7 @@ from training.record import to_train
 from training.requests import Explain, Export, Request, room, submit
 from training.store import Job
 from ui.kit import stages, state
+from ui.sharing import visitor
 
 SEED = 0
 """Every run started from a page: the same seed and split, so that any two may be compared."""
@@ -95,7 +96,7 @@ def total_seconds(planned: Sequence[Planned]) -> float | None:
 
 def start(request: Request) -> Job:
     """Submit what is asked for and wake the executor. Raises ThawError, with what to do, where it could only fail."""
-    return state.jobs_executor().submit(submit(state.store(), request).id)
+    return state.jobs_executor().submit(submit(state.store(), request, visitor().name).id)
 
 
 def plan_for(ref: DatasetRef, strategy: Strategy, minutes: float | None, *, group: str = "") -> RunConfig:

@@ -30,16 +30,16 @@ def title(job: Job) -> str:
 
 
 def facts_line(job: Job) -> str:
-    """'EfficientNet-Lite0 · a probe and 12 epochs · planned for 10 min · seed 0 · run ab12cd34'."""
-    config = parts_jobs.config_of(job)
+    """'EfficientNet-Lite0 · a probe and 12 epochs · planned for 10 min · seed 0 · run ab12cd34 · by Ann'."""
+    config, by = parts_jobs.config_of(job), [f"by {job.queued_by}"] if job.queued_by else []
     if config is None:
-        return f"run {job.id}"
+        return " · ".join([f"run {job.id}", *by])
     strategy = config.strategy
     name = BACKBONES[strategy.backbone].title if strategy.backbone in BACKBONES else strategy.backbone
     parts = [name, epochs_in_words(strategy)]
     if config.minutes:
         parts.append(f"planned for {duration(60 * config.minutes)}")
-    parts += [f"seed {config.seed}", f"run {job.id}"]
+    parts += [f"seed {config.seed}", f"run {job.id}", *by]
     return " · ".join(parts)
 
 
@@ -72,7 +72,7 @@ def queue_panel(shown: str | None) -> None:
         return
     for job in queue:
         with st.container(border=True, gap="small", key=f"queue_{job.id}"):
-            name = frame.plain(called(job))
+            name = frame.plain(called(job) + (f" · by {job.queued_by}" if job.queued_by else ""))
             if job.state == "running":
                 left = f", about {duration(job.eta_s)} left" if job.eta_s else ""
                 st.markdown(f"**{name}** · {percent(job.progress)}{left}")

@@ -11,8 +11,6 @@ import functools
 from collections.abc import Sequence
 from pathlib import Path
 
-import streamlit as st
-
 from core import DatasetFacts, DatasetRef, NotFound
 from core.home import home as find_home
 from core.zoo import DEFAULT_BACKBONE
@@ -34,7 +32,6 @@ PREDICT_PAGE = str(HERE / "predict" / "predict_page.py")
 PLAYGROUND_PAGE = str(HERE / "playground" / "playground_page.py")
 LEARN_PAGE = str(HERE / "learn" / "learn_page.py")
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 ACTIVE = ("queued", "running")
 
 
@@ -235,8 +232,3 @@ def counts_only(ref: DatasetRef, backbone: str) -> DatasetFacts:
         per_class=rest,
         chance=1 / len(ref.classes),
     )
-
-
-def on_loopback() -> bool:
-    """Whether only this computer can reach the server: then a path on it may be typed in."""
-    return st.get_option("server.address") in LOOPBACK

@@ -13,6 +13,7 @@ from core import Answer, Candidate, Estimate, Kind, Phase
 from core.zoo import STRATEGIES, BackboneCard
 from training.report import Scale, accuracy_line, mark
 from training.report.freeze_map import freeze_map
+from ui.address import at
 from ui.pictures.words import counted, duration, esc, interval, params, size
 
 SIGNS: dict[str, str] = {"info": "i", "good": "\N{CHECK MARK}", "caution": "!", "bad": "\N{MULTIPLICATION SIGN}"}
@@ -116,7 +117,7 @@ def notice(kind: str, title: str, text: str = "", remedy: str = "") -> str:
 
 def thumb_url(dataset_id: str, row: int) -> str:
     """Where the small picture of a manifest row is served (see `ui.server.routes`)."""
-    return f"/thaw/thumb/{dataset_id}/{row}.jpg"
+    return at(f"/thaw/thumb/{dataset_id}/{row}.jpg")
 
 
 def epochs_in_short(phases: Sequence[Phase]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from core.zoo import STRATEGIES
 from training.store import Stage
+from ui.address import at
 from ui.pictures.theme import strategy_style
 from ui.pictures.words import esc
 
@@ -29,5 +30,6 @@ def _card(name: str, kind: str, reached: str, run_id: str, *, last: bool = False
     lines = [f"<b><bdi>{esc(name)}</bdi></b>", *(f"<small>{esc(line)}</small>" for line in (how, reached) if line)]
     inside = "".join(lines)
     if run_id:
-        inside = f'<a href="/run?run={esc(run_id)}" target="_self">{inside}</a>'
+        there = at(f"/run?run={esc(run_id)}")
+        inside = f'<a href="{there}" target="_self">{inside}</a>'
     return f'<li class="{"is-here" if last else ""}" style="--stage:{colour}">{inside}</li>'

@@ -14,7 +14,7 @@ from core.words import counted
 from training.export import contents
 from training.export.predictor import Prediction, images_in, rows_of
 from training.store import Job, RunResult
-from ui import pictures
+from ui import pictures, sharing
 from ui.kit import frame, ids, state
 from ui.kit import runs as parts_runs
 from ui.kit.show import show
@@ -160,19 +160,15 @@ def folder(run: Job, facts: contents.ExportFacts) -> None:
     """A whole folder on this computer, its answers as a table."""
     name = st.query_params.get("answers")
     with st.expander("A folder on this computer", expanded=bool(name)):
-        if not state.on_loopback():
-            st.caption(
-                "Switched off: this server can be reached from other computers. Start Thaw on 127.0.0.1 to use it."
-            )
+        if sharing.roots() == ():
+            st.caption(sharing.OFF)
             return
         with st.form("predict_folder", border=False):
             path = st.text_input("Folder of images", placeholder="/home/me/new-pictures")
             asked = st.form_submit_button("Answer for this folder")
         if asked and path.strip():
             with frame.calm("This folder gave no answers"):
-                st.query_params["answers"] = name = answer_folder(
-                    run, facts, Path(path.strip().strip("'\"")).expanduser()
-                )
+                st.query_params["answers"] = name = answer_folder(run, facts, Path(sharing.typed(path)))
         text = predictions.read_table(name) if name else None
         if name and text is not None:
             folder_table(name, text)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from core.door import door
 
 if TYPE_CHECKING:
+    from ui.server.maps import map_url
     from ui.server.routes import plotly_url
     from ui.server.runs import download_url, report_url
     from ui.server.uploads import most_bytes, too_large
@@ -13,6 +14,7 @@ else:
 
 __all__ = [
     "download_url",
+    "map_url",
     "most_bytes",
     "plotly_url",
     "report_url",

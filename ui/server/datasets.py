@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from core import DatasetRef, ThawError
+from ui.address import at
 
 ENDINGS = ("zip", "csv")
 RUNS = "runs"
@@ -23,7 +24,7 @@ SPLIT_SEED = 0
 
 def url(ref: DatasetRef, ending: str, with_split: bool) -> str:
     """Where the cleaned set is served. ending: 'zip' or 'csv'."""
-    return f"/thaw/cleaned/{ref.id}.{ending}" + (f"?split={RUNS}" if with_split else "")
+    return at(f"/thaw/cleaned/{ref.id}.{ending}") + (f"?split={RUNS}" if with_split else "")
 
 
 def file_name(ref: DatasetRef, ending: str) -> str:

@@ -11,9 +11,15 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from training.understand.findings import map_file
+from ui.address import at
 from ui.server.numbers import ROW
 
 _RUN_ID = re.compile(r"[a-z0-9]{4,32}")
+
+
+def map_url(run_id: str, row: int) -> str:
+    """Where the activation map of an image of a run is served."""
+    return at(f"/thaw/map/{run_id}/{row}.jpg")
 
 
 def map_routes(place: Callable[[], Path]) -> list[Route]:

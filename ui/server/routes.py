@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from core import NotFound, ThawError
 from core.home import home as find_home
+from ui.address import at
 from ui.server import runs, uploads
 from ui.server.datasets import cleaned
 from ui.server.maps import map_routes
@@ -49,7 +50,7 @@ def routes(home: Path | None = None) -> list[Route]:
     def take_away(request: Request) -> Response:
         return cleaned(request, place())
 
-    return [
+    table = [
         *map_routes(place),
         *runs.routes(store, _refuse),
         Route("/thaw/live", live, methods=["GET"]),
@@ -59,6 +60,7 @@ def routes(home: Path | None = None) -> list[Route]:
         *uploads.routes(place),
         Route("/thaw/{rest:path}", unknown, methods=["GET"]),
     ]
+    return [Route(at(one.path), one.endpoint, methods=sorted(one.methods or ())) for one in table]
 
 
 def unknown(request: Request) -> Response:
@@ -106,7 +108,7 @@ charts need no more (npm: plotly.js-basic-dist-min, MIT)."""
 
 def plotly_url() -> str:
     """Where the script is; it changes when plotly is upgraded, because browsers keep what is at a URL for good."""
-    return f"/thaw/plotly.min.js?v={int(PLOTLY.stat().st_mtime)}"
+    return at(f"/thaw/plotly.min.js?v={int(PLOTLY.stat().st_mtime)}")
 
 
 def plotly_script(request: Request) -> Response:

@@ -18,6 +18,7 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Route
 
 from core import NotFound, ThawError
+from ui.address import at
 
 if TYPE_CHECKING:
     from training.store import Store
@@ -33,12 +34,12 @@ REPORT_HEADERS = {
 
 def download_url(run_id: str, name: str) -> str:
     """Where a file of a run's export is served; also EVERYTHING and BUNDLE."""
-    return f"/thaw/run/{run_id}/{name}"
+    return at(f"/thaw/run/{run_id}/{name}")
 
 
 def report_url(run_ids: list[str]) -> str:
     """Where the report of a run, or of runs side by side, is served."""
-    return "/thaw/report?" + "&".join(f"run={run_id}" for run_id in run_ids)
+    return at("/thaw/report?") + "&".join(f"run={run_id}" for run_id in run_ids)
 
 
 def routes(store: Callable[[], Store], refuse: Callable[..., Response]) -> list[Route]:

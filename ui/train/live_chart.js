@@ -110,7 +110,7 @@ class LiveChart {
   async ask() {
     const query = this.runs.map((run) => `run=${run.id}&after=${run.after}&seen=${run.seen}&mark=${run.mark}`).join("&");
     try {
-      const response = await fetch("/thaw/live?" + query, { cache: "no-store", signal: AbortSignal.timeout(8000) });
+      const response = await fetch(`${this.data.live}?${query}`, { cache: "no-store", signal: AbortSignal.timeout(8000) });
       return response.ok || response.status === 404 ? await response.json() : null;
     } catch {
       return null;

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from ui.address import at
 from ui.pictures.cards import thumb_url
 from ui.server import plotly_url
 from ui.server.routes import routes
@@ -71,6 +72,7 @@ def live_chart(
         "axis": axis,
         "wake": wake,
         "plotly": plotly_url(),
+        "live": at("/thaw/live"),
     }
     result = _component()(key=key, data=data, on_finished_change=lambda: None)
     return bool(result.finished)

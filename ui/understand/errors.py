@@ -20,6 +20,7 @@ from ui.kit import frame, state
 from ui.kit.show import show
 from ui.pictures.cards import thumb_url
 from ui.pictures.words import counted, esc, percent
+from ui.server import map_url
 from ui.understand import confusion, corrections
 
 PAGE = 24
@@ -118,7 +119,7 @@ def _tile(
     if changed and changed != truth:
         lines.append((f"now {changed}", "good"))
     mapped = maps is not None and row in maps.maps
-    src = f"/thaw/map/{run_id}/{row}.jpg" if mapped else thumb_url(ref.id, row)
+    src = map_url(run_id, row) if mapped else thumb_url(ref.id, row)
     return Tile(row, src, f"{path}: {truth}, answered {answer}", tuple(lines))
 
 
@@ -129,7 +130,7 @@ def closer(run_id: str, ref: DatasetRef, answers: Answers, place: int, row: int,
     figures = [_figure(thumb_url(ref.id, row), f"{path}: labelled {truth}")]
     if found is not None and row in found.maps:
         figures.append(
-            _figure(f"/thaw/map/{run_id}/{row}.jpg", f"{found.map_kind} for {answer}: ember where it looked")
+            _figure(map_url(run_id, row), f"{found.map_kind} for {answer}: ember where it looked")
         )
     with st.container(border=True, key="closer"):
         show(f'<div class="thaw-closer">{"".join(figures)}</div>')

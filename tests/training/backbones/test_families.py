@@ -23,6 +23,7 @@ from core.zoo import catalog
 from tests.support.toys import Recorder
 from training.backbones import weight_files
 from training.backbones.backbone import Backbone, Preprocessing, build
+from training.caches import frozen_pass
 from training.caches.examples import VectorData
 from training.caches.prefix import PrefixCache
 from training.engine.alignment import Target
@@ -113,6 +114,33 @@ def test_a_network_with_buffers_outside_its_state_dict_is_trained_and_kept(
     trained(backbone, Strategy("full", name, (Phase(0, 1, 1e-3, 1e-3),), batch_size=2), resume)
     after = backbone.state_dict()
     assert any(not torch.equal(after[key], value) for key, value in before.items())
+
+
+@pytest.mark.usefixtures("untried")
+@pytest.mark.parametrize("name", ["lambda_resnet26t", "xception41p"])
+def test_a_norm_that_stands_behind_a_convolution_by_name_alone_is_not_folded(name: str) -> None:
+    """It has another number of channels: folding the two ended every pass in an error."""
+    backbone = added(name, 64).eval()
+    x, last = squares(backbone, 2), backbone.head_index
+    run = frozen_pass.taps(backbone, [last], "fp32-nchw", CPU, x)
+    with torch.no_grad():
+        expected = backbone.below(x, last)
+        assert (run(x)[0] - expected).norm() <= frozen_pass.FOLDING_TOLERANCE * expected.norm()
+
+
+@pytest.mark.usefixtures("untried")
+def test_a_network_that_drops_features_out_answers_the_same_twice_when_it_is_asked() -> None:
+    """After a phase that trained its last stage: the legacy SENets drop out in a part that is no module of theirs."""
+    backbone = added("legacy_seresnet18", 64)
+    x = squares(backbone, 4)
+    backbone.set_phase(Phase(0, 1, 1e-3))
+    with torch.no_grad():
+        assert not torch.equal(backbone(x), backbone(x)), "while it trains"
+        backbone.eval()
+        assert torch.equal(backbone(x), backbone(x))
+        with backbone.modes_kept():
+            backbone.train()
+        assert torch.equal(backbone(x), backbone(x))
 
 
 def test_weights_with_several_names_are_written_under_each(tmp_path: Path) -> None:

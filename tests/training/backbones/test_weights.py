@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import timm
 import torch
-from safetensors.torch import save, save_file
+from safetensors.torch import load_file, save, save_file
 from torch import Tensor, nn
 
 from advisor.planning.strategies import plan
@@ -23,6 +23,7 @@ from core.zoo.curated import CURATED
 from tests.support.terminal import say
 from training.backbones import fitting, pretrained, stages, weights
 from training.backbones.backbone import build
+from training.backbones.file_kinds import kind_of
 from training.jobs import add_backbone
 from training.jobs.add_backbone import add
 
@@ -167,6 +168,20 @@ def test_nothing_in_a_file_is_run(home: Path, tmp_path: Path) -> None:
     torch.save({"layer": Trap()}, tmp_path / "trap.pth")
     assert "trap.pth holds more than tensors (" in refused(home, tmp_path / "trap.pth")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("first", range(0, 256, 8))
+def test_a_file_of_safetensors_is_known_whatever_the_length_of_its_header(first: int, tmp_path: Path) -> None:
+    """The file begins with that length, which the writer rounds up to eights: 0x80 would be a pickle's first byte."""
+    state = network().state_dict()
+    written = save(state)
+    length = int.from_bytes(written[:8], "little")
+    more = (first - length) % 256
+    file = tmp_path / "model.safetensors"
+    header, tensors = written[8 : 8 + length] + b" " * more, written[8 + length :]
+    file.write_bytes((length + more).to_bytes(8, "little") + header + tensors)
+    assert file.read_bytes()[0] == first and kind_of(file) == "safetensors"
+    assert set(load_file(file)) == set(state)
 
 
 def test_what_does_not_fit_is_refused_with_both_values(home: Path, tmp_path: Path) -> None:

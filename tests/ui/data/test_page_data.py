@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import streamlit as st
 from PIL import Image
 
 from core.types import DatasetFacts, DatasetRef, Decoding
@@ -19,22 +18,13 @@ from dataset.ingest.samples import SAMPLES
 from dataset.ingest.sources import import_path
 from dataset.readings import ReadAs
 from tests.support.seeding import NoWorkers, button, facts_of, param, picture_folder, words
-from tests.ui.conftest import Open
+from tests.ui.conftest import Open, Visit
 from training.requests.imports import ImportImages
 from training.requests.registry import submit
 from training.store.store import Store
 from ui.bring_in import imports
 from ui.bring_in.drop_zone import Uploaded
-
-
-def bind_to(monkeypatch: pytest.MonkeyPatch, address: str | None) -> None:
-    ask = st.get_option
-    monkeypatch.setattr(st, "get_option", lambda key: address if key == "server.address" else ask(key))
-
-
-@pytest.fixture
-def loopback(monkeypatch: pytest.MonkeyPatch) -> None:
-    bind_to(monkeypatch, "127.0.0.1")
+from ui.sharing import Visitor
 
 
 def zipped(folder: Path) -> bytes:
@@ -45,7 +35,7 @@ def zipped(folder: Path) -> bytes:
     return target.getvalue()
 
 
-def test_first_visit_offers_every_way_in(open_page: Open, loopback: None) -> None:
+def test_first_visit_offers_every_way_in(open_page: Open) -> None:
     at = open_page("data")
     text = words(at)
     assert "Bring in labelled images" in text
@@ -55,18 +45,35 @@ def test_first_visit_offers_every_way_in(open_page: Open, loopback: None) -> Non
     assert any("folder" in one.label.lower() for one in at.text_input) and not at.text_input[0].disabled
 
 
-@pytest.mark.parametrize("address", [None, "0.0.0.0", "192.168.1.7"])
-def test_the_path_field_is_explained_away_when_others_can_reach_the_server(
-    open_page: Open, monkeypatch: pytest.MonkeyPatch, address: str | None
-) -> None:
-    bind_to(monkeypatch, address)
+def test_the_path_field_is_explained_away_for_who_is_not_at_this_computer(open_page: Open, visitor: Visit) -> None:
+    visitor(Visitor(local=False, name="Ann"))
     at = open_page("data")
-    assert at.text_input[0].disabled
-    assert "this server can be reached from other computers" in words(at)
+    assert at.text_input[0].disabled and at.text_input[0].label.endswith("on the server")
+    assert "other computers reach this server" in words(at) and "THAW_IMPORT_ROOTS" in words(at)
+
+
+def test_folders_that_the_host_names_may_be_typed_and_nothing_beside_them(
+    open_page: Open, visitor: Visit, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitor(Visitor(local=False))
+    shared = tmp_path / "shared"
+    picture_folder(shared / "leaves", {"oak": 3, "elm": 4})
+    outside = picture_folder(tmp_path / "private", {"a": 3, "b": 4})
+    (shared / "way out").symlink_to(outside)
+    monkeypatch.setenv("THAW_IMPORT_ROOTS", str(shared))
+    for asked in (outside, shared / "way out", shared / ".." / "private", Path("/"), tmp_path / "shared2"):
+        at = open_page("data")
+        at.text_input[0].set_value(str(asked))
+        button(at, "Import this path").click().run()
+        assert "lies outside the folders that may be read here" in words(at) and not list_datasets(home), asked
+    at = open_page("data")
+    at.text_input[0].set_value(str(shared / "leaves"))
+    button(at, "Import this path").click().run()
+    assert "7 images in 2 classes" in words(at)
 
 
 def test_a_folder_path_becomes_a_dataset_and_is_measured(
-    open_page: Open, loopback: None, tmp_path: Path, store: Store, home: Path
+    open_page: Open, tmp_path: Path, store: Store, home: Path
 ) -> None:
     folder = picture_folder(tmp_path / "leaves", {"oak": 3, "elm": 4})
     at = open_page("data")
@@ -82,7 +89,7 @@ def test_a_folder_path_becomes_a_dataset_and_is_measured(
     assert len(store.jobs(kind="profile")) == 1, "a rerun must not measure again"
 
 
-def test_a_path_that_does_not_exist_is_one_calm_sentence(open_page: Open, loopback: None) -> None:
+def test_a_path_that_does_not_exist_is_one_calm_sentence(open_page: Open) -> None:
     at = open_page("data")
     at.text_input[0].set_value("/nowhere/at/all")
     button(at, "Import this path").click().run()
@@ -90,7 +97,7 @@ def test_a_path_that_does_not_exist_is_one_calm_sentence(open_page: Open, loopba
     assert not at.exception
 
 
-def test_an_empty_path_asks_for_one(open_page: Open, loopback: None) -> None:
+def test_an_empty_path_asks_for_one(open_page: Open) -> None:
     at = open_page("data")
     button(at, "Import this path").click().run()
     assert "Type the path of a folder" in words(at)
@@ -262,7 +269,7 @@ def test_another_choice_of_groups_keeps_the_classes_sides_and_values_as_they_wer
 
 
 def test_a_target_is_attached_by_path_and_detached(
-    open_page: Open, dataset: DatasetRef, loopback: None, tmp_path: Path, home: Path
+    open_page: Open, dataset: DatasetRef, tmp_path: Path, home: Path
 ) -> None:
     picture_folder(tmp_path / "sketches", {"daisy": 3, "unknown": 4}, size=24)
     at = open_page("data", dataset=dataset.id, view="target")

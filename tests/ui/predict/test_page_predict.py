@@ -130,9 +130,8 @@ def test_test_images_can_be_tried_at_a_click(open_page: Open, dataset: DatasetRe
 
 
 def test_a_folder_becomes_a_table_that_survives_a_reload(
-    open_page: Open, dataset: DatasetRef, exported: Job, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    open_page: Open, dataset: DatasetRef, exported: Job, home: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("ui.kit.state.on_loopback", lambda: True)
     folder = tmp_path / "new" / "inner"
     folder.mkdir(parents=True)
     for number in range(5):

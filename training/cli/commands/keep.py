@@ -1,4 +1,5 @@
-"""`python -m training datasets|label|delete`: what a home holds, what runs are called, what is to go. No torch."""
+"""`python -m training datasets|label|delete|token|password`: what a home holds, how it is called, what is to go, and
+who may come in. No torch."""
 
 from __future__ import annotations
 
@@ -8,6 +9,8 @@ from collections import Counter
 import click
 
 from core import NotFound, StateError
+from core.access import line_for, rotate
+from core.access import token as token_of
 from core.words import size
 from dataset import list_current, set_aside
 from training.cli.shared import RUNS_AND_DATASETS, Answer, Place, run_argument, verb
@@ -64,6 +67,29 @@ def delete(place: Place, wanted: str, yes: bool) -> Answer:
     freed = deleting.delete(place.store, doomed)
     document = {"deleted": wanted, "jobs": list(doomed.jobs), "datasets": list(doomed.datasets), "freed_bytes": freed}
     return Answer(document, [f"{doomed.what} is deleted: {size(freed)} freed."])
+
+
+@verb
+@click.option("--rotate", "anew", is_flag=True, help="make another; whoever signed in has to sign in again")
+def token(place: Place, anew: bool) -> Answer:
+    """Show the token that opens this home's shared server."""
+    word = rotate(place.home) if anew else token_of(place.home)
+    lines = [f"Token: {word}", f"Behind the address of the server it lets a browser in: ?token={word}"]
+    return Answer({"token": word}, lines)
+
+
+@verb
+@click.argument("name")
+def password(place: Place, name: str) -> Answer:
+    """Make the line of a person for the file that THAW_PASSWORD_FILE names; asks for the password."""
+    if not sys.stdin.isatty():
+        word = sys.stdin.readline().rstrip("\n")
+    else:
+        word = click.prompt("Password", hide_input=True, err=True)
+        if click.prompt("Again", hide_input=True, err=True) != word:
+            raise StateError("The two passwords differ: nothing was made.")
+    line = line_for(name, word)
+    return Answer({"line": line}, [line])
 
 
 def _doomed(place: Place, wanted: str) -> deleting.Doomed:

@@ -1,4 +1,4 @@
-"""Plain JSON values into the frozen types that the rest of Thaw works with, strictly.
+"""Plain JSON values into the frozen types that the rest of Thaw works with, strictly; and what those types check.
 
 Nothing is converted on the way (text is no number), a field that the type does not have is refused as a missing one is,
 and what a type rejects in its `__post_init__` is rejected here with what it came from. Writing needs no counterpart:
@@ -23,6 +23,11 @@ MOST_TEXT = 64 * 2**20
 """Characters of one document. Thaw writes none of a tenth of that: of 100,000 images the answers, the map, the files
 that were set aside."""
 _PROBLEM = r"(?s)(?P<why>.*?)(?: - at `(?:key` in `)?\$\.?(?P<field>.*)`)?"
+LAST_MOMENT = 253_402_300_799.0
+"""The end of the year 9999, in Unix time: what no calendar here goes beyond."""
+MOST = 1e15
+"""Of anything that Thaw counts: seconds, bytes, images."""
+_ID = re.compile(r"[0-9a-f]{16}")
 _ODD = "a text holds half a character, or a number is too large"
 _MISSING = r"Object missing required field `(?P<name>.*)`"
 
@@ -111,3 +116,44 @@ def _fields(kind: Any) -> dict[str, bool]:
 
 def _holds(hint: Any) -> bool:
     return is_dataclass(hint) or any(map(_holds, get_args(hint)))
+
+
+# -- for the `__post_init__` of the types that are read ------------------------------------------------
+
+
+def check_moments(**given: float | None) -> None:
+    """Raises ThawError, by its name, for what is no Unix time that a calendar has. None: it was not yet."""
+    for name, value in given.items():
+        if value is not None and not 0 <= value <= LAST_MOMENT:
+            raise ThawError(f"{name} is {value!r:.25} seconds after 1970, which no calendar has.")
+
+
+def check_counts(**given: float | None) -> None:
+    """Raises ThawError, by its name, for what is below 0 or more than there can be. None: it was not counted."""
+    for name, value in given.items():
+        if value is not None and not 0 <= value <= MOST:
+            raise ThawError(f"{name} is counted from 0 and never reaches {value!r:.25}.")
+
+
+def check_dataset_ids(**given: str) -> None:
+    """Raises ThawError, by its name, for what is no id of a dataset; "" is none."""
+    for name, value in given.items():
+        if value and not _ID.fullmatch(value):
+            raise ThawError(f"{name} is {value[:40]!r}, which is no id of a dataset.")
+
+
+def check_texts(**given: str | None) -> None:
+    """Raises ThawError, by its name, for a text that cannot be written, as one that holds half a character."""
+    for name, value in given.items():
+        try:
+            (value or "").encode()
+        except UnicodeEncodeError:
+            raise ThawError(f"{name} holds half a character, which nothing can show.") from None
+
+
+def check_files(**given: str | None) -> None:
+    """Raises ThawError, by its name, for what is no path inside the home, relative to it. None: there is no file."""
+    check_texts(**given)
+    for name, value in given.items():
+        if value and (value.startswith(("/", "\\")) or ":" in value or ".." in re.split(r"[/\\]", value)):
+            raise ThawError(f"{name} is '{value[:40]}', which does not lie in the home.")

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from core import PlanError, checks
+from core import PlanError
+from core.decode import check_counts, check_dataset_ids, check_moments, check_texts
 from training.store import Label
 
 FORMAT = 1
@@ -34,9 +35,9 @@ class BundledRun:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9]{4,32}", self.id):
             raise PlanError(f"'{self.id[:40]}' cannot be the id of a run.")
-        checks.moments(created=self.created, started=self.started, finished=self.finished)
-        checks.counts(seconds=self.seconds)
-        checks.texts(group=self.group)
+        check_moments(created=self.created, started=self.started, finished=self.finished)
+        check_counts(seconds=self.seconds)
+        check_texts(group=self.group)
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ class BundledEvent:
     epoch: float | None
 
     def __post_init__(self) -> None:
-        checks.moments(time=self.time)
-        checks.texts(kind=self.kind, text=self.text)
+        check_moments(time=self.time)
+        check_texts(kind=self.kind, text=self.text)
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,8 @@ class BundledRow:
     target_accuracy: float | None = None
 
     def __post_init__(self) -> None:
-        checks.moments(written=self.written)
-        checks.counts(
+        check_moments(written=self.written)
+        check_counts(
             phase=self.phase, epoch=self.epoch, step=self.step, seconds=self.seconds, images=self.images,
             boundary=self.boundary,
         )  # fmt: skip
@@ -103,9 +104,9 @@ class Contents:
     events: tuple[BundledEvent, ...]
 
     def __post_init__(self) -> None:
-        checks.moments(made=self.made)
+        check_moments(made=self.made)
         for dataset_id in self.datasets:
-            checks.dataset_ids(datasets=dataset_id)
+            check_dataset_ids(datasets=dataset_id)
         if len(self.datasets) > 2:
             raise PlanError("datasets are one import, and at most one revision of it.")
         if self.datasets[-1:] != (self.run.dataset_id,) or self.run.config.get("dataset_id") != self.run.dataset_id:

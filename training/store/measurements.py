@@ -12,7 +12,8 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from core import DatasetFacts, StateError, Unreadable, checks, decode_text, to_json
+from core import DatasetFacts, StateError, Unreadable, decode_text, to_json
+from core.decode import LAST_MOMENT
 from training.store.database import Database
 from training.store.records import METRICS, Job, at_work, clean_metrics, dump, finite
 
@@ -108,7 +109,7 @@ def _number(column: str) -> str:
 _ROW = ", ".join(name if name == "lrs" else _number(name) for name in ("written", *METRICS))
 _EVENT = (
     f"id, time, level, kind, text, {_number('seconds')}, {_number('epoch')} FROM events"
-    f" WHERE time BETWEEN 0 AND {checks.LAST_MOMENT} AND level IN ('info', 'caution', 'bad')"
+    f" WHERE time BETWEEN 0 AND {LAST_MOMENT} AND level IN ('info', 'caution', 'bad')"
     " AND typeof(kind) = 'text' AND typeof(text) = 'text'"
 )
 

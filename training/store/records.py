@@ -10,7 +10,7 @@ import json
 import math
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,11 @@ from core import (
     SetAside,
     StateError,
     Unreadable,
-    checks,
     decode_text,
     run_config_from_json,
 )
-from core.decode import decode
+from core.decode import check_counts, check_moments, decode
+from training.store.asked import Asked, known
 from training.store.database import TRANSITIONS, Lane, State
 from training.store.run_result import RunResult
 
@@ -121,10 +121,10 @@ class Job:
     def __post_init__(self) -> None:
         if not (self.id.isascii() and self.id.isalnum()):
             raise StateError(f"'{self.id[:40]}' cannot be the id of a job.")
-        checks.moments(
+        check_moments(
             created=self.created, started=self.started, finished=self.finished, heartbeat=self.heartbeat
         )
-        checks.counts(
+        check_counts(
             attempt=self.attempt, seconds=self.seconds, progress=self.progress, eta_s=self.eta_s, cuts=self.cuts
         )
         if self.progress > 1:
@@ -149,40 +149,6 @@ class Job:
         return "queued" in TRANSITIONS[self.state]
 
 
-@dataclass(frozen=True)
-class AskedStrategy:
-    kind: str = ""
-    backbone: str = ""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What lists read of a run's config without its whole plan, which may be of another version."""
-
-    dataset_id: str = ""
-    strategy: AskedStrategy = field(default_factory=AskedStrategy)
-    seed: int = 0
-    split_seed: int = 0
-    minutes: float | None = None
-    group: str = ""
-    repeats: str = ""
-    target_id: str = ""
-    from_run: str = ""
-    per_class: int = 0
-
-    def __post_init__(self) -> None:
-        checks.texts(kind=self.strategy.kind, backbone=self.strategy.backbone, group=self.group)
-        checks.counts(minutes=self.minutes)
-
-
-def _known(config: dict[str, Any]) -> dict[str, Any]:
-    """Of a run's config the fields of `Asked`."""
-    found = {one.name: config[one.name] for one in fields(Asked) if one.name in config}
-    if isinstance(strategy := found.get("strategy"), dict):
-        found["strategy"] = {one.name: strategy[one.name] for one in fields(AskedStrategy) if one.name in strategy}
-    return found
-
-
 EMPTY: dict[str, Any] = {"config": {}, "result": None, "tags": []}
 """The columns that hold JSON, and what they hold of a job that says nothing."""
 COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(Job))
@@ -194,7 +160,7 @@ def to_job(row: sqlite3.Row) -> Job:
         job = decode(_values(row, _document), Job, _called(row), _remedy(row))
         if job.kind == "train":
             RunResult.of(job)
-            decode(_known(job.config), Asked, f"{_called(row)}, its config,", _remedy(row))
+            decode(known(job.config), Asked, f"{_called(row)}, its config,", _remedy(row))
     except Unreadable as error:
         raise SetAside(str(error)) from error
     return job
@@ -204,6 +170,7 @@ REMAINS = Job(
     id="gone", kind="", dataset_id="", config={}, state="lost", created=0.0, started=None, finished=None, attempt=0,
     pid=None, pid_started=None, heartbeat=None, stop_requested=False, seconds=0.0, progress=0.0, doing="", eta_s=None,
     result=None, error=None, group="", position=0.0, lane="train", noun="Run", name="", tags=(), note="", cuts=0,
+    queued_by="",
 )  # fmt: skip
 """What is known of a job of which nothing can be read."""
 

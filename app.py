@@ -28,7 +28,7 @@ LOOK_S = 15.0
 
 def main() -> None:
     """One view of a page: styles, ids, the line about the dataset, then the page itself."""
-    from ui.kit import ids, state
+    from ui.kit import frame, ids, state
     from ui.kit.context_line import context_line
     from ui.pictures.theme import css
 
@@ -52,7 +52,8 @@ def main() -> None:
     line = st.empty()
     said = context_line(line, ids.current("dataset"))
     try:
-        page.run()
+        with frame.calm():
+            page.run()
     finally:
         # The page may have chosen or imported another dataset just now.
         context_line(line, ids.current("dataset"), said)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from core.errors import DataError
+from core.errors import DataError, HomeError
 
 
 def need_space(folder: Path, size: int) -> None:
@@ -24,19 +24,53 @@ def need_space(folder: Path, size: int) -> None:
         )
 
 
+ELSEWHERE = "choose another home with --home or THAW_HOME"
+FULL = (errno.ENOSPC, errno.EDQUOT)
+READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
+FAILING = (errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE, errno.ENOTCONN)
+
+
 @contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
-    """Turn what a full or read-only disk raises into a sentence."""
+    """Turn what a disk raises that is full, read-only or gone into a sentence (HomeError)."""
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DataError(
-                f"The disk of '{folder}' is full. Free some space, or choose another home with THAW_HOME."
-            ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise DataError(f"Thaw may not write in '{folder}': {error.strerror}.") from error
+        if told := in_words(error, folder):
+            raise told from error
         raise
+
+
+def in_words(error: OSError, folder: Path) -> HomeError | None:
+    """What is wrong with the disk of `folder`, and what to do; None for an error that is about something else."""
+    if isinstance(error.filename, str) and not Path(error.filename).absolute().is_relative_to(folder):
+        return None
+    if error.errno in FULL:
+        return full(folder)
+    if error.errno in READ_ONLY:
+        return read_only(folder, error.strerror or str(error))
+    if error.errno in FAILING:
+        return failing(folder, error.strerror or str(error))
+    return None if folder.is_dir() else gone(folder)
+
+
+def full(folder: Path) -> HomeError:
+    return HomeError(f"The disk of '{folder}' is full. Free some space, or {ELSEWHERE}.")
+
+
+def read_only(folder: Path, why: str) -> HomeError:
+    return HomeError(f"Thaw may not write in '{folder}': {why}. Make it writable, or {ELSEWHERE}.")
+
+
+def failing(folder: Path, why: str) -> HomeError:
+    return HomeError(f"The disk of '{folder}' does not answer: {why}. See to that disk, or {ELSEWHERE}.")
+
+
+def gone(folder: Path) -> HomeError:
+    return HomeError(
+        f"The folder '{folder}', in which Thaw keeps its files, is gone. Bring it back (is its disk mounted?), or "
+        f"{ELSEWHERE}."
+    )
 
 
 def flush(folder: Path) -> None:

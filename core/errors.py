@@ -2,6 +2,7 @@
 
     ThawError                    the root: catch this at a page or at the command line
     ├── DataError                the images, folders or archives that were given
+    │   ├── HomeError            the home or its disk: full, read-only, gone, or a database that is damaged
     │   ├── UnsafeArchive        an archive that must not be unpacked; names the member
     │   ├── TooFewImages         not enough classes, or not enough readable images in a class
     │   └── ReadingAsked         images that can be read in more than one way: holds the ways to choose from
@@ -33,6 +34,10 @@ class DataError(ThawError):
     def __init__(self, message: str, problems: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.problems = problems
+
+
+class HomeError(DataError):
+    """Thaw cannot keep its files: the home, its disk or its database is full, read-only, gone or damaged."""
 
 
 class UnsafeArchive(DataError):

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 from zipfile import BadZipFile
 
-from core.decode import decode
+from core.decode import MOST_TEXT, decode, parse
 from core.errors import BrokenFile, Unreadable
 
 if TYPE_CHECKING:
@@ -131,7 +131,8 @@ def raw_cell(text: str) -> str:
 def read_json(path: Path, do: str = AGAIN) -> Any:
     """What `write_json` wrote. Raises BrokenFile, naming it, when it is missing, empty or no JSON. do: what to do."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        with path.open(encoding="utf-8") as file:
+            return parse(file.read(MOST_TEXT + 1))
     except FileNotFoundError as error:
         raise BrokenFile(path, "is not there", do) from error
     except OSError as error:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from core.errors import DataError
+from core.disk import ELSEWHERE, gone, read_only
+from core.errors import HomeError
+
+_used: set[Path] = set()
+"""Homes that this process has worked in: one that vanishes under it is not made anew."""
 
 
 def where(path: str | os.PathLike[str] | None = None) -> Path:
@@ -19,17 +23,20 @@ def where(path: str | os.PathLike[str] | None = None) -> Path:
 def home(path: str | os.PathLike[str] | None = None) -> Path:
     """As `where`, created (readable by its owner only) when it is not there yet.
 
-    Raises DataError when the folder cannot be made or written to.
+    Raises HomeError when the folder cannot be made or written to, or is gone since this process has used it.
     """
     chosen = where(path)
+    if chosen in _used and not chosen.is_dir():
+        raise gone(chosen)
     try:
         chosen.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise DataError(
-            f"Thaw cannot keep its files in '{chosen}': {reason}. "
-            "Choose another folder with --home or THAW_HOME."
+        raise HomeError(
+            f"Thaw cannot keep its files in '{chosen}': {reason}. Make that a folder that may be written, or "
+            f"{ELSEWHERE}."
         ) from error
     if not os.access(chosen, os.W_OK | os.X_OK):
-        raise DataError(f"Thaw may not write in '{chosen}'. Choose another folder with --home or THAW_HOME.")
+        raise read_only(chosen, "its permissions or its disk forbid it")
+    _used.add(chosen)
     return chosen

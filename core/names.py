@@ -59,10 +59,14 @@ def is_litter(name: str) -> bool:
     return any(part.startswith(".") or part.lower() in _LITTER for part in name.split("/"))
 
 
+def encodable(text: str) -> str:
+    """The text as it can be sent and stored: bytes of a broken encoding, as names may hold, are spelled out."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def printable(name: str) -> str:
-    """The name as it can be shown and stored: control characters and broken encodings are spelled out."""
-    clean = name.encode("utf-8", "backslashreplace").decode("utf-8")
-    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], clean)
+    """`encodable`, with control characters spelled out as well."""
+    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], encodable(name))
 
 
 def safe_relative(name: str) -> str:

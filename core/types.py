@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
-from core.errors import DataError, PlanError
+from core.decode import check_counts, check_dataset_ids, check_moments, check_texts
+from core.errors import DataError, PlanError, ThawError
 from core.measures import CurvePoint, DomainGap
 from core.plans import Kind, Strategy
 
@@ -47,6 +48,7 @@ class Decoding:
             if not (math.isfinite(low) and math.isfinite(high) and low < high):
                 raise DataError(f"A value range goes from a lower to a higher value, not from {low:g} to {high:g}.")
             object.__setattr__(self, "value_range", (float(low), float(high)))  # one way to write it: ids hold it
+        check_counts(pages=max(self.pages, default=0))
         if len(self.pages) not in (1, 3) or min(self.pages) < 1:
             raise DataError(f"One page is taken, counted from 1, or three as channels; not {self.pages}.")
 
@@ -108,6 +110,21 @@ class DatasetRef:
     other_readings: tuple[tuple[str, str], ...] = ()
     """(key, line) of other ways to read it."""
     decoding: Decoding = USUAL_DECODING
+
+    def __post_init__(self) -> None:
+        check_dataset_ids(id=self.id, base=self.base, parent=self.parent)
+        check_texts(
+            name=self.name, classes="".join(self.classes), notes="".join(self.notes), edit=self.edit,
+            grouped_by=self.grouped_by, reading=self.reading, reading_key=self.reading_key,
+            other_readings="".join(text for one in self.other_readings for text in one),
+        )  # fmt: skip
+        check_moments(created=self.created)
+        check_counts(unlabelled=self.unlabelled, excluded=self.excluded, groups=self.groups)
+        for split, per_class in self.counts.items():
+            check_counts(counts=min(per_class, default=0))
+            check_counts(counts=max(per_class, default=0))
+            if split not in ("", *SPLITS) or len(per_class) != len(self.classes):
+                raise ThawError(f"counts of {split[:40]!r} are of {len(per_class)} classes, not {len(self.classes)}.")
 
     @property
     def kind(self) -> str:
@@ -235,6 +252,18 @@ class DatasetFacts:
     """How long the profile took."""
     groups: int = 0
     """Groups that the training and validation images are of; 0 = none are known."""
+
+    def __post_init__(self) -> None:
+        check_counts(
+            train_images=self.train_images, test_images=self.test_images, per_class=min(self.per_class, default=0),
+            decode_s=self.decode_s, forward_images_per_s=self.forward_images_per_s,
+            train_images_per_s=self.train_images_per_s, seconds=self.seconds, groups=self.groups,
+        )  # fmt: skip
+        check_counts(per_class=max(self.per_class, default=0))
+        if len(self.per_class) != len(self.classes):
+            raise ThawError(f"per_class is of {len(self.per_class)} classes, not of {len(self.classes)}.")
+        for cost in self.costs:
+            check_counts(**vars(cost))
 
 
 @dataclass(frozen=True)

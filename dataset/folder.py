@@ -115,6 +115,8 @@ def load_dataset(home: Path, dataset_id: str) -> DatasetRef:
         ref = decode(placed, DatasetRef, f"The file {root / RECORD}", AGAIN)
     except Unreadable as error:
         raise SetAside(str(error)) from error
+    if ref.id != dataset_id:
+        raise SetAside(f"The file {root / RECORD} is of another dataset, '{ref.id}'. {AGAIN}")
     if ref.base and not (root.with_name(ref.base) / RECORD).is_file():
         raise missing  # a revision without the import that holds its images
     return ref

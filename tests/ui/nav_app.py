@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from ui.kit import ids, state
+from ui.kit import frame, ids, state
 
 ids.carry()
-st.navigation(
+page = st.navigation(
     [
         st.Page(state.DATA_PAGE, title="Data", default=True),
         st.Page(state.ADVICE_PAGE, title="Advice"),
@@ -19,4 +19,6 @@ st.navigation(
         st.Page(state.PLAYGROUND_PAGE, title="Playground"),
     ],
     position="hidden",
-).run()
+)
+with frame.calm():
+    page.run()

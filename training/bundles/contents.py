@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from core import PlanError
+from core.decode import check_counts, check_dataset_ids, check_moments, check_texts
 from training.store import Label
 
 FORMAT = 1
@@ -34,6 +35,9 @@ class BundledRun:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9]{4,32}", self.id):
             raise PlanError(f"'{self.id[:40]}' cannot be the id of a run.")
+        check_moments(created=self.created, started=self.started, finished=self.finished)
+        check_counts(seconds=self.seconds)
+        check_texts(group=self.group)
 
 
 @dataclass(frozen=True)
@@ -42,11 +46,44 @@ class BundledEvent:
 
     id: int
     time: float
-    level: str
+    level: Literal["info", "caution", "bad"]
     kind: str
     text: str
     seconds: float | None
     epoch: float | None
+
+    def __post_init__(self) -> None:
+        check_moments(time=self.time)
+        check_texts(kind=self.kind, text=self.text)
+
+
+@dataclass(frozen=True)
+class BundledRow:
+    """A row of the run's metrics, as `Store.metrics` gives it: `training.store.METRICS` with its number and time."""
+
+    row: int
+    written: float
+    phase: int | None = None
+    epoch: float | None = None
+    step: int | None = None
+    seconds: float | None = None
+    images: int | None = None
+    train_loss: float | None = None
+    train_accuracy: float | None = None
+    val_loss: float | None = None
+    val_accuracy: float | None = None
+    lrs: tuple[float | None, ...] = ()
+    boundary: int | None = None
+    align_loss: float | None = None
+    domain_accuracy: float | None = None
+    target_accuracy: float | None = None
+
+    def __post_init__(self) -> None:
+        check_moments(written=self.written)
+        check_counts(
+            phase=self.phase, epoch=self.epoch, step=self.step, seconds=self.seconds, images=self.images,
+            boundary=self.boundary,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -67,5 +104,10 @@ class Contents:
     events: tuple[BundledEvent, ...]
 
     def __post_init__(self) -> None:
+        check_moments(made=self.made)
+        for dataset_id in self.datasets:
+            check_dataset_ids(datasets=dataset_id)
+        if len(self.datasets) > 2:
+            raise PlanError("datasets are one import, and at most one revision of it.")
         if self.datasets[-1:] != (self.run.dataset_id,) or self.run.config.get("dataset_id") != self.run.dataset_id:
             raise PlanError("The run is of other images than those that are listed.")

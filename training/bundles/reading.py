@@ -14,29 +14,32 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from core import (
+    BrokenFile,
     DataError,
     DatasetRef,
     NotFound,
     PlanError,
     SetAside,
+    ThawError,
     Unreadable,
-    read_as,
     read_json,
     run_config_from_json,
     to_json,
 )
 from core.decode import decode
+from core.disk import disk_errors
 from core.names import safe_relative
 from dataset import RECORD, Layout, Placed, Row, content_id, counts_of, load_dataset, read_rows, staging
 from dataset.commit import commit
 from dataset.ingest import Arranged, Decoded, Decoders, Found, take_in, unpack
-from training.bundles.contents import FORMAT, INDEX, Contents
+from training.bundles.contents import FORMAT, INDEX, BundledRow, Contents
 from training.bundles.writing import files_of
-from training.store import Job, RunFolder, RunResult, Store, lineage
+from training.store import Job, RunFolder, RunResult, Stage, Store
 
+T = TypeVar("T")
 Tick = Callable[[int, int], None]
 
 
@@ -52,10 +55,20 @@ def read(bundle: Path, store: Store, *, data: Path | None = None, tick: Tick | N
     with tempfile.TemporaryDirectory(dir=store.home / "downloads", suffix=f".{os.getpid()}.tmp") as folder:
         place = Path(folder)
         unpack(bundle, place, wanted=lambda name: True)
-        contents = _contents(place, bundle)
-        for dataset_id in contents.datasets:
-            _bring_dataset(place, contents, dataset_id, store.home, data, tick)
-        return _bring_run(place, contents, store, bundle)
+        contents, rows, listed = checked(place, bundle, store.home)
+        for ref, images in listed:
+            _bring_dataset(place, contents, ref, images, store.home, data, tick)
+        return _bring_run(place, contents, rows, store)
+
+
+def checked(
+    place: Path, bundle: Path, home: Path
+) -> tuple[Contents, tuple[BundledRow, ...], list[tuple[DatasetRef, list[Row]]]]:
+    """All that an unpacked bundle says: of the run, its metrics, its datasets. Writes nothing. Raises DataError, naming
+    file and field."""
+    contents = _contents(place, bundle)
+    rows = _rows(place, contents, bundle)
+    return contents, rows, [_listed(place, contents, dataset_id, home) for dataset_id in contents.datasets]
 
 
 def _contents(place: Path, bundle: Path) -> Contents:
@@ -75,15 +88,38 @@ def _contents(place: Path, bundle: Path) -> Contents:
     return contents
 
 
+def _rows(place: Path, contents: Contents, bundle: Path) -> tuple[BundledRow, ...]:
+    """The run's metrics, once its other files are what they should be. Raises DataError, naming file and field."""
+    folder, weights = RunFolder(place, contents.run.id), place / "best.safetensors"
+    result = RunResult.read(contents.run.result, "The result of its run")
+    if not weights.is_file() or hashlib.sha256(weights.read_bytes()).hexdigest() != result.weights_sha256:
+        raise DataError(f"{bundle.name} is damaged: its weights are not those of the run.")
+    try:
+        for path, kind in ((folder.lineage, tuple[Stage, ...]), (folder.runtime, dict[str, str])):
+            if (place / path.name).is_file():
+                _read_as(place, path.name, kind)
+        return _read_as(place, "rows.json", tuple[BundledRow, ...])
+    except Unreadable as error:
+        raise DataError(f"{bundle.name} is damaged. {error}") from error
+
+
+def _read_as(place: Path, name: str, kind: type[T]) -> T:
+    """A member of the bundle, which sentences call by its name. Raises Unreadable."""
+    try:
+        found = read_json(place / name)
+    except BrokenFile as error:
+        raise Unreadable(f"{name} is missing, empty, damaged or no JSON.") from error
+    return decode(found, kind, name)
+
+
 def _bring_dataset(
-    place: Path, contents: Contents, dataset_id: str, home: Path, data: Path | None, tick: Tick | None
+    place: Path, contents: Contents, ref: DatasetRef, rows: list[Row], home: Path, data: Path | None, tick: Tick | None
 ) -> None:
     try:
-        load_dataset(home, dataset_id)
+        load_dataset(home, ref.id)
         return
     except NotFound:
         pass
-    ref, rows = _listed(place, dataset_id, home)
     if ref.base:
         with staging(home) as stage:
             commit(stage, ref, rows, None)
@@ -98,11 +134,13 @@ def _bring_dataset(
         )
 
 
-def _listed(place: Path, dataset_id: str, home: Path) -> tuple[DatasetRef, list[Row]]:
+def _listed(place: Path, contents: Contents, dataset_id: str, home: Path) -> tuple[DatasetRef, list[Row]]:
     """A dataset's record and rows as the bundle has them, held to their id. Raises DataError."""
     folder = place / "datasets" / dataset_id
     try:
-        listed = read_as(folder / RECORD, DatasetRef)
+        listed = _read_as(place, f"datasets/{dataset_id}/{RECORD}", DatasetRef)
+        if listed.base != (contents.datasets[0] if dataset_id != contents.datasets[0] else ""):
+            raise ValueError("it is of another import")
         rows = read_rows(replace(listed, root=str(folder)))
         ref = replace(
             listed, root=str(home / "datasets" / dataset_id), id=dataset_id,
@@ -111,7 +149,9 @@ def _listed(place: Path, dataset_id: str, home: Path) -> tuple[DatasetRef, list[
         found = content_id(rows, ref.classes, ref.base, decoding=ref.decoding)
         if found != dataset_id or any(safe_relative(r.path) != r.path for r in rows):
             raise ValueError("the rows are not those that the id stands for")
-    except (Unreadable, ValueError, IndexError, NotFound) as error:
+    except Unreadable as error:
+        raise DataError(f"The list of images in this bundle is damaged. {error}") from error
+    except (ThawError, ValueError, IndexError) as error:
         raise DataError("The list of images in this bundle is damaged: it does not match the run.") from error
     return ref, rows
 
@@ -186,18 +226,9 @@ def _import_given(data: Path, ref: DatasetRef, rows: Sequence[Row], home: Path) 
         raise DataError(f"'{data}' holds the images that the run saw, but not all of them can be read any more.")
 
 
-def _bring_run(place: Path, contents: Contents, store: Store, bundle: Path) -> Job:
+def _bring_run(place: Path, contents: Contents, rows: Sequence[BundledRow], store: Store) -> Job:
     run, wanted = contents.run, contents.run.id
     result = RunResult.read(run.result, "The result of its run")
-    weights = place / "best.safetensors"
-    if not weights.is_file() or hashlib.sha256(weights.read_bytes()).hexdigest() != result.weights_sha256:
-        raise DataError(f"{bundle.name} is damaged: its weights are not those of the run.")
-    try:
-        chain = place / RunFolder(store.home, wanted).lineage.name
-        if chain.is_file():
-            lineage.read(chain)
-    except Unreadable as error:
-        raise DataError(f"{bundle.name} is damaged: the chain of runs before this one cannot be read.") from error
     try:
         there = store.job(wanted)
     except SetAside:
@@ -206,15 +237,11 @@ def _bring_run(place: Path, contents: Contents, store: Store, bundle: Path) -> J
         there = None
     if there is not None and RunResult.of(there).weights_sha256 == result.weights_sha256:
         return there
-    try:
-        rows = read_as(place / "rows.json", tuple[dict[str, Any], ...])
-        job = store.adopt(
-            {**vars(run), "id": None if there else wanted or None}, rows, map(asdict, contents.events),
+    with disk_errors(store.home):
+        return store.adopt(
+            {**vars(run), "id": None if there else wanted or None}, map(asdict, rows), map(asdict, contents.events),
             place=lambda new_id: _files_in(place, store.home, new_id, result),
         )  # fmt: skip
-    except (Unreadable, OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{bundle.name} is damaged: its run cannot be read ({error}).") from error
-    return job
 
 
 def _files_in(place: Path, home: Path, new_id: str, result: RunResult) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from training.backbones import Backbone
 from training.caches.arithmetic import Arithmetic, candidates, clocked, remembered, within_tolerance
+from training.machine import Parts
 
 Taps = Callable[[Tensor], list[Tensor]]
 BATCH, ACCELERATED_BATCH = 32, 256
@@ -98,7 +99,7 @@ def as_it_is(backbone: Backbone, start: int, device: torch.device) -> Taps:
                 x = stage(x)
             return [x]
 
-    return forward
+    return _as_memory_allows(forward)
 
 
 def foldable(backbone: Backbone, start: int, device: torch.device, example: Tensor) -> bool:
@@ -148,7 +149,22 @@ def _cast(module: _Tapped, how: Arithmetic, device: torch.device) -> Taps:
         with torch.inference_mode():
             return [activation.float() for activation in module(prepare(x))]
 
-    return forward
+    return _as_memory_allows(forward)
+
+
+def _as_memory_allows(forward: Taps) -> Taps:
+    """`forward` on batches that become smaller when memory runs out. What a row gives may then differ in its last bits
+    from what it gives in a whole batch."""
+    parts = Parts("the stages that nothing trains")
+
+    def computed(x: Tensor) -> list[Tensor]:
+        pieces = parts.run(forward, x)
+        if len(pieces) == 1:
+            return pieces[0]
+        with torch.inference_mode():
+            return [torch.cat(of) for of in zip(*pieces, strict=True)]
+
+    return computed
 
 
 def _fold_batch_norms(module: nn.Module) -> None:

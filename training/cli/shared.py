@@ -14,6 +14,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from core import USUAL_DECODING, DataError, Decoding
+from core.disk import disk_errors
 from core.home import home as find_home
 from core.home import where
 from core.zoo import DEFAULT_BACKBONE, catalog
@@ -89,7 +90,9 @@ def verb(run: Callable[..., Answer], cls: type[click.Command] = click.Command) -
 
     @functools.wraps(run)
     def command(**typed: Any) -> Answer:
-        return run(Place(click.get_current_context().meta.get("home")), **typed)
+        place = Place(click.get_current_context().meta.get("home"))
+        with disk_errors(where(place.asked)):
+            return run(place, **typed)
 
     return everywhere(click.command(cls=cls)(command))
 

@@ -12,12 +12,13 @@ import os
 import sys
 from functools import cache, partial
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from core import ReadingAsked, ThawError
+from core import HomeError, ReadingAsked, ThawError
 
 if TYPE_CHECKING:
     from training.cli.shared import Answer
@@ -57,7 +58,8 @@ def _docstrings(module: str) -> dict[str, str]:
 
 
 class Terminal(click.Group):
-    """Every verb. Exit 0: done; 1: the run failed or was lost; 2: bad input, with one sentence on standard error."""
+    """Every verb. Exit 0: done; 1: the run failed or was lost, or the home cannot be used; 2: bad input. For the last
+    two one sentence on standard error."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
@@ -78,11 +80,17 @@ class Terminal(click.Group):
 
     def main(self, *args: Any, **given: Any) -> Any:
         """Run one command line and end the process; whatever goes wrong is one sentence."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")  # names of files may hold what no console can show
         try:
             sys.exit(super().main(*args, **{**given, "standalone_mode": False}))
         except click.UsageError as error:
             said, where = error.format_message(), error.ctx.command_path if error.ctx else str(self.name)
             _complain(f"{said}{'' if said.endswith(('.', '?', '?)')) else '.'} See `{where} --help`.")
+        except HomeError as error:
+            _complain(str(error))
+            sys.exit(1)
         except ThawError as error:
             _complain(str(error))
             for way in error.problems if isinstance(error, ReadingAsked) else ():

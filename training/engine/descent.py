@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import math
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +16,7 @@ from training.engine.alignment import Alignment
 from training.engine.progress import Position
 from training.engine.regularizers import Penalties, Targets, mixed, without_decay
 from training.engine.schedule import factor
-from training.machine import derive_seed, seed_dropout
+from training.machine import derive_seed, give_back, ran_out, seed_dropout
 
 Say = Callable[[str, str, str], None]
 """(level, kind, text) of an event."""
@@ -91,8 +90,8 @@ class Descent:
         while True:
             try:
                 return self._attempt(rows, at, steps)
-            except (MemoryError, RuntimeError) as error:
-                if not out_of_memory(error):
+            except Exception as error:
+                if not ran_out(error):
                     raise
             # Outside of the except clause: the traceback would keep the failed graph alive.
             self.optimizer.zero_grad(set_to_none=True)
@@ -103,9 +102,7 @@ class Descent:
                     "or a strategy that trains fewer stages."
                 )
             at.parts *= 2
-            gc.collect()
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
+            give_back()
             self._say(
                 "caution", "memory",
                 f"Memory ran out: batches of {len(rows)} are now computed {max(1, len(rows) // at.parts)} images at "
@@ -166,10 +163,3 @@ class Descent:
         extra, apart, told = self._alignment.loss(features[: len(inputs)], features[len(inputs) :], progress)
         (loss + share * extra).backward()
         return float(loss.detach()), targets.correct(logits), apart, told
-
-
-def out_of_memory(error: Exception) -> bool:
-    """Whether an allocation failed; torch has a type for it on accelerators and only a text on the CPU."""
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    return any(words in str(error) for words in ("can't allocate memory", "not enough memory", "out of memory"))

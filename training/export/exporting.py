@@ -29,6 +29,7 @@ from training.caches import Bench, ImageData, Rows
 from training.engine import proportional
 from training.evaluation import calibration
 from training.export import contents, model_card, onnx_graph, timm_folder
+from training.machine import Parts
 from training.report import html_page, metrics_files
 from training.requests import exportable
 from training.store import Job, RunResult, Store
@@ -188,23 +189,30 @@ def _some(rows: Rows, data: ImageData, most: int) -> Rows:
 
 
 def _logits(bench: Bench, rows: Rows, done: Callable[[float], None]) -> NDArray[np.float64]:
-    parts = []
+    found: list[NDArray[np.float64]] = []
+    parts = Parts("the answers of the network")
+
+    def answers(images: torch.Tensor) -> NDArray[np.float64]:
+        logits: NDArray[np.float64] = bench.backbone(images).double().numpy()
+        return logits
+
     with torch.inference_mode():
         for start in range(0, len(rows), BATCH):
-            parts.append(bench.backbone(bench.data.batch(rows[start : start + BATCH], 0)).double().numpy())
+            found += parts.run(answers, bench.data.batch(rows[start : start + BATCH], 0))
             done(start / len(rows))
-    return np.concatenate(parts)
+    return np.concatenate(found)
 
 
 def _answers(
     portable: predict.Model, data: ImageData, rows: Rows, done: Callable[[float], None]
 ) -> dict[str, NDArray[np.float32]]:
     """Probabilities [N, classes] and features [N, width] of cached squares."""
-    parts: list[dict[str, NDArray[np.float32]]] = []
+    found: list[dict[str, NDArray[np.float32]]] = []
+    parts = Parts("the answers of the exported model")
     for start in range(0, len(rows), BATCH):
-        parts.append(portable(data.squares(rows[start : start + BATCH])))
+        found += parts.run(portable, data.squares(rows[start : start + BATCH]))
         done(start / len(rows))
-    return {name: np.concatenate([part[name] for part in parts]) for name in ("probabilities", "features")}
+    return {name: np.concatenate([part[name] for part in found]) for name in ("probabilities", "features")}
 
 
 def _keep_features(stage: Path, features: NDArray[np.float16], data: ImageData, rows: Rows) -> None:

@@ -12,20 +12,24 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
-from core import StateError, ThawError, signals
+from core import StateError, ThawError, disk, signals
 from core.files import named_within
 from core.processes import started
 from training.jobs.context import TAKEN_AWAY, StopRequested, StoreContext
+from training.machine import TOO_SMALL, listening, ran_out
 from training.requests import registry
-from training.store import Job, Store
+from training.store import PATIENT_SECONDS, Job, Store
 
 
 def main(argv: Sequence[str]) -> int:
     """argv: a job's id or --spare, then --home and the home, as `local` and `spares` write them; nobody types it."""
     wanted, _, home = argv
-    store, spare = Store(home), wanted == "--spare"
+    if not Path(home).is_dir():
+        raise disk.gone(Path(home))  # since the executor found work in it: it is not made anew
+    store, spare = Store(home, PATIENT_SECONDS), wanted == "--spare"
     if hasattr(os, "nice") and (spare or store.job(wanted).lane == "train"):
         os.nice(5)  # pages, and what somebody waits for, come first; on an idle machine it costs nothing
     job_id = _given(store.home) if spare else wanted
@@ -76,7 +80,7 @@ def _work(context: StoreContext) -> Callable[[], Job]:
     store, job = context.store, context.job
     try:
         request = registry.of(store, job)
-        with named_within(context.held):
+        with named_within(context.held), listening(partial(context.event, "caution", "memory")):
             result = registry.handler_of(request)(request, context)
         return lambda: store.finish(job, result)
     except StopRequested as stop:
@@ -85,13 +89,13 @@ def _work(context: StoreContext) -> Callable[[], Job]:
     except ThawError as error:
         # One that names several problems says them all, a line each.
         said = "\n".join((str(error), *getattr(error, "problems", ())))
-    except MemoryError:
-        said = "The machine ran out of memory; use a smaller batch or backbone, or free some memory."
     except Exception as error:
         # The boundary of the process: whatever it was, the page must show it and the log keep the details.
         traceback.print_exc()
         log = context.home / "logs" / f"{job.id}.log"
         said = f"The worker met an unexpected {type(error).__name__}: {error}. Details are in {log}."
+        if ran_out(error):
+            said = TOO_SMALL
     return lambda: store.fail(job, said)
 
 

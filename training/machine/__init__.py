@@ -8,15 +8,21 @@ if TYPE_CHECKING:
     from training.machine.devices import cores, derive_seed, generator, seed_dropout
     from training.machine.memory import SAMPLE_EVERY_S, Peak
     from training.machine.peak_memory import peak_of
+    from training.machine.shrinking import TOO_SMALL, Parts, give_back, listening, ran_out
 else:
     __getattr__ = door(__name__)
 
 __all__ = [
     "SAMPLE_EVERY_S",
+    "TOO_SMALL",
+    "Parts",
     "Peak",
     "cores",
     "derive_seed",
     "generator",
+    "give_back",
+    "listening",
     "peak_of",
+    "ran_out",
     "seed_dropout",
 ]

@@ -10,13 +10,15 @@ from pathlib import Path
 
 from markupsafe import Markup, escape
 
+from core.names import encodable
+
 FROZEN = "#4C9BE8"
 TRAINED = "#F2784B"
 
 
 def esc(text: object) -> Markup:
     """User text made safe inside HTML and SVG, on one line (a newline would end a markdown HTML block)."""
-    return escape(" ".join(str(text).split()))
+    return escape(encodable(" ".join(str(text).split())))
 
 
 @cache

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from core.door import door
 
 if TYPE_CHECKING:
-    from training.store.database import LANES, Lane
+    from training.store.database import LANES, PATIENT_SECONDS, Lane
     from training.store.lineage import in_words
     from training.store.records import METRICS, MOST_NAME, MOST_NOTE, Job, Label
     from training.store.run_folder import RunFolder
@@ -20,6 +20,7 @@ __all__ = [
     "METRICS",
     "MOST_NAME",
     "MOST_NOTE",
+    "PATIENT_SECONDS",
     "AddedClass",
     "DomainMap",
     "Extended",

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, get_args
 
-from core import ThawError
+from core import HomeError, disk
 
 Lane = Literal["train", "side", "import", "fetch"]
 LANES: tuple[Lane, ...] = get_args(Lane)
@@ -56,7 +56,9 @@ NEXT_STEP: dict[State, str] = {
 }
 """What the user can do about a job in each state."""
 
-BUSY_SECONDS = 5.0
+BUSY_SECONDS, PATIENT_SECONDS = 5.0, 120.0
+"""How long a page or a terminal waits for a lock that another process holds, and how long a worker does, which nobody
+looks at and whose hours must not end in one."""
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -114,10 +116,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 class Database:
     """One connection per thread to `home/thaw.db`, opened on first use, and the two ways to use it."""
 
-    def __init__(self, home: Path | str) -> None:
+    def __init__(self, home: Path | str, patience: float = BUSY_SECONDS) -> None:
+        """patience: seconds to wait for a lock."""
         self.home = Path(home).expanduser().resolve()
         self.path = self.home / "thaw.db"
         self._local = threading.local()
+        self._patience = patience
+        self._made = False
+        """Whether it was opened: then it is not made anew when it is gone."""
 
     def close(self) -> None:
         """Close this thread's connection; the next use opens a new one."""
@@ -128,10 +134,13 @@ class Database:
 
     def _connection(self) -> sqlite3.Connection:
         local = self._local
+        if self._made and not self.path.exists():
+            raise _gone(self.path)
         if getattr(local, "connection", None) is None or local.pid != os.getpid():
             # After a fork the parent's connection must be neither used nor closed here: keep it, unused.
             local.inherited = getattr(local, "connection", None)
-            local.connection, local.pid = connect(self.path), os.getpid()
+            local.connection, local.pid = connect(self.path, self._patience), os.getpid()
+        self._made = True
         connection: sqlite3.Connection = local.connection
         return connection
 
@@ -165,22 +174,29 @@ def _transaction(db: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path, patience: float = BUSY_SECONDS) -> sqlite3.Connection:
     """Open the database at `path`, creating or upgrading it; rows come as `sqlite3.Row`, autocommit is on.
 
-    Raises ThawError when the file is not a Thaw database, is newer than this code, or cannot be opened.
+    Raises HomeError when the file is not a Thaw database, is newer than this code, or cannot be opened; and when it is
+    empty beside what a home holds, which would else seem to be a new one.
     """
+    _not_emptied(path)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # check_same_thread=False only lets the garbage collector close a dead thread's connection elsewhere.
         connection = sqlite3.connect(
-            path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            path, timeout=patience, isolation_level=None, check_same_thread=False
         )
-    except (OSError, sqlite3.Error) as error:
-        raise ThawError(f"Thaw cannot open its database {path}: {error}. Choose another --home.") from error
+    except OSError as error:
+        raise disk.in_words(error, path.parent) or HomeError(
+            f"Thaw cannot open its database {path}: {error}. See to that, or {disk.ELSEWHERE}."
+        ) from error
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
     try:
         connection.row_factory = sqlite3.Row
-        _enter_wal(connection)
+        connection.text_factory = _text
+        _enter_wal(connection, patience)
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA foreign_keys=ON")
         if _version(connection) != len(MIGRATIONS):
@@ -188,35 +204,71 @@ def connect(path: Path) -> sqlite3.Connection:
     except sqlite3.Error as error:
         connection.close()
         raise explain(error, path) from error
-    except ThawError:
+    except HomeError:
         connection.close()
         raise
     return connection
 
 
-def explain(error: sqlite3.Error, path: Path) -> ThawError:
+def _text(cell: bytes) -> str:
+    return cell.decode(errors="replace")  # one damaged text must not take the rows beside it away
+
+
+LOST = (
+    "bring it back from a copy, or move it away to start anew: datasets and the files of runs stay, the list of runs "
+    "with their curves and what was measured does not"
+)
+EMPTY_FOR_S = 2.0
+"""How long a database of 0 bytes may be one that another process is making."""
+
+
+def _not_emptied(path: Path) -> None:
+    """Raises HomeError for a database of 0 bytes in a home that holds datasets or runs."""
+    deadline = time.monotonic() + EMPTY_FOR_S
+    while path.is_file() and not path.stat().st_size and (_filled(path, "datasets") or _filled(path, "runs")):
+        if time.monotonic() > deadline:
+            raise HomeError(f"The database {path} is empty, and beside it lie datasets or runs: {LOST}.")
+        time.sleep(0.05)
+
+
+def _filled(path: Path, name: str) -> bool:
+    folder = path.with_name(name)
+    return folder.is_dir() and any(folder.iterdir())
+
+
+def _gone(path: Path) -> HomeError:
+    if not path.parent.is_dir():
+        return disk.gone(path.parent)
+    return HomeError(f"The database {path} is gone since it was opened (is its disk mounted?): {LOST}.")
+
+
+def explain(error: sqlite3.Error, path: Path) -> HomeError:
     """A database error as a sentence that says what to do."""
-    text = str(error)
+    text, home = str(error), path.parent
+    if "full" in text:
+        return disk.full(home)
+    if not home.is_dir():
+        return disk.gone(home)
+    if "readonly" in text or "unable to open" in text:
+        return disk.read_only(home, f"its database {path.name} cannot be opened for writing")
+    if "disk I/O" in text:
+        return disk.failing(home, f"{text} in {path.name}")
     if "locked" in text or "busy" in text:
-        why = "another process kept it locked for 5 seconds. Keep it on a local disk and try again"
-    elif "full" in text:
-        why = "the disk is full. Free some space and try again"
+        why = "another process keeps it locked. Wait until that ends, or end it; keep the home on a local disk."
     elif "not a database" in text or "malformed" in text:
-        why = "the file is damaged or is no database. Move it away, or choose another --home"
-    elif "readonly" in text or "unable to open" in text:
-        why = "it is not writable. Check its permissions, or choose another --home"
+        why = f"the file is damaged or is no database: {LOST}."
     else:
-        why = text
-    return ThawError(f"Thaw cannot use its database {path}: {why}.")
+        why = f"{text}."
+    return HomeError(f"Thaw cannot use its database {path}: {why}")
 
 
 def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _enter_wal(connection: sqlite3.Connection) -> None:
+def _enter_wal(connection: sqlite3.Connection, patience: float) -> None:
     # Several processes may create the file at once, and SQLite does not wait for this one switch.
-    deadline = time.monotonic() + BUSY_SECONDS
+    deadline = time.monotonic() + patience
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
@@ -231,7 +283,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     with _transaction(connection):
         version = _version(connection)  # again: another process may have been faster
         if version > len(MIGRATIONS):
-            raise ThawError(
+            raise HomeError(
                 f"The database {path} was written by a newer Thaw (version {version}, this one reads up to"
                 f" {len(MIGRATIONS)}): update Thaw, or choose another --home."
             )

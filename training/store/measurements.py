@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from core import DatasetFacts, StateError, Unreadable, decode_text, to_json
+from core.decode import LAST_MOMENT
 from training.store.database import Database
 from training.store.records import METRICS, Job, at_work, clean_metrics, dump, finite
 
@@ -54,9 +55,9 @@ class Measurements(Database):
         """Rows numbered above `after`, in order: 'row', 'written' (Unix time) and the columns of METRICS."""
         with self._read() as db:
             rows = db.execute(
-                'SELECT * FROM metrics WHERE job = ? AND "row" > ? ORDER BY "row"', (job_id, after)
+                f'SELECT "row", {_ROW} FROM metrics WHERE job = ? AND "row" > ? ORDER BY "row"', (job_id, after)
             ).fetchall()
-        return [{**_values(row), "lrs": _rates(row["lrs"])} for row in rows]
+        return [{**dict(row), "lrs": _rates(row["lrs"])} for row in rows]
 
     def validated(self, job_id: str) -> list[dict[str, Any]]:
         """What a comparison reads of the rows with a validation accuracy, in order: 'epoch', 'seconds',
@@ -85,12 +86,11 @@ class Measurements(Database):
             _insert_event(db, job.id, level, kind, text, finite(seconds), finite(epoch))
 
     def events(self, job_id: str, after: int = 0) -> list[dict[str, Any]]:
-        """Events with an 'id' above `after`, in order: id, time (Unix), level, kind, text, seconds, epoch."""
+        """Events with an 'id' above `after`, in order: id, time (Unix), level, kind, text, seconds, epoch. One that is
+        damaged is left out."""
         with self._read() as db:
-            rows = db.execute(
-                "SELECT * FROM events WHERE job = ? AND id > ? ORDER BY id", (job_id, after)
-            ).fetchall()
-        return [_values(row) for row in rows]
+            rows = db.execute(f"SELECT {_EVENT} AND job = ? AND id > ? ORDER BY id", (job_id, after)).fetchall()
+        return [dict(row) for row in rows]
 
     def save_facts(self, facts: DatasetFacts, job: Job | None = None) -> None:
         """job: the attempt that measured them, which may be refused (StateError); None: nobody's."""
@@ -109,9 +109,23 @@ class Measurements(Database):
                 "SELECT facts FROM facts WHERE dataset_id = ? AND backbone = ?", (dataset_id, backbone)
             ).fetchone()
         try:
-            return None if row is None else decode_text(row["facts"], DatasetFacts, "What was measured")
+            found = None if row is None else decode_text(row["facts"], DatasetFacts, "What was measured")
         except Unreadable:
             return None
+        return found if found and (found.dataset_id, found.backbone) == (dataset_id, backbone) else None
+
+
+def _number(column: str) -> str:
+    """SQL: the value where it is a finite number, else NULL. Columns of SQLite hold whatever was written into them."""
+    return f'CASE WHEN "{column}" BETWEEN -1e300 AND 1e300 THEN "{column}" END AS "{column}"'
+
+
+_ROW = ", ".join(name if name == "lrs" else _number(name) for name in ("written", *METRICS))
+_EVENT = (
+    f"id, time, level, kind, text, {_number('seconds')}, {_number('epoch')} FROM events"
+    f" WHERE time BETWEEN 0 AND {LAST_MOMENT} AND level IN ('info', 'caution', 'bad')"
+    " AND typeof(kind) = 'text' AND typeof(text) = 'text'"
+)
 
 
 def _rates(text: str | None) -> list[float | None]:
@@ -137,12 +151,6 @@ def insert_history(
             db, job_id, str(event["level"]), str(event["kind"]), str(event["text"]), finite(event["seconds"]),
             finite(event["epoch"]),
         )  # fmt: skip
-
-
-def _values(row: sqlite3.Row) -> dict[str, Any]:
-    values = dict(row)
-    del values["job"]
-    return values
 
 
 def _insert_event(

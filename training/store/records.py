@@ -10,12 +10,22 @@ import json
 import math
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from core import NotFound, PlanError, RunConfig, SetAside, StateError, Unreadable, decode_text, run_config_from_json
-from core.decode import decode
+from core import (
+    NotFound,
+    PlanError,
+    RunConfig,
+    SetAside,
+    StateError,
+    Unreadable,
+    decode_text,
+    run_config_from_json,
+)
+from core.decode import check_counts, check_moments, decode
+from training.store.asked import Asked, known
 from training.store.database import TRANSITIONS, Lane, State
 from training.store.run_result import RunResult
 
@@ -111,6 +121,18 @@ class Job:
     cuts: int
     """How often metrics rows were taken back; a reader who sees it change reads them again from the start."""
 
+    def __post_init__(self) -> None:
+        if not (self.id.isascii() and self.id.isalnum()):
+            raise StateError(f"'{self.id[:40]}' cannot be the id of a job.")
+        check_moments(created=self.created, started=self.started, finished=self.finished)
+        check_counts(
+            attempt=self.attempt, heartbeat=self.heartbeat, stepped=self.stepped, seconds=self.seconds,
+            progress=self.progress, eta_s=self.eta_s, cuts=self.cuts,
+        )  # fmt: skip
+        if self.progress > 1:
+            raise StateError(f"progress goes from 0 to 1, not to {self.progress:g}.")
+        Label(self.name, self.tags, self.note)
+
     @property
     def plan(self) -> RunConfig:
         """Of a run. Raises PlanError, naming run and field, for one that this version cannot read."""
@@ -140,18 +162,29 @@ def to_job(row: sqlite3.Row) -> Job:
         job = decode(_values(row, _document), Job, _called(row), _remedy(row))
         if job.kind == "train":
             RunResult.of(job)
-            decode(job.config.get("strategy", {}), dict[str, Any], f"{_called(row)}, its strategy,", _remedy(row))
+            decode(known(job.config), Asked, f"{_called(row)}, its config,", _remedy(row))
     except Unreadable as error:
         raise SetAside(str(error)) from error
     return job
 
 
+REMAINS = Job(
+    id="gone", kind="", dataset_id="", config={}, state="lost", created=0.0, started=None, finished=None, attempt=0,
+    pid=None, pid_started=None, heartbeat=None, stepped=None, stop_requested=False, seconds=0.0, progress=0.0,
+    doing="", eta_s=None, result=None, error=None, group="", position=0.0, lane="train", noun="Run", name="", tags=(),
+    note="", queued_by="", cuts=0,
+)  # fmt: skip
+"""What is known of a job of which nothing can be read."""
+
+
 def remains(row: sqlite3.Row) -> Job:
-    """A job that is to go: of one that cannot be read, without config, result and tags."""
+    """A job that is to go: of one that cannot be read, only what it is called and of what."""
     try:
         return to_job(row)
     except SetAside:
-        return decode(_values(row, lambda _, name: EMPTY[name]), Job, _called(row), _remedy(row))
+        texts = {name: row[name] for name in ("id", "dataset_id", "kind", "noun") if isinstance(row[name], str)}
+        state = row["state"] if row["state"] in TRANSITIONS else REMAINS.state
+        return replace(REMAINS, state=state, **texts)
 
 
 def readable(rows: Iterable[sqlite3.Row]) -> tuple[list[Job], list[str]]:

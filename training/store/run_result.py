@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from core import ThawError, Unreadable
-from core.decode import decode
+from core.decode import check_counts, check_files, check_moments, check_texts, decode
 
 if TYPE_CHECKING:
     from training.store.records import Job
@@ -125,6 +125,17 @@ class RunResult:
     """The chain before this run, where it started from another run's weights."""
 
     def __post_init__(self) -> None:
+        check_moments(finished_at=self.finished_at)
+        check_texts(note=self.note, device=self.device)
+        check_files(
+            weights=self.weights, predictions=self.predictions, target_predictions=self.target_predictions
+        )
+        check_counts(
+            seconds=self.seconds, cache_seconds=self.cache_seconds, overhead_seconds=self.overhead_seconds,
+            epochs=self.epochs, best_epoch=self.best_epoch, rollbacks=self.rollbacks,
+            trainable_params=self.trainable_params, total_params=self.total_params,
+            peak_memory_bytes=self.peak_memory_bytes,
+        )  # fmt: skip
         for side in ("test", "target"):
             correct, total = getattr(self, f"{side}_correct"), getattr(self, f"{side}_total")
             share = getattr(self, f"{side}_accuracy")

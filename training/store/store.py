@@ -20,7 +20,7 @@ from typing import Any
 from core import StateError, processes
 from core.zoo import catalog
 from training.store import database
-from training.store.database import LANES, STATES, Lane, State
+from training.store.database import BUSY_SECONDS, LANES, STATES, Lane, State
 from training.store.measurements import Measurements, insert_history
 from training.store.records import (
     METRICS,
@@ -45,8 +45,8 @@ ALPHABET = string.ascii_lowercase + string.digits
 class Store(Measurements):
     """The database of one home. Opens on first use; cheap to create, shared between threads at will."""
 
-    def __init__(self, home: Path | str) -> None:
-        super().__init__(home)
+    def __init__(self, home: Path | str, patience: float = BUSY_SECONDS) -> None:
+        super().__init__(home, patience)
         catalog.load_cards(self.home)  # runs name backbones that only this home may know
 
     # -- jobs: reading ------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,11 @@ from torch.nn import functional as F
 from core import Estimate, Tell, write_json
 from core.disk import flush
 from core.files import take_place
+from training.backbones import Backbone
 from training.caches import Rows, telling
 from training.engine import proportional
 from training.evaluation import temperature, wilson
+from training.machine import Parts
 from training.store import Job
 from training.understand import activation_maps, findings
 from training.understand.findings import Explained, Source
@@ -120,16 +123,24 @@ def _write_maps(run: OpenRun, rows: Rows, classes: Tensor, folder: Path, tick: C
     if plane is None:
         return ""
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (run.data.prep.mean, run.data.prep.std))
+    parts = Parts("the activation maps")
     for start in range(0, len(rows), MAP_BATCH):
         chunk = rows[start : start + MAP_BATCH]
         inputs = run.data.batch(chunk, 0).to(run.bench.device)
         answers = classes[start : start + MAP_BATCH].to(run.bench.device)
-        heat = activation_maps.maps(run.backbone, plane, inputs, answers)
+        of_images = partial(_maps_of, run.backbone, plane, inputs, answers)
+        heat = torch.cat(parts.run(of_images, torch.arange(len(chunk), device=inputs.device)))
         squares = ((inputs.cpu() * std + mean).clamp(0, 1) * 255).byte().permute(0, 2, 3, 1).numpy()
         for row, square, one in zip(chunk, squares, heat.numpy(), strict=True):
             Image.fromarray(activation_maps.painted(square, one)).save(folder / f"{row}.jpg", quality=JPEG_QUALITY)
         tick(min(start + MAP_BATCH, len(rows)), len(rows))
     return plane.kind
+
+
+def _maps_of(
+    backbone: Backbone, plane: activation_maps.Plane, inputs: Tensor, answers: Tensor, which: Tensor
+) -> Tensor:
+    return activation_maps.maps(backbone, plane, inputs[which], answers[which])
 
 
 def _neighbours(

@@ -10,7 +10,7 @@ from advisor.advice import Learned, gap_percent, learned, recommend
 from advisor.advice import book as reasons_book
 from advisor.planning import PLANNED, state_at
 from advisor.rulebooks import RULEBOOKS
-from core import Budget, Candidate, DatasetFacts, DatasetRef, Recommendation, Similarity, ThawError
+from core import Budget, Candidate, DatasetFacts, DatasetRef, Recommendation, Similarity
 from core.words import listing
 from core.zoo import STRATEGIES, BackboneCard, backbone
 from training.record import tally
@@ -217,7 +217,4 @@ def cards(ref: DatasetRef, advice: Recommendation, card: BackboneCard, budget: B
                     train(ref, candidate, budget)
 
 
-try:
-    main()
-except ThawError as error:
-    frame.show_error(error)
+main()

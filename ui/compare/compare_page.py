@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core import CompareError, DatasetRef, ThawError
+from core import CompareError, DatasetRef
 from training.compare import Comparison, Row, compare, usual
 from training.record import tally
 from training.report import comparison_figures
@@ -15,6 +15,7 @@ from ui import pictures
 from ui.compare import remarks, side_by_side, table
 from ui.data import revisions
 from ui.kit import frame, ids, state
+from ui.kit import jobs as parts_jobs
 from ui.kit import runs as parts_runs
 from ui.kit.show import show
 from ui.pictures.words import ago, duration
@@ -54,8 +55,11 @@ def main() -> None:
         frame.set_aside(state.store().set_aside(ref.id))
         revisions.other_runs(ref)
         return
-    picked = picker(runs, chosen)
-    frame.set_aside(state.store().set_aside(ref.id))
+    unknown = {job.id: why for job in [*chosen, *runs] if (why := parts_jobs.why_unknown(job))}
+    picked = picker(
+        [job for job in runs if job.id not in unknown], [job for job in chosen if job.id not in unknown]
+    )
+    frame.set_aside([*state.store().set_aside(ref.id), *unknown.values()])
     pending(picked)
     if not picked:
         frame.empty("Choose at least one run", "Two or more of them can be compared.")
@@ -131,7 +135,7 @@ def pending(picked: Sequence[Job]) -> None:
     """Which of the chosen runs have no result yet; reruns the page when that changes."""
     waiting = [job for job in picked if job.active]
     if waiting:
-        st.fragment(progress, run_every=POLL_S)(tuple((job.id, job.state) for job in waiting))
+        frame.fragment(progress, POLL_S)(tuple((job.id, job.state) for job in waiting))
     ended = [job for job in picked if not job.active and not job.result]
     for job in ended[:MOST_NAMED]:
         st.caption(f"{frame.plain(parts_runs.called(job))} ({job.id}) ended without a test result: {job.state}.")
@@ -243,7 +247,4 @@ def trade_offs(comparison: Comparison) -> None:
         st.caption(frame.plain(said))
 
 
-try:
-    main()
-except ThawError as error:
-    frame.show_error(error)
+main()

@@ -53,7 +53,7 @@ def mount(data: dict[str, Any], on_report: Any) -> None:
     _component()(key=KEY, data=data, on_report_change=on_report)
 
 
-@st.fragment
+@frame.fragment
 def images(dataset_id: str) -> None:
     """Everything below the tab 'Images'."""
     ref = state.dataset(dataset_id)

@@ -23,7 +23,7 @@ from training.store import Job
 from ui import pictures
 from ui.address import at, base
 from ui.data import picked, selection
-from ui.kit import jobs, progress, state
+from ui.kit import frame, jobs, progress, state
 from ui.kit.show import show
 from ui.pictures.words import count
 
@@ -44,7 +44,7 @@ def mount(data: dict[str, Any], on_report: Any) -> None:
     _component()(key=KEY, data=data, on_report_change=on_report)
 
 
-@st.fragment
+@frame.fragment
 def the_map(dataset_id: str, backbone: str) -> None:
     """Everything below the tab 'Map'."""
     ref = state.dataset(dataset_id)

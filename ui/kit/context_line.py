@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from core import ThawError
+from core.home import where
 from dataset import load_dataset
 from ui.address import at
-from ui.kit import state
 from ui.pictures.words import count, esc
 from ui.sharing import Visitor, visitor
 
@@ -17,7 +17,7 @@ def context_line(place: Any, dataset_id: str | None, shown: str | None = None) -
     what = "No dataset yet"
     if dataset_id:
         try:
-            ref = load_dataset(state.home(), dataset_id)
+            ref = load_dataset(where(), dataset_id)
             edited = " (edited)" if ref.base else ""
             what = f"<b><bdi>{esc(ref.name)}</bdi></b>{edited} {count(ref.images)} images, {len(ref.classes)} classes"
         except ThawError:

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import wraps
+from typing import Any
 
 import streamlit as st
 
 from core import DataError, DatasetRef, NotFound, SetAside, ThawError
+from core.disk import disk_errors
+from core.home import where
+from core.names import encodable
 from training.compare import beside
 from training.store import Job
 from ui import pictures
@@ -25,7 +30,7 @@ _SIGNS = re.compile(r"([\\`*_\[\]<>$~|#]|:(?=\w)|^[-+](?=\s)|(?<=^\d)[.)])")
 
 def plain(text: str) -> str:
     """Text for a label or st.markdown: whatever Markdown would read as a sign in it is escaped."""
-    return _SIGNS.sub(r"\\\1", text)
+    return _SIGNS.sub(r"\\\1", encodable(text))
 
 
 def apart(labels: Mapping[str, str]) -> dict[str, str]:
@@ -71,11 +76,25 @@ def set_aside(whys: Sequence[str]) -> None:
 
 @contextmanager
 def calm(title: str = "This did not work") -> Iterator[None]:
-    """Show a ThawError raised inside as a box; anything else is a bug and is left to Streamlit."""
+    """Show a ThawError raised inside as a box, and so what the disk of the home raises; anything else is a bug and is
+    left to Streamlit."""
     try:
-        yield
+        with disk_errors(where()):
+            yield
     except ThawError as error:
         show_error(error, title)
+
+
+def fragment(draw: Callable[..., None], every: float | None = None) -> Callable[..., None]:
+    """`st.fragment` that is as calm as the page it lies on; every: seconds between its own runs."""
+
+    @wraps(draw)
+    def calmly(*given: Any) -> None:
+        with calm():
+            draw(*given)
+
+    drawn: Callable[..., None] = st.fragment(calmly, run_every=every)
+    return drawn
 
 
 def dataset_or_stop(title: str, why: str) -> DatasetRef:

@@ -164,6 +164,15 @@ def end_button(job: Job) -> None:
         st.rerun()
 
 
+def why_unknown(job: Job) -> str:
+    """Why the run's plan cannot be read, in a sentence; "" where it can."""
+    try:
+        _ = job.plan
+    except ThawError as error:
+        return str(error)
+    return ""
+
+
 def config_of(job: Job) -> RunConfig | None:
     """The run's config; None when it was written by a version that this one cannot read."""
     try:

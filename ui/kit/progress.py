@@ -8,7 +8,7 @@ import streamlit as st
 
 from training.jobs import hanging
 from training.store import Job
-from ui.kit import jobs, state
+from ui.kit import frame, jobs, state
 from ui.pictures.words import duration
 
 POLL_S = 1.0
@@ -42,7 +42,7 @@ def follow(
     cancel: the button's words, "" = no button. under: a line below. ended: called once, before the page is run anew.
     moved: whether the page has to be run anew although the job goes on.
     """
-    st.fragment(_bar, run_every=POLL_S)(job.id, what, cancel, under, ended, moved)
+    frame.fragment(_bar, POLL_S)(job.id, what, cancel, under, ended, moved)
 
 
 def _bar(

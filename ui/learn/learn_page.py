@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core import ThawError
-from ui.kit import frame, state
+from ui.kit import state
 from ui.kit.url_inputs import keep, start
 from ui.learn import LESSONS
 from ui.learn.parts import try_it
@@ -48,7 +47,4 @@ def go_to(key: str) -> None:
     st.session_state["lesson"] = key
 
 
-try:
-    main()
-except ThawError as error:
-    frame.show_error(error)
+main()

@@ -9,7 +9,6 @@ from typing import Any
 import streamlit as st
 
 from advisor.planning import stage_lrs, state_at
-from core import ThawError
 from training.playground.settings import ARMS, HEAD, NOTEBOOK, Arm, ArmResult, Settings, strategy
 from ui import pictures
 from ui.kit import frame, state
@@ -195,7 +194,4 @@ def _toggle(label: str, name: str, help: str) -> bool:
 
 assert HEAD in FROZEN
 
-try:
-    main()
-except ThawError as error:
-    frame.show_error(error)
+main()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core import DatasetRef, NotFound, ThawError
+from core import DatasetRef, NotFound
 from core.names import IMAGE_SUFFIXES
 from core.words import counted
 from training.export import contents
@@ -207,7 +207,4 @@ def folder_table(name: str, text: str) -> None:
     st.download_button("Download all answers (CSV)", text, f"{name}.csv", "text/csv", key="folder_csv")
 
 
-try:
-    main()
-except ThawError as error:
-    frame.show_error(error)
+main()

@@ -8,7 +8,7 @@ from typing import Literal
 import streamlit as st
 
 from advisor.advice import moment_in_words
-from core import NotFound, ThawError
+from core import NotFound
 from core.zoo import BACKBONES
 from training.jobs import hanging
 from training.store import Job, RunResult
@@ -57,7 +57,7 @@ def main() -> None:
     with right:
         watched = tuple(map(seen, [*state.store().queue(), job]))
         every = POLL_S if any(one in state.ACTIVE for _, one, _ in watched) else None
-        st.fragment(queue, run_every=every)(watched, job.id)
+        frame.fragment(queue, every)(watched, job.id)
     parts_runs.past_runs(runs, job.id)
     frame.set_aside(state.store().set_aside(ref.id))
     revisions.other_runs(ref)
@@ -199,7 +199,4 @@ def run_details(job: Job, classes: int) -> None:
         plan_in_full(config.strategy, BACKBONES[config.strategy.backbone], classes)
 
 
-try:
-    main()
-except ThawError as error:
-    frame.show_error(error)
+main()

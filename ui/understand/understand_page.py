@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from core import Estimate, NotFound, ThawError
+from core import Estimate, NotFound
 from dataset import load_dataset
 from training.evaluation import Answers, answers_of
 from training.evaluation.scores import scores
@@ -115,7 +115,4 @@ def later(run: Job) -> None:
             frame.open_run_inside(job.id)
 
 
-try:
-    main()
-except ThawError as error:
-    frame.show_error(error)
+main()

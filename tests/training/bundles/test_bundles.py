@@ -9,49 +9,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 
-from advisor.planning.options import Options
-from advisor.planning.strategies import plan
-from benchmarks.sample_formats import png16
 from core.errors import DataError, NotFound, UnsafeArchive
-from core.plans import RunConfig, to_json
-from core.types import DatasetRef
-from core.zoo import catalog
-from dataset.edits import Edit
 from dataset.folder import load_dataset, read_rows
 from dataset.groups import GroupsFrom
 from dataset.ingest.sources import import_path
 from dataset.readings import ReadAs
-from dataset.revisions import revise
 from tests.conftest import write_images
 from tests.support.terminal import say
-from tests.training.export.test_export import run_to_end
+from tests.training.bundles.conftest import Made
 from training.bundles import reading, writing
 from training.cli.commands.bundle import _differing
-from training.store.records import Job, Label
+from training.store.records import Label
 from training.store.run_result import RunResult
 from training.store.store import Store
-
-Made = tuple[Path, DatasetRef, Job]
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """A home with one run of a revision (an image relabelled) of a small dataset, half of it of 12 bits in 16."""
-    place = tmp_path_factory.mktemp("bundled")
-    home = place / "home"
-    folder = write_images(place / "shapes", classes=("round", "square"), per_class=15)
-    for file in sorted(folder.rglob("*.png"))[::2]:
-        file.write_bytes(png16(16 * np.asarray(Image.open(file)).astype(np.uint16)))
-    ref = import_path(folder, home)
-    assert ref.decoding.value_range == (0, 4095)
-    revision = revise(home, ref, [Edit("relabel", ("round/000.png",), "square")])
-    strategy = plan("scratch", catalog.backbone("mlp"), train_images=24, classes=2, options=Options(epochs=30))
-    config = RunConfig(revision.id, strategy, seed=7, minutes=5)
-    return home, revision, run_to_end(home, "train", revision.id, to_json(config))
 
 
 def change(bundle: Path, target: Path, edit: Callable[[str, bytes], bytes | None]) -> Path:

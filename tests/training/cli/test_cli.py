@@ -300,7 +300,6 @@ def test_ctrl_c_stops_the_run_and_keeps_its_best(photos: Path, home: Path) -> No
         (["profile", "0123456789abcdef"], "There is no dataset '0123456789abcdef'"),
         (["profile", "no/such/folder"], "no/such/folder"),
         (["profile", "sample:birds"], "birds"),
-        (["runs", "--home", "/dev/null/x"], "/dev/null/x"),
     ],
 )
 def test_bad_input_is_one_sentence(thaw: Terminal, words: list[str], sentence: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +25,7 @@ from dataset.audit import feature_check as label_check
 from dataset.ingest import targets
 from dataset.ingest.sources import import_path
 from tests.conftest import write_images
+from tests.support import wrong
 from training import requests
 from training.caches import arithmetic, pixels
 from training.caches.bench import Bench
@@ -281,3 +283,14 @@ def test_what_reads_a_broken_file_goes_on(home: Path, kept: str, damage: str) ->
     file.write_bytes((DAMAGES | OF_DOCUMENTS)[damage](whole))
     os.utime(file, (1, 1))
     KEPT[kept].goes_on(home)
+
+
+@pytest.mark.parametrize("kept", [name for name in KEPT if name not in NO_DOCUMENTS])
+def test_what_reads_a_file_with_a_wrong_value_goes_on(home: Path, kept: str) -> None:
+    """Each field, each kind of wrong value. One that could be right is taken; nothing raises anything."""
+    file = KEPT[kept].make(home)
+    for number, (_, document) in enumerate(wrong.variants(json.loads(file.read_bytes()))):
+        file.write_text(json.dumps(document))
+        os.utime(file, (number, number))
+        with suppress(AssertionError):
+            KEPT[kept].goes_on(home)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import HomeError
+from core.processes import steady
 from training.jobs.context import StoreContext
 from training.store.store import Store
 

@@ -28,10 +28,14 @@ from typing import Any, NamedTuple
 
 from streamlit.testing.v1 import AppTest
 
+from benchmarks import faults_workers
 from benchmarks.command import PROJECT, last_line
 from benchmarks.machine import describe
 from tests.support import wrong
 from tests.support.seeding import words
+from training.record.foreseen import to_train
+from training.requests import submit
+from training.store.store import Store
 
 LOCK_S = 30.0
 FIT = ("fit", "sample:shapes", "--strategy", "linear_probe", "--backbone", "efficientnet_lite0")
@@ -341,14 +345,11 @@ sys.exit(worker.main([sys.argv[1], "--home", sys.argv[2]]))
 
 def _out_of_memory(place: Path, most: int) -> tuple[str, str, str]:
     """(state, what was said, accuracy) of a run whose frozen pass holds so many images."""
-    from core.plans import to_json
-    from training.store.store import Store
-
     home = copy(place)
     store = Store(home)
     (run,) = store.jobs(kind="train")
     shutil.rmtree(home / "cache", ignore_errors=True)
-    job = store.create_job("train", run.dataset_id, to_json(run.plan))
+    job = submit(store, to_train(store, run.plan))
     store.claim_next()
     code = MEMORY.format(most=most)
     subprocess.run([sys.executable, "-c", code, job.id, str(home)], cwd=PROJECT, capture_output=True, check=False,
@@ -389,9 +390,34 @@ def killed_imports(place: Path) -> Row:
                    "benchmarks.kill_import", str(place), "--points", "5", "--images", "400")  # fmt: skip
 
 
+def hung_under_a_server(place: Path) -> Row:
+    return Row(*faults_workers.stopped_under_a_server(place / "home"))
+
+
+def stuck_in_a_call(_: Path) -> Row:
+    return Row(*faults_workers.stuck("stuck in a call"))
+
+
+def stopped_by_a_signal(_: Path) -> Row:
+    return Row(*faults_workers.stuck("stopped"))
+
+
+def woken_with_a_file(_: Path) -> Row:
+    return Row(*faults_workers.woken("file"))
+
+
+def woken_with_a_folder(_: Path) -> Row:
+    return Row(*faults_workers.woken("folder"))
+
+
+def woken_with_facts(_: Path) -> Row:
+    return Row(*faults_workers.woken("facts"))
+
+
 FAULTS: tuple[Callable[[Path], Row], ...] = (
     wrong_values, wrong_bundles, read_only, full_disk, unplugged, deleted_home, file_as_home, empty_database,
     cut_database, no_database, locked_database, memory_shrinks, memory_for_none, killed_runs, killed_imports,
+    hung_under_a_server, stuck_in_a_call, stopped_by_a_signal, woken_with_a_file, woken_with_a_folder, woken_with_facts,
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -1,6 +1,4 @@
-"""Workers that hang, and such as wake again after they were given up: what is injected, seen, and lost.
-
-    python -m benchmarks.faults_workers
+"""Workers that hang, and such as wake again after they were given up: their rows in the table of `faults_survived`.
 
 The first row is a real run under a real server with no page open; the others are workers of `tests.support.late_worker`
 under an executor, as in `tests/training/jobs/test_hanging.py`. About three minutes.
@@ -10,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -44,16 +41,6 @@ class Row(NamedTuple):
     injected: str
     seen: str
     lost: str
-
-
-def main() -> int:
-    with tempfile.TemporaryDirectory(prefix="thaw-hang-") as home:
-        first = stopped_under_a_server(Path(home))
-    rows = [first, *(stuck(how) for how in ("stuck in a call", "stopped")), *map(woken, WOKEN)]
-    print("| fault | injected | what the user saw | lost |\n|---|---|---|---|")
-    for row in rows:
-        print(f"| {' | '.join(row)} |")
-    return int(any(row.lost != "nothing" for row in rows))
 
 
 def stopped_under_a_server(home: Path) -> Row:
@@ -172,6 +159,3 @@ def wait(condition: Callable[[], object]) -> None:
             raise SystemExit("Waited in vain.")
         time.sleep(0.05)
 
-
-if __name__ == "__main__":
-    sys.exit(main())

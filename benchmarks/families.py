@@ -52,7 +52,7 @@ ALSO = (
 """Members built otherwise than the smallest one of their module."""
 SIDES = (64, 128)
 """Sides of the images to try before the network's own, px."""
-LIMIT_S, LATEST_S = 900, 7200.0
+LIMIT_S, LATEST_S = 2400, 7200.0
 """Seconds for one network, of a core and by the clock: other programs may use the machine."""
 LIMIT_BYTES = 14 * 2**30
 """Memory for one network: AdamW on 400 million weights takes half of it."""

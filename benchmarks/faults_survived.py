@@ -32,6 +32,9 @@ from benchmarks.command import PROJECT, last_line
 from benchmarks.machine import describe
 from tests.support import wrong
 from tests.support.seeding import words
+from training.record.foreseen import to_train
+from training.requests import submit
+from training.store.store import Store
 
 LOCK_S = 30.0
 FIT = ("fit", "sample:shapes", "--strategy", "linear_probe", "--backbone", "efficientnet_lite0")
@@ -341,14 +344,11 @@ sys.exit(worker.main([sys.argv[1], "--home", sys.argv[2]]))
 
 def _out_of_memory(place: Path, most: int) -> tuple[str, str, str]:
     """(state, what was said, accuracy) of a run whose frozen pass holds so many images."""
-    from core.plans import to_json
-    from training.store.store import Store
-
     home = copy(place)
     store = Store(home)
     (run,) = store.jobs(kind="train")
     shutil.rmtree(home / "cache", ignore_errors=True)
-    job = store.create_job("train", run.dataset_id, to_json(run.plan))
+    job = submit(store, to_train(store, run.plan))
     store.claim_next()
     code = MEMORY.format(most=most)
     subprocess.run([sys.executable, "-c", code, job.id, str(home)], cwd=PROJECT, capture_output=True, check=False,

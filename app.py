@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ui.sharing import Bound
 
 HERE = Path(__file__).parent
+LOOK_S = 15.0
+"""Between two looks of the server at its workers."""
 
 
 def main() -> None:
@@ -91,16 +93,16 @@ def bound() -> Bound:
 
 @contextlib.asynccontextmanager
 async def go_on(_app: Any) -> AsyncIterator[None]:
-    """At server start, while the browser still loads: import what the first page draws, notice workers that died
-    meanwhile, start what is queued."""
+    """At server start, while the browser still loads: import what the first page draws. Then, every `LOOK_S`, what
+    pages do as they are drawn, for as long as none is open: end workers that hang, notice those that died, start what
+    is queued, remove what killed processes left."""
 
     if bound().everybodys:
-        from core.home import home
         from ui.sharing import invite
 
-        print(invite(home(), bound()), flush=True)
+        print(invite(bound()), flush=True)
 
-    def pump() -> None:
+    def load() -> None:
         from dataset.ingest import SAMPLES
         from ui import pictures  # noqa: F401
         from ui.bring_in import (
@@ -108,22 +110,40 @@ async def go_on(_app: Any) -> AsyncIterator[None]:
             samples,
         )
         from ui.data import profile  # noqa: F401
-        from ui.kit import (
-            frame,  # noqa: F401
-            state,
-        )
+        from ui.kit import frame  # noqa: F401
         from ui.pictures import charts  # noqa: F401
 
         for key in SAMPLES:
             samples.sample_picture(key)
-        try:
-            state.jobs_executor().pump()
-        except Exception:  # a broken home must not keep the pages from saying so
-            logging.getLogger("thaw").exception("The queue could not be looked at when the server started.")
 
-    started = asyncio.get_running_loop().run_in_executor(None, pump)
+    said = ""
+
+    def look() -> None:
+        nonlocal said
+        from core.home import where
+        from training.jobs import leftovers
+        from ui.kit import state
+
+        try:
+            if (where() / "thaw.db").exists():
+                state.pump()
+                leftovers.sweep_hourly(state.store())
+            said = ""
+        except Exception as error:  # a broken home must not keep the pages from saying so
+            if said != (said := str(error)):
+                logging.getLogger("thaw").exception("The queue could not be looked at.")
+
+    async def keep_looking() -> None:
+        await asyncio.to_thread(load)
+        while True:
+            await asyncio.to_thread(look)
+            await asyncio.sleep(LOOK_S)
+
+    looking = asyncio.create_task(keep_looking())
     yield
-    await started
+    looking.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await looking
 
 
 if __name__ == "__main__":

@@ -12,8 +12,9 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 from zipfile import BadZipFile
@@ -32,6 +33,47 @@ FORMULA = re.compile(r"'*[=+\-@\t\r]")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
+_held: Callable[[], AbstractContextManager[None]] = nullcontext
+"""Entered around each moment in which something takes, or loses, its name."""
+
+
+@contextmanager
+def named_within(held: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
+    """Within, whatever this process names or removes it does inside `held()`, which may raise to refuse it: a worker
+    whose job was given to another one replaces nothing of the other's."""
+    global _held
+    before, _held = _held, held
+    try:
+        yield
+    finally:
+        _held = before
+
+
+def naming() -> AbstractContextManager[None]:
+    """Around a rename or a removal by which what others read changes; short. As `named_within` says, it may raise."""
+    return _held()
+
+
+def take_place(stage: Path, final: Path) -> None:
+    """A folder that was made whole takes its name, in the place of an older one."""
+    old = final.with_name(f"{final.name}.{os.getpid()}.old")
+    with naming():
+        if final.exists():
+            final.rename(old)
+        stage.rename(final)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def take_away(folder: Path) -> None:
+    """A folder goes: by one rename, its files after it. Nothing where there is none."""
+    gone = folder.with_name(f".{folder.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    with naming():
+        if not folder.exists():
+            return
+        folder.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
+
+
 @contextmanager
 def written_whole(path: Path, *, lasting: bool = True) -> Iterator[BinaryIO]:
     """A new file to write into, which takes its name when the block ends and is gone when it ends with an error.
@@ -48,7 +90,8 @@ def written_whole(path: Path, *, lasting: bool = True) -> Iterator[BinaryIO]:
             if lasting:
                 file.flush()
                 os.fsync(file.fileno())
-        os.replace(part, path)
+        with naming():
+            os.replace(part, path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise

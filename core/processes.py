@@ -1,10 +1,21 @@
-"""Is that worker still the same process? A pid alone is not enough: the system reuses pids.
+"""Processes that work: whether one is still the same, whether its work moves, its end by force.
 
-psutil answers on every system. A zombie (ended, not yet reaped) counts as dead. psutil is loaded by the first question,
-not before: what a page shows first asks none. No torch.
+A pid alone is not enough: the system reuses pids. psutil answers on every system. A zombie (ended, not yet reaped)
+counts as dead. psutil is loaded by the first question, not before: what a page shows first asks none.
+
+Whatever computes for long says `step()` as it passes; a worker's sign of life takes `stepped()` along. The clock is the
+system's own since its start: the same for all its processes, untouched by whoever sets the time of day, and on Linux
+and macOS it stands while the machine sleeps. No torch.
 """
 
 from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+
+_stepped = 0.0
 
 
 def started(pid: int) -> str | None:
@@ -27,3 +38,47 @@ def alive(pid: int, pid_started: str | None) -> bool:
     """Whether `pid` runs and is the process that started at `pid_started` (None = not known, any will do)."""
     now = started(pid)
     return now is not None and pid_started in (None, now)
+
+
+def steady() -> float:
+    """Seconds, to be compared with other readings of this machine since it was started."""
+    return time.monotonic()
+
+
+def since(reading: float) -> float:
+    """Seconds since such a reading. One that lies ahead is of before the machine was started anew: endless."""
+    passed = steady() - reading
+    return passed if passed >= 0 else float("inf")
+
+
+def step() -> None:
+    """The work of this process moved just now. Costs next to nothing: for loops whose every turn takes its time."""
+    global _stepped
+    _stepped = steady()
+
+
+def stepped() -> float:
+    """When, by `steady`; 0 before the first step."""
+    return _stepped
+
+
+def end(pid: int, pid_started: str | None, wait_s: float = 2.0) -> bool:
+    """Kill process `pid`, stopped or not, and all that it has started; whether it is gone within `wait_s`.
+
+    A process of that number that started at another time is left alone.
+    """
+    import psutil
+
+    if not alive(pid, pid_started) or pid == os.getpid():
+        return True
+    with contextlib.suppress(psutil.NoSuchProcess):
+        below = psutil.Process(pid).children(recursive=True)  # before: afterwards nothing says whose they were
+        if hasattr(os, "killpg") and os.getpgid(pid) == pid:
+            os.killpg(pid, signal.SIGKILL)
+        for one in (psutil.Process(pid), *below):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()
+    deadline = time.monotonic() + wait_s
+    while alive(pid, pid_started) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return not alive(pid, pid_started)

@@ -90,7 +90,8 @@ def commit(stage: Path, ref: DatasetRef, rows: Sequence[Row], thumbnails: Sequen
     flush(stage)
     for _ in range(3):
         try:
-            os.rename(stage, root)
+            with files.naming():
+                os.rename(stage, root)
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
@@ -99,7 +100,8 @@ def commit(stage: Path, ref: DatasetRef, rows: Sequence[Row], thumbnails: Sequen
                 return existing
             # Someone damaged the first one: the same content replaces it, and runs that name it work again.
             old = root.with_name(f".staging-{os.getpid()}-{secrets.token_hex(4)}")
-            os.rename(root, old)
+            with files.naming():
+                os.rename(root, old)
             shutil.rmtree(old, ignore_errors=True)
         else:
             flush_one(root.parent)
@@ -123,7 +125,8 @@ def _add_thumbnails(ref: DatasetRef, rows: Sequence[Row], thumbnails: Sequence[b
     if [row.path for row in read_rows(ref)] == [row.path for row in rows]:
         with files.written_whole(Path(ref.root) / THUMBNAILS) as file:
             _save_thumbnails(file, thumbnails)
-            (Path(ref.root) / ALIKE).unlink(missing_ok=True)  # found anew from these, when it is asked for
+            with files.naming():
+                (Path(ref.root) / ALIKE).unlink(missing_ok=True)  # found anew from these, when it is asked for
 
 
 def _save_thumbnails(file: BinaryIO, thumbnails: Sequence[bytes]) -> None:

@@ -14,6 +14,8 @@ from functools import cache
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+from core import processes
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -80,6 +82,7 @@ def candidates(thumbnails: NDArray[Any], rows: NDArray[Any] | None = None) -> ND
     found = [np.zeros((0, 2), np.int64)]
     for top in range(0, len(rows), TILE):
         for left in range(top, len(rows), TILE):
+            processes.step()
             nearness = shapes[top : top + TILE] @ shapes[left : left + TILE].T
             first, second = np.nonzero(nearness >= NEAR)
             if top == left:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from dataset.ingest.assembly import Arranged, Found
     from dataset.ingest.decode_workers import Decoders
     from dataset.ingest.decoding import SEVERAL, TRAITS, Decoded, load_decoders
+    from dataset.ingest.drawing import Drawers, Look, Square
     from dataset.ingest.imports import Order
     from dataset.ingest.public_sets import PUBLIC_SETS, PublicSet, public_set
     from dataset.ingest.samples import PAIRS, SAMPLES, import_sample
@@ -27,10 +28,13 @@ __all__ = [
     "Arranged",
     "Decoded",
     "Decoders",
+    "Drawers",
     "Found",
+    "Look",
     "OfClasses",
     "Order",
     "PublicSet",
+    "Square",
     "import_made",
     "import_path",
     "import_sample",

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, cast
 
-from core import DataError, UnsafeArchive
+from core import DataError, UnsafeArchive, processes
 from core.disk import need_space
 from core.names import Clashes, is_litter, printable, safe_relative
 from dataset.ingest.zip_directory import count_members
@@ -145,6 +145,7 @@ def _write(member: _Member, read: Callable[[Any], IO[bytes]], target: Path) -> s
                     return f"damaged inside the archive: {error}"
                 if not chunk:
                     break
+                processes.step()
                 left -= len(chunk)
                 if left < 0:
                     raise _refuse(member.path, "is larger than its header says, as a bomb is")

@@ -119,7 +119,7 @@ def take_in(
     if is_folder or (is_file and is_document_name(source.name)):
         folder, table = (source, None) if is_folder else (source.parent, source.name)
         with staging(home) as stage:
-            found, title = _walk(folder), name or folder.name
+            found, title = _walk(folder, without=Path(home)), name or folder.name
             ours = folder.is_relative_to(Path(home).absolute() / "datasets")  # never changed: no second copy is needed
             bring = os.link if ours else shutil.copyfile
             kept = _walk(folder.with_name(SOURCE)).files if ours else {}
@@ -228,9 +228,11 @@ def _from_archive(
     return ref
 
 
-def _walk(root: Path) -> Found:
-    """Every file below a folder. Links are followed (data is often linked together), each folder once."""
+def _walk(root: Path, without: Path | None = None) -> Found:
+    """Every file below a folder. Links are followed (data is often linked together), each folder once. without: a home
+    that may lie in there, whose images are copies of imported ones."""
     found = Found()
+    left_out = os.stat(without) if without else None
     seen: set[tuple[int, int]] = set()
     waiting = [(root, "")]
     while waiting:
@@ -240,6 +242,10 @@ def _walk(root: Path) -> Found:
             entries = sorted(os.scandir(folder), key=lambda one: one.name)
         except OSError as error:
             found.set_aside.append((path, f"folder cannot be read: {error.strerror}"))
+            continue
+        if left_out and os.path.samestat(about, left_out):
+            found.folders = [one for one in found.folders if one != path]  # no class of this name
+            found.set_aside.append((path, "the home of Thaw itself, which holds copies of what was imported"))
             continue
         if (about.st_dev, about.st_ino) in seen:
             found.set_aside.append((path, "a link to a folder that was read already"))

@@ -2,7 +2,7 @@
 
 The route (`ui.server.uploads`) opens an upload and appends files; `take_upload` imports it and removes it, whatever
 becomes of the import. Names come from outside and pass `names.safe_relative` before anything is written. Uploads that
-nobody imported go when the next one is opened, a day after their last file.
+nobody imported are `forgotten` a day after their last file.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from __future__ import annotations
 import json
 import re
 import secrets
-import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from core import USUAL_DECODING, DataError, DatasetRef, Decoding, NotFound, ReadingAsked, decode_text
 from core.disk import disk_errors
+from core.files import take_away
 from core.names import safe_relative
 
 if TYPE_CHECKING:
@@ -30,16 +30,22 @@ _ID = re.compile(r"[0-9a-f]{16}")
 
 
 def open_upload(home: Path) -> str:
-    """A new, empty upload; its id. Removes those that were forgotten. Raises DataError when it cannot be made."""
+    """A new, empty upload; its id. Raises DataError when it cannot be made."""
     folder = Path(home) / "uploads"
     with disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.iterdir():
-            if time.time() - old.stat().st_mtime > KEPT_S:
-                shutil.rmtree(old, ignore_errors=True)
         upload = secrets.token_hex(8)
         (folder / upload / FILES).mkdir(parents=True)
     return upload
+
+
+def forgotten(home: Path) -> list[Path]:
+    """The folders of uploads that have received nothing for a day."""
+    found = []
+    for folder in (Path(home) / "uploads").glob("*"):
+        with suppress(FileNotFoundError):
+            if time.time() - folder.stat().st_mtime > KEPT_S:
+                found.append(folder)
+    return found
 
 
 def place(home: Path, upload: str) -> Path:
@@ -88,7 +94,7 @@ def leave_out(home: Path, upload: str, names: list[str]) -> None:
 def drop(home: Path, upload: str) -> None:
     """Remove an upload and everything in it; one that is gone already is no error."""
     if _ID.fullmatch(upload):
-        shutil.rmtree(Path(home) / "uploads" / upload, ignore_errors=True)
+        take_away(Path(home) / "uploads" / upload)
 
 
 def take_upload(

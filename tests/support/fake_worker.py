@@ -59,7 +59,8 @@ def main() -> int:
         if behaviour == "crash" and rows == 2:
             print("RuntimeError: the fake worker was told to crash", flush=True)
             return 3
-        stop = store.beat(job, progress=min(rows / ROWS, 1.0), doing=f"row {rows}")
+        now = processes.steady()
+        stop = store.beat(job, progress=min(rows / ROWS, 1.0), doing=f"row {rows}", stepped=now)
         time.sleep(0.02)
     (home / "working").unlink(missing_ok=True)
     (store.stopped if stop else store.finish)(job, result(job, rows))

@@ -56,6 +56,9 @@ class NoWorkers:
     def stop(self, job_id: str) -> Job:
         return self.store.request_stop(job_id)
 
+    def end(self, job_id: str) -> Job:
+        return self.store.lose(self.store.job(job_id), "The worker was ended by hand: it did not answer.")
+
 
 def picture_folder(place: Path, classes: Mapping[str, int], *, size: int = 16) -> Path:
     """Class folders with small pictures, no two alike."""
@@ -89,10 +92,12 @@ def facts_of(ref: DatasetRef, name: str = "efficientnet_lite0") -> DatasetFacts:
     )
 
 
-def queue_run(store: Store, ref: DatasetRef, kind: Kind, *, group: str = "", split_seed: int = 0) -> Job:
+def queue_run(
+    store: Store, ref: DatasetRef, kind: Kind, *, group: str = "", split_seed: int = 0, seed: int = 0
+) -> Job:
     card = backbone("efficientnet_lite0")
     strategy = plan(kind, card, train_images=15, classes=len(ref.classes), options=Options(epochs=4))
-    config = RunConfig(ref.id, strategy, minutes=10.0, split_seed=split_seed, group=group)
+    config = RunConfig(ref.id, strategy, seed=seed, minutes=10.0, split_seed=split_seed, group=group)
     return store.create_job("train", ref.id, to_json(config), group=group)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import importlib.util
 import os
-import shutil
 import time
 from dataclasses import dataclass
 from inspect import signature
@@ -18,6 +17,7 @@ from typing import Any, Literal
 from urllib.parse import urlparse
 
 from core import Download, PlanError, Tell, WeightsError
+from core.files import take_away
 from core.home import home as find_home
 from core.zoo import FOLDER, BackboneCard, safe_name
 
@@ -160,7 +160,7 @@ def fetch(card: BackboneCard, home: Path, tell: Tell) -> Path:
 
 def done_with(card: BackboneCard, home: Path) -> None:
     """Remove what `fetch` left."""
-    shutil.rmtree(_folder(card, home), ignore_errors=True)
+    take_away(_folder(card, home))
 
 
 def host() -> str:

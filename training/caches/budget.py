@@ -1,7 +1,8 @@
 """The caches of a home: how much disk they take, what they may take, and how they are cleared.
 
-Decoded images (`pixels`) and frozen features (`prefix`) lie under `home/cache/<dataset>/`. Everything in them can be
-computed again, so anything may go; what a living process has open is left alone. No torch.
+Decoded images (`pixels`), frozen features (`prefix`) and pictures that pages drew (`drawn`) lie under
+`home/cache/<dataset>/`. Everything in them can be computed again, so anything may go; what a living process has open is
+left alone. No torch.
 """
 
 from __future__ import annotations
@@ -12,15 +13,18 @@ import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Literal, get_args
 
 from core import NotFound, PlanError, StateError
 from dataset import load_dataset
 from training.store import Store
 
-Kind = Literal["decoded images", "frozen features"]
-KINDS: tuple[Kind, ...] = ("decoded images", "frozen features")
-PATTERNS: dict[Kind, str] = {"decoded images": "pixels-*", "frozen features": "prefix-*"}
+Kind = Literal["decoded images", "frozen features", "pictures for pages"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+PICTURES = "drawn"
+PATTERNS: dict[Kind, str] = {
+    "decoded images": "pixels-*", "frozen features": "prefix-*", "pictures for pages": PICTURES,
+}  # fmt: skip
 PARTS = "*/prefix-*/boundary*-view*.done.npy"
 """The files that say which rows of a stored boundary are filled; each stands for a pair of files."""
 LIMIT_GB = "THAW_CACHE_GB"

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core import SPLIT_RULES, DatasetRef, Split
+from core import SPLIT_RULES, DatasetRef, Split, processes
 from dataset import read_alike, read_manifest, same_pictures, sides
 from training.backbones import Preprocessing
 from training.caches import pixels, views
@@ -65,9 +65,11 @@ class ImageData:
 
     def squares(self, rows: Rows) -> NDArray[np.uint8]:
         """The cached squares, uint8 [len(rows), side, side, 3]: what an exported model reads."""
+        processes.step()
         return self._pixels[rows]
 
     def batch(self, rows: Rows, view: object, px: int | None = None) -> Tensor:
+        processes.step()
         squares = torch.from_numpy(self._pixels[rows]).to(self._device)
         prep = self.prep.at(px or self.prep.size)
         if view == 0:

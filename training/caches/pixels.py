@@ -20,6 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core import USUAL_DECODING, DataError, Decoding, find_array, find_as, write_json
+from core.files import naming
 from core.portable.pictures import square
 from core.processes import alive
 from dataset.ingest import load_decoders
@@ -103,7 +104,8 @@ def _build(
         per_image = (time.perf_counter() - started) / max(1, len(paths))
         write_json(staging / META, asdict(_Meta(per_image)))
         try:
-            staging.rename(final)
+            with naming():
+                staging.rename(final)
         except OSError:
             if not (final / "pixels.npy").exists():  # another process was first otherwise, with the same squares
                 raise

@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import mmap
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +28,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core import WeightsError, find_array
+from core import WeightsError, find_array, processes
+from core.files import naming
 from training.backbones import Backbone
 from training.caches import budget, frozen_pass, views
 from training.caches.examples import Data, Rows
@@ -174,6 +176,7 @@ class PrefixCache:
         """Activations float32 [len(rows), ...] on the device. Every row must have been filled. Raises WeightsError when
         a stage below was trained since: these would not be its activations."""
         self._check(boundary)
+        processes.step()
         values, done = self._file(boundary, view)
         if not done[rows].all():
             raise KeyError(f"boundary {boundary}, view {view}: not all rows were filled")
@@ -312,7 +315,8 @@ def _open(path: Path, dtype: type, shape: tuple[int, ...]) -> NDArray:
     Call within `caches.changing`: two processes that made the same file would write to different ones.
     """
     if not path.exists():
-        part = path.with_suffix(".part")
+        part = path.with_name(f"{path.name}.{os.getpid()}.part")
         np.lib.format.open_memmap(part, mode="w+", dtype=dtype, shape=shape).flush()
-        part.rename(path)
+        with naming():
+            part.rename(path)
     return np.load(path, mmap_mode="r+")

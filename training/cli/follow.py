@@ -13,12 +13,16 @@ from typing import Any
 
 from core import StateError, signals
 from core.words import counted, duration, percent
+from training.jobs import hanging
 from training.jobs.executor import Executor
 from training.store import Job, Store
 
 POLL_SECONDS = 0.25
 SAY_SECONDS = 2.0
 """At most one line about what is being done per this time; every finished epoch has its line in any case."""
+
+WARN_SECONDS = 60.0
+"""Between two warnings of a worker that does not move."""
 
 Say = Callable[[str], None]
 
@@ -72,7 +76,7 @@ class _Reporter:
         self.event = max((event["id"] for event in store.events(job_id)), default=0)
         self.cuts = store.job(job_id).cuts
         self.ahead = -1
-        self.doing, self.said = "", 0.0
+        self.doing, self.said, self.warned = "", 0.0, float("-inf")
 
     def __call__(self, job: Job) -> None:
         if job.state == "queued":
@@ -80,6 +84,9 @@ class _Reporter:
         if job.state == "running" and job.doing != self.doing and time.monotonic() - self.said > SAY_SECONDS:
             self.doing, self.said = job.doing, time.monotonic()
             self.say(f"{job.progress:4.0%}  {job.doing}")
+        if (trouble := hanging.trouble(job)) and time.monotonic() - self.warned > WARN_SECONDS:
+            self.warned = time.monotonic()
+            self.say(f"caution: {trouble} `python -m training stop {job.id}` ends it now.")
         if job.cuts != self.cuts:
             self.cuts = job.cuts
             self.row = min(self.row, max((row["row"] for row in self.store.metrics(self.job_id)), default=-1))

@@ -22,6 +22,7 @@ from dataset import GroupsFrom
 from training.cli.follow import follow, to_stderr
 from training.cli.terminal import everywhere
 from training.jobs import executor as executors
+from training.jobs import leftovers
 from training.jobs.executor import Executor
 from training.requests import Request, submit
 from training.store import Job, Store
@@ -69,6 +70,7 @@ class Place:
 
     @cached_property
     def executor(self) -> Executor:
+        leftovers.sweep_hourly(self.store)
         return executors.executor(self.home)
 
     def follow(self, job: Job) -> Job:

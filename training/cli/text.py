@@ -14,6 +14,7 @@ from core import DatasetFacts, DatasetRef, Recommendation
 from core.words import counted, duration, listing, moment, percent
 from training.compare import Comparison
 from training.evaluation import wilson
+from training.jobs import hanging
 from training.store import Job, RunResult, in_words
 
 COPIED = (
@@ -48,6 +49,7 @@ def run_document(home: Path, job: Job) -> dict[str, Any]:
         "progress": job.progress,
         "eta_s": job.eta_s,
         "stop_requested": job.stop_requested,
+        "still_s": round(hanging.still_s(job), 1),
         "seconds": result.seconds or job.seconds,
         **{key: getattr(result, key) for key in COPIED},
         "lineage": [asdict(stage) for stage in result.lineage] or None,
@@ -91,7 +93,8 @@ def _label(label: dict[str, Any]) -> str:
 def _state(document: dict[str, Any]) -> str:
     if document["state"] != "running":
         return str(document["state"])
-    return f"running {document['progress']:.0%}"
+    still = f", no step for {duration(document['still_s'])}" if document["still_s"] > hanging.STILL_S else ""
+    return f"running {document['progress']:.0%}{still}"
 
 
 def facts_lines(ref: DatasetRef, facts: DatasetFacts | None) -> list[str]:

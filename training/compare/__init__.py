@@ -6,6 +6,7 @@ from core.door import door
 
 if TYPE_CHECKING:
     from training.compare.before_after import BeforeAfter, group_of, run_before
+    from training.compare.chosen import beside, usual
     from training.compare.comparison import Comparison, Row, compare
     from training.compare.pareto import pareto_front
     from training.compare.remarks import remarks_on
@@ -19,6 +20,7 @@ __all__ = [
     "Comparison",
     "Row",
     "Which",
+    "beside",
     "compare",
     "counts",
     "group_of",
@@ -26,4 +28,5 @@ __all__ = [
     "places",
     "remarks_on",
     "run_before",
+    "usual",
 ]

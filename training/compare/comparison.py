@@ -13,6 +13,7 @@ from typing import Any
 
 from core import KINDS, CompareError, Estimate, Kind, NotFound, RunConfig
 from dataset import load_dataset
+from training.compare import chosen
 from training.compare import contests as who
 from training.compare import in_words as words
 from training.compare.contests import ALPHA, Group, Pair, Verdict
@@ -22,6 +23,8 @@ from training.store import Job, RunResult, Side, Store
 
 __all__ = ["ALPHA", "Comparison", "Group", "Pair", "Row", "Verdict", "compare"]
 
+MOST_PAIRED = 40
+"""Runs up to which each is tested against each other one; of more only their groups are."""
 MUST_MATCH = (("dataset_id", "dataset"), ("split_seed", "split seed"), ("split_rules", "way of splitting"))
 """Fields of a run in which those compared may not differ, and what they are called."""
 
@@ -73,13 +76,14 @@ class Comparison:
     groups: tuple[Group, ...]
     """The rows, seeds of one strategy together; in the order of the rows."""
     pairs: tuple[Pair, ...]
-    """Of runs."""
+    """Of runs; none where there are more than `MOST_PAIRED`."""
     contests: tuple[Pair, ...]
     """Of groups, by label; where no strategy has two tested seeds these are the pairs of runs."""
     verdict: str
     """In words, for under the scoreboard: what the contests say."""
     notes: tuple[str, ...]
-    """What to keep in mind: unequal budgets, runs not finished, what a run notes of itself, answers missing."""
+    """What to keep in mind: runs left out, unequal budgets, runs not finished, what a run notes of itself, answers
+    missing."""
     differs: dict[str, dict[str, str]]
     """Setting -> run id -> value, for the settings in which the runs differ."""
     images: int
@@ -97,28 +101,33 @@ class Comparison:
 
 
 def compare(store: Store, run_ids: Sequence[str]) -> Comparison:
-    """Put runs of one dataset revision and one split side by side.
+    """Put runs of one dataset revision and one split side by side; of very many only some (`chosen.looked_at`).
 
     Raises NotFound for an unknown id and CompareError naming the field in which the runs must not differ.
     """
     jobs = [store.job(run_id) for run_id in dict.fromkeys(run_ids)]
     configs = _comparable(jobs, store.home)
     jobs.sort(key=lambda job: (KINDS.index(configs[job.id].strategy.kind), job.created))
-    names = {job.id: job.name for job in jobs}
-    labels = words.labels(configs, names)
     target, why = _target(jobs, configs)
     side: Side = "target" if target else "test"
+    everyone = who.same_but_seed(jobs, configs)
+    looked = chosen.looked_at(everyone, [configs[group[0].id].strategy.kind for group in everyone], side)
+    members, family = looked.members, looked.family
+    kept = {job.id for group in members for job in group}
+    jobs = [job for job in jobs if job.id in kept]
+    configs = {run: config for run, config in configs.items() if run in kept}
+    names = {job.id: job.name for job in jobs}
+    labels = words.labels(configs, names)
     answers, missing = shared_answers(store.home, jobs, side)
-    members = who.same_but_seed(jobs, configs)
     rows = tuple(
-        _row(job, configs[job.id], labels[job.id], store.metrics(job.id), answers.get(job.id), number, side)
+        _row(job, configs[job.id], labels[job.id], store.validated(job.id), answers.get(job.id), number, side)
         for number, group in enumerate(members)
         for job in group
     )
     accuracies = {row.run_id: row.test_accuracy for row in rows}
     groups = who.groups(members, configs, accuracies, answers, words.group_labels(configs, members, names))
     lucks = who.lucks(store, configs, answers, side)
-    contests = who.contests(groups, answers, lucks)
+    contests = who.contests(groups, answers, lucks, family)
     images = max(map(len, answers.values()), default=0)
     first = configs[jobs[0].id]
     return Comparison(
@@ -126,10 +135,10 @@ def compare(store: Store, run_ids: Sequence[str]) -> Comparison:
         split_seed=first.split_seed,
         rows=rows,
         groups=groups,
-        pairs=who.pairs(accuracies, answers, lucks),
+        pairs=who.pairs(accuracies, answers, lucks) if len(rows) <= MOST_PAIRED else (),
         contests=contests,
-        verdict=words.verdict(groups, contests, images, side),
-        notes=(*([why] if why else []), *words.notes(jobs, configs, groups, missing, labels)),
+        verdict=words.verdict(groups, contests, images, side, family),
+        notes=(*filter(None, [looked.said, why]), *words.notes(jobs, configs, groups, missing, labels)),
         differs=words.differing(configs, [row.run_id for row in rows]),
         images=images,
         settles=words.settles(groups, contests, images, side),
@@ -182,10 +191,9 @@ def _revisions(home: Path, *ids: str) -> list[str]:
 
 
 def _row(
-    job: Job, config: RunConfig, label: str, metrics: Metrics, answers: Answers | None, group: int, side: Side
+    job: Job, config: RunConfig, label: str, validated: Metrics, answers: Answers | None, group: int, side: Side
 ) -> Row:
     result = RunResult.of(job)
-    validated = [row for row in metrics if row["val_accuracy"] is not None]
     best = _best(validated, result.best_epoch)
     epochs = validated[-1]["epoch"] if result.epochs is None and validated else result.epochs
     near = _near_final(validated)

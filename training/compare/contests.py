@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -19,6 +20,11 @@ from training.store import Job, Side, Store
 ALPHA = 0.05
 """Adjusted p-value below which a difference may be called one."""
 
+REPEATS = 12
+"""Seeds of one plan from which its luck is measured, where fewer were chosen: more would hardly change it."""
+
+RECENT = 500
+"""Runs among which they are looked for."""
 Verdict = Literal["better", "worse", "no difference shown", "not tested"]
 Accuracies = Mapping[str, Estimate | None]
 """Run id -> test accuracy, in the order of the table."""
@@ -71,18 +77,20 @@ def plan_of(config: RunConfig) -> RunConfig:
 def same_but_seed(jobs: Sequence[Job], configs: Mapping[str, RunConfig]) -> list[list[Job]]:
     """Jobs of one plan together, in the order of the first of each. A seed that came twice stays apart: two runs with
     the same seed are no two looks at what a seed does."""
-    members: list[tuple[RunConfig, set[int], list[Job]]] = []
+    found: list[list[Job]] = []
+    of_plan: dict[RunConfig, list[list[Job]]] = {}
+    times: Counter[tuple[RunConfig, int]] = Counter()
     for job in jobs:
         config = configs[job.id]
         plan = plan_of(config)
-        for known, seeds, group in members:
-            if known == plan and config.seed not in seeds:
-                seeds.add(config.seed)
-                group.append(job)
-                break
-        else:
-            members.append((plan, {config.seed}, [job]))
-    return [group for _, _, group in members]
+        groups = of_plan.setdefault(plan, [])
+        before = times[plan, config.seed]
+        times[plan, config.seed] += 1
+        if before == len(groups):  # in each of the plan's groups there is this seed already
+            groups.append([])
+            found.append(groups[-1])
+        groups[before].append(job)
+    return found
 
 
 def groups(
@@ -109,23 +117,26 @@ def groups(
 def lucks(
     store: Store, configs: Mapping[str, RunConfig], answers: Mapping[str, Answers], side: Side = "test"
 ) -> dict[str, float]:
-    """How much each run's seed may matter, also from runs of the same plan that were not chosen."""
+    """How much each run's seed may matter, also from recent runs of the same plan that were not chosen, where fewer
+    than `REPEATS` were."""
     first = next(iter(configs.values()))
-    everyone = store.jobs(kind="train", dataset_id=first.dataset_id, states=("finished",))
     plans = {run: replace(plan_of(config), minutes=None) for run, config in configs.items()}
-    wanted = set(plans.values())
-    repeats: dict[RunConfig, dict[int, NDArray[np.bool_]]] = {}
-    for job in everyone:
+    repeats: dict[RunConfig, dict[int, NDArray[np.bool_]]] = {plan: {} for plan in plans.values()}
+    for run, given in answers.items():
+        repeats[plans[run]][configs[run].seed] = given.right
+    for job in store.jobs(kind="train", dataset_id=first.dataset_id, states=("finished",), limit=RECENT):
         try:
             config = job.plan
         except PlanError:
             continue  # written by another version
-        plan = replace(plan_of(config), minutes=None)
-        if plan in wanted:
-            found = answers.get(job.id) or answers_of(store.home, job, side)
+        seen = repeats.get(replace(plan_of(config), minutes=None))
+        if seen is not None and len(seen) < REPEATS and config.seed not in seen:
+            found = answers_of(store.home, job, side)
             if len(found):
-                repeats.setdefault(plan, {})[config.seed] = found.right
-    return {run: luck(configs[run].strategy, list(repeats.get(plan, {}).values())) for run, plan in plans.items()}
+                seen[config.seed] = found.right
+    measured = {plan: list(seen.values()) for plan, seen in repeats.items()}
+    by_plan = {plan: luck(plan.strategy, right) for plan, right in measured.items()}
+    return {run: by_plan[plan] for run, plan in plans.items()}
 
 
 def pairs(accuracies: Accuracies, answers: Mapping[str, Answers], lucks: Mapping[str, float]) -> tuple[Pair, ...]:
@@ -143,8 +154,10 @@ def pairs(accuracies: Accuracies, answers: Mapping[str, Answers], lucks: Mapping
     return tuple(found)
 
 
-def contests(groups: Sequence[Group], answers: Mapping[str, Answers], lucks: Mapping[str, float]) -> tuple[Pair, ...]:
-    """Every pair of groups, by label."""
+def contests(
+    groups: Sequence[Group], answers: Mapping[str, Answers], lucks: Mapping[str, float], family: int = 0
+) -> tuple[Pair, ...]:
+    """Every pair of groups, by label. family: pairs to correct for, where more than these."""
     room = {group.label: lucks[group.runs[0]] for group in groups}
     right = {
         group.label: np.stack([answers[run].right for run in group.runs if run in answers])
@@ -154,9 +167,9 @@ def contests(groups: Sequence[Group], answers: Mapping[str, Answers], lucks: Map
     duels = list(combinations(right, 2))
     p_values = [seeds_test(right[a], right[b], room[a] + room[b]) for a, b in duels]
     tested = {}
-    for (a, b), p, adjusted in zip(duels, p_values, holm(p_values), strict=True):
+    for (a, b), p, adjusted in zip(duels, p_values, holm(p_values, family), strict=True):
         difference = float(right[a].mean() - right[b].mean())
-        needed = seeds_needed(right[a], right[b], room[a] + room[b], len(duels))
+        needed = seeds_needed(right[a], right[b], room[a] + room[b], max(family, len(duels)))
         tested[a, b] = Pair(a, b, difference, p, adjusted, verdict_of(adjusted, difference), needed)
     return tuple(
         tested.get((a.label, b.label), Pair(a.label, b.label, None, None, None, "not tested"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,19 @@ from training.compare.power import DIFFERENCE, MOST_SEEDS
 from training.evaluation import answered
 from training.store import RunResult
 
+MOST_LISTED = 12
+"""Names in a sentence."""
+
 if TYPE_CHECKING:
     from training.compare.contests import Group, Pair
     from training.store import Job, Side
 
 
-def verdict(groups: Sequence[Group], contests: Sequence[Pair], images: int, side: Side = "test") -> str:
-    """Who is better than whom, what stays open, and how it was tested."""
+def verdict(
+    groups: Sequence[Group], contests: Sequence[Pair], images: int, side: Side = "test", family: int = 0
+) -> str:
+    """Who is better than whom, what stays open, and how it was tested. family: pairs that are corrected for, where more
+    than these contests."""
     on = _on(images, side)
     judged = [pair for pair in contests if pair.verdict != "not tested"]
     if not judged:
@@ -34,20 +41,20 @@ def verdict(groups: Sequence[Group], contests: Sequence[Pair], images: int, side
             wins.setdefault(winner, []).append(loser)
     compared = {label for pair in judged for label in (pair.a, pair.b)}
     top = _best(groups, compared)
-    how = _how(groups, len(judged), on)
+    how = _how(groups, max(family, len(judged)), on)
     if not wins:
         what = "strategies" if any(len(group.runs) > 1 for group in groups) else "runs"
         return f"No difference shown: {on} cannot tell these {what} apart ({how})."
     sentences = [
         f"{winner} ({percent(accuracy[winner])}) is better than"
-        f" {listing([f'{loser} ({percent(accuracy[loser])})' for loser in losers])}"
+        f" {_some([f'{loser} ({percent(accuracy[loser])})' for loser in losers])}"
         for winner, losers in sorted(wins.items(), key=lambda item: -accuracy[item[0]].value)
         # Of many runs only what concerns the best is said in words; every pair stands in the table.
         if winner == top or top not in wins
     ]
     undecided = [g.label for g in groups if g.label in compared - {top} - set(wins.get(top, []))]
     if undecided:
-        sentences.append(f"no difference shown between {top} and {listing(undecided)}")
+        sentences.append(f"no difference shown between {top} and {_some(undecided)}")
     return f"{'; '.join(sentences)} ({how})."
 
 
@@ -67,6 +74,13 @@ def settles(groups: Sequence[Group], contests: Sequence[Pair], images: int, side
     if max(needed) <= there:
         return f"{points.capitalize()} would most likely have shown."
     return f"With {counted(max(needed), 'seed')} of each, {points} would most likely show."
+
+
+def _some(items: Sequence[str]) -> str:
+    """As `listing`; of very many the first ones and the number of others."""
+    if len(items) <= MOST_LISTED:
+        return listing(items)
+    return f"{', '.join(items[:MOST_LISTED])} and {len(items) - MOST_LISTED:,} others"
 
 
 def _best(groups: Sequence[Group], compared: set[str]) -> str:
@@ -122,24 +136,28 @@ def notes(
     if len(budgets) > 1:
         shown = [minutes(b) for b in sorted(b for b in budgets if b is not None)]
         shown += ["no limit"] if None in budgets else []
+        shown = shown if len(shown) <= MOST_LISTED else [f"{shown[0]} to {shown[-1]}"]
         said.append(f"Time budgets differ ({listing(shown)}): a longer budget may explain a difference.")
     waiting = [labels[job.id] for job in jobs if job.state in ("queued", "running")]
     if waiting:
-        said.append(f"Still to come: {listing(waiting)}.")
+        said.append(f"Still to come: {_some(waiting)}.")
     ended = [f"{labels[job.id]} ({job.state})" for job in jobs if job.state in ("stopped", "failed", "lost")]
     if ended:
-        said.append(f"Ended before their plan was done: {listing(ended)}.")
+        said.append(f"Ended before their plan was done: {_some(ended)}.")
     # What a run says of its own result, such as which phase's weights it kept.
     results = {job.id: RunResult.of(job) for job in jobs}
-    said += [f"{labels[run_id]}: {result.note}" for run_id, result in results.items() if result.note]
+    noted = [f"{labels[run_id]}: {result.note}" for run_id, result in results.items() if result.note]
+    said += noted[:MOST_LISTED]
+    if len(noted) > MOST_LISTED:
+        said.append(f"{len(noted) - MOST_LISTED:,} further runs note something of themselves too.")
     devices = sorted({result.device for result in results.values() if result.device})
     if len(devices) > 1:
         said.append(f"Trained on different devices ({listing(devices)}): their seconds do not compare.")
     if missing:
-        these = listing([labels[run_id] for run_id in missing])
+        these = _some([labels[run_id] for run_id in missing])
         said.append(f"Not tested, because the answers on the test images cannot be read: {these}.")
     if len(groups) > 1 and len({len(group.runs) for group in groups}) > 1:
-        counts = listing([f"{group.label} {len(group.runs)}" for group in groups])
+        counts = _some([f"{group.label} {len(group.runs)}" for group in groups])
         said.append(f"Seeds per strategy differ ({counts}): a single seed is taken to spread as the others do.")
     return tuple(said)
 
@@ -151,12 +169,13 @@ def labels(configs: dict[str, RunConfig], names: Mapping[str, str]) -> dict[str,
         run_id: (config.strategy.kind, (names.get(run_id, ""), config.strategy.backbone, f"seed {config.seed}", run_id))
         for run_id, config in configs.items()
     }
+    times = Counter((kind, place, text) for kind, mine in details.values() for place, text in enumerate(mine))
+    of_kind = Counter(kind for kind, _ in details.values())
     found = {}
     for run_id, (kind, mine) in details.items():
-        rivals = [theirs for other, (same, theirs) in details.items() if same == kind and other != run_id]
-        apart = (text for i, text in enumerate(mine) if text and all(theirs[i] != text for theirs in rivals))
+        apart = (text for place, text in enumerate(mine) if text and times[kind, place, text] == 1)
         title = STRATEGIES[kind].title
-        found[run_id] = f"{title} · {next(apart)}" if rivals or mine[0] else title
+        found[run_id] = f"{title} · {next(apart)}" if of_kind[kind] > 1 or mine[0] else title
     return found
 
 
@@ -165,11 +184,13 @@ def group_labels(
 ) -> list[str]:
     """Per group its strategy's title, with what sets it apart from other groups of that strategy. No two are alike."""
     runs = labels(configs, names)
+    backbones = defaultdict(set)
+    for config in configs.values():
+        backbones[config.strategy.kind].add(config.strategy.backbone)
     found: list[str] = []
     for group in members:
         strategy = configs[group[0].id].strategy
-        rivals = {config.strategy.backbone for config in configs.values() if config.strategy.kind == strategy.kind}
-        which = f" · {strategy.backbone}" if len(rivals) > 1 else ""
+        which = f" · {strategy.backbone}" if len(backbones[strategy.kind]) > 1 else ""
         many = f"{STRATEGIES[strategy.kind].title}{which} · {len(group)} seeds"
         name = runs[group[0].id] if len(group) == 1 else many
         found.append(f"{name} · {group[0].id}" if name in found else name)

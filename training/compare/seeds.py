@@ -7,13 +7,12 @@ correlation that `stats.paired_p` allows for between two such runs; that of a pa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core import Strategy
-from training.evaluation import flips, seed_rho
+from training.evaluation import rho_of_all
 
 SOLVED, FINE_TUNED, SCRATCH = 0.0, 0.015, 0.05
 """Where no seeds were repeated. A solved head starts nowhere at random; the others were measured on real runs:
@@ -33,7 +32,7 @@ def measured(right: Sequence[NDArray[np.bool_]]) -> float | None:
     """The luck of one run from the answers of several that differ in their seed alone; None with too few of them."""
     if len(right) < ENOUGH_SEEDS:
         return None
-    return seed_rho([flips(a, b) for a, b in combinations(right, 2)]) / 2
+    return rho_of_all(np.stack(right)) / 2
 
 
 def luck(strategy: Strategy, right: Sequence[NDArray[np.bool_]]) -> float:

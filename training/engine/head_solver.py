@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from core import processes
+
 STRENGTHS = tuple(float(10**e) for e in torch.linspace(1, -5, 10))
 """L2 on standardised weights, per example: mean loss + strength / 2 * |W|^2. scikit-learn's C is 1 / (strength * N)."""
 
@@ -78,6 +80,7 @@ def solve(
 
         for _ in range(iterations):
             optimizer.step(closure)
+            processes.step()
             done += 1
             publish(_measure(done, strength, weight, bias, mean, scale, inputs, labels, val_inputs, val[1]))
 

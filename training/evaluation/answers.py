@@ -52,7 +52,13 @@ def read_answers(path: Path) -> Answers:
     return _read(path, stamp.st_mtime_ns, stamp.st_size)
 
 
-@functools.lru_cache(maxsize=128)
+@functools.lru_cache(maxsize=8)
+def _held_once(paths: tuple[str, ...]) -> tuple[str, ...]:
+    """These paths as another run has them in memory already: most of what answers take."""
+    return paths
+
+
+@functools.lru_cache(maxsize=256)
 def _read(path: Path, mtime: int, size: int) -> Answers:
     try:
         with path.open(newline="", encoding="utf-8") as file:
@@ -62,7 +68,7 @@ def _read(path: Path, mtime: int, size: int) -> Answers:
             )
         paths, truth, predicted, confidence = zip(*rows, strict=True) if rows else ((), (), (), ())
         return Answers(
-            tuple(paths), np.array(truth, dtype=str), np.array(predicted, dtype=str),
+            _held_once(tuple(paths)), np.array(truth, dtype=str), np.array(predicted, dtype=str),
             np.array(confidence, dtype=np.float64),
         )  # fmt: skip
     except (OSError, KeyError, TypeError, ValueError, csv.Error):  # UnicodeDecodeError is a ValueError

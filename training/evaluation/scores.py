@@ -51,7 +51,7 @@ def _scores(answers: Answers) -> Scores:
     labels = np.unique(np.concatenate([truth, predicted]))
     of = np.searchsorted(labels, truth)
     as_ = np.searchsorted(labels, predicted)
-    draws = _draws(of)
+    draws = _draws(of.tobytes())
     support = np.bincount(of, minlength=len(labels)).astype(float)
     present = support > 0
     hits = _sums(draws * right, of, len(labels))
@@ -78,8 +78,11 @@ def calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_])
     return float(_calibration(np.ones((1, len(right)), dtype=np.float32), confidence, right)[0])
 
 
-def _draws(of: NDArray[np.intp]) -> NDArray[np.float32]:
-    """How often each image is drawn, [1 + draws, images]; the first row is the sample itself."""
+@functools.lru_cache(maxsize=1)
+def _draws(classes: bytes) -> NDArray[np.float32]:
+    """How often each image is drawn, [1 + draws, images]; the first row is the sample itself. classes: of the images,
+    as whole numbers; those of runs side by side are the same."""
+    of = np.frombuffer(classes, dtype=np.intp)
     images = len(of)
     count = max(100, min(DRAWS, MOST_CELLS // max(1, images)))
     source = np.random.default_rng(0)

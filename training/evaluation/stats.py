@@ -14,6 +14,8 @@ Answered = Sequence[bool] | NDArray[np.bool_]
 """Whether each test image was named right."""
 Counts = tuple[int, int]
 """Images that only the first of two runs got right, and that only the second did."""
+BLOCK = 512
+"""Runs that are held against all others at a time."""
 
 
 def wilson(correct: int, total: int) -> Estimate:
@@ -61,7 +63,7 @@ def paired_p(wins: int, losses: int, rho: float) -> float:
     correlation `rho` between flips (Crowder 1978); rho = 0 is the exact McNemar test. How large it is: `compare.seeds`.
     """
     total, fewer = wins + losses, min(wins, losses)
-    if total == 0:
+    if total == 0 or rho >= 1:  # flips that all go the same way are one flip of a fair coin
         return 1.0
     if rho <= 0:
         term, tail = 1, 0
@@ -88,16 +90,34 @@ def seed_rho(pairs: Sequence[Counts]) -> float:
     return max(0.0, excess / room) if room else 0.0
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
+def rho_of_all(right: NDArray[np.bool_]) -> float:
+    """`seed_rho` of every pair of runs: right [runs, images]."""
+    hits = right.astype(np.float32)  # whole numbers up to 2**24 are exact
+    correct = hits.sum(axis=1, dtype=np.float64)
+    excess = room = 0.0
+    for first in range(0, len(hits), BLOCK):
+        mine = slice(first, first + BLOCK)
+        both = (hits[mine] @ hits[first:].T).astype(np.float64)
+        pairs = np.triu(np.ones(both.shape, dtype=bool), 1)
+        differ = (correct[mine, None] + correct[None, first:] - 2 * both)[pairs]
+        lead = (correct[mine, None] - correct[None, first:])[pairs]
+        excess += float((lead**2 - differ).sum())
+        room += float((differ * (differ - 1)).sum())
+    return max(0.0, excess / room) if room else 0.0
+
+
+def holm(p_values: Sequence[float], family: int = 0) -> list[float]:
     """p-values adjusted for testing all of them at once (Holm 1979), in the order given.
 
-    A claim at adjusted p < 0.05 keeps the chance of even one false claim in the family below 5 %.
+    A claim at adjusted p < 0.05 keeps the chance of even one false claim in the family below 5 %. family: how many
+    tests belong to it, where these are some of them, taken for what they showed; the others count as not shown.
     """
+    family = max(family, len(p_values))
     order = sorted(range(len(p_values)), key=lambda i: p_values[i])
     adjusted = [1.0] * len(p_values)
     largest = 0.0
     for rank, i in enumerate(order):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[i]))
+        largest = max(largest, min(1.0, (family - rank) * p_values[i]))
         adjusted[i] = largest
     return adjusted
 

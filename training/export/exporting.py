@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from core import DatasetRef, Tell, ThawError, to_json, write_json, write_whole
 from core.disk import flush
+from core.files import take_place
 from core.names import IMAGE_SUFFIXES
 from core.portable import predict
 from training.caches import Bench, ImageData, Rows
@@ -66,7 +67,8 @@ def export(job: Job, store: Store, home: Path, tell: Tell) -> dict[str, Any]:
         if job.config.get("int8"):
             facts = replace(facts, int8=_quantise(bench.data, stage, tell))
         _papers(run, bench.ref, store, stage, facts)
-        _put(stage, final)
+        flush(stage)  # on the disk before it has its name
+        take_place(stage, final)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
     return to_json(facts)
@@ -180,16 +182,6 @@ def _papers(run: Job, ref: DatasetRef, store: Store, stage: Path, facts: content
     write_whole(stage / "report.html", html_page.run_report(store, run.id))
     metrics_files.write_tables(store, [run.id], stage)
     write_json(stage / contents.FACTS, to_json(facts), indent=1)
-
-
-def _put(stage: Path, final: Path) -> None:
-    """In the place of an older export, if there is one; on the disk before it has its name."""
-    flush(stage)
-    old = final.with_name(f"export.{os.getpid()}.old")
-    if final.exists():
-        final.rename(old)
-    stage.rename(final)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _some(rows: Rows, data: ImageData, most: int) -> Rows:

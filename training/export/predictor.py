@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from core import Decoding, NotFound, Unreadable, csv_text
 from core.names import is_image_name, is_litter
-from dataset.ingest import Decoded, Decoders
+from dataset.ingest import Drawers, Square
 from training.export.contents import INT8, MODEL
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ NICE = 19
 RESTING_SHARE = 0.05
 """Share of one core that predicting takes while a run trains."""
 NEAREST = 4
-CHECKED = 8
-"""Files that are decoded in a process of their own before they are opened here, at a time."""
 
 
 @dataclass(frozen=True)
@@ -82,21 +80,15 @@ class Predictor:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="predict", initializer=_come_last)
 
     def answers(self, files: Iterable[Path]) -> Iterator[tuple[Path, Prediction | str]]:
-        """Each file with its prediction, or with why it cannot be read. Files are decoded in a safe process first."""
-        with Decoders(1) as decoders:
-            for chunk in _chunks(files, CHECKED):
+        """Each file with its prediction, or with why it cannot be read. Files are decoded in a process of their own."""
+        with Drawers(1) as drawers:
+            for path in files:
                 # In the quiet thread as well: the process that decodes inherits its priority.
-                for path, seen in zip(chunk, self._thread.submit(self._check, decoders, chunk).result(), strict=True):
-                    yield path, seen if isinstance(seen, str) else self._thread.submit(self._answer, path).result()
+                yield path, self._thread.submit(self._answer, drawers, path).result()
 
-    def _check(self, decoders: Decoders, chunk: Sequence[Path]) -> list[Decoded | str]:
-        model = self._loaded()
+    def _answer(self, drawers: Drawers, path: Path) -> Prediction | str:
         with self._resting():
-            return decoders.decode(chunk, Decoding(model.range, tuple(model.pages)))
-
-    def _answer(self, path: Path) -> Prediction | str:
-        with self._resting():
-            return self._answer_now(path)
+            return self._answer_now(drawers, path)
 
     @contextlib.contextmanager
     def _resting(self) -> Iterator[None]:
@@ -106,14 +98,12 @@ class Predictor:
         if self._busy():
             time.sleep((time.perf_counter() - began) * (1 / RESTING_SHARE - 1))
 
-    def _answer_now(self, path: Path) -> Prediction | str:
-        from core.portable.reasons import why
-
+    def _answer_now(self, drawers: Drawers, path: Path) -> Prediction | str:
         model = self._loaded()
-        try:
-            pixels = model.square(path)
-        except (OSError, ValueError, SyntaxError) as error:
-            return why(error, path)
+        how = Square(model.side, str(model.about["interpolation"]))
+        pixels = drawers.square(path, how, Decoding(model.range, tuple(model.pages)))
+        if isinstance(pixels, str):
+            return pixels
         out = model(pixels[None])
         return self._prediction(model, pixels, {name: values[0] for name, values in out.items()})
 
@@ -191,17 +181,6 @@ def _why(model: Model, confidence: float, similarity: float) -> str:
     if similarity < least:
         reasons.append(f"no training image is like it (nearest {similarity:.2f}, limit {least:.2f})")
     return " and ".join(reasons)
-
-
-def _chunks(files: Iterable[Path], size: int) -> Iterator[list[Path]]:
-    chunk: list[Path] = []
-    for file in files:
-        chunk.append(file)
-        if len(chunk) == size:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
 
 
 def _come_last() -> None:

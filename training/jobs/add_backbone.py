@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from core import PlanError, Tell, WeightsError, to_json, write_json
+from core.files import naming
 from core.zoo import CURATED, BackboneCard, StageCard, catalog
 from training.backbones import Backbone, preprocessing, pretrained, weights
 from training.backbones import stages as zoo
@@ -115,7 +116,8 @@ def _keep(card: BackboneCard, source: Path, place: Path, tell: Tell) -> tuple[st
             )
         with part.open("rb") as written:
             os.fsync(written.fileno())
-        part.replace(place)
+        with naming():
+            part.replace(place)
     finally:
         part.unlink(missing_ok=True)
     return filled.said

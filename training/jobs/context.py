@@ -11,11 +11,11 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from core import StateError, signals, write_json
+from core import StateError, processes, signals, write_json
 from training.machine import SAMPLE_EVERY_S, Peak
 from training.store import Job, RunFolder, Store
 
@@ -48,6 +48,7 @@ class StoreContext:
         self._interrupts = False
         self._told = 0.0
         self.memory = Peak()
+        processes.step()
         self._pulse = threading.Thread(target=self._beat_on, daemon=True)
         self._pulse.start()
 
@@ -61,14 +62,17 @@ class StoreContext:
         return self._before + time.perf_counter() - self._began
 
     def row(self, values: dict[str, Any]) -> None:
+        processes.step()
         self.store.add_metrics(self.job, values["row"], {k: v for k, v in values.items() if k != "row"})
 
     def event(self, level: str, kind: str, text: str, epoch: float | None = None) -> None:
+        processes.step()
         if self.job.attempt > 1 and any((e["kind"], e["text"]) == (kind, text) for e in self._earlier):
             return  # a resumed run goes through what was told before the last checkpoint again
         self.store.add_event(self.job, level=level, kind=kind, text=text, seconds=self.seconds, epoch=epoch)
 
     def progress(self, fraction: float, doing: str, eta_s: float | None = None) -> None:
+        processes.step()
         self._fraction, self._doing, self._eta = fraction, doing, eta_s  # type: ignore[assignment]
         if time.perf_counter() - self._told > BEAT_EVERY_S:
             self._tell()
@@ -100,18 +104,18 @@ class StoreContext:
         finally:
             self._interrupts = False
 
-    def hold(self) -> None:
-        """Before a file of the job is written. Raises StateError when the job was taken away."""
-        self.store.hold(self.job)
+    def held(self) -> AbstractContextManager[None]:
+        """`Store.held` of this attempt: where a file of the job takes its name."""
+        return self.store.held(self.job)
 
     def save(self, state: dict[str, Any]) -> None:
         from training.backbones import write_checkpoint
 
-        self.hold()
+        processes.step()
         write_checkpoint(self.folder.checkpoint, state)
 
     def note(self, name: str, content: dict[str, Any]) -> None:
-        self.hold()
+        processes.step()
         write_json(self.folder.note(name), content)
 
     def close(self) -> None:
@@ -121,8 +125,9 @@ class StoreContext:
     def _tell(self) -> None:
         self._told = time.perf_counter()
         stop = self.store.beat(
-            self.job, progress=self._fraction, doing=self._doing, eta_s=self._eta, seconds=self.seconds
-        )
+            self.job, progress=self._fraction, doing=self._doing, eta_s=self._eta, seconds=self.seconds,
+            stepped=processes.stepped(),
+        )  # fmt: skip
         if stop and not self._stop.is_set():
             self._stop.set()
             if self._interrupts:

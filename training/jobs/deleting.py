@@ -120,7 +120,7 @@ def _around(home: Path, ids: tuple[str, ...], images_id: str) -> Iterator[Path]:
     yield from (path for path in noted if path.exists())
     for path in (home / "advised").glob("*.json"):
         if (find_json(path) or {}).get("dataset_id") in ids:  # a broken one is nobody's
-            yield path
+            yield from (one for one in (path, path.with_suffix(".outcome")) if one.exists())
 
 
 def _others_target(home: Path, ref: DatasetRef, target: DatasetRef) -> bool:

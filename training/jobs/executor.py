@@ -30,10 +30,13 @@ class Executor(Protocol):
         """Take `prepare` back."""
 
     def check(self) -> list[Job]:
-        """Declare dead workers lost, start nothing. Returns the jobs that were lost."""
+        """End workers that hang and declare dead ones lost, start nothing. Returns the jobs that were lost."""
 
     def stop(self, job_id: str) -> Job:
         """Ask a job to end; a running one first saves its best."""
+
+    def end(self, job_id: str) -> Job:
+        """End a running job at once and by force: for one whose worker does not answer. What it saved is kept."""
 
     def status(self, job_id: str) -> Job:
         """The job as it really is, its worker looked at."""

@@ -1,8 +1,8 @@
 """Fetching a public image set by name, through `torchvision.datasets`: what the worker does for a job of kind 'public'.
 
-Downloads go to `home/public/<name>/` and are checked by torchvision against the publishers' digests before they are
-opened; then the images become an import like any other, and the download is removed. A download that broke off starts
-anew.
+Downloads go to `home/public/<name>.<pid>.tmp/` and are checked by torchvision against the publishers' digests before
+they are opened; then the images become an import like any other, and the download is removed. A download that broke off
+starts anew.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def bring(name: str, home: Path, tell: Tell, open_set: Open | None = None) -> Da
     Raises NotFound for a name that is none, DataError when it cannot be had; whatever `tell` raises stops it.
     """
     card = public_set(name)
-    folder = Path(home) / "public" / name
-    shutil.rmtree(folder, ignore_errors=True)  # half a download looks whole to some of torchvision's sets
+    # A folder of this process's own: half a download looks whole to some of torchvision's sets.
+    folder = Path(home) / "public" / f"{name}.{os.getpid()}.tmp"
     folder.mkdir(parents=True)
     try:
         need_space(folder, 3 * card.download_bytes)

@@ -50,7 +50,7 @@ def profile(request: Profile, context: StoreContext) -> Result:
     ref = load_dataset(context.home, request.dataset_id)
     known = _known(context.store, ref, request.backbone)
     facts = profiling.profile(ref, request.backbone, context.home, context.tell, known)
-    context.store.save_facts(facts)
+    context.store.save_facts(facts, context.job)
     return dict(to_json(facts))
 
 
@@ -75,7 +75,6 @@ def measure_gap(request: MeasureGap, context: StoreContext) -> Result:
     from training.profile import domain_gap
 
     found = domain_gap.measure(context.home, request.dataset_id, request.target, request.backbone, context.tell)
-    context.hold()
     write_json(adapted.gap_file(context.home, request.dataset_id, request.target, request.backbone), found)
     return {"told_apart": found["told_apart"]}
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from core import StateError, processes, signals
-from training.jobs import spares
+from training.jobs import hanging, spares
 from training.store import LANES, Job, Lane, Store
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -28,10 +28,14 @@ SPARED: Lane = "train"
 """The lane whose next worker may be loaded ahead of its job."""
 START_SECONDS = 30.0
 """A claimed job without a process after this long was dropped by whoever claimed it."""
+GONE_S = 2.0
+"""Within this a killed worker lets go of what it held."""
 ATTEMPT = "--- attempt"
 """Starts the log line that separates one attempt's output from the next."""
 KEPT = "What it saved is safe: resume the run to go on from there."
 NOT_KEPT = "Nothing of it was kept: start it again."
+BY_HAND = "The worker was ended by hand: it did not answer."
+UNKILLABLE = " Its process {pid} cannot be ended; whatever it still writes is refused."
 
 # Children of this whole process (pages make an executor on each rerun): polled, so that none stays a zombie.
 _children: dict[int, subprocess.Popen[bytes]] = {}
@@ -73,7 +77,7 @@ class LocalExecutor:
         spares.dismiss(self.home, self.command)
 
     def check(self) -> list[Job]:
-        """Declare dead workers lost, start nothing. Returns the jobs that were lost."""
+        """End workers that hang and declare dead ones lost, start nothing. Returns the jobs that were lost."""
         _reap()
         lost = []
         for job in self.store.jobs(states=("running",)):
@@ -90,6 +94,17 @@ class LocalExecutor:
         """Raises NotFound, and StateError when the job is neither queued nor running."""
         self.check()
         return self.store.request_stop(job_id)
+
+    def end(self, job_id: str) -> Job:
+        """Raises NotFound, and StateError when the job is neither queued nor running."""
+        job = self.store.job(job_id)
+        if job.state != "running" or job.pid is None:
+            return self.store.request_stop(job_id)
+        why = f"{BY_HAND}{_kill(job.pid, job.pid_started)} {_kept(job)}"
+        try:
+            return self.store.lose(job, why)
+        except StateError:  # another process saw its end first
+            return self.store.job(job_id)
 
     def status(self, job_id: str) -> Job:
         """Raises NotFound."""
@@ -139,20 +154,43 @@ class LocalExecutor:
     def _death(self, job: Job) -> str | None:
         """Why a running job has no worker any more; None while it has one."""
         if job.pid is None:
-            waited = time.time() - (job.heartbeat or 0.0)
-            if waited < START_SECONDS:
+            if processes.since(job.heartbeat or 0.0) < START_SECONDS:
                 return None
             again = "Resume the run" if job.kind == "train" else "Start it again"
             return f"The worker never started; see its log {self.log_path(job.id)}. {again} to try once more."
         if processes.alive(job.pid, job.pid_started):
-            return None
+            return self._hung(job, job.pid)
         code = _exit_code(job.pid)
         if code is None and job.pid in _children:
             return None  # killed, while threads of it still end: what it holds is not free yet
+        if hanging.was_late(self.home, job):
+            return f"{hanging.why_ended(job)} {_kept(job)}"
         last = "" if code is not None and code < 0 else _last_line(self.log_path(job.id))
         said = f" The last line of its log: {last}" if last else ""
-        kept = KEPT if job.kind == "train" else NOT_KEPT
-        return f"The worker ended without finishing{signals.how_it_ended(code)}. {kept}{said}"
+        return f"The worker ended without finishing{signals.how_it_ended(code)}. {_kept(job)}{said}"
+
+    def _hung(self, job: Job, pid: int) -> str | None:
+        """End a worker that is beyond the limit: why, once it is gone; None for one that works.
+
+        Killed first, without the store: a worker that is stopped in the middle of a write keeps the store locked.
+        """
+        if not hanging.overdue(self.home, job):
+            return None
+        return f"{hanging.why_ended(job)}{_kill(pid, job.pid_started)} {_kept(job)}"
+
+
+def _kill(pid: int, pid_started: str | None) -> str:
+    """End a worker by force, and wait until what it holds is free; what is to be said where it cannot be ended."""
+    if not processes.end(pid, pid_started):
+        return UNKILLABLE.format(pid=pid)
+    until = time.monotonic() + GONE_S
+    while _exit_code(pid) is None and pid in _children and time.monotonic() < until:
+        time.sleep(0.01)  # its threads end after it
+    return ""
+
+
+def _kept(job: Job) -> str:
+    return KEPT if job.kind == "train" else NOT_KEPT
 
 
 def _keep(child: subprocess.Popen[bytes]) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from advisor.planning import check_domains
 from core import DataError, DatasetRef, RunConfig, csv_text, to_json, write_whole
+from core.files import naming
 from dataset import load_dataset
 from dataset.ingest import labels_in
 from training.backbones import Backbone, read_checkpoint, write_weights
@@ -161,7 +162,6 @@ def _finish(
     if strategy.kind == "prototype":
         context.note("few_shot", few_shot(fit, data, backbone, config.seed))
     context.progress(1.0, "Judging once on the test images")
-    context.hold()
     rows = data.rows["test"]
     probabilities = fit.predict(rows)
     predicted = probabilities.argmax(1)
@@ -169,7 +169,9 @@ def _finish(
     correct = int((predicted == truth).sum())
     write_predictions(folder.test_predictions, data, rows, probabilities)
     digest = write_weights(folder.weights, backbone.state_dict())
-    folder.checkpoint.unlink(missing_ok=True) if not fitted.stopped else None
+    if not fitted.stopped:
+        with naming():
+            folder.checkpoint.unlink(missing_ok=True)
     return replace(
         result, val_accuracy=best.val_accuracy, val_loss=best.val_loss, note=note,
         test_accuracy=correct / len(rows) if len(rows) else None, test_correct=correct, test_total=len(rows),

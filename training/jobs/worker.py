@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from core import StateError, ThawError, disk, signals
+from core.files import named_within
 from core.processes import started
 from training.jobs.context import TAKEN_AWAY, StopRequested, StoreContext
 from training.machine import TOO_SMALL, listening, ran_out
@@ -79,7 +80,7 @@ def _work(context: StoreContext) -> Callable[[], Job]:
     store, job = context.store, context.job
     try:
         request = registry.of(store, job)
-        with listening(partial(context.event, "caution", "memory")):
+        with named_within(context.held), listening(partial(context.event, "caution", "memory")):
             result = registry.handler_of(request)(request, context)
         return lambda: store.finish(job, result)
     except StopRequested as stop:

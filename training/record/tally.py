@@ -6,16 +6,19 @@ The advice of a set is written down before its first run, in `home/advised/<grou
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from core import CompareError, Kind, find_as, write_json
+from core import Kind, ThawError, find_as, write_json
 from core.words import counted
 from core.zoo import STRATEGIES
 from training.compare import Comparison, compare
 from training.store import Store
 
+RECENT, FRESH = 100, 1
+"""Sets that the record is of, and how many of them are judged at a time: each is a comparison of its own."""
 Outcome = Literal["won", "held", "lost"]
 """won: nothing reached more. held: something did, by less than the test can show. lost: something is really better."""
 
@@ -80,18 +83,39 @@ def judge(advised: Advised, comparison: Comparison) -> Judged | None:
     )  # fmt: skip
 
 
-def judged(home: Path, store: Store) -> list[Judged]:
-    """Every set that can be judged, oldest first. Sets whose runs were deleted, or cannot be compared, are left out."""
-    found = []
-    for advised in read(home):
-        runs = [job.id for job in store.jobs(kind="train", dataset_id=advised.dataset_id) if job.group == advised.group]
-        try:
-            one = judge(advised, compare(store, runs)) if len(runs) > 1 else None
-        except CompareError:
-            one = None
-        if one:
-            found.append(one)
-    return found
+@dataclass(frozen=True)
+class _Outcome:
+    """What came of a set whose runs have all ended, as it is kept in `home/advised/<group>.outcome`."""
+
+    runs: tuple[str, ...]
+    judged: Judged | None
+
+
+def judged(home: Path, store: Store, known: Comparison | None = None) -> list[Judged]:
+    """The newest `RECENT` sets that can be judged, oldest first. Sets whose runs were deleted, or cannot be compared,
+    are left out, and so are at first those that nobody has judged so far, all but `FRESH` each time.
+
+    known: a comparison of all runs of one of the sets; then no other one is judged anew."""
+    found, fresh, sets = [], 0 if known else FRESH, store.sets()
+    for advised in read(home)[: -RECENT - 1 : -1]:
+        states = dict(sets.get(advised.group, []))
+        runs, path = tuple(sorted(states)), home / "advised" / f"{advised.group}.outcome"
+        kept = find_as(path, _Outcome)
+        if kept is None or kept.runs != runs:
+            mine = known if known and runs == tuple(sorted(row.run_id for row in known.rows)) else None
+            if mine is None and not fresh:
+                continue
+            fresh -= mine is None
+            try:
+                kept = _Outcome(runs, judge(advised, mine or compare(store, runs)) if len(runs) > 1 else None)
+            except ThawError:  # other revisions, or a run that cannot be read
+                kept = _Outcome(runs, None)
+            if not {"queued", "running"} & set(states.values()):
+                with suppress(OSError):  # a home that cannot be written: it is judged again
+                    write_json(path, asdict(kept), lasting=False)
+        if kept.judged:
+            found.append(kept.judged)
+    return found[::-1]
 
 
 def in_words(record: Sequence[Judged]) -> str:

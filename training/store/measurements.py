@@ -59,6 +59,17 @@ class Measurements(Database):
             ).fetchall()
         return [{**dict(row), "lrs": _rates(row["lrs"])} for row in rows]
 
+    def validated(self, job_id: str) -> list[dict[str, Any]]:
+        """What a comparison reads of the rows with a validation accuracy, in order: 'epoch', 'seconds',
+        'train_accuracy' and 'val_accuracy'."""
+        with self._read() as db:
+            rows = db.execute(
+                "SELECT epoch, seconds, train_accuracy, val_accuracy FROM metrics"
+                ' WHERE job = ? AND val_accuracy IS NOT NULL ORDER BY "row"',
+                (job_id,),
+            ).fetchall()
+        return [dict(row) for row in rows]
+
     def add_event(
         self,
         job: Job,
@@ -81,8 +92,11 @@ class Measurements(Database):
             rows = db.execute(f"SELECT {_EVENT} AND job = ? AND id > ? ORDER BY id", (job_id, after)).fetchall()
         return [dict(row) for row in rows]
 
-    def save_facts(self, facts: DatasetFacts) -> None:
+    def save_facts(self, facts: DatasetFacts, job: Job | None = None) -> None:
+        """job: the attempt that measured them, which may be refused (StateError); None: nobody's."""
         with self._write() as db:
+            if job is not None:
+                at_work(db, job)
             db.execute(
                 "INSERT OR REPLACE INTO facts (dataset_id, backbone, saved, facts) VALUES (?, ?, ?, ?)",
                 (facts.dataset_id, facts.backbone, time.time(), dump(to_json(facts))),

@@ -83,7 +83,7 @@ class Job:
     """What was asked for, as `Request.config` writes it."""
     state: State
     created: float
-    """Unix time, as are `started` (of the first attempt), `finished` and `heartbeat`."""
+    """Unix time, as are `started` (of the first attempt) and `finished`."""
     started: float | None
     finished: float | None
     attempt: int
@@ -93,6 +93,9 @@ class Job:
     pid_started: str | None
     """When that process started (`core.processes.started`): a reused pid does not match."""
     heartbeat: float | None
+    """The worker's last sign of life, by `core.processes.steady`; without a process yet: when it was claimed."""
+    stepped: float | None
+    """Its last step forward, by the same clock: a row, an event, progress. A sign of life alone is none."""
     stop_requested: bool
     seconds: float
     """Seconds worked, over all attempts."""
@@ -121,12 +124,11 @@ class Job:
     def __post_init__(self) -> None:
         if not (self.id.isascii() and self.id.isalnum()):
             raise StateError(f"'{self.id[:40]}' cannot be the id of a job.")
-        check_moments(
-            created=self.created, started=self.started, finished=self.finished, heartbeat=self.heartbeat
-        )
+        check_moments(created=self.created, started=self.started, finished=self.finished)
         check_counts(
-            attempt=self.attempt, seconds=self.seconds, progress=self.progress, eta_s=self.eta_s, cuts=self.cuts
-        )
+            attempt=self.attempt, heartbeat=self.heartbeat, stepped=self.stepped, seconds=self.seconds,
+            progress=self.progress, eta_s=self.eta_s, cuts=self.cuts,
+        )  # fmt: skip
         if self.progress > 1:
             raise StateError(f"progress goes from 0 to 1, not to {self.progress:g}.")
         Label(self.name, self.tags, self.note)
@@ -168,9 +170,9 @@ def to_job(row: sqlite3.Row) -> Job:
 
 REMAINS = Job(
     id="gone", kind="", dataset_id="", config={}, state="lost", created=0.0, started=None, finished=None, attempt=0,
-    pid=None, pid_started=None, heartbeat=None, stop_requested=False, seconds=0.0, progress=0.0, doing="", eta_s=None,
-    result=None, error=None, group="", position=0.0, lane="train", noun="Run", name="", tags=(), note="", cuts=0,
-    queued_by="",
+    pid=None, pid_started=None, heartbeat=None, stepped=None, stop_requested=False, seconds=0.0, progress=0.0,
+    doing="", eta_s=None, result=None, error=None, group="", position=0.0, lane="train", noun="Run", name="", tags=(),
+    note="", queued_by="", cuts=0,
 )  # fmt: skip
 """What is known of a job of which nothing can be read."""
 

@@ -12,11 +12,12 @@ import secrets
 import sqlite3
 import string
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from core import StateError
+from core import StateError, processes
 from core.zoo import catalog
 from training.store import database
 from training.store.database import BUSY_SECONDS, LANES, STATES, Lane, State
@@ -61,8 +62,10 @@ class Store(Measurements):
         dataset_id: str | None = None,
         states: Iterable[str] | None = None,
         group: str | None = None,
+        limit: int | None = None,
     ) -> list[Job]:
-        """Newest first; each argument that is given narrows the list. What cannot be read is left out (`set_aside`)."""
+        """Newest first; each argument that is given narrows the list. What cannot be read is left out (`set_aside`).
+        limit: the newest ones alone, so many at most."""
         where, values = ["1"], []
         for column, wanted in (("kind", kind), ("dataset_id", dataset_id), ('"group"', group)):
             if wanted is not None:
@@ -74,9 +77,21 @@ class Store(Measurements):
             values.extend(chosen)
         with self._read() as db:
             rows = db.execute(
-                f"SELECT * FROM jobs WHERE {' AND '.join(where)} ORDER BY created DESC, rowid DESC", values
+                f"SELECT * FROM jobs WHERE {' AND '.join(where)} ORDER BY created DESC, rowid DESC LIMIT ?",
+                (*values, -1 if limit is None else limit),
             ).fetchall()
         return readable(rows)[0]
+
+    def sets(self) -> dict[str, list[tuple[str, State]]]:
+        """Group -> ids and states of its runs, of all that were queued together."""
+        with self._read() as db:
+            rows = db.execute(
+                """SELECT "group", id, state FROM jobs WHERE kind = 'train' AND "group" <> ''"""
+            ).fetchall()
+        found: dict[str, list[tuple[str, State]]] = {}
+        for row in rows:
+            found.setdefault(row["group"], []).append((row["id"], row["state"]))
+        return found
 
     def set_aside(self, dataset_id: str | None = None) -> list[str]:
         """What no list holds because its row cannot be read: a sentence each, naming job and field."""
@@ -148,10 +163,10 @@ class Store(Measurements):
             jobs, _ = readable(waiting)  # one that cannot be read keeps nobody waiting
             if not jobs:
                 return None
-            now, job = time.time(), jobs[0]
+            now, job = processes.steady(), jobs[0]
             return _move(
-                db, job.id, "running", attempt=job.attempt + 1, started=job.started or now, heartbeat=now,
-                stop_requested=0, finished=None, result=None, error=None, doing="Starting",
+                db, job.id, "running", attempt=job.attempt + 1, started=job.started or time.time(), heartbeat=now,
+                stepped=now, stop_requested=0, finished=None, result=None, error=None, doing="Starting",
             )  # fmt: skip
 
     def set_pid(self, job: Job, pid: int, pid_started: str | None) -> None:
@@ -160,9 +175,10 @@ class Store(Measurements):
             job = at_work(db, job)
             if job.pid is not None and (job.pid, job.pid_started) != (pid, pid_started):
                 raise StateError(f"{job.noun} '{job.id}' is already being worked on by process {job.pid}.")
+            now = processes.steady()
             db.execute(
-                "UPDATE jobs SET pid = ?, pid_started = ?, heartbeat = ? WHERE id = ?",
-                (pid, pid_started, time.time(), job.id),
+                "UPDATE jobs SET pid = ?, pid_started = ?, heartbeat = ?, stepped = ? WHERE id = ?",
+                (pid, pid_started, now, now, job.id),
             )
 
     def beat(
@@ -173,29 +189,36 @@ class Store(Measurements):
         doing: str | None = None,
         eta_s: float | None = None,
         seconds: float | None = None,
+        stepped: float | None = None,
     ) -> bool:
         """The worker's sign of life; what is not given stays as it was. Returns whether a stop was requested.
 
-        Raises StateError when the job no longer runs (it was declared lost): the worker must then end.
+        stepped: when the work last moved, by `core.processes.steady`. Raises StateError when the job no longer runs (it
+        was declared lost): the worker must then end.
         """
         share = finite(progress)
         with self._write() as db:
             stop = at_work(db, job).stop_requested
             db.execute(
                 "UPDATE jobs SET heartbeat = ?, progress = COALESCE(?, progress), doing = COALESCE(?, doing),"
-                " eta_s = COALESCE(?, eta_s), seconds = COALESCE(?, seconds) WHERE id = ?",
+                " eta_s = COALESCE(?, eta_s), seconds = COALESCE(?, seconds), stepped = COALESCE(?, stepped)"
+                " WHERE id = ?",
                 (
-                    time.time(),
+                    processes.steady(),
                     None if share is None else min(max(share, 0.0), 1.0),
-                    doing, finite(eta_s), finite(seconds), job.id,
+                    doing, finite(eta_s), finite(seconds), stepped, job.id,
                 ),
             )  # fmt: skip
             return stop
 
-    def hold(self, job: Job) -> None:
-        """Before a worker writes a file for its job. Raises StateError when the job was taken away from it."""
-        with self._read() as db:
+    @contextmanager
+    def held(self, job: Job) -> Iterator[None]:
+        """Within, this attempt stays the one at work: nobody can declare it lost meanwhile, so a file that takes its
+        name here replaces none of a later attempt's. For moments: everybody's writes wait. Raises StateError when the
+        job was taken away from it."""
+        with self._write() as db:
             at_work(db, job)
+            yield
 
     def finish(self, job: Job, result: Mapping[str, Any]) -> Job:
         return self._end(job, "finished", result=dump(dict(result)), progress=1.0)

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 from core import Estimate, Tell, write_json
 from core.disk import flush
+from core.files import take_place
 from training.backbones import Backbone
 from training.caches import Rows, telling
 from training.engine import proportional
@@ -83,9 +84,7 @@ def explain(job: Job, home: Path, tell: Tell, source_id: str = "") -> dict[str, 
         )  # fmt: skip
         write_json(folder / findings.RECORD, findings.to_record(found))
         flush(folder)  # on the disk before it has its name
-        final = findings.folder_of(home, job.id)
-        shutil.rmtree(final, ignore_errors=True)
-        folder.rename(final)
+        take_place(folder, findings.folder_of(home, job.id))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return {"run": job.id, "seconds": found.seconds, "maps": len(found.maps)}
@@ -195,7 +194,7 @@ def _logits(probabilities: Tensor) -> NDArray[np.float64]:
 
 def _staging(home: Path, run_id: str) -> Path:
     final = findings.folder_of(home, run_id)
-    folder = final.with_name(f".{final.name}-{os.getpid()}")
+    folder = final.with_name(f"{final.name}.{os.getpid()}.tmp")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder

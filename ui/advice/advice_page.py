@@ -21,7 +21,7 @@ from ui.advice.by_hand import by_hand
 from ui.advice.inputs import choice, inputs
 from ui.advice.plan import details
 from ui.data import profile
-from ui.kit import frame, stages, state
+from ui.kit import frame, ids, stages, state
 from ui.kit import jobs as parts_jobs
 from ui.kit.show import show
 from ui.pictures.words import duration
@@ -161,7 +161,7 @@ def compare_all(
     with frame.calm("These runs cannot be started"):
         tally.write(state.home(), tally.Advised(group, ref.id, kind, book, budget.minutes))
         jobs = parts_jobs.start_set(ref, planned, group)
-        frame.remember_runs([job.id for job in jobs])
+        ids.remember_runs([job.id for job in jobs])
         frame.open_run(jobs[0].id)
 
 

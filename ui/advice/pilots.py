@@ -18,6 +18,8 @@ from ui.kit.show import show
 from ui.pictures.words import duration
 
 PREFIX = "pilot-"
+RECENT = 200
+"""Runs among which pilots are looked for: older ones are no news."""
 
 
 def section(ref: DatasetRef, facts: DatasetFacts, advice: Recommendation, card: BackboneCard, budget: Budget) -> None:
@@ -48,7 +50,8 @@ def section(ref: DatasetRef, facts: DatasetFacts, advice: Recommendation, card: 
 
 def latest(ref: DatasetRef, backbone: str) -> list[Job]:
     """The jobs of the newest set of pilots of these images with this backbone."""
-    jobs = [job for job in state.store().jobs(kind="train", dataset_id=ref.id) if job.group.startswith(PREFIX)]
+    recent = state.store().jobs(kind="train", dataset_id=ref.id, limit=RECENT)
+    jobs = [job for job in recent if job.group.startswith(PREFIX)]
     jobs = [job for job in jobs if job.config["strategy"]["backbone"] == backbone]
     newest = max(jobs, key=lambda job: job.created, default=None)
     return [job for job in jobs if newest and job.group == newest.group]

@@ -13,12 +13,14 @@ from ui.kit import frame, state
 from ui.pictures.words import counted, duration, interval, percent, size
 
 SHOWN = 12
+RECENT = 200
+"""Finished runs that the record is of, the newest."""
 
 
 def record(learned: Learned | None) -> None:
     """A fold: nothing is claimed before there is a finished run."""
     store = state.store()
-    kept = foreseen.kept(store.home, store.jobs(kind="train"))
+    kept = foreseen.kept(store.home, store.jobs(kind="train", states=("finished",), limit=RECENT))
     judged = tally.judged(store.home, store)
     with st.expander(title(len(kept), judged), key="record"):
         if judged:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -45,7 +46,7 @@ def read(data: bytes, tick: Callable[[int, int], None]) -> Job:
 
     folder = state.home() / "downloads"
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".upload-") as place:
+    with tempfile.TemporaryDirectory(dir=folder, suffix=f".{os.getpid()}.tmp") as place:
         file = Path(place) / "bundle.zip"
         file.write_bytes(data)
         return reading.read(file, state.store(), tick=tick)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core import CompareError, DatasetRef
-from training.compare import Comparison, compare
+from training.compare import Comparison, Row, compare, usual
 from training.record import tally
 from training.report import comparison_figures
 from training.store import Job
@@ -26,6 +26,11 @@ from ui.train.live_chart import live_chart
 
 POLL_S = 2.0
 CHART_PX = 340
+MOST_CHIPS = 40
+"""Chosen runs that a list shows one by one; of more those to leave out are chosen."""
+MOST_CURVES = 20
+MOST_NAMED = 12
+"""Runs without a result that are named one by one."""
 WORDS = {"queued": "waiting", "running": "training"}
 NONE = "none"
 """What `?runs=` says when every run was taken out by hand: not the same as no choice."""
@@ -67,37 +72,56 @@ def runs_in_url() -> list[Job]:
     group = st.query_params.get("group")
     if group:
         found = state.store().jobs(kind="train", group=group)[::-1]
-        frame.remember_runs([job.id for job in found])
+        ids.remember_runs([job.id for job in found])
         del st.query_params["group"]
         return found
-    found, missing = state.existing_runs([run_id for run_id in ids.current_runs() if run_id != NONE])
+    wanted = ids.current_runs()
+    if ids.current("runs") and not wanted:
+        st.caption("The choice of runs in this address is not kept any more.")
+    found, missing = state.existing_runs([run_id for run_id in wanted if run_id != NONE])
     if missing:
-        st.caption(f"Not here any more: {', '.join(missing)}.")
+        more = f" and {len(missing) - MOST_NAMED:,} others" if len(missing) > MOST_NAMED else ""
+        st.caption(f"Not here any more: {', '.join(missing[:MOST_NAMED])}{more}.")
     return found
 
 
 def picker(runs: Sequence[Job], chosen: Sequence[Job]) -> list[Job]:
-    """All runs of the dataset to choose from; without a choice in the URL, those that have a result."""
+    """All runs of the dataset to choose from; without a choice in the URL, the newest set and what came after it."""
     by_id = {job.id: job for job in [*chosen, *runs]}
-    wanted = [job.id for job in chosen] or [job.id for job in runs if job.result][::-1]
-    if ids.current("runs") == NONE:
-        wanted = []
-    if st.session_state.get("picked") != wanted:
-        st.session_state["picked"] = wanted  # the URL is the truth, the widget follows
-    with st.expander(f"{len(wanted)} of {len(by_id)} runs chosen", expanded=not wanted, key="choose"):
-        st.multiselect(
-            "Runs to compare",
-            list(by_id),
-            format_func=frame.apart({run_id: label(job) for run_id, job in by_id.items()}).__getitem__,
-            key="picked",
-            placeholder="Choose runs of these images",
-            on_change=picked_by_hand,
-        )
+    newest = usual(runs)
+    wanted = [] if ids.current("runs") == NONE else [job.id for job in chosen] or newest
+    with st.expander(f"{len(wanted):,} of {len(by_id):,} runs chosen", expanded=not wanted, key="choose"):
+        names = frame.apart({run_id: label(job) for run_id, job in by_id.items()})
+        if len(wanted) <= MOST_CHIPS:
+            if st.session_state.get("picked") != wanted:
+                st.session_state["picked"] = wanted  # the URL is the truth, the widget follows
+            st.multiselect(
+                "Runs to compare", list(by_id), format_func=names.__getitem__, key="picked",
+                placeholder="Choose runs of these images", on_change=picked_by_hand,
+            )  # fmt: skip
+        else:
+            st.multiselect(
+                "Leave out", wanted, format_func=names.__getitem__, key="left_out", placeholder="Search among them",
+                on_change=left_out, args=(wanted,),
+            )  # fmt: skip
+        with st.container(horizontal=True, gap="small"):
+            finished = [job.id for job in runs if job.result][::-1]
+            for key, text, these in (
+                ("newest_set", f"The newest ones ({len(newest):,})", newest),
+                ("all_runs", f"All with a result ({len(finished):,})", finished),
+            ):
+                if these and set(these) != set(wanted):
+                    st.button(text, key=key, on_click=ids.remember_runs, args=(these,))
     return [by_id[run_id] for run_id in wanted]
 
 
 def picked_by_hand() -> None:
-    frame.remember_runs(st.session_state["picked"] or [NONE])
+    ids.remember_runs(st.session_state["picked"] or [NONE])
+
+
+def left_out(wanted: Sequence[str]) -> None:
+    without = set(st.session_state.pop("left_out"))
+    ids.remember_runs([run_id for run_id in wanted if run_id not in without] or [NONE])
 
 
 def label(job: Job) -> str:
@@ -112,11 +136,11 @@ def pending(picked: Sequence[Job]) -> None:
     waiting = [job for job in picked if job.active]
     if waiting:
         frame.fragment(progress, POLL_S)(tuple((job.id, job.state) for job in waiting))
-    for job in picked:
-        if not job.active and not job.result:
-            st.caption(
-                f"{frame.plain(parts_runs.called(job))} ({job.id}) ended without a test result: {job.state}."
-            )
+    ended = [job for job in picked if not job.active and not job.result]
+    for job in ended[:MOST_NAMED]:
+        st.caption(f"{frame.plain(parts_runs.called(job))} ({job.id}) ended without a test result: {job.state}.")
+    if len(ended) > MOST_NAMED:
+        st.caption(f"{len(ended) - MOST_NAMED:,} further ones ended without a test result.")
 
 
 def progress(watched: tuple[tuple[str, str], ...]) -> None:
@@ -126,7 +150,8 @@ def progress(watched: tuple[tuple[str, str], ...]) -> None:
     if tuple((job.id, job.state) for job in jobs) != watched:
         st.rerun()
     done = sum(job.progress for job in jobs) / len(jobs)
-    names = ", ".join(f"{frame.plain(parts_runs.called(job))} ({WORDS[job.state]})" for job in jobs)
+    names = ", ".join(f"{frame.plain(parts_runs.called(job))} ({WORDS[job.state]})" for job in jobs[:MOST_NAMED])
+    names += f" and {len(jobs) - MOST_NAMED:,} others" if len(jobs) > MOST_NAMED else ""
     left = next((job.eta_s for job in jobs if job.eta_s), None)
     eta = f"; the running one has about {duration(left)} left" if left else ""
     st.progress(min(1.0, done), text=f"Still to come: {names}{eta}. Below is what there is so far.")
@@ -153,8 +178,12 @@ def results(picked: Sequence[Job], ref: DatasetRef) -> None:
     with curves:
         # Sent first though it stands second: the browser loads its script and rows while the rest is put together.
         st.subheader("Curves")
-        wake = " ".join(f"{job.state} {job.attempt}" for job in picked)
-        live_chart(begun, key="compare_live", height=CHART_PX, wake=wake)
+        drawn = curves_of(comparison)
+        by_id = {job.id: job for job in picked}
+        wake = " ".join(f"{by_id[run_id].state} {by_id[run_id].attempt}" for run_id in drawn)
+        live_chart(drawn, key="compare_live", height=CHART_PX, wake=wake)
+        if len(drawn) < len(begun):
+            st.caption(f"Of {len(begun):,} runs the {len(drawn)} most accurate.")
     with numbers:
         st.subheader("In numbers")
         table.table(comparison, ref.classes)
@@ -165,6 +194,17 @@ def results(picked: Sequence[Job], ref: DatasetRef) -> None:
             trade_offs(comparison)
     with board:
         scoreboard(picked, comparison)
+
+
+def curves_of(comparison: Comparison) -> list[str]:
+    """Runs whose curves are drawn: those still under way first, then the most accurate."""
+
+    def order(row: Row) -> tuple[bool, float]:
+        return row.state != "running", -row.test_accuracy.value if row.test_accuracy else 0.0
+
+    if len(comparison.rows) <= MOST_CURVES:
+        return [row.run_id for row in comparison.rows]
+    return [row.run_id for row in sorted(comparison.rows, key=order)[:MOST_CURVES]]
 
 
 def scoreboard(picked: Sequence[Job], comparison: Comparison) -> None:
@@ -191,7 +231,7 @@ def advice_held(picked: Sequence[Job], comparison: Comparison) -> None:
     judged = tally.judge(advised, comparison) if advised else None
     if judged:
         tone = {"won": "good", "held": "info", "lost": "caution"}[judged.outcome]
-        so_far = tally.in_words(tally.judged(state.home(), state.store()))
+        so_far = tally.in_words(tally.judged(state.home(), state.store(), comparison))
         show(pictures.notice(tone, judged.sentence, so_far))
 
 

@@ -15,13 +15,16 @@ from ui.kit import frame
 from ui.pictures.words import count, duration, percent, size
 
 DASH = "–"
-MOST_CLASSES, MOST_PAIRS = 40, 60
-"""Lines of the tables of classes and of pairs; the CSV and the terminal have all."""
+MOST_ROWS, MOST_COLUMNS, MOST_CLASSES, MOST_PAIRS = 60, 20, 40, 60
+"""Lines of the tables of runs, columns of runs, lines of the tables of classes and of pairs; the CSV and the terminal
+have all."""
 
 
 def table(comparison: Comparison, classes: Sequence[str] = ()) -> None:
     """How good, then what it cost, one row a run, in words with units; below it the same as exact numbers."""
-    rows = comparison.rows
+    rows = shown_of(comparison.rows, MOST_ROWS)
+    if len(rows) < len(comparison.rows):
+        st.caption(f"The {len(rows)} most accurate of {len(comparison.rows):,} runs; the CSV has all of these.")
     st.table(pd.DataFrame([quality(row, on_target=bool(comparison.target)) for row in rows]), hide_index=True)
     st.caption(
         "With 95% intervals: of proportions Wilson's and Jeffreys', else from a bootstrap over test images. Balanced "
@@ -45,6 +48,15 @@ def table(comparison: Comparison, classes: Sequence[str] = ()) -> None:
     differences(comparison)
 
 
+def shown_of(rows: Sequence[Row], most: int) -> Sequence[Row]:
+    """The most accurate ones, in their order; all of them where there is room."""
+    if len(rows) <= most:
+        return rows
+    best = sorted(rows, key=lambda row: -row.test_accuracy.value if row.test_accuracy else 0.0)[:most]
+    ids = {row.run_id for row in best}
+    return [row for row in rows if row.run_id in ids]
+
+
 def understand(comparison: Comparison) -> None:
     """The way to one run's mistakes and insides."""
     tested = [row for row in comparison.rows if row.scores is not None]
@@ -61,7 +73,7 @@ def understand(comparison: Comparison) -> None:
 
 def recalls(comparison: Comparison, classes: Sequence[str]) -> None:
     """Recall of every class in every run, the classes on which the runs differ most first."""
-    rows = [row for row in comparison.rows if row.scores is not None]
+    rows = shown_of([row for row in comparison.rows if row.scores is not None], MOST_COLUMNS)
     if not rows:
         return
     per_run = [(row, row.scores.recall) for row in rows if row.scores is not None]
@@ -117,12 +129,9 @@ def differences(comparison: Comparison) -> None:
     with (fold := st.expander(f"Settings that differ ({len(comparison.differs)})", key="differs", on_change="rerun")):
         if not fold.open:
             return
-        labels = {row.run_id: row.label for row in comparison.rows}
+        columns = shown_of(comparison.rows, MOST_COLUMNS)
         rows = [
-            {
-                "Setting": frame.plain(name),
-                **{labels[run_id]: frame.plain(value) for run_id, value in values.items()},
-            }
+            {"Setting": frame.plain(name), **{row.label: frame.plain(values[row.run_id]) for row in columns}}
             for name, values in comparison.differs.items()
         ]
         st.table(pd.DataFrame(rows), hide_index=True)

@@ -18,6 +18,8 @@ from core import DataError, DatasetRef, NotFound, SetAside, ThawError
 from core.disk import disk_errors
 from core.home import where
 from core.names import encodable
+from training.compare import beside
+from training.store import Job
 from ui import pictures
 from ui.kit import ids, state
 from ui.kit.show import show
@@ -136,12 +138,14 @@ def open_run_inside(run_id: str) -> None:
     st.switch_page(state.RUN_PAGE)
 
 
-def remember_runs(run_ids: list[str]) -> None:
-    """Choose these runs for the Compare page, without going there."""
-    ids.remember("runs", ",".join(run_ids) or None)
-
-
 def open_compare(run_ids: list[str]) -> None:
     """Show these runs side by side."""
-    remember_runs(run_ids)
+    ids.remember_runs(run_ids)
+    st.switch_page(state.COMPARE_PAGE)
+
+
+def open_beside_others(job: Job) -> None:
+    """Show a run side by side with the others of the choice, else with those that belong to it."""
+    if job.id not in ids.current_runs():
+        ids.remember_runs(beside(job, state.store().jobs(kind="train", dataset_id=job.dataset_id)))
     st.switch_page(state.COMPARE_PAGE)

@@ -1,12 +1,15 @@
 """From a click to a queued job: profiles, single runs, and "compare all strategies" under one budget.
 
-Pure planning plus calls to the store and the executor; draws nothing.
+Planning plus calls to the store and the executor; draws nothing but the button of `end_button`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+
+import streamlit as st
 
 from advisor.planning import PLANNED, Sizes, estimate_seconds, fit_batch, fits, memory_for, plan
 from core import DatasetFacts, DatasetRef, Kind, RunConfig, StateError, Strategy, ThawError
@@ -150,6 +153,15 @@ def stop(job: Job) -> None:
         state.jobs_executor().stop(job.id)
     except StateError:
         return
+
+
+def end_button(job: Job) -> None:
+    """For a worker that does not answer: ends it by force. One that has just ended by itself is left as it is."""
+    if st.button("End it now", key=f"end_{job.id}", help="Its process is killed; what the job saved so far is kept."):
+        with suppress(StateError):
+            state.jobs_executor().end(job.id)
+        state.pump()
+        st.rerun()
 
 
 def why_unknown(job: Job) -> str:

@@ -70,4 +70,4 @@ def tags(job: Job) -> str:
 def _left(job: Job) -> None:
     if ids.current("run") == job.id:
         ids.remember("run", None)
-    frame.remember_runs([one for one in ids.current_runs() if one != job.id])
+    ids.remember_runs([one for one in ids.current_runs() if one != job.id])

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from training.jobs import hanging
 from training.store import Job
 from ui.kit import frame, jobs, state
 from ui.pictures.words import duration
@@ -19,6 +20,8 @@ def told(job: Job, what: str = "Starting") -> tuple[float, str]:
     if job.state == "queued":
         first = next(iter(state.store().queue(job.lane)), job)
         return done, what if first.id == job.id else f"Waiting for the {first.noun.lower()} before it to end"
+    if trouble := hanging.trouble(job):
+        return done, trouble
     if job.stop_requested:
         return done, "Stopping"
     left = f", about {duration(job.eta_s)} left" if job.eta_s and job.eta_s >= 1 else ""
@@ -60,7 +63,9 @@ def _bar(
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(*told(job, what))
-        if cancel and st.button(cancel, key=f"cancel_{job_id}", disabled=job.stop_requested):
+        if hanging.trouble(job):
+            jobs.end_button(job)
+        elif cancel and st.button(cancel, key=f"cancel_{job_id}", disabled=job.stop_requested):
             jobs.stop(job)
             st.rerun()
     if under:

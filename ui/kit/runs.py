@@ -9,6 +9,7 @@ import streamlit as st
 from advisor.advice import epochs_in_words
 from core import ThawError
 from core.zoo import BACKBONES
+from training.jobs import hanging
 from training.requests import registry
 from training.store import Job, RunResult
 from ui import pictures
@@ -17,7 +18,7 @@ from ui.kit import jobs as parts_jobs
 from ui.kit.show import show
 from ui.pictures.words import ago, duration, percent
 
-FIRST_ROWS = 10
+FIRST_ROWS, MORE_ROWS = 10, 50
 COLUMNS = [4, 3, 2, 2, 2]
 
 
@@ -73,7 +74,9 @@ def queue_panel(shown: str | None) -> None:
     for job in queue:
         with st.container(border=True, gap="small", key=f"queue_{job.id}"):
             name = frame.plain(called(job) + (f" · by {job.queued_by}" if job.queued_by else ""))
-            if job.state == "running":
+            if trouble := hanging.trouble(job):
+                st.markdown(f"**{name}** · {percent(job.progress)}. {frame.plain(trouble)}")
+            elif job.state == "running":
                 left = f", about {duration(job.eta_s)} left" if job.eta_s else ""
                 st.markdown(f"**{name}** · {percent(job.progress)}{left}")
             else:
@@ -81,6 +84,8 @@ def queue_panel(shown: str | None) -> None:
             with st.container(horizontal=True, gap="small"):
                 if job.kind == "train" and job.id != shown and st.button("Open", key=f"open_{job.id}"):
                     frame.open_run(job.id)
+                if trouble and job.id != shown:
+                    parts_jobs.end_button(job)
                 if job.state == "queued" and st.button(
                     "Cancel", key=f"cancel_{job.id}", help=f"Take {name} out of the queue"
                 ):
@@ -98,11 +103,17 @@ def past_runs(jobs: Sequence[Job], shown: str | None) -> None:
         finished = [job.id for job in ended if job.result]
         if len(finished) > 1 and st.button("Compare the finished runs", key="compare_finished"):
             frame.open_compare(finished)
-    every = len(ended) <= FIRST_ROWS or bool(st.session_state.get("all_runs"))
+    words = ""
+    if len(ended) > FIRST_ROWS:
+        words = st.text_input(
+            "Search", key="past_words", placeholder="Search by strategy, name, tag or id", label_visibility="collapsed"
+        )
+    found = [job for job in ended if matches(job, words)] if words else ended
+    rows = int(st.session_state.get("past_rows", FIRST_ROWS))
     heads = st.columns(COLUMNS, vertical_alignment="center")
     for column, text in zip(heads, ("Run", "State", "Test accuracy", "Time", "Ended"), strict=True):
         column.caption(text)
-    for job in ended if every else ended[:FIRST_ROWS]:
+    for job in found[:rows]:
         columns = st.columns(COLUMNS, vertical_alignment="center")
         if columns[0].button(
             frame.plain(called(job)) + keep.tags(job),
@@ -117,5 +128,16 @@ def past_runs(jobs: Sequence[Job], shown: str | None) -> None:
         columns[2].markdown(f":small[{accuracy(job)}]")
         columns[3].markdown(f":small[{duration(job.seconds) if job.seconds else '–'}]")
         columns[4].markdown(f":small[{ago(job.finished) if job.finished else '–'}]")
-    if len(ended) > FIRST_ROWS:
-        st.toggle(f"Show all {len(ended)} runs", key="all_runs")
+    if len(found) > rows:
+        more = min(MORE_ROWS, len(found) - rows)
+        if st.button(f"Show {more} more of {len(found):,} runs", key="more_runs"):
+            st.session_state["past_rows"] = rows + more
+            st.rerun()
+    elif not found:
+        st.caption("No run is called so.")
+
+
+def matches(job: Job, words: str) -> bool:
+    """Whether all these words stand in what a list says of a run."""
+    text = " ".join((called(job), *job.tags, job.note, job.state, job.id)).casefold()
+    return all(word in text for word in words.casefold().split())

@@ -18,6 +18,7 @@ from core.zoo import BACKBONES, STRATEGIES
 from dataset import load_dataset
 from training.engine.coach import TITLES
 from training.evaluation import wilson
+from training.jobs import hanging
 from training.report import mark
 from training.report.freeze_map import freeze_map
 from training.store import Job, RunResult, Store
@@ -69,6 +70,7 @@ def _run(store: Store, columns: Sequence[str], run_id: str, after: int, seen: in
     reset = mark != mark_of(job)
     fresh = reset or after < 0
     rows = store.metrics(run_id, -1 if fresh else after)
+    trouble = hanging.trouble(job)
     answer: dict[str, Any] = {
         "id": job.id,
         "mark": mark_of(job),
@@ -77,8 +79,8 @@ def _run(store: Store, columns: Sequence[str], run_id: str, after: int, seen: in
         "stopping": job.stop_requested and job.state == "running",
         "reset": reset,
         "progress": job.progress,
-        "doing": job.doing,
-        "eta_s": job.eta_s,
+        "doing": trouble or job.doing,
+        "eta_s": None if trouble else job.eta_s,
         "seconds": job.seconds,
         "error": job.error,
         "result": _headline(job),

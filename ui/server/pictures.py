@@ -1,17 +1,22 @@
 """The routes that serve images of a dataset: small, large, what one is, and where it lies on a map.
 
-A row number is all that a browser may name; the manifest says which file that is. Pictures are decoded and sent as
-JPEG, never as the file that somebody uploaded. No torch, no pandas.
+A row number is all that a browser may name; the manifest says which file that is. Pictures are drawn in
+processes of their own (`dataset.ingest.Drawers`) and sent as JPEG, never as the file that somebody uploaded. No torch,
+no pandas.
 """
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import functools
-import io
+import hashlib
+import itertools
+import os
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +24,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from core import NotFound, ThawError
+from core import NotFound, ThawError, write_whole
+from dataset.ingest import Drawers, Look
 from ui.server.numbers import ROW
 
 if TYPE_CHECKING:
@@ -33,6 +39,13 @@ LARGE_PX = 1600
 ALIKE = 8
 """Pictures beside a large one that are most alike to it."""
 CACHE_BYTES = 48 * 2**20
+AT_ONCE = 2
+"""Pictures that are drawn at a time."""
+KEPT_PIXELS, KEPT_BYTES, SWEPT_EVERY = 2_000_000, 500 * 10**6, 20
+"""Pictures of files with so many pixels are kept on disk; all of them together may take so much, looked at once for so
+many that are written."""
+_locks = [threading.Lock() for _ in range(64)]
+_written = itertools.count()
 _DATASET_ID = re.compile(r"[0-9a-f]{8,64}")
 _BACKBONE = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 _DAY = {"Cache-Control": "private, max-age=86400"}  # an id is the hash of the content: it never changes
@@ -49,8 +62,7 @@ def picture_routes(place: Callable[[], Path]) -> list[Route]:
 
     def picture(request: Request) -> Response:
         home, (dataset_id, row) = place(), _names(request)
-        shown = large(image_path(home, dataset_id, row), _decoding(home, dataset_id))
-        return Response(shown, media_type="image/jpeg", headers=_DAY)
+        return Response(drawn(home, dataset_id, row, LARGE), media_type="image/jpeg", headers=_DAY)
 
     def facts(request: Request) -> Response:
         return JSONResponse(image_facts(place(), *_names(request)), headers=_FRESH)
@@ -121,10 +133,6 @@ def image_path(home: Path, dataset_id: str, row: int) -> Path:
     return path
 
 
-def _decoding(home: Path, dataset_id: str) -> Decoding:
-    return _dataset(home, dataset_id)[0].decoding
-
-
 def image_facts(home: Path, dataset_id: str, row: int) -> dict[str, Any]:
     """What the large view says about an image. Raises NotFound."""
     from dataset.ingest import TRAITS
@@ -178,6 +186,66 @@ def map_points(home: Path, dataset_id: str, backbone: str, name: str) -> bytes:
 # ---- pictures ------------------------------------------------------------------------------------------------------
 
 
+THUMB = Look((2 * THUMB_PX, THUMB_PX), (THUMB_PX, 2 * THUMB_PX), 82)
+LARGE = Look((LARGE_PX, LARGE_PX), (LARGE_PX, LARGE_PX), 90)
+
+
+@functools.cache
+def _drawers() -> Drawers:
+    found = Drawers(AT_ONCE)
+    atexit.register(found.close)
+    return found
+
+
+def drawn(home: Path, dataset_id: str, row: int, look: Look) -> bytes:
+    """A JPEG of what is trained on; that of a large file is kept on disk. Raises NotFound where that fails."""
+    from training.caches import budget
+
+    path = image_path(home, dataset_id, row)
+    ref, table = _dataset(home, dataset_id)
+    if int(table.widths[row]) * int(table.heights[row]) < KEPT_PIXELS:
+        return _draw(path, look, ref.decoding)
+    how = hashlib.sha256(repr((look, ref.decoding)).encode()).hexdigest()[:12]
+    kept = budget.folder_of(home, ref.images_id) / budget.PICTURES / f"{row}-{how}.jpg"
+    with _locks[hash(kept) % len(_locks)]:  # asked for several times at once it is drawn once
+        with contextlib.suppress(OSError):
+            found = kept.read_bytes()
+            os.utime(kept)  # the least recently used go first
+            return found
+        picture = _draw(path, look, ref.decoding)
+        with contextlib.suppress(OSError):  # a full or read-only disk: it is drawn anew the next time
+            write_whole(kept, picture, lasting=False)
+            if next(_written) % SWEPT_EVERY == 0:
+                _sweep(home.glob(f"cache/*/{budget.PICTURES}/*.jpg"))
+        return picture
+
+
+def _draw(path: Path, look: Look, decoding: Decoding) -> bytes:
+    picture = _drawers().jpeg(path, look, decoding)
+    if isinstance(picture, str):
+        raise NotFound(f"This image cannot be drawn: {picture}.")
+    return picture
+
+
+def _sweep(pictures: Iterable[Path]) -> None:
+    """Remove the least recently used of them where they take more than `KEPT_BYTES` together."""
+    there = sorted((one for path in pictures if (one := _taken(path))), reverse=True)
+    total = 0
+    for _, size, path in there:
+        total += size
+        if total > KEPT_BYTES:
+            path.unlink(missing_ok=True)
+
+
+def _taken(path: Path) -> tuple[float, int, Path] | None:
+    """When it was used last, and its bytes."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_mtime, stat.st_size, path
+
+
 class Thumbnails:
     """Small JPEGs of manifest rows, the most recently used kept in memory up to CACHE_BYTES."""
 
@@ -193,7 +261,7 @@ class Thumbnails:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        picture = shrink(image_path(home, dataset_id, row), _decoding(home, dataset_id))
+        picture = drawn(home, dataset_id, row, THUMB)
         with self._lock:
             if key not in self._kept:
                 self._kept[key] = picture
@@ -201,35 +269,3 @@ class Thumbnails:
             while self._size > CACHE_BYTES and self._kept:
                 self._size -= len(self._kept.popitem(last=False)[1])
         return picture
-
-
-def shrink(path: Path, decoding: Decoding) -> bytes:
-    """A JPEG of at most THUMB_PX on its shorter side, of what is trained on. Raises NotFound where that fails."""
-
-    def box(width: int, height: int) -> tuple[int, int]:
-        return (2 * THUMB_PX, THUMB_PX) if width > height else (THUMB_PX, 2 * THUMB_PX)
-
-    return _jpeg(path, decoding, (2 * THUMB_PX, 2 * THUMB_PX), box, quality=82)
-
-
-def large(path: Path, decoding: Decoding) -> bytes:
-    """A JPEG of at most LARGE_PX on its longer side, of what is trained on. Raises NotFound where that fails."""
-    return _jpeg(path, decoding, (LARGE_PX, LARGE_PX), lambda width, height: (LARGE_PX, LARGE_PX), quality=90)
-
-
-def _jpeg(
-    path: Path, decoding: Decoding, draft: tuple[int, int], box: Callable[[int, int], tuple[int, int]], quality: int
-) -> bytes:
-    from dataset.ingest import load_decoders
-
-    load_decoders()
-    from core.portable.pictures import read
-
-    try:
-        shown = read(path, decoding.value_range, decoding.pages, draft)
-    except (OSError, SyntaxError, ValueError, MemoryError) as error:
-        raise NotFound(f"This image cannot be drawn: {type(error).__name__}.") from error
-    shown.thumbnail(box(shown.width, shown.height))
-    out = io.BytesIO()
-    shown.save(out, "JPEG", quality=quality)
-    return out.getvalue()

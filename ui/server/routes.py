@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from core import NotFound, ThawError
@@ -58,9 +58,15 @@ def routes(home: Path | None = None) -> list[Route]:
         *picture_routes(place),
         Route("/thaw/cleaned/{dataset}.{ending}", take_away, methods=["GET"]),
         *uploads.routes(place),
+        Route("/data", data_page, methods=["GET"]),
         Route("/thaw/{rest:path}", unknown, methods=["GET"]),
     ]
     return [Route(at(one.path), one.endpoint, methods=sorted(one.methods or ())) for one in table]
+
+
+def data_page(request: Request) -> Response:
+    """The Data page, which Streamlit has at the root alone: it is the page that opens first."""
+    return RedirectResponse(f"./?{request.url.query}" if request.url.query else "./")
 
 
 def unknown(request: Request) -> Response:

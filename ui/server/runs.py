@@ -6,16 +6,17 @@ As in `routes`, no parameter is trusted: a run must be in the store, a file on t
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from core import NotFound, ThawError
 from ui.address import at
@@ -100,7 +101,7 @@ def _temporary(home: Path) -> Iterator[Path]:
     """A file in the home (the system's own place for such files may be small), removed when something goes wrong."""
     folder = home / "downloads"
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=folder, suffix=".zip", delete=False) as file:
+    with tempfile.NamedTemporaryFile(dir=folder, suffix=f".{os.getpid()}.tmp", delete=False) as file:
         path = Path(file.name)
     try:
         yield path
@@ -109,9 +110,15 @@ def _temporary(home: Path) -> Iterator[Path]:
         raise
 
 
+class _Once(FileResponse):
+    """A zip that is removed with its answer, whatever becomes of that: sent, broken off, or refused for its Range."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            Path(self.path).unlink(missing_ok=True)
+
+
 def _sent(path: Path, name: str) -> FileResponse:
-    """The file, which is removed when it has been sent."""
-    gone = BackgroundTask(path.unlink, missing_ok=True)
-    return FileResponse(
-        path, filename=name, media_type="application/zip", headers={"Cache-Control": "no-store"}, background=gone
-    )
+    return _Once(path, filename=name, media_type="application/zip", headers={"Cache-Control": "no-store"})

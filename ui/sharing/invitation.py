@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import socket
-from pathlib import Path
 
 import streamlit as st
 
 from core import ThawError
 from core.access import people, token
+from core.home import home
 from ui.sharing import oidc
 from ui.sharing.locality import Bound, loopback
 
 
-def invite(home: Path, bound: Bound) -> str:
+def invite(bound: Bound) -> str:
     """Lines to print; '' where only this computer can come in."""
     if not bound.everybodys:
         return ""
     try:
-        word, known = token(home), people()
+        word, known = token(home()), people()
     except ThawError as error:
         return f"  Thaw is shared, and nobody can come in: {error}"
     named = st.get_option("browser.serverAddress") if st.config.is_manually_set("browser.serverAddress") else ""

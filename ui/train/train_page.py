@@ -10,6 +10,7 @@ import streamlit as st
 from advisor.advice import moment_in_words
 from core import NotFound
 from core.zoo import BACKBONES
+from training.jobs import hanging
 from training.store import Job, RunResult
 from ui import pictures
 from ui.advice import domains, plan_in_full
@@ -54,8 +55,8 @@ def main() -> None:
         domains.of_run(job)
         run_details(job, len(ref.classes))
     with right:
-        watched = tuple((other.id, other.state) for other in [*state.store().queue(), job])
-        every = POLL_S if any(one in state.ACTIVE for _, one in watched) else None
+        watched = tuple(map(seen, [*state.store().queue(), job]))
+        every = POLL_S if any(one in state.ACTIVE for _, one, _ in watched) else None
         frame.fragment(queue, every)(watched, job.id)
     parts_runs.past_runs(runs, job.id)
     frame.set_aside(state.store().set_aside(ref.id))
@@ -105,6 +106,8 @@ def heading(job: Job) -> None:
     if job.state == "queued":
         place = parts_runs.waiting(job, state.store().queue(job.lane))
         st.caption(f"Waiting in the queue ({place}); it starts by itself, also when this page is closed.")
+    elif trouble := hanging.trouble(job):
+        show(pictures.notice("caution", "This run does not move", trouble, "End it now, and resume it from there."))
     elif job.state == "running" and job.stop_requested:
         show(pictures.notice("info", "Stopping", "It saves its best weights, tests them, and ends."))
     elif job.state == "stopped":
@@ -141,6 +144,8 @@ def controls(job: Job) -> None:
         if st.button("Stop and keep the best", disabled=job.stop_requested, key="stop"):
             jobs.stop(job)
             st.rerun()
+        if hanging.trouble(job):
+            jobs.end_button(job)
     elif job.state == "queued":
         if st.button("Take out of the queue", key="unqueue"):
             jobs.stop(job)
@@ -156,9 +161,7 @@ def controls(job: Job) -> None:
     if tested or job.state == "finished":
         how: Literal["primary", "secondary"] = "secondary" if job.resumable else "primary"
         if st.button("Compare with other runs", type=how, key="to_compare"):
-            if job.id not in ids.current_runs():
-                frame.remember_runs([])  # a choice made for other runs: show all finished ones
-            st.switch_page(state.COMPARE_PAGE)
+            frame.open_beside_others(job)
     trained = bool(RunResult.of(job).weights_sha256) and not job.active
     if trained and st.button("Predict", key="to_predict", help="Drop pictures into this model; take it along"):
         st.switch_page(state.PREDICT_PAGE)
@@ -171,10 +174,15 @@ def controls(job: Job) -> None:
     keep.of_run(job)
 
 
-def queue(watched: tuple[tuple[str, str], ...], shown: str) -> None:
+def seen(job: Job) -> tuple[str, str, bool]:
+    """What of a job changes this page: (id, state, whether it seems to hang)."""
+    return job.id, job.state, bool(hanging.trouble(job))
+
+
+def queue(watched: tuple[tuple[str, str, bool], ...], shown: str) -> None:
     """Runs by itself while anything is active: moves the queue, and reruns the page when a state has changed."""
     state.pump()
-    now = tuple((other.id, other.state) for other in [*state.store().queue(), state.store().job(shown)])
+    now = tuple(map(seen, [*state.store().queue(), state.store().job(shown)]))
     if now != watched:
         st.rerun()
     parts_runs.queue_panel(shown)

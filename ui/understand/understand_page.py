@@ -83,9 +83,7 @@ def heading(run: Job) -> None:
         if st.button("Its curves", key="to_train"):
             frame.open_run(run.id)
         if st.button("Compare with other runs", key="to_compare"):
-            if run.id not in ids.current_runs():
-                frame.remember_runs([])
-            st.switch_page(state.COMPARE_PAGE)
+            frame.open_beside_others(run)
         keep.of_run(run)
 
 

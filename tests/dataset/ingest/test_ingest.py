@@ -252,6 +252,18 @@ def test_links_in_a_folder_are_followed_once(home, image_folder, tmp_path):
     }
 
 
+def test_a_folder_that_holds_the_home_imports_no_copies_of_itself(tmp_path, image_folder):
+    image_folder(tmp_path / "all")
+    home = tmp_path / "all" / "home"
+    (tmp_path / "all" / "ants" / "linked").symlink_to(home)
+    first = import_path(tmp_path / "all", home)
+    again = import_path(tmp_path / "all", home, name="again")
+    assert again.id == first.id
+    assert (first.classes, first.images) == (("ants", "bees"), 12)
+    copies = "the home of Thaw itself, which holds copies of what was imported"
+    assert dict(first.set_aside) == {"home": copies, "ants/linked": copies}
+
+
 # --- what is refused ---------------------------------------------------------------------------------------
 
 

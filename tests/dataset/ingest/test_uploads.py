@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
-import time
 from pathlib import Path
 
 import pytest
@@ -90,14 +88,6 @@ def test_an_upload_that_cannot_be_imported_is_removed_all_the_same(home: Path, t
     assert list((home / "uploads").iterdir()) == [] and list_datasets(home) == []
     with pytest.raises(NotFound, match="not known any more"):
         taken(home, upload)
-
-
-def test_forgotten_uploads_go_when_the_next_is_opened(home: Path) -> None:
-    old, new = sent(home, {"1.png": b"1"}), uploads.open_upload(home)
-    long_ago = time.time() - uploads.KEPT_S - 60
-    os.utime(uploads.place(home, old), (long_ago, long_ago))
-    newest = uploads.open_upload(home)
-    assert {folder.name for folder in (home / "uploads").iterdir()} == {new, newest}
 
 
 @pytest.mark.parametrize("upload", ["", "..", "../datasets", "0123456789abcdef", "0123456789ABCDEF", "x" * 16])

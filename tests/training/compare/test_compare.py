@@ -28,7 +28,7 @@ def config(kind: Kind = "linear_probe", **changes: Any) -> RunConfig:
 
 def run(store: Store, plan: RunConfig, correct: Sequence[int] | None = None, **result: Any) -> str:
     """A finished run; `correct` holds one 0 or 1 per test image."""
-    job = store.create_job("train", plan.dataset_id, to_json(plan))
+    job = store.create_job("train", plan.dataset_id, to_json(plan), group=plan.group)
     assert store.claim_next() is not None
     if correct is not None:
         path = store.home / "runs" / job.id / "test_predictions.csv"

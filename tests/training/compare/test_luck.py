@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -35,6 +37,7 @@ def test_luck_only_ever_makes_a_claim_harder() -> None:
     values = [paired_p(5, 20, rho) for rho in (0.0, 0.01, 0.05, 0.1, 0.5)]
     assert values == sorted(values)
     assert paired_p(0, 0, 0.1) == 1.0
+    assert paired_p(0, 9, 1.0) == paired_p(0, 9, 1.8) == 1.0
     assert paired_p(7, 7, 0.1) == 1.0
 
 
@@ -54,6 +57,15 @@ def test_luck_is_assumed_by_kind_and_measured_from_three_seeds_on() -> None:
     assert measured(wide[:3]) == seed_rho([flips(wide[i], wide[j]) for i, j in ((0, 1), (0, 2), (1, 2))]) / 2
     assert luck(TUNE, wide) > 3 * FINE_TUNED
     assert luck(TUNE, [wide[0]] * 5) == FINE_TUNED
+
+
+def test_the_luck_of_2000_seeds_takes_under_a_second() -> None:
+    many = list(runs(2000, 0.85, 0.02, np.random.default_rng(7), np.random.default_rng(8).normal(size=400)))
+    some = measured(many[:300])
+    began = time.process_time()
+    found = measured(many)
+    assert time.process_time() - began < 1.0
+    assert found == pytest.approx(some, rel=0.3)
 
 
 def test_seeds_of_one_strategy_are_called_different_in_at_most_5_percent() -> None:

@@ -72,6 +72,45 @@ def test_a_group_in_the_url_is_its_runs(open_page: Open, dataset: DatasetRef, st
     assert set(at.multiselect[0].value) == {job.id for job in mine}
 
 
+def test_a_choice_of_any_size_is_kept_over_a_reload(open_page: Open, dataset: DatasetRef, store: Store) -> None:
+    runs = [finished_run(store, dataset, "linear_probe", 30, seed=seed).id for seed in range(61)]
+    at = open_page("compare", dataset=dataset.id, runs=",".join(runs[:60]))
+    assert at.expander[0].label == "60 of 61 runs chosen"
+    again = open_page("compare", dataset=dataset.id, runs=param(at, "runs"))
+    assert again.expander[0].label == "60 of 61 runs chosen"
+    assert len(param(again, "runs")) < 100
+
+
+def test_one_of_many_is_left_out_and_all_are_chosen_again(
+    open_page: Open, dataset: DatasetRef, store: Store
+) -> None:
+    runs = [finished_run(store, dataset, "linear_probe", 30, seed=seed).id for seed in range(45)]
+    at = open_page("compare", dataset=dataset.id)
+    assert at.expander[0].label == "20 of 45 runs chosen"
+    button(at, "All with a result (45)").click().run()
+    assert at.expander[0].label == "45 of 45 runs chosen"
+    at.multiselect(key="left_out").set_value([runs[7]]).run()
+    assert at.expander[0].label == "44 of 45 runs chosen"
+    button(at, "The newest ones (20)").click().run()
+    assert at.multiselect(key="picked").value == runs[25:]
+
+
+def test_a_choice_that_is_not_kept_any_more_is_said(open_page: Open, dataset: DatasetRef, store: Store) -> None:
+    finished_run(store, dataset, "linear_probe", 30)
+    at = open_page("compare", dataset=dataset.id, runs="choice-0123456789abcdef")
+    assert "The choice of runs in this address is not kept any more." in words(at)
+
+
+def test_without_a_choice_it_is_the_newest_set_and_what_came_after(
+    open_page: Open, dataset: DatasetRef, store: Store
+) -> None:
+    for kind in ("linear_probe", "partial"):
+        finished_run(store, dataset, kind, 30, group="set-1")
+    newest = [finished_run(store, dataset, kind, 30, group="set-2").id for kind in ("linear_probe", "partial")]
+    alone = finished_run(store, dataset, "full", 30).id
+    assert set(open_page("compare", dataset=dataset.id).multiselect[0].value) == {*newest, alone}
+
+
 def test_what_is_still_running_is_said(open_page: Open, dataset: DatasetRef, store: Store) -> None:
     done = finished_run(store, dataset, "linear_probe", 30)
     running = claim(store, queue_run(store, dataset, "partial"))

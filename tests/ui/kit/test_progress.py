@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
+import pytest
+
+from core import processes
 from training.store.store import Store
 from ui.kit.progress import told
 
@@ -28,3 +33,16 @@ def test_a_job_that_runs_says_what_it_does_and_what_is_left(store: Store) -> Non
     assert told(store.job(job.id)) == (0.99, "Drawing the map")
     store.request_stop(job.id)
     assert told(store.job(job.id)) == (0.99, "Stopping")
+
+
+def test_a_job_that_does_not_move_says_since_when(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.create_job("map", "d", {}, lane="side", noun="Map")
+    job = store.claim_next("side")
+    assert job is not None
+    store.set_pid(job, os.getpid(), processes.started(os.getpid()))
+    store.beat(job, progress=0.25, doing="Drawing the map")
+    now = processes.steady()
+    monkeypatch.setattr(processes, "steady", lambda: now + 40)
+    share, said = told(store.job(job.id))
+    assert share == 0.25
+    assert said.startswith("No sign of life for 40 s, last seen at 'Drawing the map': its process is stopped, or")

@@ -114,3 +114,28 @@ def test_a_revision_shows_its_own_labels_over_the_imports_pictures(
     points = np.frombuffer(client.get(f"/thaw/map/{new.id}/{NAME}/pca.bin").body, "<f4").reshape(-1, 4)
     assert points[:, 0].tolist() == list(range(1, 9)) and points[0, 3] == 1
     assert [0, "ants"] not in client.get(f"/thaw/alike/{new.id}/1").json["alike"]
+
+
+def test_no_file_is_decoded_in_the_server(
+    client: Client, pictures: DatasetRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.portable.pictures.opened", None)
+    assert client.get(f"/thaw/thumb/{pictures.id}/0.jpg").status == 200
+    assert client.get(f"/thaw/picture/{pictures.id}/8.jpg").status == 200
+
+
+def test_pictures_of_large_files_are_kept_on_disk_within_a_bound(
+    client: Client, home: Path, pictures: DatasetRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(route_pictures, "KEPT_PIXELS", 0)
+    first = client.get(f"/thaw/picture/{pictures.id}/0.jpg").body
+    kept = sorted(home.glob("cache/*/drawn/*.jpg"))
+    assert len(kept) == 1 and kept[0].read_bytes() == first
+    monkeypatch.setattr(route_pictures, "_drawers", None)
+    assert client.get(f"/thaw/picture/{pictures.id}/0.jpg").body == first
+    monkeypatch.undo()
+    monkeypatch.setattr(route_pictures, "KEPT_PIXELS", 0)
+    monkeypatch.setattr(route_pictures, "KEPT_BYTES", len(first) + 100)
+    monkeypatch.setattr(route_pictures, "SWEPT_EVERY", 1)
+    assert client.get(f"/thaw/picture/{pictures.id}/1.jpg").status == 200
+    assert len(list(home.glob("cache/*/drawn/*.jpg"))) == 1

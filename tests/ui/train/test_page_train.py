@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from advisor.planning.strategies import WARM_PASSES
+from core import processes
 from core.types import DatasetFacts, DatasetRef
 from tests.support.seeding import (
     NoWorkers,
@@ -18,7 +22,9 @@ from tests.support.seeding import (
     write_rows,
 )
 from tests.ui.conftest import Open
+from training.store.records import Label
 from training.store.store import Store
+from ui.server.live import live_answer
 
 
 def shown(at: AppTest) -> str:
@@ -107,6 +113,27 @@ def test_a_lost_worker_is_explained_and_resumed(
     assert "Waiting in the queue" in words(at)
 
 
+def test_a_run_that_does_not_move_is_said_with_its_age_and_ended(
+    open_page: Open, dataset: DatasetRef, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = claim(store, queue_run(store, dataset, "partial"))
+    store.set_pid(job, os.getpid(), processes.started(os.getpid()))
+    store.beat(job, progress=0.3, doing="Epoch 2 of 4", stepped=processes.steady())
+    at = open_page("train", run=job.id)
+    assert "does not move" not in words(at) and not [one for one in at.button if one.label == "End it now"]
+    now = processes.steady()
+    monkeypatch.setattr(processes, "steady", lambda: now + 200)
+    store.beat(job, stepped=now)
+    text = words(at.run())
+    assert "This run does not move" in text
+    assert "No step forward for 3 min, last seen at 'Epoch 2 of 4'. It is ended by itself after 10 min" in text
+    assert live_answer(store, [(job.id, -1, 0, "")])["runs"][0]["doing"].startswith("No step forward for 3 min")
+    button(at, "End it now").click().run()
+    assert store.job(job.id).state == "lost"
+    assert "The worker was ended by hand: it did not answer." in words(at)
+    assert button(at, "Resume")
+
+
 def test_a_failed_run_says_why(open_page: Open, dataset: DatasetRef, store: Store) -> None:
     job = claim(store, queue_run(store, dataset, "partial"))
     store.fail(store.job(job.id), "The disk is full.")
@@ -140,13 +167,21 @@ def test_past_runs_are_listed_opened_and_compared(open_page: Open, dataset: Data
     assert set(param(at, "runs").split(",")) == {probe.id, partial.id}
 
 
-def test_many_past_runs_fold(open_page: Open, dataset: DatasetRef, store: Store) -> None:
+def test_many_past_runs_fold_and_are_searched(open_page: Open, dataset: DatasetRef, store: Store) -> None:
     jobs = [finished_run(store, dataset, "linear_probe") for _ in range(12)]
+    store.describe(jobs[3].id, Label("the one for Bonn"))
+
+    def listed(at: AppTest) -> list[str]:
+        return [str(one.key) for one in at.button if str(one.key).startswith("past_")]
+
     at = open_page("train", run=jobs[-1].id)
-    shown = [one for one in at.button if str(one.key).startswith("past_")]
-    assert len(shown) == 10
-    at.toggle(key="all_runs").set_value(True).run()
-    assert len([one for one in at.button if str(one.key).startswith("past_")]) == 12
+    assert len(listed(at)) == 10
+    button(at, "Show 2 more of 12 runs").click().run()
+    assert len(listed(at)) == 12
+    at.text_input(key="past_words").set_value("bonn probe").run()
+    assert listed(at) == [f"past_{jobs[3].id}"]
+    at.text_input(key="past_words").set_value("nowhere").run()
+    assert listed(at) == [] and "No run is called so." in words(at)
 
 
 def test_an_unknown_run_is_said_and_forgotten(open_page: Open, dataset: DatasetRef) -> None:

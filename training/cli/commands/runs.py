@@ -9,6 +9,7 @@ from training.cli import steps
 from training.cli.shared import Answer, Place, run_argument, runs_argument, verb
 from training.cli.text import comparison_lines, run_document, run_lines, runs_lines
 from training.compare import compare as compare_runs
+from training.jobs import hanging
 
 STOP_SECONDS = 30.0
 """How long `stop` waits for the worker to save and end."""
@@ -25,12 +26,14 @@ def resume(place: Place, run_id: str) -> Answer:
 @verb
 @run_argument
 def stop(place: Place, run_id: str) -> Answer:
-    """Stop a run; it saves its best first."""
+    """Stop a run; it saves its best first. One that does not answer is ended by force."""
     job = place.executor.stop(run_id)
     deadline = time.monotonic() + STOP_SECONDS
     while job.active and time.monotonic() < deadline:
         time.sleep(0.1)
         job = place.executor.status(run_id)
+    if job.active and hanging.trouble(job):
+        job = place.executor.end(run_id)
     if job.active:
         error = f"Run '{job.id}' was asked to stop but still runs: it ends when it has saved its best."
         return Answer(run_document(place.home, job), run_lines(place.home, job), 1, error)

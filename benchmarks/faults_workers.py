@@ -21,13 +21,14 @@ from advisor.planning.options import Options
 from advisor.planning.strategies import plan
 from benchmarks.browser import served
 from core import processes
-from core.plans import Kind, RunConfig, to_json
+from core.plans import Kind, RunConfig
 from core.zoo import catalog
 from dataset.ingest.samples import import_sample
 from tests.support import late_worker
 from training.jobs import hanging, local
 from training.jobs.executor import Executor, executor
 from training.jobs.local import LocalExecutor
+from training.requests import NotForeseen, Train, submit
 from training.store.records import Job
 from training.store.store import Store
 
@@ -51,7 +52,7 @@ def stopped_under_a_server(home: Path) -> Row:
     def queue(kind: Kind, epochs: int) -> Job:
         options = Options(epochs=epochs, views=0)
         made = plan(kind, catalog.backbone("mlp"), train_images=192, classes=len(ref.classes), options=options)
-        return store.create_job("train", ref.id, to_json(RunConfig(ref.id, made, seed=0)))
+        return submit(store, Train(RunConfig(ref.id, made, seed=0), NotForeseen("It is stopped.")))
 
     whole = ended(run, run.submit(queue("scratch", 100).id))
     victim, waiting = queue("scratch", 100), queue("linear_probe", 5)
@@ -130,7 +131,7 @@ def looking(name: str) -> Iterator[LocalExecutor]:
 
 
 def job_of(run: LocalExecutor) -> Job:
-    return run.store.create_job("train", "d", {})
+    return late_worker.job_of(run)
 
 
 def pid_of(store: Store, job: Job) -> int:

@@ -34,10 +34,11 @@ from advisor.planning.options import Options
 from advisor.planning.strategies import plan
 from benchmarks.browser import FLAGS, served, with_descendants
 from benchmarks.machine import describe
-from core import RunConfig, to_json
+from core import RunConfig
 from core.zoo import catalog
 from dataset.ingest.samples import import_sample
 from training.jobs.executor import executor
+from training.requests import NotForeseen, Train, submit
 from training.store import Job, Store
 
 TABS, A_SECOND = 20, 20
@@ -112,7 +113,7 @@ def begin(home: Path) -> Job:
     strategy = plan("full", catalog.backbone("efficientnet_lite0"), train_images=1400, classes=10,
                     options=Options(epochs=100_000, image_px=64))  # fmt: skip
     store = Store(home)
-    job = store.create_job("train", ref.id, to_json(RunConfig(ref.id, strategy, seed=0)))
+    job = submit(store, Train(RunConfig(ref.id, strategy, seed=0), NotForeseen("It is measured by its pace.")))
     executor(home).submit(job.id)
     while len(store.metrics(job.id)) < 10:
         if not store.job(job.id).active:

@@ -26,6 +26,7 @@ from training.jobs import executor, worker
 from training.jobs.context import StoreContext
 from training.jobs.local import LocalExecutor
 from training.requests import registry
+from training.store import Job
 
 COMMAND = (sys.executable, str(Path(__file__).resolve()))
 HANG_SECONDS = 60.0
@@ -56,6 +57,11 @@ def work(job: Any, context: StoreContext) -> dict[str, Any]:
         sleep_once(attempt)
         context.store.save_facts(DatasetFacts("d", "mlp", ("a", "b"), attempt, 4, (8, 8)), context.job)
     return {"epochs": float(attempt)}
+
+
+def job_of(run: LocalExecutor) -> Job:
+    """A job for such a worker, which no request asks for."""
+    return run.store.create_job("train", "d", {})
 
 
 def sleep_once(attempt: int) -> None:

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from core import StateError, processes, signals, write_json
+from core import StateError, ThawError, processes, signals, write_json
 from training.machine import SAMPLE_EVERY_S, Peak
 from training.store import Job, RunFolder, Store
 
@@ -145,3 +145,5 @@ class StoreContext:
                 if not self._over.is_set():
                     print(f"{error}", file=sys.stderr, flush=True)
                     os._exit(TAKEN_AWAY)
+            except ThawError as error:  # the database is locked, or its disk full, for longer than a write waits
+                print(f"{error}", file=sys.stderr, flush=True)

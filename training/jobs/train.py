@@ -150,7 +150,12 @@ def _finish(
         trainable_params=trainable, total_params=sum(p.numel() for p in backbone.parameters()),
     )  # fmt: skip
     if best.val_accuracy < 0:
-        nothing = "Stopped before the first epoch ended: there are no weights to keep."
+        nothing = (
+            "No epoch ended with a validation loss that is a finite number: there are no weights to keep. Train at a "
+            "lower learning rate, or with larger batches."
+            if fitted.epochs >= 1
+            else "Stopped before the first epoch ended: there are no weights to keep."
+        )
         return replace(result, seconds=context.seconds, note=nothing)
     note = None
     if best.boundary == backbone.head_index > lowest:

@@ -9,9 +9,11 @@ a run must be in the store, a dataset in the home, a picture in its manifest. `a
 from __future__ import annotations
 
 import functools
+import inspect
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
@@ -61,7 +63,23 @@ def routes(home: Path | None = None) -> list[Route]:
         Route("/data", data_page, methods=["GET"]),
         Route("/thaw/{rest:path}", unknown, methods=["GET"]),
     ]
-    return [Route(at(one.path), one.endpoint, methods=sorted(one.methods or ())) for one in table]
+    return [Route(at(one.path), _calm(one.endpoint), methods=sorted(one.methods or ())) for one in table]
+
+
+def _calm(endpoint: Callable[[Request], Any]) -> Callable[[Request], Any]:
+    """The same, with a sentence where the home cannot be used; `uploads` says its own."""
+    if inspect.iscoroutinefunction(endpoint):
+        return endpoint
+
+    @functools.wraps(endpoint)
+    def calm(request: Request) -> Response:
+        try:
+            answer: Response = endpoint(request)
+        except ThawError as error:
+            return _refuse(str(error), 503)
+        return answer
+
+    return calm
 
 
 def data_page(request: Request) -> Response:

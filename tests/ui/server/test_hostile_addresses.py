@@ -68,3 +68,18 @@ def test_rows_and_events_are_whole_numbers_that_can_be(home: Path, made: tuple[D
     for name in ("after", "seen"):
         answer = Client(home).get(f"/thaw/live?run={made[1]}&{name}={number}")
         assert (answer.status, answer.json["error"]) == (400, "'after' and 'seen' are whole numbers.")
+
+
+def test_an_unusable_home_is_said_by_every_address(made: tuple[DatasetRef, str], tmp_path: Path) -> None:
+    """A file in its place, a database that is none: 503 or 404 with a sentence, never an error of the server."""
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "thaw.db").write_bytes(b"no database at all" * 100)
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "file", broken, tmp_path / "gone" / "home"):
+        client = Client(place)
+        for url in addresses(*made)[::7]:
+            answer = client.get(url)
+            assert answer.status in (200, 206, 307, 400, 404, 422, 503), f"{place.name} {url[:200]}: {answer.status}"
+            if answer.status not in (200, 307):
+                assert json.loads(answer.body)["error"], url[:200]

@@ -28,7 +28,7 @@ def test_a_server_alone_at_its_name_has_no_base() -> None:
 def test_every_route_and_every_address_lies_below_the_base(below: None, home: Path) -> None:
     assert base() == "/lab/thaw"
     assert {route.path for route in routes.routes(home)} and all(
-        route.path.startswith("/lab/thaw/thaw/") for route in routes.routes(home)
+        route.path == "/lab/thaw/data" or route.path.startswith("/lab/thaw/thaw/") for route in routes.routes(home)
     )
     for url in (thumb_url("d", 1), map_url("r", 1), plotly_url(), download_url("r", "all.zip"), report_url(["r"])):
         assert url.startswith("/lab/thaw/thaw/"), url

@@ -82,7 +82,7 @@ def test_thumbnail_gallery_training_and_export_see_the_same_greys(kind: str, hom
         assert np.array_equal(np.asarray(seen.convert("L")), wanted)
         assert np.array_equal(squares[number], np.asarray(seen.convert("RGB"))), "48 px: nothing is scaled"
         assert thumbnails[number].tobytes() == look_alikes.thumbnail(seen)
-        shown = Image.open(io.BytesIO(pictures.large(file, ref.decoding))).convert("L")
+        shown = Image.open(io.BytesIO(pictures.drawn(home, ref.id, number, pictures.LARGE))).convert("L")
         assert np.abs(np.asarray(shown).astype(int) - wanted).max() < 12, "but for JPEG"
 
 

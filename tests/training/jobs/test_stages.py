@@ -133,7 +133,7 @@ def test_a_chain_of_three_goes_to_another_home_and_on_from_there(
         return content.replace(b'"dataset": "random weights"', b'"dataset": 7') if name == "lineage.json" else content
 
     bad = change(file, tmp_path / "bad.zip", numbered)
-    with pytest.raises(DataError, match="damaged: the chain of runs before this one cannot be read"):
+    with pytest.raises(DataError, match="lineage.json is not what this version of Thaw can read"):
         reading.read(bad, Store(tmp_path / "third home"))
 
 

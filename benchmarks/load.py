@@ -28,11 +28,11 @@ from statistics import fmean, median
 from urllib.parse import urlsplit
 
 import psutil
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from advisor.planning.options import Options
 from advisor.planning.strategies import plan
-from benchmarks.browser import FLAGS, served, with_descendants
+from benchmarks.browser import chromium, served, with_descendants
 from benchmarks.machine import describe
 from core import RunConfig
 from core.zoo import catalog
@@ -133,8 +133,7 @@ def pace(store: Store, run: Job, seconds: float) -> float:
 @contextmanager
 def tabs(url: str, run: Job, seen: Seen) -> Iterator[None]:
     """The run's page in so many tabs, their lags gathered when it ends."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=[*FLAGS, *AWAKE])
+    with chromium(*AWAKE) as browser:
         context = browser.new_context(viewport={"width": 1280, "height": 900})
         pages: list[Page] = []
         for _ in range(TABS):
@@ -150,7 +149,6 @@ def tabs(url: str, run: Job, seen: Seen) -> Iterator[None]:
         yield
         for page in pages:
             seen.lags_ms += page.evaluate(TAKE)
-        browser.close()
 
 
 def loaded(store: Store, run: Job, url: str, server: int, seconds: float, seen: Seen) -> float:

@@ -91,7 +91,7 @@ def main() -> int:
     given = parser.parse_args()
     if proxy.found() is None:
         raise SystemExit("nginx is not installed (Debian: apt-get install nginx-light).")
-    table, rows, bad = routes(), [], []
+    table, rows = routes(), []
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"

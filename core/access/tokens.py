@@ -7,7 +7,7 @@ import os
 import secrets
 from pathlib import Path
 
-from core.disk import disk_errors
+from core.disk import disk_errors, gone
 from core.errors import DataError
 from core.files import write_whole
 
@@ -19,7 +19,8 @@ FILE = Path("sign-in") / "token"
 def token(home: Path) -> str:
     """THAW_TOKEN, else the home's own, which is made when there is none yet.
 
-    Raises DataError for a THAW_TOKEN that could be guessed, and when the home's cannot be read or made.
+    Raises DataError for a THAW_TOKEN that could be guessed and a file that cannot be read, HomeError for a home that
+    is gone or cannot be written.
     """
     if chosen := os.environ.get("THAW_TOKEN", "").strip():
         if len(chosen) < SHORTEST:
@@ -30,7 +31,7 @@ def token(home: Path) -> str:
         return chosen
     path = home / FILE
     if not home.is_dir():  # a disk that is not mounted is no new home
-        raise DataError(f"Thaw's home '{home}' is not there. Bring its disk back, or choose another with THAW_HOME.")
+        raise gone(home)
     try:
         kept = path.read_text(encoding="ascii").strip()
     except (FileNotFoundError, UnicodeDecodeError):

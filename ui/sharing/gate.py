@@ -147,12 +147,12 @@ class Gate:
         except ValueError:
             return _refused(400, "This is no sign-in form.")
         name, word, then = form.get("name", "").strip()[:40], form.get("word", ""), form.get("then", "")
-        known = people()
+        known, own = people(), False
 
         async def right() -> bool:
-            if known is None or not name:
-                return await self._is_token(word)
-            return await run_in_threadpool(known.knows, name, word) or await self._is_token(word)
+            nonlocal own
+            own = known is not None and bool(name) and await run_in_threadpool(known.knows, name, word)
+            return own or await self._is_token(word)
 
         try:
             good = await self._attempts.tried(right)
@@ -161,8 +161,7 @@ class Gate:
         if not good:
             return self._page(request, WRONG, then=then)
         # With passwords, a name is a person's own: the token lets one in without any.
-        named = name if known is None or await run_in_threadpool(known.knows, name, word) else ""
-        return self._in(request, named, then)
+        return self._in(request, name if known is None or own else "", then)
 
     def _in(self, asked: HTTPConnection, who: str, then: str) -> Response:
         """Give a pass and lead on."""

@@ -18,7 +18,7 @@ FORWARDED = (
     "x-original-host", "x-original-url", "x-scheme", "x-arr-ssl", "front-end-https",
 )  # fmt: skip
 """Headers that proxies set, beside all that begin with `x-forwarded-`."""
-OWN_NAMES = ("", "0", "no", "off", "false")
+NO = ("", "0", "no", "off", "false")
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Bound:
     def now(cls, address: str | None, base: str) -> Bound:
         """With THAW_SHARED and THAW_TOKEN, each of which says that it is."""
         said = os.environ.get("THAW_SHARED", "").strip().lower()
-        return cls(address or "", base, said not in OWN_NAMES or bool(os.environ.get("THAW_TOKEN", "").strip()))
+        return cls(address or "", base, said not in NO or bool(os.environ.get("THAW_TOKEN", "").strip()))
 
     @property
     def everybodys(self) -> bool:

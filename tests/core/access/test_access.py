@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core import DataError
-from core.access import LASTS_S, give, holder, line_for, people, rotate, token
+from core.access import LASTS_S, People, give, holder, line_for, people, rotate, token
+from core.errors import HomeError
 
 NOW = 1.8e9
 
@@ -30,7 +33,7 @@ def test_a_token_file_that_is_empty_or_broken_is_no_open_door(tmp_path: Path) ->
 
 
 def test_a_home_that_is_not_there_gets_no_new_token(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"home '.*gone' is not there. Bring its disk back"):
+    with pytest.raises(HomeError, match="gone', in which Thaw keeps its files, is gone. Bring it back"):
         token(tmp_path / "gone")
     assert not (tmp_path / "gone").exists()
 
@@ -99,6 +102,21 @@ def test_people_have_passwords_of_their_own(tmp_path: Path, monkeypatch: pytest.
     ):
         assert not known.knows(name, word)
     assert "correct" not in file.read_text()
+
+
+def test_a_name_that_is_not_there_takes_as_much_work_as_one_that_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    name, _, hashed = line_for("Ann", "correct horse").partition(":")
+    known, tries = People({name: hashed}), list[str]()
+    scrypt = hashlib.scrypt
+
+    def counted(password: bytes, **how: Any) -> bytes:
+        tries.append(password.decode())
+        return scrypt(password, **how)
+
+    monkeypatch.setattr(hashlib, "scrypt", counted)
+    for who, word in (("Ann", "wrong word"), ("Bob", "wrong word"), ("", ""), ("Ann", "correct horse")):
+        tries.clear()
+        assert known.knows(who, word) is (word == "correct horse") and tries == [word]
 
 
 @pytest.mark.parametrize("line", ["Ann:correct horse", "Ann", "Ann:scrypt$x$y", ":scrypt$a$b", "A\tB:scrypt$x$y"])

@@ -317,7 +317,7 @@ def test_every_answer_says_what_it_may_load_and_that_nobody_may_frame_it(lone: A
 
 def test_a_home_that_is_gone_lets_nobody_in(tmp_path: Path) -> None:
     answer = call(app_of(tmp_path / "gone", Bound("")), "/", headers=PAGE)
-    assert answer.status == 503 and "Bring its disk back" in json.loads(answer.body)["error"]
+    assert answer.status == 503 and "in which Thaw keeps its files, is gone" in json.loads(answer.body)["error"]
 
 
 def test_a_form_that_is_none_is_not_read(shared: ASGIApp) -> None:

@@ -10,10 +10,12 @@ import contextlib
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from typing import Literal
+from queue import Empty, LifoQueue, SimpleQueue
+from typing import Literal, Self
+
+from core import DataError
 
 READY = "ready"
 """The first line of a process, when it has loaded."""
@@ -25,7 +27,7 @@ class Guarded:
     """One such process and what of its answers was not read yet. Raises OSError when it cannot be started."""
 
     def __init__(self, command: Sequence[str]) -> None:
-        self.ended: Literal["", "late", "crashed"] = ""
+        self.ended: Literal["", "late", "crashed", "closed"] = ""
         """Why it answers no more; '' while it does."""
         self._lines: SimpleQueue[bytes] = SimpleQueue()
         """What it answered, a line each; b"" at its end."""
@@ -60,6 +62,7 @@ class Guarded:
 
     def close(self) -> None:
         """End it, if it has not ended."""
+        self.ended = self.ended or "closed"
         assert self._child.stdin is not None
         with contextlib.suppress(OSError):
             self._child.stdin.close()
@@ -73,6 +76,74 @@ class Guarded:
             for line in answers:
                 self._lines.put(line)
         self._lines.put(b"")
+
+
+def started(how: Sequence[str], failed: str) -> Guarded:
+    """A process that has loaded. failed: the sentence's beginning where there is none: 'Tables cannot be read'. Raises
+    DataError."""
+    return loaded(begun(how, failed), failed)
+
+
+def begun(how: Sequence[str], failed: str) -> Guarded:
+    """A process that still loads; `loaded` waits for it. Raises DataError."""
+    try:
+        return Guarded(how)
+    except OSError as error:
+        raise DataError(f"{failed}: no process for it can be started ({error}).") from error
+
+
+def loaded(process: Guarded, failed: str) -> Guarded:
+    """The same, once it has loaded. Raises DataError when it does not."""
+    if process.ready():
+        return process
+    process.close()
+    raise DataError(f"{failed}: the process for it does not start. `pip install -r requirements.txt` mends that.")
+
+
+class Pool:
+    """Up to `count` such processes, started when first needed. May be used from several threads at once; those above
+    the number of processes wait. Close it, or use it in a with statement."""
+
+    def __init__(self, count: int, start: Callable[[], Guarded]) -> None:
+        """start: a process that has loaded; raises DataError."""
+        self._count, self._start = count, start
+        self._free: LifoQueue[Guarded | None] = LifoQueue()  # one that is running comes before one to be started
+        for _ in range(count):
+            self._free.put(None)
+
+    @contextlib.contextmanager
+    def one(self) -> Iterator[Callable[[], Guarded]]:
+        """What gives the process of this block; once it has ended, or was closed, another one."""
+        process = self._free.get()
+
+        def alive() -> Guarded:
+            nonlocal process
+            if process is None or process.ended:
+                if process is not None:
+                    process.close()
+                process = None
+                process = self._start()
+            return process
+
+        try:
+            yield alive
+        finally:
+            if process is not None and process.ended:
+                process.close()
+                process = None
+            self._free.put(process)
+
+    def close(self) -> None:
+        for _ in range(self._count):
+            process = self._free.get()
+            if process:
+                process.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def command(module: str) -> tuple[str, ...]:

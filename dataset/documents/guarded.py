@@ -22,7 +22,7 @@ import msgspec
 from core import DataError
 from dataset.documents.grid import Grid
 from dataset.documents.opening import open_document
-from dataset.guarded import READY, Guarded, command, hold_to
+from dataset.guarded import READY, Guarded, command, hold_to, started
 
 BASE_BYTES = 400 * 1024**2
 BYTES_A_BYTE = 12
@@ -46,7 +46,7 @@ def open_guarded(path: Path, file: str) -> list[Grid]:
     except OSError as error:
         raise DataError(f"'{path.name}' cannot be read: {error.strerror or error}.") from error
     with _lock:
-        process, _kept = _kept or _started(), None
+        process, _kept = _kept or started(COMMAND, "Tables cannot be read"), None
         seconds = BASE_SECONDS + size / BYTES_A_SECOND
         process.ask(json.dumps([os.path.abspath(path), file, BASE_BYTES + BYTES_A_BYTE * size, seconds]) + "\n")
         answer = process.line(PATIENCE * seconds)
@@ -59,17 +59,6 @@ def open_guarded(path: Path, file: str) -> list[Grid]:
         refused = json.loads(answer)
         raise DataError(refused["why"], tuple(refused["more"]))
     return msgspec.json.decode(answer, type=list[Grid])
-
-
-def _started() -> Guarded:
-    try:
-        process = Guarded(COMMAND)
-    except OSError as error:
-        raise DataError(f"Tables cannot be read: no process for it can be started ({error}).") from error
-    if not process.ready():
-        process.close()
-        raise DataError("Tables cannot be read: the process for it does not start.")
-    return process
 
 
 def _late(path: Path, seconds: float) -> str:

@@ -14,12 +14,12 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 from core import USUAL_DECODING, DataError, Decoding
-from dataset.guarded import READY, Guarded, command, hold_to
+from dataset.guarded import READY, Guarded, Pool, begun, command, hold_to, loaded
 from dataset.ingest.decoding import Decoded, decode, load_decoders
 from dataset.value_range import Values
 
@@ -28,70 +28,39 @@ MOST_BYTES = 4 * 1024**3
 MOST_SECONDS = 20.0
 """For one image; the largest ones take one or two."""
 COMMAND = command("dataset.ingest.decode_workers")
+FAILED = "Images cannot be checked"
 _ahead: list[Guarded] = []
 
 
 def start_ahead() -> None:
     """Start a process for the next `Decoders` of this one to take: it loads while the rest of an import does."""
     with contextlib.suppress(DataError):  # whoever needs it is told
-        _ahead.append(_begun(COMMAND))
+        _ahead.append(begun(COMMAND, FAILED))
 
 
-class Decoders:
-    """Up to `count` decoding processes, started when first needed. Close it, or use it in a with statement.
+class Decoders(Pool):
+    """Up to `count` decoding processes."""
 
-    `decode` may be called from several threads at once; those above the number of processes wait.
-    """
-
-    def __init__(self, count: int, command: Sequence[str] = COMMAND) -> None:
-        self._command = tuple(command)
-        self._free: SimpleQueue[Guarded | None] = SimpleQueue()
-        self._count = count
-        for _ in range(count):
-            self._free.put(None)
+    def __init__(self, count: int, how: Sequence[str] = COMMAND) -> None:
+        super().__init__(count, partial(_start, how))
 
     def decode(self, paths: Sequence[Path], decoding: Decoding = USUAL_DECODING) -> list[Decoded | str]:
         """As `decoding.decode` for each path, in order. Raises DataError when no process can be started."""
         results: list[Decoded | str] = []
-        process = self._free.get()
-        try:
+        with self.one() as alive:
             while len(results) < len(paths):
-                process = process or self._started()
+                process = alive()
                 results += _answers(process, paths[len(results) :], decoding)
                 if process.ended:
                     late = f"takes longer than {MOST_SECONDS:.0f} s to decode"
                     results.append(late if process.ended == "late" else "makes the decoder crash")
-                    process.close()
-                    process = None
-        finally:
-            self._free.put(process)
         return results[: len(paths)]
 
-    def _started(self) -> Guarded:
-        process = _ahead.pop() if _ahead and self._command == COMMAND else _begun(self._command)
-        if not process.ready():
-            process.close()
-            raise DataError("Images cannot be checked: the process for it does not start. Is Pillow installed?")
-        return process
 
-    def close(self) -> None:
-        for _ in range(self._count):
-            process = self._free.get()
-            if process:
-                process.close()
-
-    def __enter__(self) -> Decoders:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-def _begun(how: Sequence[str]) -> Guarded:
-    try:
-        return Guarded(how)
-    except OSError as error:
-        raise DataError(f"Images cannot be checked: no process for it can be started ({error}).") from error
+def _start(how: Sequence[str]) -> Guarded:
+    """One that was begun ahead, if there is one."""
+    process = _ahead.pop() if _ahead and how == COMMAND else begun(how, FAILED)
+    return loaded(process, FAILED)
 
 
 def _answers(process: Guarded, paths: Sequence[Path], decoding: Decoding) -> Iterator[Decoded | str]:

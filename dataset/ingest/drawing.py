@@ -16,12 +16,12 @@ import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from queue import LifoQueue
 from typing import TYPE_CHECKING, Any
 
-from core import USUAL_DECODING, DataError, Decoding
-from dataset.guarded import READY, Guarded, command, hold_to
+from core import USUAL_DECODING, Decoding
+from dataset.guarded import READY, Pool, command, hold_to, started
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,16 +58,11 @@ class Square:
     interpolation: str
 
 
-class Drawers:
-    """Up to `count` drawing processes, started when first needed. May be used from several threads at once; those above
-    the number of processes wait. Close it, or use it in a with statement."""
+class Drawers(Pool):
+    """Up to `count` drawing processes."""
 
     def __init__(self, count: int, how: Sequence[str] = COMMAND) -> None:
-        self._command = tuple(how)
-        self._count = count
-        self._free: LifoQueue[Guarded | None] = LifoQueue()  # one that is running comes before one to be started
-        for _ in range(count):
-            self._free.put(None)
+        super().__init__(count, partial(started, how, "Pictures cannot be drawn"))
 
     def jpeg(self, path: Path, look: Look, decoding: Decoding = USUAL_DECODING) -> bytes | str:
         """The picture, or why it cannot be drawn. Raises DataError when no process can be started."""
@@ -91,45 +86,19 @@ class Drawers:
 
     def _answer(self, asked: dict[str, Any]) -> bytes | str | None:
         """None for a picture that is too large to be drawn beside others."""
-        process = self._free.get()
-        try:
-            process = process or self._started()
+        with self.one() as alive:
+            process = alive()
             process.ask(json.dumps(asked) + "\n")
             line = process.line(MOST_SECONDS)
             if line is None:
                 late = process.ended == "late"
                 return f"takes longer than {MOST_SECONDS:.0f} s to decode" if late else "makes the decoder crash"
-        finally:
-            if process and (process.ended or asked["most_pixels"] is None):
+            if asked["most_pixels"] is None:
                 process.close()
-                process = None
-            self._free.put(process)
         answer = json.loads(line)
         if "large" in answer:
             return None
         return str(answer["why"]) if "why" in answer else base64.b64decode(answer["drawn"])
-
-    def _started(self) -> Guarded:
-        try:
-            process = Guarded(self._command)
-        except OSError as error:
-            raise DataError(f"Pictures cannot be drawn: no process for it can be started ({error}).") from error
-        if not process.ready():
-            process.close()
-            raise DataError("Pictures cannot be drawn: the process for it does not start. Is Pillow installed?")
-        return process
-
-    def close(self) -> None:
-        for _ in range(self._count):
-            process = self._free.get()
-            if process:
-                process.close()
-
-    def __enter__(self) -> Drawers:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 # ---- in the process ------------------------------------------------------------------------------------------------

@@ -75,7 +75,8 @@ def queue_panel(shown: str | None) -> None:
         with st.container(border=True, gap="small", key=f"queue_{job.id}"):
             name = frame.plain(called(job) + (f" · by {job.queued_by}" if job.queued_by else ""))
             if trouble := hanging.trouble(job):
-                st.markdown(f"**{name}** · {percent(job.progress)}. {frame.plain(trouble)}")
+                said = "It does not move." if job.id == shown else frame.plain(trouble)
+                st.markdown(f"**{name}** · {percent(job.progress)}. {said}")
             elif job.state == "running":
                 left = f", about {duration(job.eta_s)} left" if job.eta_s else ""
                 st.markdown(f"**{name}** · {percent(job.progress)}{left}")

@@ -34,7 +34,7 @@ def page(
         '<label>Password<input name="word" type="password" autocomplete="current-password"></label>'
         if passwords
         else '<label>Token<input name="word" type="password" autocomplete="current-password" autofocus></label>'
-        "<label>Your name <span>(optional, shown beside what you start)</span>"
+        "<label>Your name <span>(optional, beside your runs)</span>"
         '<input name="name" autocomplete="name" maxlength="40"></label>'
     )
     ways = "".join(

@@ -106,8 +106,9 @@ def heading(job: Job) -> None:
     if job.state == "queued":
         place = parts_runs.waiting(job, state.store().queue(job.lane))
         st.caption(f"Waiting in the queue ({place}); it starts by itself, also when this page is closed.")
-    elif trouble := hanging.trouble(job):
-        show(pictures.notice("caution", "This run does not move", trouble, "End it now, and resume it from there."))
+    elif hanging.trouble(job):
+        since = "Since when, and what was last seen of it, stands under its progress."  # where the time moves on
+        show(pictures.notice("caution", "This run does not move", since, "End it now, and resume it from there."))
     elif job.state == "running" and job.stop_requested:
         show(pictures.notice("info", "Stopping", "It saves its best weights, tests them, and ends."))
     elif job.state == "stopped":

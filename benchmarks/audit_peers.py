@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from benchmarks import faults, features, planting
 from benchmarks.command import PROJECT
@@ -31,6 +31,7 @@ from core.zoo.catalog import DEFAULT_BACKBONE
 from dataset.audit.feature_check import SURE, FeatureCheck
 from dataset.folder import read_manifest
 from dataset.ingest.sources import import_path
+from training.engine.head_solver import of_unit_length
 from training.evaluation import folds
 from training.profile import out_of_fold
 
@@ -169,9 +170,11 @@ def labels(archives: list[Path], seeds: int, home: Path, peers: Peers, flips: Se
 def most_alike(ref: DatasetRef, home: Path) -> dict[str, str]:
     """Class -> the one that it is most easily taken for: whose mean feature lies nearest by cosine."""
     data = features.read(ref, home)
-    means = torch.stack([data.vectors[torch.from_numpy(data.labels == at)].mean(0) for at in range(len(ref.classes))])
-    means = torch.nn.functional.normalize(means - data.vectors.mean(0), dim=1)
-    near = (means @ means.T).fill_diagonal_(-2).argmax(1).tolist()
+    means = np.stack([data.vectors[data.labels == at].mean(0) for at in range(len(ref.classes))])
+    means = of_unit_length(means - data.vectors.mean(0))
+    alike = means @ means.T
+    np.fill_diagonal(alike, -2)
+    near = alike.argmax(1).tolist()
     return {name: ref.classes[other] for name, other in zip(ref.classes, near, strict=True)}
 
 
@@ -181,14 +184,13 @@ def judged(ref: DatasetRef, home: Path) -> tuple[NDArray[Any], NDArray[Any], NDA
     data, classes = features.read(ref, home), len(ref.classes)
     fit = np.flatnonzero(np.isin(data.split, ("train", "val")))
     assert len(fit) <= out_of_fold.MOST_PROBED, "a set small enough to be cross-validated whole"
-    x, y = data.vectors[torch.from_numpy(fit)], data.labels[fit]
+    x, y = data.vectors[fit], data.labels[fit]
     opinions = out_of_fold.judge(x, y, classes, groups=data.groups[fit])
     assert opinions is not None
     probabilities = np.zeros((len(fit), classes), np.float32)
     for held in folds(y, classes, data.groups[fit]):
-        at = torch.from_numpy(held)
-        probe = out_of_fold.probe_at((x[~at], torch.from_numpy(y[~held])), classes, opinions.judged.step)
-        probabilities[held] = (x[at] @ probe.weight.T + probe.bias).softmax(1).numpy()
+        probe = out_of_fold.probe_at((x[~held], y[~held]), classes, opinions.judged.step)
+        probabilities[held] = softmax(x[held] @ probe.weight.T + probe.bias, axis=1)
     np.testing.assert_allclose(probabilities[np.arange(len(fit)), y], opinions.own, atol=1e-3)
     check = FeatureCheck(
         ref.id, DEFAULT_BACKBONE, y, opinions.own, opinions.favoured, opinions.favoured_p, opinions.judged.how

@@ -32,7 +32,7 @@ def main() -> None:
     options = parser.parse_args()
     images = torch.rand(options.images, 3, options.px, options.px)
     rows = np.arange(options.images)
-    data = VectorData(images, torch.zeros(len(rows), dtype=torch.int64), ("a", "b"), {"train": rows})
+    data = VectorData(images, np.zeros(len(rows), np.int64), ("a", "b"), {"train": rows})
     backbone = build("efficientnet_lite0", 2, pretrained=False)
     ways = {f"every {prefix.FLUSH_EVERY_S:g} s": prefix.FLUSH_EVERY_S, "every batch": 0.0, "at the end": float("inf")}
     seconds: dict[str, list[float]] = {way: [] for way in ways}

@@ -146,12 +146,12 @@ class Bench:
         """What a profile of these images would say."""
         head, rows = self.pristine.head_index, task.shown
         self.prefix.fill([head - 2, head - 1, head], rows, 0, watch=self.pools.add)
-        labels = task.labels[torch.from_numpy(rows)]
+        labels = task.labels[rows]
         deep = rows[panel.deep_rows(labels)]
-        features = self.prefix.read(head, rows, 0).cpu()
+        features = self.prefix.values(head, rows, 0)
         found = panel.measure(features, self.pools.read(deep), labels, len(task.classes), curve=False)
         gap = panel.domain_gap(self.pristine, self.pool, rows, self.device, Arithmetic.named(self.precision))
-        counts = np.bincount(labels.numpy(), minlength=len(task.classes))
+        counts = np.bincount(labels, minlength=len(task.classes))
         ready, depth, plain = found.ready_made, found.depth_gap, found.probe_accuracy
         return {
             "classes": len(task.classes), "train_images": len(rows), "smallest_class": int(counts.min()),
@@ -196,8 +196,8 @@ class Bench:
         )
         fitted = fit.run()
         rows = task.rows["test"]
-        truth = task.labels[torch.from_numpy(rows)].numpy()
-        right = fit.predict(rows).argmax(1).numpy() == truth
+        truth = task.labels[rows]
+        right = fit.predict(rows).argmax(1) == truth
         head = backbone.head_index
         return {
             "test_accuracy": float(right.mean()),

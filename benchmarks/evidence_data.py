@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from core.portable.pictures import square
@@ -13,11 +14,11 @@ from core.types import DatasetRef, Split
 from dataset.folder import read_alike, read_manifest
 from dataset.ingest.sources import import_path
 from dataset.splits import make_split, same_pictures
-from training.backbones.backbone import Preprocessing
+from training.backbones import Preprocessing
 from training.caches import pixels, views
 from training.caches.examples import Rows
 from training.evaluation import stratified
-from training.machine.devices import derive_seed
+from training.machine import derive_seed
 
 MOST_TRAIN, MOST_TEST = 160, 200
 """Images of a set that the grid may train (and validate) on, and is tested on."""
@@ -45,7 +46,7 @@ class Pool:
         self.images_of_set = len(train)
         """Training and validation images of the whole set."""
         self.key, self.classes, self.prep = ref.id, ref.classes, prep
-        self.labels = torch.from_numpy(labels[self.rows_of_set])
+        self.labels = labels[self.rows_of_set]
         self.groups: Rows = same_pictures(manifest, read_alike(ref))[self.rows_of_set]
         self.train: Rows = np.arange(len(kept))
         self.natural: Rows = np.flatnonzero(np.isin(kept, natural))
@@ -57,8 +58,16 @@ class Pool:
         how = (side, prep.interpolation, ref.decoding.value_range, ref.decoding.pages)
         self._pixels = np.stack([square(folder / paths[row], *how) for row in self.rows_of_set])
 
+    @property
+    def px(self) -> int:
+        return self.prep.size
+
+    def squares(self, rows: Rows) -> NDArray[np.uint8]:
+        found: NDArray[np.uint8] = self._pixels[rows]
+        return found
+
     def batch(self, rows: Rows, view: object, px: int | None = None) -> Tensor:
-        squares = torch.from_numpy(self._pixels[rows])
+        squares = torch.from_numpy(self.squares(rows))
         prep = self.prep.at(px or self.prep.size)
         if view == 0:
             return views.plain(squares, prep)
@@ -71,9 +80,13 @@ class Drawn:
     def __init__(self, pool: Pool, rows: dict[Split, Rows]) -> None:
         self.pool, self.rows = pool, rows
         self.key, self.classes, self.labels, self.groups = pool.key, pool.classes, pool.labels, pool.groups
+        self.px = pool.px
 
     def batch(self, rows: Rows, view: object, px: int | None = None) -> Tensor:
         return self.pool.batch(rows, view, px)
+
+    def squares(self, rows: Rows) -> NDArray[np.uint8]:
+        return self.pool.squares(rows)
 
     @property
     def shown(self) -> Rows:
@@ -84,7 +97,7 @@ class Drawn:
 def draw(pool: Pool, per_class: int, seed: int) -> Drawn:
     """`per_class` images of every class (all of a smaller one), or with 0 the pool in its own proportions. A fifth,
     at least one of every class, validates."""
-    labels = pool.labels.numpy()
+    labels = pool.labels
     source = np.random.default_rng(derive_seed("evidence", pool.key, per_class, seed))
     candidates = pool.natural if per_class == 0 else pool.train
     fit, val = [], []

@@ -41,7 +41,7 @@ from core.plans import ADAPTING, KINDS, Kind, RunConfig
 from core.zoo import catalog
 from dataset.ingest.sources import import_path
 from training import requests
-from training.machine import devices
+from training.machine import cores
 from training.store.records import Job
 from training.store.store import Store
 
@@ -80,7 +80,7 @@ def main() -> int:
         late = options.hours is not None and time.monotonic() - began > 3600 * options.hours
         return None if late else outcome(model, everyone.get(model, ""), options.out)
 
-    with ThreadPoolExecutor(devices.cores()) as several:
+    with ThreadPoolExecutor(cores()) as several:
         coming = [several.submit(outcome_in_time, model) for model in options.only or everyone if model not in done]
         for one in as_completed(coming):
             if record := one.result():

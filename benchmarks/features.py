@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from core.types import DatasetRef
 from core.zoo.catalog import DEFAULT_BACKBONE
@@ -24,7 +23,7 @@ class Features:
 
     rows: Ints
     """[N], of the manifest, ascending."""
-    vectors: Tensor
+    vectors: NDArray[np.float32]
     """float32 [N, width]."""
     labels: Ints
     """[N], as the manifest has them."""
@@ -43,8 +42,8 @@ def read(ref: DatasetRef, home: Path) -> Features:
     bench.prefix.fill([head], rows, 0)
     return Features(
         rows,
-        bench.prefix.read(head, rows, 0).cpu(),
-        bench.data.labels.numpy()[rows],
+        bench.prefix.values(head, rows, 0),
+        bench.data.labels[rows],
         bench.data.split[rows],
         manifest["split"].to_numpy(dtype=str)[rows] == "test",
         same_pictures(manifest, read_alike(ref))[rows],

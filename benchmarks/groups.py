@@ -20,7 +20,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 from scipy.special import stdtrit
@@ -83,17 +82,17 @@ def _photographed(lesion: Image.Image, own: random.Random) -> Image.Image:
 
 def judged(own: features.Features, new: features.Features, split: NDArray[np.str_]) -> tuple[float, float]:
     """(accuracy on the test side, accuracy on new lesions) of a probe that learned from the training side."""
-    at = {side: torch.from_numpy(np.flatnonzero(split == side)) for side in ("train", "val", "test")}
-    labels = torch.from_numpy(own.labels)
+    at = {side: np.flatnonzero(split == side) for side in ("train", "val", "test")}
+    labels = own.labels
     steps: list[head_solver.ProbeStep] = []
     train, val = ((own.vectors[at[side]], labels[at[side]]) for side in ("train", "val"))
     head_solver.solve(train, val, 2, STEPS, steps.append)
     best = min(steps, key=lambda step: step.val_loss)
 
-    def right(vectors: torch.Tensor, truth: torch.Tensor) -> float:
-        return float(((vectors @ best.weight.T + best.bias).argmax(1) == truth).float().mean())
+    def right(vectors: NDArray[np.float32], truth: NDArray[np.int64]) -> float:
+        return float(((vectors @ best.weight.T + best.bias).argmax(1) == truth).mean())
 
-    return right(own.vectors[at["test"]], labels[at["test"]]), right(new.vectors, torch.from_numpy(new.labels))
+    return right(own.vectors[at["test"]], labels[at["test"]]), right(new.vectors, new.labels)
 
 
 def mean_and_interval(values: Sequence[float]) -> str:

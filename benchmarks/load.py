@@ -6,8 +6,8 @@ A run trains alone, under the load, and beside a control: for each process of se
 takes as many CPU seconds a second in bursts as long as a drawing, and does nothing else. So what is asked of the server
 is told apart from what any programs cost that run on the same cores. A short load and its control come first, the long
 one's control last, so that what drifts on the machine falls on both. Goals: no error; the server's memory flat within
-10 %, its own CPU below 25 % of one core; from row written to chart drawn, 95 % below 1.5 s; the run's images a second under
-the load at least 98 % of those beside the control. Chromium's throttling of tabs in the background is off.
+10 %, its own CPU below 25 % of one core; from row written to chart drawn, 95 % below 1.5 s; the run's images a second
+under the load at least 98 % of those beside the control. Chromium's throttling of tabs in the background is off.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from training.machine import devices
+from training.machine import cores
 
 
 def describe() -> str:
@@ -21,4 +21,4 @@ def describe() -> str:
         name = f"{torch.cuda.get_device_name()}, {name}"
     flags = info.read_text() if info.exists() else ""
     units = " ".join(unit for unit in ("avx512_bf16", "amx_bf16") if unit in flags)
-    return f"{name} {units}, {devices.cores()} cores, torch {torch.__version__}, Python {platform.python_version()}"
+    return f"{name} {units}, {cores()} cores, torch {torch.__version__}, Python {platform.python_version()}"

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.machine import describe
@@ -92,13 +92,13 @@ def write(folder: Path, kind: SampleFormat, each: int) -> Path:
 def probed(bench: Bench) -> tuple[float, float]:
     """Accuracy on the training and on the test images."""
     sides = {side: bench.data.rows[side] for side in ("train", "val", "test")}
-    train, val, test = ((bench.features(rows), bench.data.labels[torch.from_numpy(rows)]) for rows in sides.values())
+    train, val, test = ((bench.features(rows).numpy(), bench.data.labels[rows]) for rows in sides.values())
     steps: list[head_solver.ProbeStep] = []
     head_solver.solve(train, val, len(bench.ref.classes), STEPS, steps.append)
     best = min(steps, key=lambda step: step.val_loss)
 
-    def right(features: torch.Tensor, labels: torch.Tensor) -> float:
-        return float(((features @ best.weight.T + best.bias).argmax(1) == labels).float().mean())
+    def right(features: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+        return float(((features @ best.weight.T + best.bias).argmax(1) == labels).mean())
 
     return right(*train), right(*test)
 

@@ -14,21 +14,22 @@ from pathlib import Path
 from statistics import mean
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from benchmarks.evidence import Bench
 from benchmarks.evidence_data import draw
 from benchmarks.machine import describe
+from core import Split
 from core.home import home as make_home
 from core.zoo.catalog import DEFAULT_BACKBONE
 from training.engine import head_solver
+from training.engine.head_solver import Floats
+from training.engine.head_solver import Labelled as Side
 
 FLOORS = (0.0, 0.02, 0.1, 0.3, 1.0)
 PER_CLASS = (5, 20, 60, 300)
 MOST_TRAIN, MOST_TEST, STEPS = 600, 400, 30
 
-Side = tuple[Tensor, Tensor]
+SIDES: tuple[Split, ...] = ("train", "val", "test")
 
 
 def main() -> None:
@@ -46,7 +47,7 @@ def main() -> None:
         bench = Bench(data, home, 224, DEFAULT_BACKBONE, MOST_TRAIN, MOST_TEST)
         rows = np.arange(len(bench.pool.labels))
         bench.prefix.fill([bench.pristine.head_index], rows, 0)
-        features = bench.prefix.read(bench.pristine.head_index, rows, 0).cpu()
+        features = bench.prefix.values(bench.pristine.head_index, rows, 0)
         for per_class in PER_CLASS:
             if per_class * len(bench.pool.classes) >= len(bench.pool.train) and per_class < PER_CLASS[-1]:
                 continue
@@ -60,11 +61,10 @@ def main() -> None:
             print(f"| {per_class} | mean of {len(own)} sets | {means} |")
 
 
-def _judged(bench: Bench, features: Tensor, per_class: int, seed: int) -> list[float]:
+def _judged(bench: Bench, features: Floats, per_class: int, seed: int) -> list[float]:
     """Test accuracy with every floor, and of the prototypes."""
     task = draw(bench.pool, per_class, seed)
-    train, val, test = ((features[rows], task.labels[rows]) for rows in map(torch.from_numpy, (
-        task.rows["train"], task.rows["val"], task.rows["test"])))  # fmt: skip
+    train, val, test = ((features[rows], task.labels[rows]) for rows in (task.rows[side] for side in SIDES))
     accuracies, committed = [], head_solver.FLOOR
     for floor in FLOORS:
         head_solver.FLOOR = floor
@@ -77,7 +77,7 @@ def _accuracy(solver: str, train: Side, val: Side, test: Side, classes: int) -> 
     steps: list[head_solver.ProbeStep] = []
     head_solver.SOLVERS[solver](train, val, classes, STEPS, steps.append)
     best = min(steps, key=lambda step: step.val_loss)
-    return float(((test[0] @ best.weight.T + best.bias).argmax(1) == test[1]).float().mean())
+    return float(((test[0] @ best.weight.T + best.bias).argmax(1) == test[1]).mean())
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from benchmarks import faults, features
 from core.home import home as make_home
@@ -64,7 +63,7 @@ def look(data: features.Features, kind: str, seed: int) -> Shift | None:
         here = source.permutation(np.flatnonzero(side))
         replaced, kept = np.split(here, [round(COPIED * len(here))])
         at[replaced] = source.choice(np.flatnonzero(~test) if kind == "leaks" else kept, len(replaced), replace=False)
-    return data_shift(data.vectors[torch.from_numpy(at)], data.labels[at], test, data.groups[at], seed)
+    return data_shift(data.vectors[at], data.labels[at], test, data.groups[at], seed)
 
 
 def alarm(shift: Shift) -> bool:

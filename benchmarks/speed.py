@@ -44,7 +44,7 @@ from benchmarks.speed_data import Ground, prepare
 from benchmarks.speed_table import BUDGET, COLD, PLAN, THAW, WARM, Record
 from core.errors import ThawError
 from core.zoo import catalog
-from training.machine import devices
+from training.machine import cores
 
 PEERS = {"plain": "benchmarks.peers.plain_loop", "fastai": "benchmarks.peers.fastai_loop"}
 KINDS = {"frozen": "linear_probe", "partial": "partial", "full": "full"}
@@ -136,12 +136,12 @@ def main() -> int:
 
 def run_peer(bench: Bench, system: str, strategy: str, seed: int) -> Record:
     """Train one peer to its end; its record carries the trace of its epochs."""
-    cores, trace_file = devices.cores(), bench.out / "trace.jsonl"
+    threads, trace_file = cores(), bench.out / "trace.jsonl"
     batch = min(BATCH, bench.ground.sides["train"])  # fastai drops the last incomplete batch
     trace_file.unlink(missing_ok=True)
     task = Task(
         Path(bench.ground.folders), trace_file.absolute(), strategy, catalog.DEFAULT_BACKBONE,
-        boundary(bench.ground), bench.epochs, batch, cores, cores, seed, time.monotonic(),
+        boundary(bench.ground), bench.epochs, batch, threads, threads, seed, time.monotonic(),
     )  # fmt: skip
     done = subprocess.run(
         [bench.python[system], "-m", PEERS[system], *task.words()], cwd=PROJECT, capture_output=True, text=True

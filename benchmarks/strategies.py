@@ -100,7 +100,7 @@ def floor(path: str, home: Path) -> dict[str, Any]:
     for side in ("train", "test"):
         rows = bench.data.rows[side]
         prefix.fill([head], rows, 0)
-        sides[side] = (prefix.read(head, rows, 0).cpu().numpy(), bench.data.labels.numpy()[rows])
+        sides[side] = (prefix.values(head, rows, 0), bench.data.labels[rows])
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
     model.fit(*sides["train"])
     accuracy = float(model.score(*sides["test"]))

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from core.plans import (
         ADAPTING,
         KINDS,
+        SOLVED_KINDS,
         SPLIT_RULES,
         Alignment,
         Balance,
@@ -83,6 +84,7 @@ __all__ = [
     "EXCLUDED",
     "IMAGES",
     "KINDS",
+    "SOLVED_KINDS",
     "SOURCE",
     "SPLITS",
     "SPLIT_RULES",

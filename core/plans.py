@@ -18,6 +18,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 """From least to most trained, then those of two domains: the order of the colour ramp and of every table."""
 ADAPTING: tuple[Kind, ...] = ("source_only", "mmd", "dann")
 """The kinds that learn from labelled source images for a target whose labels they never see."""
+SOLVED_KINDS: tuple[Kind, ...] = ("prototype", "linear_probe")
+"""The kinds that train no more than a head, which is solved."""
 Alignment = Literal["none", "mmd", "dann"]
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,15 @@ _INKS = ((220, 60, 50), (60, 110, 220), (70, 180, 90), (230, 190, 60), (160, 80,
 def no_spare_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test leaves a process behind that waits for work; those about such processes switch them on."""
     monkeypatch.setenv("THAW_SPARE", "0")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_graphs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One folder for the graphs of all tests, whatever their homes: making one takes seconds."""
+    folder = tmp_path_factory.mktemp("graphs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("THAW_GRAPHS", str(folder))
+        yield folder
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from typing import get_type_hints
 
 from torch import nn
 
-from training.backbones.backbone import Preprocessing, build
+from training.backbones import Preprocessing, build
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ class Recorder:
 
 def synthetic_task(
     *, samples: int, features: int = 10, noise: float = 0.5, shift: float = 0.0, seed: int = 0
-) -> tuple[torch.Tensor, torch.Tensor]:
+) -> tuple[torch.Tensor, np.ndarray]:
     """Gaussian blobs of 5 classes: inputs [samples, features] and labels [samples].
 
     Class centres, always the same, are drawn from N(0, 2^2), samples around them with spread `noise`; `shift` mixes in
@@ -86,7 +86,7 @@ def synthetic_task(
     labels = np.arange(samples) % 5
     source.shuffle(labels)
     inputs = (centres[labels] + source.normal(size=(samples, features)) * noise) @ mix
-    return torch.from_numpy(inputs.astype(np.float32)), torch.from_numpy(labels)
+    return torch.from_numpy(inputs.astype(np.float32)), labels
 
 
 def task(noise: float = 2.0) -> VectorData:

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 from core.door import door
 
 if TYPE_CHECKING:
-    from training.backbones.backbone import Backbone, Preprocessing, build, preprocessing
+    from training.backbones.backbone import Backbone, build
+    from training.backbones.preprocessing import Preprocessing
     from training.backbones.weight_files import read_checkpoint, read_weights, write_checkpoint, write_weights
 else:
     __getattr__ = door(__name__)
@@ -14,7 +15,6 @@ __all__ = [
     "Backbone",
     "Preprocessing",
     "build",
-    "preprocessing",
     "read_checkpoint",
     "read_weights",
     "write_checkpoint",

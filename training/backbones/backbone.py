@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -22,6 +21,7 @@ from core import Phase, PlanError, Strategy
 from core.zoo import BackboneCard, catalog
 from training.backbones import bundled, weights
 from training.backbones import stages as zoo
+from training.backbones.preprocessing import Preprocessing
 from training.backbones.stages import WEIGHT_LAYERS
 from training.machine import derive_seed
 
@@ -29,30 +29,6 @@ if TYPE_CHECKING:
     from training.backbones import pretrained
 
 BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d)
-
-
-@dataclass(frozen=True)
-class Preprocessing:
-    """What the pre-trained weights expect of an image. Values come from the weights' own card, never guessed."""
-
-    size: int
-    """Side of the square input, px."""
-    resize: int
-    """The image's shorter side before the centre crop, px (size / crop fraction)."""
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    grey_vector: bool = False
-    """True for the small MLP: the image becomes a flat vector of size * size grey values."""
-    interpolation: str = "bicubic"
-    """How the images were resized in pre-training. The pixel cache always resizes bicubic."""
-
-    def at(self, px: int) -> Preprocessing:
-        """The same for images of another side, px. Raises PlanError where the side is fixed."""
-        if px == self.size:
-            return self
-        if self.grey_vector:
-            raise PlanError(f"The small MLP reads images of {self.size} px; {px} px cannot be chosen.")
-        return replace(self, size=px, resize=round(self.resize * px / self.size))
 
 
 class Backbone(nn.Module):
@@ -207,6 +183,17 @@ class Backbone(nn.Module):
             found.append(digest.hexdigest())
         return found
 
+    def tensors(self, boundary: int) -> list[Tensor]:
+        """Everything that the stages below `boundary` compute with."""
+        stages = self.stage_modules()[:boundary]
+        return [tensor for stage in stages for tensor in chain(stage.parameters(), stage.buffers())]
+
+    def shape(self, boundary: int, one: Tensor) -> tuple[int, ...]:
+        """Of an example's activations at `boundary`. one: a batch of one input."""
+        with self.modes_kept(), torch.inference_mode():
+            self.eval()
+            return tuple(self.below(one.to(next(self.parameters()).device), boundary).shape[1:])
+
     def named_trained(self, boundary: int) -> Iterator[tuple[str, Tensor]]:
         """(name, tensor) of everything that may change when training from `boundary`: weights and BN statistics.
 
@@ -270,15 +257,6 @@ def _mlp(inputs: int, classes: int, hidden: tuple[int, int] = (32, 16)) -> Backb
     return Backbone("mlp", nn.Sequential(*stages), stages, names, width, classes, preprocessing, "random")
 
 
-def preprocessing(cfg: dict[str, Any]) -> Preprocessing:
-    """What weights expect, from timm's `pretrained_cfg` of these weights."""
-    size = int(cfg["input_size"][-1])
-    return Preprocessing(
-        size=size, resize=round(size / cfg["crop_pct"]), mean=tuple(cfg["mean"]), std=tuple(cfg["std"]),
-        interpolation="bilinear" if cfg["interpolation"] == "bilinear" else "bicubic",
-    )  # fmt: skip
-
-
 def _from_timm(
     card: BackboneCard, classes: int, with_weights: bool, image_px: int | None, home: Path | None
 ) -> Backbone:
@@ -286,7 +264,7 @@ def _from_timm(
         pretrained,  # timm takes a second to load, and the small MLP of the live experiments no timm
     )
 
-    prep = preprocessing(pretrained.config(card.timm))
+    prep = Preprocessing.of_timm(pretrained.config(card.timm))
     prep = prep.at(image_px or prep.size)
     loaded = _loaded(card, image_px, weights.find(card, home) if with_weights else None)
     stages = zoo.cut(loaded.net, prep.size)

@@ -6,9 +6,7 @@ is refused in words (`fitting`), and so is one whose recorded preprocessing is n
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,7 +20,7 @@ from timm.models import get_pretrained_cfg
 from torch import Tensor, nn
 
 from core import PlanError, WeightsError, decode_text
-from training.backbones import checkpoints, fitting, matching, stages
+from training.backbones import checkpoints, fitting, matching, stages, weights
 from training.backbones.checkpoints import Checkpoint
 from training.backbones.file_kinds import kind_of
 
@@ -130,7 +128,7 @@ def load(timm_name: str, title: str, path: Path, *, image_px: int | None = None)
     net, px = filled.net, image_px or int(config(timm_name)["input_size"][-1])
     layer = _classifier(net, px) if filled.whole else None
     fitting.behead(net)
-    return Loaded(net, lambda: layer, f"{timm_name.split('.')[0]}-{digest(path)[:16]}")
+    return Loaded(net, lambda: layer, f"{timm_name.split('.')[0]}-{weights.digest(path)[:16]}")
 
 
 def fill(timm_name: str, title: str, path: Path, *, image_px: int | None = None) -> Filled:
@@ -251,15 +249,6 @@ def metadata(path: Path) -> dict[str, str]:
             return dict(file.metadata() or {})
     except Exception as error:  # safetensors raises its own, undocumented types
         raise WeightsError(f"{path.name} cannot be read as weights, it may be damaged: {error}") from error
-
-
-def digest(path: Path) -> str:
-    """sha256 of a file, hex. The hub's cache names its files by it already."""
-    real = path.resolve()
-    if re.fullmatch("[0-9a-f]{64}", real.name):
-        return real.name
-    with real.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _compare(title: str, path: Path, record: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:

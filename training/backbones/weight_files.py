@@ -33,15 +33,21 @@ def read_checkpoint(path: Path) -> dict[str, Any] | None:
 
 def write_weights(path: Path, weights: dict[str, Tensor]) -> str:
     """Save as safetensors; returns the file's sha256. Equal weights give equal files."""
+    data = as_safetensors(weights)
+    write_whole(path, data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def as_safetensors(weights: dict[str, Tensor]) -> bytes:
+    """Equal weights give equal bytes."""
     ordered, seen = dict[str, Tensor](), set[int]()
     for name in sorted(weights):
         tensor = weights[name].detach().cpu().contiguous()
         # CoaT's stages share a layer: its weights have several names, and the format wants them each time.
         ordered[name] = tensor.clone() if tensor.data_ptr() in seen else tensor
         seen.add(tensor.data_ptr())
-    data = save(ordered)
-    write_whole(path, data)
-    return hashlib.sha256(data).hexdigest()
+    data: bytes = save(ordered)
+    return data
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

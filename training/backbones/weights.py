@@ -7,8 +7,10 @@ refused before it works. Loading them into a network is `pretrained`. No torch, 
 from __future__ import annotations
 
 import errno
+import hashlib
 import importlib.util
 import os
+import re
 import time
 from dataclasses import dataclass
 from inspect import signature
@@ -85,6 +87,15 @@ def find(card: BackboneCard, home: Path | None = None) -> Source:
         f"The weights of {card.title} are not on this machine; "
         + (f"{download}, or add a file: {add}" if card.hub else f"add their file: {add}")
     )
+
+
+def digest(path: Path) -> str:
+    """sha256 of a file, hex. The hub's cache names its files by it already."""
+    real = path.resolve()
+    if re.fullmatch("[0-9a-f]{64}", real.name):
+        return real.name
+    with real.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _package(name: str) -> str:

@@ -71,6 +71,8 @@ class Arithmetic:
 
 
 PLAIN = Arithmetic("fp32", False)
+EXACT = Arithmetic("fp32", True)
+"""What answers are judged in: that of the model which leaves with an export."""
 
 
 def candidates(device: torch.device, four_d: bool) -> list[Arithmetic]:

@@ -12,21 +12,27 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from core import SPLIT_RULES, DatasetRef, PlanError, RunConfig, Tell, find_as, write_json
 from core.zoo import catalog
 from dataset import load_dataset
-from training.backbones import Backbone, build, read_weights
-from training.caches import budget, frozen_pass
+from training.caches import budget
 from training.caches.examples import Rows
 from training.caches.image_data import ImageData
 from training.caches.prefix import PrefixCache, Tick
-from training.machine import devices
+from training.graphs import Engine, Graph, engines, graph
+from training.machine import accelerated, derive_seed
 from training.store import RunFolder
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from training.backbones import Backbone
+    from training.caches import frozen_pass
 
 BATCH = 128
 """Images of one pass of `Bench.features`."""
@@ -38,6 +44,8 @@ class Runtime:
     def __init__(self, known: dict[str, str], path: Path | None = None) -> None:
         """path: where new choices are written down; None = they hold for this process only."""
         self.known, self._path = known, path
+        self.resumed = bool(known) and path is not None
+        """Whether these are the choices of a run that goes on, which must compute as it began."""
 
     def keep(self, name: str, measure: Callable[[], str]) -> str:
         if name not in self.known:
@@ -66,9 +74,11 @@ class Bench:
 
     home: Path
     ref: DatasetRef
-    backbone: Backbone
-    """On `device`, with the weights to begin with; whoever changes them finds no features of others (`PrefixCache`)."""
+    network: Backbone | Graph
+    """On `device`, with the weights to begin with; whoever changes them finds no features of others (`PrefixCache`). A
+    graph where nothing is to be trained."""
     device: torch.device
+    """Of a backbone."""
     seed: int = 0
     split_seed: int = 0
     split_rules: int = SPLIT_RULES
@@ -77,6 +87,8 @@ class Bench:
     per_class: int = 0
     """Training images of each class, drawn by `seed`; 0 = all."""
     runtime: Runtime = field(default_factory=lambda: Runtime({}))
+    no_graph: list[str] = field(default_factory=list)
+    """Why frozen stages are no graph, a sentence; looked at once `prefix` is there."""
     tick: Tick | None = None
     """Told how many images are decoded, while they are; may raise to stop."""
 
@@ -86,6 +98,9 @@ class Bench:
 
         Raises PlanError for an unknown backbone, WeightsError when its weights are not here.
         """
+        from training.backbones import build
+        from training.machine import devices
+
         device = devices.pick()
         return cls(home, ref, build(backbone_name, len(ref.classes), home=home).to(device), device, tick=tick)
 
@@ -101,6 +116,9 @@ class Bench:
         in place of those that it began with, which are not looked for then. Raises NotFound without its dataset,
         PlanError as `build` does or where weights do not fit, WeightsError when they are not here or damaged.
         """
+        from training.backbones import build, read_weights
+        from training.machine import devices
+
         device, folder, strategy = device or devices.pick(), RunFolder(home, run_id), config.strategy
         ref = load_dataset(home, config.dataset_id)
         backbone = build(
@@ -112,12 +130,40 @@ class Bench:
             backbone.weights_id = f"run-{run_id}"
         elif config.from_run:
             _start(backbone, read_weights(folder.start_weights), config.from_run)
-        repeated = RunFolder(home, config.repeats or run_id).runtime
-        known = find_as(folder.runtime, dict[str, str]) or find_as(repeated, dict[str, str]) or {}
         return cls(
             home, ref, backbone.to(device), device, config.seed, config.split_seed, config.split_rules,
-            strategy.image_px, config.per_class, Runtime(known, folder.runtime if trains else None), tick,
+            strategy.image_px, config.per_class, _runtime(home, run_id, config, trains=trains), tick=tick,
         )  # fmt: skip
+
+    @classmethod
+    def of_probe(cls, run_id: str, config: RunConfig, home: Path, tick: Tick | None = None) -> Bench | None:
+        """A run that only solves its head, with the graph of its backbone in place of the network; None for any other,
+        and where the network has to be loaded: there is no graph yet, or an accelerator, or it began with torch.
+
+        Raises NotFound without its dataset, WeightsError when the backbone's weights are not here.
+        """
+        strategy, card = config.strategy, catalog.known(config.strategy.backbone)
+        alone = all(phase.solved for phase in strategy.phases) and not (config.target_id or config.from_run)
+        if not alone or card is None or not strategy.pretrained or accelerated() or engines.usual() is None:
+            return None
+        runtime = _runtime(home, run_id, config, trains=True)
+        if Engine.named(runtime.known.get("frozen", engines.exact().code)) is None:
+            return None
+        found = graph.find(card, strategy.image_px or card.image_px, home)
+        if found is None:
+            return None
+        ref = load_dataset(home, config.dataset_id)
+        nowhere: torch.device = None  # type: ignore[assignment]  # a graph lies on none
+        return cls(
+            home, ref, found, nowhere, config.seed, config.split_seed, config.split_rules, strategy.image_px,
+            config.per_class, runtime, tick=tick,
+        )  # fmt: skip
+
+    @property
+    def backbone(self) -> Backbone:
+        """The network itself, where it is here to be trained."""
+        assert not isinstance(self.network, Graph)
+        return self.network
 
     def beside(self, ref: DatasetRef, tick: Tick | None = None) -> Bench:
         """Another dataset, all of its images, by the same backbone in the same arithmetic."""
@@ -137,19 +183,48 @@ class Bench:
         return np.sort(np.concatenate(list(self.data.rows.values())))
 
     @cached_property
+    def graph(self) -> Graph | None:
+        """The frozen stages as a graph; None where torch computes them: on an accelerator, with weights that are not
+        the backbone's own, and where `no_graph` says why."""
+        if isinstance(self.network, Graph):
+            return self.network
+        card = catalog.known(self.network.name)
+        if self.device.type != "cpu" or card is None or engines.usual() is None:
+            return None
+        from training.graphs import making
+
+        try:
+            return making.find_or_make(self.network, card, self.image_px or card.image_px, self.home)
+        except PlanError as error:
+            self.no_graph.append(f"{error} torch computes its frozen stages, which is slower.")
+            return None
+
+    @cached_property
     def precision(self) -> str:
-        """The arithmetic of frozen stages (a code of `Arithmetic`): the run's own, else what is fastest here."""
-        rows = np.resize(self.everything, frozen_pass.pass_batch(self.device))
+        """What computes frozen stages (the code of an `Engine` or an `Arithmetic`): the run's own, else the usual one
+        of this machine. Raises PlanError where a run that goes on began with an engine that is not here."""
 
         def choose() -> str:
+            engine = engines.usual() if self.graph else None
+            if engine:
+                return engine.code
+            from training.caches import frozen_pass
+
+            rows = np.resize(self.everything, frozen_pass.pass_batch(self.device))
             return frozen_pass.choose(self.backbone, self.device, self.data.batch(rows, 0), self.home)
 
-        return self.runtime.keep("frozen", choose)
+        code = self.runtime.keep("frozen", choose)
+        engine = Engine.named(code)
+        if engine is None or (engine.here and self.graph):
+            return code
+        if self.runtime.resumed:
+            raise PlanError(engines.not_here(engine))
+        return choose()
 
     @cached_property
     def prefix(self) -> PrefixCache:
         """The stored features of the backbone as it is when they are first asked for."""
-        return PrefixCache(self.backbone, self.data, self.device, self.precision, self.cache)
+        return PrefixCache(self.network, self.data, self.device, self.precision, self.cache, self.graph)
 
     @property
     def cache(self) -> Path:
@@ -159,23 +234,38 @@ class Bench:
     def features(self, rows: Rows, tick: Tick = lambda done, total: None) -> Tensor:
         """Pooled features [len(rows), width] by the weights that are in the backbone now, on the CPU: from the cache as
         far up as it holds all of these rows and nothing was trained, computed from there. Stores nothing."""
+        import torch
+
+        from training.caches import frozen_pass
+        from training.caches.arithmetic import EXACT
+
         first, head = self.prefix.highest(rows), self.backbone.head_index
+        untrained = self.prefix.through([head]) if self.prefix.applies(head) and self.prefix.engine else None
         run: frozen_pass.Taps | None = None
         parts = [torch.zeros(0, self.backbone.width)]
         for start in range(0, len(rows), BATCH):
             chunk = rows[start : start + BATCH]
-            inputs = self.prefix.read(first, chunk, 0) if first else self.data.batch(chunk, 0)
-            if first < head:
-                run = run or frozen_pass.taps(self.backbone, [head], self.precision, self.device, inputs, start=first)
-                inputs = run(inputs)[0]
+            if first < head and untrained:
+                inputs = torch.from_numpy(untrained.run(untrained.make(chunk, 0))[0])
+            else:
+                inputs = self.prefix.read(first, chunk, 0) if first else self.data.batch(chunk, 0)
+                if first < head:
+                    run = run or frozen_pass.taps(self.backbone, [head], EXACT.code, self.device, inputs, start=first)
+                    inputs = run(inputs)[0]
             parts.append(inputs.float().cpu())
             tick(min(start + BATCH, len(rows)), len(rows))
         return torch.cat(parts)
 
 
+def _runtime(home: Path, run_id: str, config: RunConfig, *, trains: bool) -> Runtime:
+    own, repeated = (RunFolder(home, name).runtime for name in (run_id, config.repeats or run_id))
+    known = find_as(own, dict[str, str]) or find_as(repeated, dict[str, str]) or {}
+    return Runtime(known, own if trains else None)
+
+
 def _images(bench: Bench) -> ImageData:
-    assert bench.backbone.preprocessing is not None
-    own = bench.backbone.preprocessing.at(catalog.backbone(bench.backbone.name).image_px)
+    assert bench.network.preprocessing is not None
+    own = bench.network.preprocessing.at(catalog.backbone(bench.network.name).image_px)
     return ImageData(
         bench.ref, bench.cache, own, bench.split_seed, bench.tick,
         image_px=bench.image_px, device=bench.device, split_rules=bench.split_rules,
@@ -200,10 +290,10 @@ def _start(backbone: Backbone, weights: dict[str, Tensor], run_id: str) -> None:
     backbone.weights_id = f"run-{run_id}"
 
 
-def _fewer(rows: Rows, labels: Tensor, per_class: int, seed: int) -> Rows:
+def _fewer(rows: Rows, labels: Rows, per_class: int, seed: int) -> Rows:
     """At most `per_class` of `rows` from each class, ascending, drawn by `seed`."""
-    own = labels[torch.from_numpy(rows)].numpy()
-    draw = np.random.default_rng(devices.derive_seed("per class", seed))
+    own = labels[rows]
+    draw = np.random.default_rng(derive_seed("per class", seed))
     chosen: Rows = np.sort(
         np.concatenate([draw.permutation(rows[own == label])[:per_class] for label in np.unique(own)])
     )

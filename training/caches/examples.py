@@ -5,16 +5,19 @@ Images are in `images.py`; here is what the engine asks for, and vectors, which 
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from core import Split
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 Rows = NDArray[np.int64]
+VERSION = 2
+"""Counts the changes to what a view looks like: features stored under another number are not read."""
 
 
 class Data(Protocol):
@@ -23,10 +26,15 @@ class Data(Protocol):
     key: str
     """Names the examples in cache folders; equal keys mean equal examples."""
     classes: tuple[str, ...]
-    labels: Tensor
+    labels: Rows
     """int64 [N], class index of every example."""
     rows: dict[Split, Rows]
     """Row numbers of each side of the split, ascending."""
+
+    @property
+    def px(self) -> int | None:
+        """Side of the images that a backbone is given; None for vectors."""
+        ...
 
     @property
     def groups(self) -> Rows:
@@ -40,6 +48,10 @@ class Data(Protocol):
         """
         ...
 
+    def squares(self, rows: Rows) -> NDArray[np.uint8]:
+        """uint8 [B, side, side, 3], of which view 0 is made; vectors have none."""
+        ...
+
 
 class VectorData:
     """Vectors in memory: the Playground's synthetic tasks, and the tests'. Views other than 0 are the same vector."""
@@ -47,7 +59,7 @@ class VectorData:
     def __init__(
         self,
         inputs: Tensor,
-        labels: Tensor,
+        labels: Rows,
         classes: tuple[str, ...],
         rows: dict[Split, Rows],
         key: str = "vectors",
@@ -57,7 +69,11 @@ class VectorData:
         self.labels = labels
         self.rows = rows
         self.groups: Rows = np.arange(len(labels))
+        self.px = None
         self._inputs = inputs
 
     def batch(self, rows: Rows, view: object, px: int | None = None) -> Tensor:
-        return self._inputs[torch.from_numpy(rows)]
+        return self._inputs[rows]
+
+    def squares(self, rows: Rows) -> NDArray[np.uint8]:
+        raise NotImplementedError("vectors are no pictures")

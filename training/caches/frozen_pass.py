@@ -10,13 +10,18 @@ import copy
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from training.backbones import Backbone
-from training.caches.arithmetic import Arithmetic, candidates, clocked, remembered, within_tolerance
+from training.caches.arithmetic import EXACT, Arithmetic, candidates, clocked, remembered, within_tolerance
+from training.caches.examples import Data, Rows
+from training.caches.prefix import LARGEST
 from training.machine import Parts
 
 Taps = Callable[[Tensor], list[Tensor]]
@@ -33,6 +38,37 @@ CHOOSING_BATCH = 8
 def pass_batch(device: torch.device) -> int:
     """Images per frozen forward pass on this device."""
     return BATCH if device.type == "cpu" else ACCELERATED_BATCH
+
+
+def judged_in(device: torch.device, precision: str) -> str:
+    """The code of the arithmetic in which validation images are judged. On the CPU that of the export; an accelerator
+    judges them as it computes frozen stages, by `precision`."""
+    return EXACT.code if device.type == "cpu" else precision
+
+
+class TorchPass:
+    """Through the stages of a backbone, by torch."""
+
+    def __init__(
+        self, backbone: Backbone, data: Data, device: torch.device, arithmetic: str, boundaries: Sequence[int],
+        pooled: bool,
+    ) -> None:  # fmt: skip
+        self.size = pass_batch(device)
+        self._data = data
+        self._run: Taps | None = None
+        self._open = lambda inputs: taps(backbone, boundaries, arithmetic, device, inputs, pooled=pooled)
+
+    def make(self, rows: Rows, view: object) -> Tensor:
+        return self._data.batch(rows, view)
+
+    def run(self, inputs: Tensor) -> list[Tensor]:
+        self._run = self._run or self._open(inputs)
+        return self._run(inputs)
+
+    def stored(self, activations: Tensor, kind: type) -> NDArray[Any]:
+        halves = kind is np.float16  # made before they are moved: half the bytes
+        found: NDArray[Any] = (activations.clamp(-LARGEST, LARGEST).half() if halves else activations).cpu().numpy()
+        return found
 
 
 class _Tapped(nn.Module):

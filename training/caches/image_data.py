@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from core import SPLIT_RULES, DatasetRef, Split, processes
 from dataset import read_alike, read_manifest, same_pictures, sides
 from training.backbones import Preprocessing
-from training.caches import pixels, views
+from training.caches import pixels
 from training.caches.examples import Rows
 
-CPU = torch.device("cpu")
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 class ImageData:
@@ -31,17 +32,18 @@ class ImageData:
         progress: pixels.Progress | None = None,
         *,
         image_px: int | None = None,
-        device: torch.device = CPU,
+        device: torch.device | None = None,
         split_rules: int = SPLIT_RULES,
     ) -> None:
-        """prep: of the weights. image_px: another side for this run's images, px. device: where batches are made.
+        """prep: of the weights. image_px: another side for this run's images, px. device: where batches are made; None
+        = on the CPU.
 
         The cache is the one at the weights' own side unless larger images are asked for: decoded once for all sides.
         """
         self._ref, manifest = ref, read_manifest(ref)
         self.key = ref.images_id  # what is cached of an image is the same in every revision
         self.classes = ref.classes
-        self.labels = torch.tensor(manifest["label"].to_numpy(dtype=np.int64))
+        self.labels = manifest["label"].to_numpy(dtype=np.int64)
         self.paths: list[str] = list(manifest["path"])
         split = self.split = sides(ref, split_seed, split_rules)
         self.rows: dict[Split, Rows] = {
@@ -58,6 +60,11 @@ class ImageData:
         )
         self.decode_s = self.decode_s or pixels.decode_seconds(cache, side, prep.interpolation)
 
+    @property
+    def px(self) -> int | None:
+        """None for the small MLP, which is given a vector."""
+        return None if self.prep.grey_vector else self.prep.size
+
     @cached_property
     def groups(self) -> Rows:
         """int64 [rows of the manifest], as `same_pictures` numbers them."""
@@ -69,8 +76,11 @@ class ImageData:
         return self._pixels[rows]
 
     def batch(self, rows: Rows, view: object, px: int | None = None) -> Tensor:
-        processes.step()
-        squares = torch.from_numpy(self._pixels[rows]).to(self._device)
+        import torch
+
+        from training.caches import views
+
+        squares = torch.from_numpy(self.squares(rows)).to(self._device)
         prep = self.prep.at(px or self.prep.size)
         if view == 0:
             return views.plain(squares, prep)

@@ -13,7 +13,7 @@ from torch import Tensor
 from core import Phase, Strategy
 from training.backbones import Backbone
 from training.caches import frozen_pass
-from training.caches.arithmetic import PLAIN, Arithmetic
+from training.caches.arithmetic import EXACT, PLAIN, Arithmetic
 from training.caches.examples import Data, Rows
 from training.caches.prefix import PrefixCache
 
@@ -68,7 +68,9 @@ class Inputs:
         One pass per view fills the boundaries of all phases: nothing below them is computed twice.
         """
         rows, phases = self._data.rows, self._strategy.phases
-        plain = np.concatenate([rows["train"], rows["val"], rows["test"]])
+        plain = np.concatenate([rows["train"], rows["val"]])
+        if all(phase.boundary == self._backbone.head_index for phase in phases) and self._prefix.exact:
+            plain = np.concatenate([plain, rows["test"]])  # else the test images are judged from their pixels
         jobs: list[tuple[int, list[int], Rows]] = []
         for view in range(max(map(self.views, phases)) + 1):
             readers = [p for p in phases if self.views(p) >= view and p.boundary in self.cached]
@@ -130,38 +132,49 @@ class Inputs:
         return torch.cat([self._frozen_part(self._data.batch(chunk, 0), boundary) for chunk in chunks])
 
     def labels(self, rows: Rows) -> Tensor:
-        return self._data.labels[torch.from_numpy(rows)].to(self._device)
+        return torch.from_numpy(self._data.labels[rows]).to(self._device)
 
-    def logits(self, boundary: int, rows: Rows) -> Iterator[tuple[Tensor, Tensor]]:
-        """(logits, labels) batch by batch, by the backbone as it is; `boundary`: below it nothing was trained."""
-        for true, features in self.features_now(boundary, rows):
+    def logits(self, boundary: int, rows: Rows, *, exact: bool = False) -> Iterator[tuple[Tensor, Tensor]]:
+        """(logits, labels) batch by batch, by the backbone as it is; `boundary`: below it nothing was trained.
+
+        exact: in the arithmetic of the export, nothing rounded on the way.
+        """
+        for true, features in self.features_now(boundary, rows, exact=exact):
             yield self._backbone.head(features)[: len(true)].float(), self.labels(true)
 
-    def features_now(self, boundary: int, rows: Rows) -> Iterator[tuple[Rows, Tensor]]:
+    def features_now(self, boundary: int, rows: Rows, *, exact: bool = False) -> Iterator[tuple[Rows, Tensor]]:
         """(rows, what the head reads of them [b, width] and perhaps more rows that only fill the batch) batch by batch.
 
-        The stages run as frozen ones do: folded, and in the arithmetic that is fastest here.
+        exact: as `logits` says. The stages run folded.
         """
         cached = boundary in self.cached and not self._prefix.missing(boundary, rows, 0)
-        first = boundary if cached else 0
+        if exact and not (boundary == self._backbone.head_index and self._prefix.exact):
+            cached = False  # stored in half precision, or computed in it
+        below = self._prefix.exactly(boundary) if exact and boundary and not cached else None
+        first = boundary if cached or below else 0
         size = MANY if self._data.batch(rows[:1], 0).numel() <= SMALL else EVAL_BATCH
         fixed = size if self._device.type != "cpu" else 0  # one size there, as for `equal_batches`
         stages: frozen_pass.Taps | None = None
         for start in range(0, len(rows), size):
             true = rows[start : start + size]
             chunk = np.resize(true, fixed) if fixed else true
-            inputs = self._prefix.read(first, chunk, 0) if cached else self._data.batch(chunk, 0)
+            if below:
+                inputs = torch.from_numpy(below.run(below.make(chunk, 0))[0])
+            else:
+                inputs = self._prefix.read(first, chunk, 0) if cached else self._data.batch(chunk, 0)
             if first < self._backbone.head_index:
-                stages = stages or self._judged_stages(first, inputs)
+                stages = stages or self._judged_stages(first, inputs, exact=exact)
                 inputs = stages(inputs)[0]
             yield true, inputs.to(self._device)
 
-    def _judged_stages(self, first: int, example: Tensor) -> frozen_pass.Taps:
-        """From activations at `first` to the head's, by the stages as they are now."""
+    def _judged_stages(self, first: int, example: Tensor, *, exact: bool) -> frozen_pass.Taps:
+        """From activations at `first` to the head's, by the stages as they are now. In fp32, except for the validation
+        images on an accelerator, which judges them as it computes frozen stages."""
         if first not in self._folds:
             self._folds[first] = frozen_pass.foldable(self._backbone, first, self._device, example)
-        head, precision, folds = self._backbone.head_index, self._prefix.precision, self._folds[first]
-        if not folds and Arithmetic.named(precision) == PLAIN:
+        head, folds = self._backbone.head_index, self._folds[first]
+        precision = EXACT.code if exact else frozen_pass.judged_in(self._device, self._prefix.precision)
+        if not folds and self._device.type == "cpu":
             return frozen_pass.as_it_is(self._backbone, first, self._device)
         return frozen_pass.taps(self._backbone, [head], precision, self._device, example, start=first, folds=folds)
 
@@ -178,7 +191,11 @@ class Inputs:
         return int(self._data.batch(self._data.rows["train"][:1], 0).shape[-1])
 
     def _frozen_part(self, x: Tensor, boundary: int) -> Tensor:
-        """Frozen stages on a batch that no cache holds."""
+        """Frozen stages on a batch that no cache holds, computed as what a cache holds is."""
+        if self._prefix.engine:
+            assert self._prefix.graph is not None
+            session = self._prefix.graph.session(self._prefix.engine, [boundary], side=None)
+            return torch.from_numpy(session.run(x.contiguous().numpy())[0])
         if boundary not in self._below:
             self._below[boundary] = frozen_pass.taps(self._backbone, [boundary], self._prefix.precision, self._device,
             x)

@@ -7,12 +7,9 @@ kept beside the prefix cache: a revision of the same images reads them, as its p
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from core import find_arrays, written_whole
-from training.caches import frozen_pass
 from training.caches.examples import Rows
 from training.caches.prefix import PrefixCache
 
@@ -28,24 +25,24 @@ class Pools:
         self._place = np.full(len(prefix.data.labels), -1)
         self._place[wanted] = np.arange(len(wanted))
         self._seen = np.zeros(len(wanted), dtype=bool)
-        self._values: list[Tensor] = []
+        self._values: list[NDArray[np.float32]] = []
         self._file = prefix.folder / FILE if prefix.folder and kept else None
         self._stored: tuple[Rows, list[NDArray[np.float32]]] | None = self._load()
 
-    def add(self, rows: Rows, means: list[Tensor]) -> None:
+    def add(self, rows: Rows, means: list[NDArray[np.float32]]) -> None:
         """A `prefix.Watch`. A pass that does not reach the head tells too little: it is not kept."""
         if len(means) < self._head:
             return
         places = self._place[rows]
         mine = places >= 0
         if not self._values:
-            self._values = [torch.zeros(len(self._seen), mean.shape[1]) for mean in means]
+            self._values = [np.zeros((len(self._seen), mean.shape[1]), np.float32) for mean in means]
         for values, mean in zip(self._values, means, strict=True):
-            values[torch.from_numpy(places[mine])] = mean[torch.from_numpy(mine)].float()
+            values[places[mine]] = mean[mine]
         self._seen[places[mine]] = True
 
-    def read(self, rows: Rows) -> list[Tensor]:
-        """Per stage float32 [len(rows), channels], on the CPU. Raises KeyError for a row that was not wanted."""
+    def read(self, rows: Rows) -> list[NDArray[np.float32]]:
+        """Per stage float32 [len(rows), channels]. Raises KeyError for a row that was not wanted."""
         places = self._place[rows]
         if (places < 0).any():
             raise KeyError("pooled outputs of a row that was not wanted")
@@ -53,7 +50,7 @@ class Pools:
         self._compute(absent)
         if len(absent) or self._stored is None or not np.isin(rows, self._stored[0]).all():
             self._save()
-        return [values[torch.from_numpy(places)] for values in self._values]
+        return [values[places] for values in self._values]
 
     def _load(self) -> tuple[Rows, list[NDArray[np.float32]]] | None:
         """What an earlier profile kept; its wanted rows count as handed over."""
@@ -64,7 +61,7 @@ class Pools:
         rows, values = found["rows"], [found[name] for name in names]
         mine = self._place[rows] >= 0
         if mine.any():
-            self.add(rows[mine], [torch.from_numpy(stage[mine]) for stage in values])
+            self.add(rows[mine], [stage[mine] for stage in values])
         return rows, values
 
     def _save(self) -> None:
@@ -73,7 +70,7 @@ class Pools:
             return
         rows = np.flatnonzero(self._place >= 0)
         rows = rows[self._seen[self._place[rows]]]
-        values = [stage.numpy()[self._place[rows]] for stage in self._values]
+        values = [stage[self._place[rows]] for stage in self._values]
         if self._stored is not None:
             others = ~np.isin(self._stored[0], rows)
             rows = np.concatenate([rows, self._stored[0][others]])
@@ -83,10 +80,10 @@ class Pools:
         self._stored = rows, values
 
     def _compute(self, rows: Rows) -> None:
-        size = frozen_pass.pass_batch(self._prefix.device)
-        forward = None
-        for start in range(0, len(rows), size):
-            chunk = rows[start : start + size]
-            inputs = self._prefix.data.batch(np.resize(chunk, size), 0)
-            forward = forward or self._prefix.through([self._head], inputs, pooled=True)
-            self.add(chunk, [mean[: len(chunk)].cpu() for mean in forward(inputs)[1:]])
+        if not len(rows):
+            return
+        forward = self._prefix.through([self._head], pooled=True)
+        for start in range(0, len(rows), forward.size):
+            chunk = rows[start : start + forward.size]
+            means = forward.run(forward.make(np.resize(chunk, forward.size), 0))[1:]
+            self.add(chunk, [forward.stored(mean[: len(chunk)], np.float32) for mean in means])

@@ -4,10 +4,11 @@ What lies below a boundary is frozen and in eval mode, so an image's activations
 under a hash of the weights that compute them, and neither stored nor read while a stage below holds others: what one
 run trains cannot reach the features of the next, whoever fills a cache and whenever.
 
-They are kept as float16 in one memory-mapped file per boundary and view, with a byte per row that says whether the row
-is filled. Rows are filled when first asked for and shared by every later run. A row is marked after its values have
-reached the disk: neither a killed process nor a machine that loses power leaves a marked row without values.
-How much disk all of them may take, and which goes first, is in `budget`.
+They are kept as float16, what a head reads as float32, in one memory-mapped file per boundary and view, with a byte per
+row that says whether the row is filled. Rows are filled when first asked for and shared by every later run. A row is
+marked after its values have reached the disk: neither a killed process nor a machine that loses power leaves a marked
+row without values. How much disk all of them may take, and which goes first, is in `budget`. No torch here, unless it
+is what computes them.
 """
 
 from __future__ import annotations
@@ -19,20 +20,23 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain, zip_longest
+from itertools import zip_longest
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from core import WeightsError, find_array, processes
 from core.files import naming
-from training.backbones import Backbone
-from training.caches import budget, frozen_pass, views
-from training.caches.examples import Data, Rows
+from training.caches import budget
+from training.caches.examples import VERSION, Data, Rows
+from training.graphs import Engine, Graph, engines
+from training.graphs.engines import BATCH, Session
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 LARGEST = 65504.0  # float16's largest finite value
 FLUSH_EVERY_S = 5.0
@@ -42,32 +46,85 @@ IN_MEMORY = 2**30
 
 Tick = Callable[[int, int], None]
 """Called with (images done, images in all); may raise to stop."""
-Watch = Callable[[Rows, list[Tensor]], None]
+Watch = Callable[[Rows, list[NDArray[np.float32]]], None]
 """Called with the rows of a batch and, per stage, the spatial means of its output, float32 [rows, channels]."""
+
+
+class Network(Protocol):
+    """What is asked of a backbone here: `Backbone` and `Graph` both offer it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def weights_id(self) -> str: ...
+    @property
+    def stage_names(self) -> tuple[str, ...]: ...
+    @property
+    def head_index(self) -> int: ...
+
+    def fingerprints(self, boundary: int | None = None) -> list[str]:
+        """A hash of each stage below `boundary` (None: of all but the head)."""
+        ...
+
+    def tensors(self, boundary: int) -> list[Any]:
+        """What somebody could train below `boundary`."""
+        ...
+
+    def shape(self, boundary: int, one: Any) -> tuple[int, ...]:
+        """Of an example's activations at `boundary`; one: a batch of one input."""
+        ...
+
+
+class Pass(Protocol):
+    """One way through frozen stages, batch by batch."""
+
+    @property
+    def size(self) -> int:
+        """Rows of a batch, always exactly so many."""
+        ...
+
+    def make(self, rows: Rows, view: object) -> Any:
+        """The inputs of these rows."""
+        ...
+
+    def run(self, inputs: Any) -> list[Any]:
+        """The activations at each boundary, and then, where they were asked for, the means of every stage."""
+        ...
+
+    def stored(self, activations: Any, kind: type) -> NDArray[Any]:
+        """What `run` gave, as numbers of this kind on the CPU."""
+        ...
 
 
 class PrefixCache:
     """Activations of `data` below the boundaries of `backbone`. `folder` None keeps them in memory (tests)."""
 
     def __init__(
-        self, backbone: Backbone, data: Data, device: torch.device, precision: str, folder: Path | None
-    ) -> None:
-        """folder: where all caches of this dataset lie (`caches.folder_of`)."""
+        self, backbone: Network, data: Data, device: torch.device | None, precision: str, folder: Path | None,
+        graph: Graph | None = None,
+    ) -> None:  # fmt: skip
+        """precision: the code of an `Arithmetic`, by which torch computes on `device`, or of an `Engine`, by which
+        `graph` is run. folder: where all caches of this dataset lie (`caches.folder_of`)."""
         self.backbone, self.data, self.device, self.precision = backbone, data, device, precision
+        self.graph, self.engine = graph, Engine.named(precision)
         self._weights = backbone.fingerprints()
-        self._found: dict[int, tuple[list[Tensor], int]] = {}
+        self._found: dict[int, tuple[list[Any], int]] = {}
         """The tensors below a boundary, and how often they had been written to when they were last found unchanged."""
         weights = f"{backbone.weights_id}-{hashlib.sha256(''.join(self._weights).encode()).hexdigest()[:12]}"
-        where = "" if device.type == "cpu" else f"-{device.type}"  # other devices round otherwise
-        name = f"prefix-{weights}-{precision}{self._size()}{where}-v{views.VERSION}"
+        where = "" if self._on_cpu else f"-{device.type}"  # type: ignore[union-attr]  # other devices round otherwise
+        if self.engine:
+            assert graph is not None
+            where = f"-{graph.facts.sha256[:8]}"  # written by another torch, it may round otherwise
+        side = f"-{data.px}px" if data.px else ""
+        name = f"prefix-{weights}-{precision}{side}{where}-v{VERSION}"
         self._folder = folder / name if folder else None
-        self._files: dict[tuple[int, int], tuple[NDArray[np.float16], NDArray[np.uint8]]] = {}
+        self._files: dict[tuple[int, int], tuple[NDArray[Any], NDArray[np.uint8]]] = {}
         self._held: dict[Path, IO[bytes]] = {}
         self._shapes: dict[int, tuple[int, ...]] = {}
 
     def bytes_per_image(self, boundary: int) -> int:
-        """Bytes that one image's activations at `boundary` take (float16)."""
-        return 2 * int(np.prod(self._shape(boundary)))
+        """Bytes that one image's activations at `boundary` take."""
+        return np.dtype(self._kind(boundary)).itemsize * int(np.prod(self._shape(boundary)))
 
     def room(self) -> int:
         """Bytes that this cache may take in all, what it holds already included: what `caches.budget` allows, less
@@ -119,37 +176,56 @@ class PrefixCache:
             return 0
         if self._folder is not None:
             budget.make_room(self._root, len(todo) * sum(map(self.bytes_per_image, wanted)))
-        forward = None
+        forward = self.through(wanted, pooled=watch is not None)
         with _marking(list(files.values())) as written:
-            size = frozen_pass.pass_batch(self.device)
+            size = forward.size
             chunks = [todo[start : start + size] for start in range(0, len(todo), size)]
             computed = 0
 
-            def padded(chunk: Rows) -> Tensor:
-                return self.data.batch(np.resize(chunk, size), view)
+            def padded(chunk: Rows) -> Any:
+                return forward.make(np.resize(chunk, size), view)
 
-            for chunk, inputs in _made(padded, chunks, self.device):
-                forward = forward or self.through(wanted, inputs, pooled=watch is not None)
-                outputs = forward(inputs)
+            for chunk, inputs in _made(padded, chunks, ahead=not self._on_cpu):
+                outputs = forward.run(inputs)
                 if watch:
-                    watch(chunk, [mean[: len(chunk)].cpu() for mean in outputs[len(wanted) :]])
+                    means = outputs[len(wanted) :]
+                    watch(chunk, [forward.stored(mean[: len(chunk)], np.float32) for mean in means])
                 for boundary, activations in zip(wanted, outputs, strict=False):
-                    halves = activations[: len(chunk)].clamp(-LARGEST, LARGEST).half()
-                    files[boundary][0][chunk] = halves.cpu().numpy()
+                    kind = self._kind(boundary)
+                    files[boundary][0][chunk] = forward.stored(activations[: len(chunk)], kind)
                 written(chunk)
                 computed += len(chunk)
                 if tick:
                     tick(computed, len(todo))
         return len(todo)
 
-    def through(self, boundaries: Sequence[int], example: Tensor, *, pooled: bool = False) -> frozen_pass.Taps:
-        """The one way to compute what is stored: `frozen.taps` on the weights that this cache is named for.
+    def through(self, boundaries: Sequence[int], *, pooled: bool = False) -> Pass:
+        """The one way to compute what is stored, by the weights that this cache is named for.
 
         Raises WeightsError when a stage below the highest boundary holds others by now.
         """
         self._found.clear()
         self._check(max(boundaries))
-        return frozen_pass.taps(self.backbone, boundaries, self.precision, self.device, example, pooled=pooled)
+        if self.engine:
+            assert self.graph is not None
+            return GraphPass(self.graph, self.data, self.engine, boundaries, pooled)
+        from training.backbones import Backbone
+        from training.caches.frozen_pass import TorchPass
+
+        assert isinstance(self.backbone, Backbone) and self.device is not None
+        return TorchPass(self.backbone, self.data, self.device, self.precision, boundaries, pooled)
+
+    @property
+    def exact(self) -> bool:
+        """Whether it computes as an exported model does."""
+        return self.engine.exact if self.engine else self.precision.startswith("fp32")
+
+    def exactly(self, boundary: int) -> Pass | None:
+        """Through the graph as an exported model does, nothing rounded; None without a graph, or when a stage below was
+        trained."""
+        if self.graph is None or not self.applies(boundary):
+            return None
+        return GraphPass(self.graph, self.data, engines.exact(), [boundary], False)
 
     def applies(self, boundary: int) -> bool:
         """Whether the stages below `boundary` are what they were when this cache was opened: only then is what it holds
@@ -159,8 +235,7 @@ class PrefixCache:
             return True
         if self.backbone.fingerprints(boundary) != self._weights[:boundary]:
             return False
-        stages = self.backbone.stage_modules()[:boundary]
-        tensors = [tensor for stage in stages for tensor in chain(stage.parameters(), stage.buffers())]
+        tensors = self.backbone.tensors(boundary)
         self._found[boundary] = (tensors, _writes(tensors))
         return True
 
@@ -173,15 +248,22 @@ class PrefixCache:
             )
 
     def read(self, boundary: int, rows: Rows, view: int) -> Tensor:
-        """Activations float32 [len(rows), ...] on the device. Every row must have been filled. Raises WeightsError when
-        a stage below was trained since: these would not be its activations."""
+        """Activations float32 [len(rows), ...] on the device, as `values` reads them."""
+        import torch
+
+        tensor = torch.from_numpy(self.values(boundary, rows, view)).to(self.device).float()  # moved as it is stored
+        return tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
+
+    def values(self, boundary: int, rows: Rows, view: int) -> NDArray[Any]:
+        """Activations [len(rows), ...] as they are stored. Every row must have been filled. Raises WeightsError when a
+        stage below was trained since: these would not be its activations."""
         self._check(boundary)
         processes.step()
         values, done = self._file(boundary, view)
         if not done[rows].all():
             raise KeyError(f"boundary {boundary}, view {view}: not all rows were filled")
-        tensor = torch.from_numpy(values[rows]).to(self.device).float()  # moved as halves: half the bytes
-        return tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
+        found: NDArray[Any] = values[rows]
+        return found
 
     def close(self) -> None:
         """Let go of the files, so that another run may make room. The end of the process does the same."""
@@ -204,46 +286,78 @@ class PrefixCache:
         assert self._folder is not None
         return self._folder.parent.parent
 
-    def _size(self) -> str:
-        """'-224px' for images, by what the backbone is really given; nothing for vectors."""
-        one = self.data.batch(self.data.rows["train"][:1], 0)
-        return f"-{one.shape[-1]}px" if one.dim() == 4 else ""
+    @property
+    def _on_cpu(self) -> bool:
+        return self.device is None or self.device.type == "cpu"
+
+    def _kind(self, boundary: int) -> type:
+        """A head's answers are those of its export: what it reads is not rounded."""
+        return np.float32 if boundary == self.backbone.head_index else np.float16
 
     def _shape(self, boundary: int) -> tuple[int, ...]:
         if boundary not in self._shapes:
-            with self.backbone.modes_kept(), torch.inference_mode():
-                self.backbone.eval()
-                one = self.data.batch(self.data.rows["train"][:1], 0).to(next(self.backbone.parameters()).device)
-                self._shapes[boundary] = tuple(self.backbone.below(one, boundary).shape[1:])
+            network = self.graph or self.backbone
+            one = None if self.graph else self.data.batch(self.data.rows["train"][:1], 0)
+            self._shapes[boundary] = network.shape(boundary, one)
         return self._shapes[boundary]
 
-    def _file(self, boundary: int, view: int) -> tuple[NDArray[np.float16], NDArray[np.uint8]]:
+    def _file(self, boundary: int, view: int) -> tuple[NDArray[Any], NDArray[np.uint8]]:
         key = (boundary, view)
         if key not in self._files:
             total = len(self.data.labels)
             shape = (total, *self._shape(boundary))
             if self._folder is None:
-                self._files[key] = (np.zeros(shape, np.float16), np.zeros(total, np.uint8))
+                self._files[key] = (np.zeros(shape, self._kind(boundary)), np.zeros(total, np.uint8))
             else:
                 marks = self._marks(boundary, view)
                 with budget.changing(self._root):
                     self._folder.mkdir(parents=True, exist_ok=True)
-                    values = budget.values_of(marks)
-                    if not (_whole(marks, np.uint8, (total,)) and _whole(values, np.float16, shape)):
+                    values, kind = budget.values_of(marks), self._kind(boundary)
+                    if not (_whole(marks, np.uint8, (total,)) and _whole(values, kind, shape)):
                         for half in (marks, values):  # beside a new other half it would pass zeros off
                             half.unlink(missing_ok=True)
                     done = _open(marks, np.uint8, (total,))
                     self._held[marks] = budget.hold(marks)
-                    self._files[key] = (_open(values, np.float16, shape), done)
+                    self._files[key] = (_open(values, kind, shape), done)
         return self._files[key]
 
 
-def _made(
-    make: Callable[[Rows], Tensor], chunks: Sequence[Rows], device: torch.device
-) -> Iterator[tuple[Rows, Tensor]]:
-    """Each chunk of rows with its inputs. The next ones are made while an accelerator computes; on the CPU both would
-    want the same cores."""
-    if device.type == "cpu":
+class GraphPass:
+    """Through a graph, by an inference engine on the CPU. Plain views go in as the squares that are cached: the graph
+    does what comes before the network too."""
+
+    size = BATCH
+
+    def __init__(self, graph: Graph, data: Data, engine: Engine, boundaries: Sequence[int], pooled: bool) -> None:
+        self._graph, self._data = graph, data
+
+        def session(side: int | None) -> Session:
+            return graph.session(engine, boundaries, side=side, means=pooled)
+
+        self._session = session
+
+    def make(self, rows: Rows, view: object) -> NDArray[Any]:
+        if view == 0:
+            return self._data.squares(rows)
+        inputs: NDArray[Any] = self._data.batch(rows, view).contiguous().numpy()
+        return inputs
+
+    def run(self, inputs: NDArray[Any]) -> list[NDArray[Any]]:
+        return self._session(inputs.shape[1] if inputs.dtype == np.uint8 else None).run(inputs)
+
+    def stored(self, activations: NDArray[np.float32], kind: type) -> NDArray[Any]:
+        return as_kind(activations, kind)
+
+
+def as_kind(values: NDArray[np.float32], kind: type) -> NDArray[Any]:
+    """float32 as it is, or as float16 that stays finite."""
+    return values if kind is np.float32 else np.clip(values, -LARGEST, LARGEST).astype(kind)
+
+
+def _made(make: Callable[[Rows], Any], chunks: Sequence[Rows], *, ahead: bool) -> Iterator[tuple[Rows, Any]]:
+    """Each chunk of rows with its inputs. ahead: the next ones are made while an accelerator computes; on the CPU both
+    would want the same cores."""
+    if not ahead:
         yield from ((chunk, make(chunk)) for chunk in chunks)
         return
     with ThreadPoolExecutor(1) as thread:
@@ -255,14 +369,14 @@ def _made(
             yield chunk, inputs
 
 
-def _writes(tensors: Sequence[Tensor]) -> int:
+def _writes(tensors: Sequence[Any]) -> int:
     """How often something was written to them in place, as torch counts it: rises with every step and every load."""
     return sum(tensor._version for tensor in tensors if not tensor.is_inference())
 
 
 @contextlib.contextmanager
 def _marking(
-    files: list[tuple[NDArray[np.float16], NDArray[np.uint8]]],
+    files: list[tuple[NDArray[Any], NDArray[np.uint8]]],
 ) -> Iterator[Callable[[Rows], None]]:
     """Collects rows whose values are written, and marks them once those have reached the disk: every few seconds,
     and at the end, also when that is an exception."""

@@ -19,8 +19,6 @@ CROP_AREA = (0.5, 1.0)
 """Share of the plain view's area that an augmented crop keeps. Milder than ImageNet's (0.08, 1): a handful of
 cached views must each still show the object."""
 CROP_RATIO = (3 / 4, 4 / 3)
-VERSION = 2
-"""Counts the changes to what a view looks like: features stored under another number are not read."""
 
 
 def plain(pixels: Tensor, prep: Preprocessing) -> Tensor:

@@ -25,9 +25,9 @@ IMPORTING = "Importing, {:,} of {:,}"
 
 
 @contextmanager
-def worker_ahead(place: Place) -> Iterator[None]:
-    """Within, images are read while a worker loads; should that fail, the worker is let go."""
-    place.executor.prepare()
+def worker_ahead(place: Place, *, light: bool = False) -> Iterator[None]:
+    """Within, images are read while a worker loads; should that fail, the worker is let go. light: for a probe."""
+    place.executor.prepare(light=light)
     try:
         yield
     except BaseException:

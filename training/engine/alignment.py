@@ -218,6 +218,6 @@ def _some(rows: Rows) -> Rows:
     return chosen
 
 
-def _points(points: Tensor, labels: Tensor, rows: Rows, labelled: bool) -> list[list[float | int | None]]:
-    own = labels[torch.from_numpy(rows)].tolist() if labelled else [None] * len(rows)
+def _points(points: Tensor, labels: Rows, rows: Rows, labelled: bool) -> list[list[float | int | None]]:
+    own = labels[rows].tolist() if labelled else [None] * len(rows)
     return [[round(x, 4), round(y, 4), label] for (x, y), label in zip(points.tolist(), own, strict=True)]

@@ -38,6 +38,15 @@ class Clock:
         self._last_save = time.perf_counter()
 
     @contextmanager
+    def caching(self) -> Iterator[None]:
+        """What is done inside fills caches."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._at.cache_seconds += time.perf_counter() - started
+
+    @contextmanager
     def overhead(self) -> Iterator[None]:
         """What is done inside is judging, telling or saving."""
         started = time.perf_counter()

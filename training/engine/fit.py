@@ -1,4 +1,5 @@
-"""The one loop: phases over a boundary. It publishes through a `Context` and knows no screen, file or database.
+"""The one loop: phases over a boundary, with descent in them. It publishes through a `Context` and knows no screen,
+file or database.
 
 Resume: randomness is derived from (seed, phase, epoch, step) and learning rates from the step, so a checkpoint
 holds only weights, optimizer and counters, and may be taken after any step. A resumed run repeats an
@@ -11,7 +12,9 @@ import math
 import time
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from core import Phase, Strategy, TrainingError, to_json
@@ -20,10 +23,12 @@ from training.caches import Choose, Data, Inputs, PrefixCache, Rows, equal_batch
 from training.engine import head_solver, range_test
 from training.engine.alignment import Alignment, Target, snapshot
 from training.engine.clock import Clock
-from training.engine.coach import ROLLBACK, Coach, Diagnosis, rollback_text
+from training.engine.coach import ROLLBACK, rollback_text
 from training.engine.descent import Descent, NotFinite
+from training.engine.head_solver import Floats
 from training.engine.judge import Judge
-from training.engine.progress import Best, Context, Fitted, Position, Stop
+from training.engine.probe import Probe
+from training.engine.progress import Best, Context, Position
 from training.engine.publish import Telling
 from training.engine.regularizers import Penalties, class_weights, epoch_order, fisher_information
 from training.machine import derive_seed
@@ -34,7 +39,7 @@ MOST_ROLLBACKS = 6
 """0.3^6 is a thousandth of the planned rate: whatever diverges then is not the rate's fault."""
 
 
-class Fit:
+class Fit(Probe):
     """One run of one strategy. `run()` trains and leaves the backbone with its best weights."""
 
     def __init__(
@@ -54,67 +59,63 @@ class Fit:
     ) -> None:
         """choose: the arithmetic of a phase's steps; plain fp32 without it. target: the second domain, for strategies
         that align two. Raises PlanError when a phase does not suit the backbone."""
-        backbone.suits(strategy)
-        self.target = target
+        self.backbone, self.seed, self.target = backbone, seed, target
+        super().__init__(strategy, backbone, data, context, prefix=prefix, budget_s=budget_s)
         aligned = target is not None and strategy.align != "none"
         self._alignment = Alignment(strategy, backbone, target, seed, device) if aligned and target else None
-        self.strategy, self.backbone, self.data, self.context = strategy, backbone, data, context
-        self.seed = seed
         self.initial = {name: tensor.clone() for name, tensor in backbone.state_dict().items()}
         fisher = fisher_information(backbone, data, seed, device, self._measuring) if strategy.ewc else {}
         self._penalties = Penalties(strategy, backbone, fisher)
-        train = data.labels[torch.from_numpy(data.rows["train"])]
+        train = data.labels[data.rows["train"]]
         weights = class_weights(train, len(data.classes)).to(device) if strategy.balance == "weights" else None
         self._class_weight = weights
-        self._coach = Coach(strategy, data.classes, torch.bincount(train, minlength=len(data.classes)).tolist())
-        self.at = Position()
-        self.best = Best()
         self._boundary: int | None = None
         self._descent: Descent | None = None
         self._optimizer_state: dict[str, Any] | None = None
-        self._trained = self._restore(resume) if resume else {}
+        self._trained: dict[str, Tensor] = {}
         """What a checkpoint holds of the weights, until the caches below them are filled."""
-        self._clock = Clock(self.at, budget_s)
-        self._finished_early = False
-        self._steps = math.ceil(len(data.rows["train"]) / strategy.batch_size)
-        """Of one epoch of gradient descent."""
+        if resume:
+            self._trained = self._restore(resume)
+            self._clock = Clock(self.at, budget_s)
+            self.telling = Telling(strategy, backbone.head_index, context, self.at)
         self._judging_s = 0.0
         """Seconds that the last validation took: the next one has to end within the budget too."""
-        self.telling = Telling(strategy, backbone, context, self.at)
         self.inputs = Inputs(strategy, backbone, data, prefix, seed, device, *([choose] if choose else []))
         self.judge = Judge(self.inputs, backbone, data, strategy.judged)
 
     # ---- the outline -------------------------------------------------------------------------------------------
 
-    def run(self) -> Fitted:
-        """Train every phase that is left. The test rows are never touched here."""
-        stopped = False
-        try:
-            for why in self.inputs.not_cached:
-                self._say("caution", "not_cached", why)
-            self._fill_caches()
-            if self.target and self._boundary is None:
-                self._map("map_before")
-            while self.at.phase < len(self.strategy.phases):
-                self._phase(self.strategy.phases[self.at.phase])
-                if self._finished_early:
-                    break
-                self.at.earlier += self.at.epoch
-                self.at.earlier_passes += self.at.epoch if self.strategy.phases[self.at.phase].solved else 0
-                self.at.phase += 1
-                self.at.epoch = self.at.step = self.at.stale = 0
-                self.at.lowest_loss = math.inf
-                self._descent = self._optimizer_state = None
-                if self.at.phase < len(self.strategy.phases):
-                    self._save()
-        except Stop:
-            stopped = True
-            if self._boundary is not None:
-                self._save()
+    def _check(self) -> None:
+        self.backbone.suits(self.strategy)
+
+    def _begin(self) -> None:
+        for why in self.inputs.not_cached:
+            self._say("caution", "not_cached", why)
+        self._fill_caches()
+        if self.target and self._boundary is None:
+            self._map("map_before")
+
+    def _phase(self, phase: Phase) -> None:
+        self.backbone.set_phase(phase)
+        self._boundary = phase.boundary
+        super()._phase(phase)
+
+    def _phase_over(self) -> None:
+        self._descent = self._optimizer_state = None
+        if self.at.phase < len(self.strategy.phases):
+            self._save()
+
+    def _stopped(self) -> None:
+        if self._boundary is not None:
+            self._save()
+
+    def _end(self) -> None:
         self._load_best()
         if self.target and self.best.weights:
             self._map("map_after")
-        return Fitted(self.best, self.at, self.telling.epochs_done(self._steps), stopped, self._finished_early)
+
+    def _params(self, phase: Phase) -> tuple[int, int]:
+        return self.backbone.promised_params(phase), self.backbone.trainable_params()
 
     def _fill_caches(self) -> None:
         """With the weights that the run began with, which caches are filed under; what was trained comes back after."""
@@ -126,36 +127,10 @@ class Fit:
                 self.backbone.load_state_dict({**self.backbone.state_dict(), **self._trained})
             self._trained = {}
 
-    def _phase(self, phase: Phase) -> None:
-        index, backbone = self.at.phase, self.backbone
-        backbone.set_phase(phase)
-        steps = self._steps
-        if self.at.epoch == 0 and self.at.step == 0:
-            names = [name for stage, name in enumerate(backbone.stage_names) if phase.trains(stage)]
-            whole = len(names) == len(backbone.stage_names) - phase.boundary
-            what = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}" if whole else ", ".join(names)
-            self._say(
-                "info",
-                "phase",
-                f"Phase {index + 1} of {len(self.strategy.phases)}: training {what}, "
-                f"{backbone.trainable_params():,} parameters.",
-            )
-            self._advise(
-                self._coach.at_start(
-                    promised_params=backbone.promised_params(phase), trainable_params=backbone.trainable_params(),
-                    steps_per_epoch=steps, phase=index,
-                )
-            )  # fmt: skip
-        self._boundary = phase.boundary
-        self.telling.phase_begins()
-        if phase.solved:
-            self._solve(phase)
-        else:
-            self._descend(phase, steps)
-
     # ---- training ----------------------------------------------------------------------------------------------
 
-    def _descend(self, phase: Phase, steps: int) -> None:
+    def _descend(self, phase: Phase) -> None:
+        steps = self._steps
         self.inputs.choose_arithmetic(phase, self.at.phase)
         self.backbone.set_phase(phase)
         descent = self._descent = Descent(
@@ -252,7 +227,7 @@ class Fit:
         if not math.isfinite(loss) and self._descent:
             self._roll_back(self._descent, "The validation loss is not a finite number any more")
         elif self.strategy.keeps_last or self.best.beaten_by(accuracy, loss):
-            self._keep_best(phase.boundary, accuracy, loss, columns["train_accuracy"], steps)
+            self._keep(phase.boundary, accuracy, loss, columns["train_accuracy"], steps)
         columns |= self._target_columns(phase)
         self.at.stale = 0 if loss < self.at.lowest_loss else self.at.stale + 1
         self.at.lowest_loss = min(loss, self.at.lowest_loss)
@@ -307,40 +282,23 @@ class Fit:
         self.context.note("lr_range", to_json(found))
         self._say("info", "lr_range", range_test.text(found))
 
-    # ---- solved heads and judging ------------------------------------------------------------------------------
+    # ---- heads and judging ------------------------------------------------------------------------------
 
-    def _solve(self, phase: Phase) -> None:
-        """The head in closed form or by a solver, on cached features. A solver begins anew when it is resumed."""
-        lowest, began = math.inf, (self.at.epoch, self.at.images, self.at.rows)
+    @torch.no_grad()
+    def _keep_head(self, phase: Phase, step: head_solver.ProbeStep) -> None:
+        self.backbone.head.weight.copy_(torch.from_numpy(step.weight))
+        self.backbone.head.bias.copy_(torch.from_numpy(step.bias))
+        self._keep(phase.boundary, step.val_accuracy, step.val_loss, step.train_accuracy)
 
-        def publish(step: head_solver.ProbeStep) -> None:
-            nonlocal lowest
-            self.at.epoch = step.step
-            self.at.images += len(self.data.rows["train"])
-            self._clock.tick()
-            if step.val_loss < lowest:
-                lowest = step.val_loss
-                head_solver.into(self.backbone.head, step)
-                # On a path from strong to weak regularisation the loss is the finer judge of the same head.
-                self._keep_best(phase.boundary, step.val_accuracy, step.val_loss, step.train_accuracy)
-            self._publish(phase, step.columns(), 1)
-            self._check_stop()
+    def features(self, boundary: int, rows: Rows, *, exact: bool = False) -> Floats:
+        return self.inputs.features(boundary, rows).cpu().numpy()
 
-        sides = [self.data.rows["train"], self.data.rows["val"]]
-        train, val = ((self.inputs.features(phase.boundary, of), self.inputs.labels(of)) for of in sides)
-        try:
-            head_solver.SOLVERS[phase.optimizer](train, val, len(self.data.classes), phase.epochs, publish)
-        except Stop:
-            self.at.epoch, self.at.images, self.at.rows = began
-            raise
-
-    def predict(self, rows: Rows) -> Tensor:
-        """Class probabilities [len(rows), classes] of the best weights, on the CPU. Call after `run`."""
+    def predict(self, rows: Rows) -> NDArray[np.float32]:
         return self.judge.predict(self.best.boundary, rows)
 
-    def _keep_best(self, boundary: int, accuracy: float, loss: float, train_accuracy: float, steps: int = 0) -> None:
+    def _keep(self, boundary: int, accuracy: float, loss: float, train_accuracy: float, steps: int = 0) -> None:
         weights = {name: tensor.clone() for name, tensor in self.backbone.named_trained(boundary)}
-        self.best = Best(accuracy, loss, train_accuracy, self.telling.epochs_done(steps), boundary, weights)
+        self._keep_best(boundary, accuracy, loss, train_accuracy, weights, steps)
 
     def _load_best(self) -> None:
         """Best weights over the initial ones: stages thawed after the best epoch go back to what they were."""
@@ -354,27 +312,8 @@ class Fit:
 
     # ---- telling and saving ------------------------------------------------------------------------------------
 
-    def _publish(self, phase: Phase, columns: dict[str, float], steps: int) -> None:
-        with self._clock.overhead():
-            self.telling.publish(phase, columns, steps)
-
-    def _say(self, level: str, kind: str, text: str) -> None:
-        self.context.event(level, kind, text, epoch=self.telling.epochs_done())
-
-    def _advise(self, found: list[Diagnosis]) -> None:
-        for diagnosis in found:
-            self._say(diagnosis.level, diagnosis.kind, diagnosis.text)
-
     def _measuring(self, done: int, total: int) -> None:
         self.context.progress(0.0, f"Measuring which weights matter (EWC), {done} of {total} images")
-
-    def _filling(self, done: int, total: int, eta_s: float | None) -> None:
-        self.telling.filling(done, total, eta_s)
-        self._check_stop()
-
-    def _check_stop(self) -> None:
-        if self.context.stop_requested():
-            raise Stop
 
     def _save(self) -> None:
         """A checkpoint of everything trained so far; what lies below is as it was at the start."""

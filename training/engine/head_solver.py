@@ -2,7 +2,8 @@
 
 Features are standardised (nearly constant ones less, see FLOOR); the L2 strength is walked from strong to weak with
 warm starts and the step with the lowest validation loss is kept (SCIENCE: "about 12 values of C on logspace(-7, 2),
-warm start"). The optimiser is torch's L-BFGS, so that every full pass over the features can be published as it happens.
+warm start"). The optimiser is scipy's L-BFGS, every full pass over the features is published as it happens. No torch:
+a probe has its answer before torch would be loaded.
 """
 
 from __future__ import annotations
@@ -10,13 +11,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import OptimizeResult, minimize
+from scipy.special import log_softmax
 
 from core import processes
 
-STRENGTHS = tuple(float(10**e) for e in torch.linspace(1, -5, 10))
+Floats = NDArray[np.float32]
+Labelled = tuple[Floats, NDArray[np.int64]]
+"""(features [N, width], labels [N])."""
+
+STRENGTHS = tuple(float(10**e) for e in np.linspace(1, -5, 10))
 """L2 on standardised weights, per example: mean loss + strength / 2 * |W|^2. scikit-learn's C is 1 / (strength * N)."""
 
 FLOOR = 0.1
@@ -31,9 +37,9 @@ class ProbeStep:
 
     step: int
     strength: float
-    weight: Tensor
+    weight: Floats
     """[classes, width], to be used on raw (not standardised) features."""
-    bias: Tensor
+    bias: Floats
     train_loss: float
     train_accuracy: float
     val_loss: float
@@ -45,90 +51,84 @@ class ProbeStep:
         return {name: getattr(self, name) for name in names}
 
 
-def solve(
-    train: tuple[Tensor, Tensor],
-    val: tuple[Tensor, Tensor],
-    classes: int,
-    steps: int,
-    publish: Callable[[ProbeStep], None],
-) -> None:
+def solve(train: Labelled, val: Labelled, classes: int, steps: int, publish: Callable[[ProbeStep], None]) -> None:
     """Walk the regularisation path in `steps` L-BFGS iterations, calling `publish` after each.
 
-    train, val: (features float32 [N, width], labels int64 [N]). `publish` may raise to stop.
+    A strength that has converged publishes what it came to for the rest of its iterations. `publish` may raise to stop.
     """
     features, labels = train
     mean, scale = standardisation(features)
-    inputs = (features - mean) / scale
-    val_inputs = (val[0] - mean) / scale
-    weight = torch.zeros(classes, features.shape[1], device=features.device, requires_grad=True)
-    bias = torch.zeros(classes, device=features.device, requires_grad=True)
+    inputs, val_inputs = (features - mean) / scale, (val[0] - mean) / scale
+    width = features.shape[1]
     count = max(1, min(len(STRENGTHS), steps // 3))
-    strengths = [STRENGTHS[round(i)] for i in torch.linspace(0, len(STRENGTHS) - 1, count + 1)[1:].tolist()]
-    done = 0
+    strengths = [STRENGTHS[round(i)] for i in np.linspace(0, len(STRENGTHS) - 1, count + 1)[1:].tolist()]
+    at, done = np.zeros(classes * (width + 1)), 0
+
     for index, strength in enumerate(strengths):
-        iterations = steps * (index + 1) // len(strengths) - done
-        optimizer = torch.optim.LBFGS(
-            [weight, bias], max_iter=1, history_size=20, line_search_fn="strong_wolfe", tolerance_grad=1e-6
-        )
+        last = steps * (index + 1) // len(strengths)
 
-        def closure(optimizer: torch.optim.LBFGS = optimizer, strength: float = strength) -> Tensor:
-            optimizer.zero_grad()
-            loss = F.cross_entropy(F.linear(inputs, weight, bias), labels)
-            loss = loss + strength / 2 * weight.square().sum()
-            loss.backward()
-            return loss
+        def loss(point: NDArray[np.float64], strength: float = strength) -> tuple[float, NDArray[np.float64]]:
+            weight, bias = _unpacked(point, classes)
+            logs = log_softmax(inputs @ weight.T + bias, axis=1)
+            value = -float(logs[np.arange(len(labels)), labels].mean(dtype=np.float64))
+            slope = np.exp(logs)
+            slope[np.arange(len(labels)), labels] -= 1
+            slope /= np.float32(len(labels))
+            value += strength / 2 * float(np.square(weight, dtype=np.float64).sum())
+            towards = np.hstack([slope.T @ inputs + np.float32(strength) * weight, slope.sum(0)[:, None]])
+            return value, towards.ravel().astype(float)
 
-        for _ in range(iterations):
-            optimizer.step(closure)
+        def measured(point: NDArray[np.float64], strength: float = strength) -> None:
+            nonlocal at, done
             processes.step()
-            done += 1
-            publish(_measure(done, strength, weight, bias, mean, scale, inputs, labels, val_inputs, val[1]))
+            at, done = point.copy(), done + 1
+            weight, bias = _unpacked(at, classes)
+            sides = _judged(inputs, labels, weight, bias) + _judged(val_inputs, val[1], weight, bias)
+            raw = np.asarray(weight / scale, np.float32)
+            publish(ProbeStep(done, strength, raw, bias - raw @ mean, *sides))
+
+        def after(intermediate_result: OptimizeResult) -> None:  # the name is how scipy knows what to give
+            measured(intermediate_result.x)
+
+        minimize(
+            loss, at, jac=True, method="L-BFGS-B", callback=after,
+            options={"maxiter": last - done, "maxcor": 20, "ftol": 0.0, "gtol": 1e-6},
+        )  # fmt: skip
+        while done < last:
+            measured(at)
 
 
-def standardisation(features: Tensor) -> tuple[Tensor, Tensor]:
+def _unpacked(point: NDArray[np.float64], classes: int) -> tuple[Floats, Floats]:
+    """(weight [classes, width], bias [classes]) of what the optimiser moves."""
+    both = point.reshape(classes, -1).astype(np.float32)
+    return both[:, :-1], both[:, -1]
+
+
+def _judged(inputs: Floats, labels: NDArray[np.int64], weight: Floats, bias: Floats) -> tuple[float, float]:
+    """(mean loss, accuracy); NaN without examples."""
+    logits = inputs @ weight.T + bias
+    if not len(labels):
+        return float("nan"), float("nan")
+    return _mean_loss(logits, labels), float((logits.argmax(1) == labels).mean())
+
+
+def _mean_loss(logits: Floats, labels: NDArray[np.int64]) -> float:
+    logs = log_softmax(logits, axis=1)
+    return -float(logs[np.arange(len(labels)), labels].mean(dtype=np.float64))
+
+
+def standardisation(features: Floats) -> tuple[Floats, Floats]:
     """(mean, scale), each [width]: a solver works on (features - mean) / scale. features: [N, width]."""
-    variance = features.var(dim=0, unbiased=False)
-    return features.mean(dim=0), (variance + FLOOR * variance.mean()).sqrt().clamp_min(1e-6)
+    variance = features.var(axis=0)
+    return features.mean(axis=0), np.maximum(np.sqrt(variance + FLOOR * variance.mean()), np.float32(1e-6))
 
 
-@torch.no_grad()
-def _measure(
-    step: int,
-    strength: float,
-    weight: Tensor,
-    bias: Tensor,
-    mean: Tensor,
-    scale: Tensor,
-    inputs: Tensor,
-    labels: Tensor,
-    val_inputs: Tensor,
-    val_labels: Tensor,
-) -> ProbeStep:
-    logits, val_logits = F.linear(inputs, weight, bias), F.linear(val_inputs, weight, bias)
-    raw_weight = weight / scale
-    return ProbeStep(
-        step=step,
-        strength=strength,
-        weight=raw_weight.clone(),
-        bias=(bias - raw_weight @ mean).clone(),
-        train_loss=float(F.cross_entropy(logits, labels)),
-        train_accuracy=float((logits.argmax(1) == labels).float().mean()),
-        val_loss=float(F.cross_entropy(val_logits, val_labels)),
-        val_accuracy=float((val_logits.argmax(1) == val_labels).float().mean()),
-    )
-
-
-TEMPERATURES = tuple(float(10**e) for e in torch.linspace(-1, 2.5, 15))
+TEMPERATURES = tuple(float(10**e) for e in np.linspace(-1, 2.5, 15))
 """Scales of the cosine similarities that are tried; the one with the lowest validation loss is kept."""
 
 
-@torch.no_grad()
 def class_means(
-    train: tuple[Tensor, Tensor],
-    val: tuple[Tensor, Tensor],
-    classes: int,
-    steps: int,
-    publish: Callable[[ProbeStep], None],
+    train: Labelled, val: Labelled, classes: int, steps: int, publish: Callable[[ProbeStep], None]
 ) -> None:
     """One prototype a class: the mean of its L2-normalised features, itself normalised (arXiv 1912.07200).
 
@@ -137,36 +137,26 @@ def class_means(
     chosen on the validation loss, divided by the mean length of the features so that it means a temperature.
     Arguments as in `solve`; publishes once, `steps` is always 1.
     """
-    (features, labels), (val_features, val_labels) = train, val
-    own = F.one_hot(labels, classes).to(features.dtype)
-    prototypes = F.normalize(own.T @ F.normalize(features, dim=1), dim=1)
-    length = features.norm(dim=1).mean().clamp_min(1e-12)
+    (features, labels), held = train, val
+    own = np.zeros((classes, len(labels)), np.float32)
+    own[labels, np.arange(len(labels))] = 1
+    prototypes = of_unit_length(own @ of_unit_length(features))
+    length = max(float(np.linalg.norm(features, axis=1).mean()), 1e-12)
+    none = np.zeros(classes, np.float32)
 
-    def loss(scale: float, inputs: Tensor, truth: Tensor) -> float:
-        return float(F.cross_entropy(F.linear(inputs, prototypes * (scale / length)), truth))
+    def judged(scale: float, of: Labelled) -> tuple[float, float]:
+        return _judged(of[0], of[1], prototypes * np.float32(scale / length), none)
 
-    judged_on = (val_features, val_labels) if len(val_labels) else train
-    scale = min(TEMPERATURES, key=lambda value: loss(value, *judged_on))
-    weight = prototypes * (scale / length)
+    scale = min(TEMPERATURES, key=lambda value: judged(value, held if len(held[1]) else train)[0])
+    weight = prototypes * np.float32(scale / length)
+    publish(ProbeStep(1, 0.0, weight, none, *judged(scale, train), *judged(scale, held)))
 
-    def accuracy(inputs: Tensor, truth: Tensor) -> float:
-        return float((F.linear(inputs, weight).argmax(1) == truth).float().mean())
 
-    publish(
-        ProbeStep(
-            step=1, strength=0.0, weight=weight, bias=torch.zeros(classes, device=features.device),
-            train_loss=loss(scale, features, labels), train_accuracy=accuracy(features, labels),
-            val_loss=loss(scale, val_features, val_labels), val_accuracy=accuracy(val_features, val_labels),
-        )
-    )  # fmt: skip
+def of_unit_length(vectors: Floats) -> Floats:
+    """[N, width], each divided by its length; zeros stay zeros."""
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-12))
 
 
 SOLVERS = {"lbfgs": solve, "class_means": class_means}
 """How a phase's head is computed, by the phase's `optimizer`."""
 
-
-@torch.no_grad()
-def into(head: nn.Linear, step: ProbeStep) -> None:
-    """Put a solver's answer into the backbone's head."""
-    head.weight.copy_(step.weight)
-    head.bias.copy_(step.bias)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from training.backbones import Backbone
@@ -22,8 +22,8 @@ class Judge:
             self._rows = proportional(self._rows, data.labels, judged)
         self.sampled = len(self._rows) < len(data.rows["val"])
         """Whether only some of the validation images are judged."""
-        held = data.labels[torch.from_numpy(self._rows)]
-        self.val_counts: list[int] = torch.bincount(held, minlength=len(data.classes)).tolist()
+        held = data.labels[self._rows]
+        self.val_counts: list[int] = np.bincount(held, minlength=len(data.classes)).tolist()
         """Validation images of each class."""
 
     @torch.no_grad()
@@ -51,17 +51,18 @@ class Judge:
         )
 
     @torch.no_grad()
-    def predict(self, boundary: int, rows: Rows) -> Tensor:
-        """Class probabilities [len(rows), classes], on the CPU. `boundary`: below it nothing was trained."""
+    def predict(self, boundary: int, rows: Rows) -> NDArray[np.float32]:
+        """Class probabilities [len(rows), classes], in the arithmetic of the export. `boundary`: below it
+        nothing was trained."""
         self._backbone.eval()
-        parts = [logits.softmax(1).cpu() for logits, _ in self._inputs.logits(boundary, rows)]
-        return torch.cat(parts) if parts else torch.zeros(0, len(self._data.classes))
+        parts = [logits.softmax(1).cpu().numpy() for logits, _ in self._inputs.logits(boundary, rows, exact=True)]
+        return np.concatenate(parts) if parts else np.zeros((0, len(self._data.classes)), np.float32)
 
 
-def proportional(rows: Rows, labels: Tensor, images: int) -> Rows:
+def proportional(rows: Rows, labels: Rows, images: int) -> Rows:
     """So many of `rows`, ascending, drawn at random with every class in proportion; always the same ones."""
     shuffled = np.random.default_rng(0).permutation(rows)
-    own = labels[torch.from_numpy(shuffled)].numpy()
+    own = labels[shuffled]
     place = np.zeros(len(rows))
     for label in np.unique(own):
         of = own == label

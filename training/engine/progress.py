@@ -6,8 +6,6 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from torch import Tensor
-
 
 class Stop(Exception):
     """The user asked to stop: training ends here, the best weights so far are kept."""
@@ -43,7 +41,7 @@ class Best:
     train_accuracy: float = 0.0
     epoch: float = 0.0
     boundary: int = 0
-    weights: dict[str, Tensor] = field(default_factory=dict)
+    weights: dict[str, Any] = field(default_factory=dict)
 
     def beaten_by(self, accuracy: float, loss: float) -> bool:
         return (accuracy, -loss) > (self.val_accuracy, -self.val_loss)

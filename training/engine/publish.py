@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 from core import Phase, Strategy
-from training.backbones import Backbone
 from training.engine.progress import Context, Position
 from training.engine.schedule import factor
 
@@ -16,8 +15,9 @@ ROW_EVERY_S = 1.0
 class Telling:
     """Turns a position into rows and progress. Holds only clocks of the present attempt."""
 
-    def __init__(self, strategy: Strategy, backbone: Backbone, context: Context, at: Position) -> None:
-        self._strategy, self._backbone, self._context, self._at = strategy, backbone, context, at
+    def __init__(self, strategy: Strategy, head: int, context: Context, at: Position) -> None:
+        """head: the head's index as a boundary."""
+        self._strategy, self._head, self._context, self._at = strategy, head, context, at
         self._last_row = time.perf_counter()
         self._phase_from = (0.0, time.perf_counter())
         """(share of the run's work done, clock) when the present phase began in this attempt."""
@@ -31,7 +31,7 @@ class Telling:
         return time.perf_counter() - self._last_row >= ROW_EVERY_S
 
     def publish(self, phase: Phase, columns: dict[str, float], steps: int) -> None:
-        at, head = self._at, self._backbone.head_index
+        at, head = self._at, self._head
         total = phase.epochs * steps
         share = factor(phase.schedule, at.epoch * steps + at.step - 1, total) if total > 1 else 1.0
         lrs = [phase.stage_lr(stage, head) * share * at.lr_scale for stage in range(head + 1)]
@@ -76,7 +76,7 @@ class Telling:
         nothing, an epoch costs more the more stages it trains."""
         if phase.solved:
             return 0.5
-        return phase.epochs * (1 + self._backbone.head_index - phase.boundary)
+        return phase.epochs * (1 + self._head - phase.boundary)
 
     def seconds_left(self, fraction: float) -> float | None:
         """From the pace since this phase (or this attempt) began; None before there is one."""

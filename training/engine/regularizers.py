@@ -92,18 +92,18 @@ def fisher_information(
 # -- imbalance ----------------------------------------------------------------------------------------------------
 
 
-def class_weights(labels: Tensor, classes: int) -> Tensor:
+def class_weights(labels: Rows, classes: int) -> Tensor:
     """Weight of each class in the loss, float32 [classes]: N / (classes * n_c), so that the mean over images is 1."""
-    counts = torch.bincount(labels, minlength=classes).float()
+    counts = torch.from_numpy(np.bincount(labels, minlength=classes)).float()
     return len(labels) / (classes * counts.clamp_min(1))
 
 
-def epoch_order(rows: Rows, labels: Tensor, balance: str, seed: int) -> Rows:
+def epoch_order(rows: Rows, labels: Rows, balance: str, seed: int) -> Rows:
     """The training rows in the order of one epoch; with 'sampler' as many draws, each class equally likely."""
     source = np.random.default_rng(seed)
     if balance != "sampler":
         return source.permutation(rows)
-    own = labels[torch.from_numpy(rows)].numpy()
+    own = labels[rows]
     share = 1.0 / np.bincount(own)[own]
     return source.choice(rows, size=len(rows), replace=True, p=share / share.sum())
 

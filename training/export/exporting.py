@@ -77,7 +77,7 @@ def export(job: Job, store: Store, home: Path, tell: Tell) -> dict[str, Any]:
 def _write(run: Job, bench: Bench, stage: Path, tell: Tell) -> contents.ExportFacts:
     """The model and its helpers, verified."""
     config, data, backbone, decoding = run.plan, bench.data, bench.backbone, bench.ref.decoding
-    labels = data.labels.numpy()
+    labels = data.labels
     val = _some(data.rows["val"], data, MOST_CALIBRATED)
     near = _some(data.rows["train"], data, MOST_NEIGHBOURS)
     tell(0.05, "Calibrating on the validation images", None)
@@ -167,7 +167,7 @@ def _quantise(data: ImageData, stage: Path, tell: Tell) -> contents.Quantised:
     ours = _answers(full, data, calibrated_on, lambda done: None)["probabilities"].argmax(1)
     theirs = _answers(small, data, calibrated_on, lambda done: None)["probabilities"].argmax(1)
     return contents.Quantised(
-        accuracy=float((theirs == data.labels.numpy()[calibrated_on]).mean()), agreement=float((theirs == ours).mean()),
+        accuracy=float((theirs == data.labels[calibrated_on]).mean()), agreement=float((theirs == ours).mean()),
         ms=_milliseconds(small, data, calibrated_on), bytes=(stage / contents.INT8).stat().st_size,
     )  # fmt: skip
 
@@ -219,7 +219,7 @@ def _keep_features(stage: Path, features: NDArray[np.float16], data: ImageData, 
     paths = np.array([data.paths[row] for row in rows], dtype=np.str_)
     np.savez(
         stage / "neighbours.npz", features=features, paths=paths, rows=rows.astype(np.int64),
-        labels=data.labels.numpy()[rows],
+        labels=data.labels[rows],
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from torch import nn
 from core import PlanError, Tell, WeightsError, to_json, write_json
 from core.files import naming
 from core.zoo import CURATED, BackboneCard, StageCard, catalog
-from training.backbones import Backbone, preprocessing, pretrained, weights
+from training.backbones import Backbone, Preprocessing, pretrained, weights
 from training.backbones import stages as zoo
 from training.export import onnx_graph
 
@@ -69,9 +69,8 @@ def new_card(name: str) -> BackboneCard:
     stages = zoo.cut(net, px)
     with torch.inference_mode():
         width = zoo.features(net.eval(), torch.zeros(1, 3, px, px)).shape[1]
-    onnx_graph.try_out(
-        Backbone(name, net, list(stages.modules), stages.names, width, 2, preprocessing(cfg), weights_id="random")
-    )
+    prep = Preprocessing.of_timm(cfg)
+    onnx_graph.try_out(Backbone(name, net, list(stages.modules), stages.names, width, 2, prep, weights_id="random"))
     alone = ", a single stage: 'partial' and 'gradual' train all of it" if len(stages.names) == 1 else ""
     whole = pretrained.create(name)
     hub = cfg.get("hf_hub_id") or ""

@@ -23,8 +23,9 @@ class Executor(Protocol):
     def pump(self) -> list[Job]:
         """Declare dead workers lost, then start what waits in each lane that has room. Returns what it started."""
 
-    def prepare(self) -> None:
-        """A job is likely to come soon: make its start quick, where that can be done."""
+    def prepare(self, *, light: bool = False) -> None:
+        """A job is likely to come soon: make its start quick, where that can be done. light: a probe, which needs no
+        torch."""
 
     def dismiss(self) -> None:
         """Take `prepare` back."""

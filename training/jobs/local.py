@@ -67,9 +67,9 @@ class LocalExecutor:
             self.prepare()  # the next one loads while this one works
         return started
 
-    def prepare(self) -> None:
+    def prepare(self, *, light: bool = False) -> None:
         """Have a worker load ahead of the next job (`spares`)."""
-        if (child := spares.ensure(self.home, self.command)) is not None:
+        if (child := spares.ensure(self.home, self.command, light=light)) is not None:
             _keep(child)
 
     def dismiss(self) -> None:

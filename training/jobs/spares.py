@@ -3,7 +3,8 @@
 A spare loads what every worker needs, then waits. Its file `home/spares/<pid>.<key>.free` says that it may be taken;
 whoever renames that file to `<pid>.<key>.<job>` has taken it: a rename succeeds once, so no lock is needed and any
 process may die at any point. `key` names what the spare was started with: a spare of other code or settings is never
-taken. A spare that nobody wants ends by itself. No torch.
+taken. A spare that nobody wants ends by itself. A light one loads what a probe needs and leaves torch to whoever
+trains more; any may be given any run. No torch.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ NEEDED_BYTES = 2 * 10**9
 """With less memory free than this none is started: an idle one takes about 0.4 GB."""
 PROJECT = Path(__file__).resolve().parents[2]
 FREE = "free"
+WHOLE, LIGHT = "--spare", "--light-spare"
+"""What a worker is given in place of a job."""
 SETTINGS = ("THAW_", "OMP_", "MKL_", "CUDA_", "PYTORCH_", "TORCH_")
 """Environment variables that a worker reads when it starts."""
 
@@ -41,8 +44,8 @@ def wanted() -> bool:
     return os.environ.get(SWITCH, "1") != "0" and available_bytes() > NEEDED_BYTES
 
 
-def ensure(home: Path, command: Sequence[str]) -> subprocess.Popen[bytes] | None:
-    """Start a spare unless a living one is free; returns the process that was started."""
+def ensure(home: Path, command: Sequence[str], *, light: bool = False) -> subprocess.Popen[bytes] | None:
+    """Start a spare unless a living one is free; returns the process that was started. light: without torch."""
     if not wanted() or _free(home, command):
         return None
     folder = _folder(home)
@@ -52,7 +55,7 @@ def ensure(home: Path, command: Sequence[str]) -> subprocess.Popen[bytes] | None
     try:
         with log.open("wb") as file:
             child = subprocess.Popen(
-                [*command, "--spare", "--home", str(home)], stdin=subprocess.DEVNULL, stdout=file,
+                [*command, LIGHT if light else WHOLE, "--home", str(home)], stdin=subprocess.DEVNULL, stdout=file,
                 stderr=subprocess.STDOUT, cwd=PROJECT, env={**os.environ, "PYTHONUNBUFFERED": "1"},
                 start_new_session=True,
             )  # fmt: skip

@@ -1,56 +1,121 @@
-"""A training job from configuration to result: what the worker does for a job of kind 'train'."""
+"""A training job from configuration to result: what the worker does for a job of kind 'train'.
+
+A run that only solves its head on features of the backbone's own weights needs no torch, and loads none where an
+inference engine has the backbone's graph; every other one does.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
-from advisor.planning import check_domains
-from core import DataError, DatasetRef, RunConfig, csv_text, to_json, write_whole
+from core import DataError, RunConfig, csv_text, to_json, write_whole
 from core.files import naming
-from dataset import load_dataset
-from dataset.ingest import labels_in
-from training.backbones import Backbone, read_checkpoint, write_weights
-from training.caches import Arithmetic, Bench, ImageData, Rows, choose_training
+from training.caches import Bench, ImageData, Rows
 from training.caches.prefix import Tick
-from training.engine import Fit, Fitted, Target
-from training.jobs import starting
-from training.machine import devices
-from training.machine.versions import versions
+from training.engine.probe import Probe
+from training.machine import cores, cpu, versions
 from training.profile import few_shot as shots
 from training.store import FewShot, RunFolder, RunResult
 
 if TYPE_CHECKING:
+    from core import DatasetRef
+    from training.engine import Fit, Fitted, Target
     from training.jobs.context import StoreContext
     from training.store import Job, Store
 
 
 def train(job: Job, context: StoreContext, store: Store, home: Path) -> tuple[RunResult, bool]:
     """Train, judge once on the test images, write weights and predictions; returns (result, stopped early by hand)."""
-    config = job.plan
-    folder = RunFolder(home, job.id)
-    chain = starting.begin(config, job.id, store, home) if config.from_run else ()
 
     def reading(what: str) -> Tick:
         return lambda done, total: context.progress(0.0, f"Reading {what}, {done:,} of {total:,}")
 
-    bench = Bench.of_run(job.id, config, home, reading("images"), trains=True)
-    backbone, data, device, runtime = bench.backbone, bench.data, bench.device, bench.runtime
+    bench = Bench.of_probe(job.id, job.plan, home, reading("images"))
+    return _probe(job, context, store, bench) if bench else _network(job, context, store, home, reading)
+
+
+def load_ahead() -> None:
+    """What a probe needs beside this module."""
+    import threadpoolctl  # noqa: F401
+
+
+def _probe(job: Job, context: StoreContext, store: Store, bench: Bench) -> tuple[RunResult, bool]:
+    """A head solved on features of a graph, without torch."""
+    config, folder, graph = job.plan, RunFolder(bench.home, job.id), bench.graph
+    assert graph is not None
+    _can_be_judged(bench.data)
+    store.cut_metrics(job, 0)
+    if job.attempt > 1:
+        context.event("info", "resumed", f"Begun again (attempt {job.attempt}): a head is solved in one go.")
+    with _threads(int(bench.runtime.keep("threads", lambda: str(cores())))):
+        run = Probe(config.strategy, graph, bench.data, context, prefix=bench.prefix, budget_s=_budget_s(config))
+        fitted = run.run()
+        if config.strategy.kind == "prototype" and fitted.best.weights:
+            context.note("few_shot", few_shot(partial(run.features, graph.head_index), bench.data, config.seed))
+        result = _finish(
+            fitted, bench.data, folder, context, run, lambda: graph.with_head(fitted.best.weights)
+        )
+    head = len(bench.data.classes) * (graph.width + 1)
+    result = replace(
+        result, trainable_params=head, total_params=graph.facts.params + head, device=cpu.hardware().name,
+        arithmetic=bench.runtime.known, versions=versions.versions(), finished_at=time.time(),
+        peak_memory_bytes=context.memory.bytes(),
+    )  # fmt: skip
+    return result, fitted.stopped
+
+
+def _threads(count: int) -> Any:
+    """Within, sums of numpy are made in so many threads: in another number they round otherwise."""
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(count, user_api="blas")
+
+
+def _budget_s(config: RunConfig) -> float | None:
+    return config.minutes * 60 if config.minutes else None
+
+
+def _can_be_judged(data: ImageData) -> None:
     if not len(data.rows["val"]):
         raise DataError(
             "No image is left to validate on: in every class all images are copies of one, look alike or belong to one "
             "group, and such images stay on one side. Add different images, or import these again without groups."
         )
+
+
+def _network(
+    job: Job, context: StoreContext, store: Store, home: Path, reading: Callable[[str], Tick]
+) -> tuple[RunResult, bool]:
+    """A run of the network itself, by torch."""
+    import torch
+
+    from dataset import load_dataset
+    from training.backbones import read_checkpoint
+    from training.backbones.weight_files import as_safetensors
+    from training.caches import Arithmetic, choose_training
+    from training.engine import Fit
+    from training.jobs import starting
+    from training.machine import devices
+
+    config = job.plan
+    folder = RunFolder(home, job.id)
+    chain = starting.begin(config, job.id, store, home) if config.from_run else ()
+    bench = Bench.of_run(job.id, config, home, reading("images"), trains=True)
+    backbone, data, device, runtime = bench.backbone, bench.data, bench.device, bench.runtime
+    _can_be_judged(data)
     # Sums in another number of threads round otherwise: a run resumed on a machine with other cores keeps its number.
     torch.set_num_threads(int(runtime.keep("threads", lambda: str(torch.get_num_threads()))))
 
-    def choose(number: int, inputs: Tensor) -> Arithmetic:
+    def choose(number: int, inputs: torch.Tensor) -> Arithmetic:
         phase, classes = config.strategy.phases[number], len(data.classes)
         measured = lambda: choose_training(backbone, phase, inputs, classes, device, home).code  # noqa: E731
         return Arithmetic.named(runtime.keep(f"phase {number}", measured))
@@ -64,37 +129,56 @@ def train(job: Job, context: StoreContext, store: Store, home: Path) -> tuple[Ru
     if job.attempt > 1:
         where = f"at {resume['position']['seconds']:.0f} s" if resume else "from the beginning (no checkpoint yet)"
         context.event("info", "resumed", f"Resumed {where} (attempt {job.attempt}).")
-    budget_s = config.minutes * 60 if config.minutes else None
+    prefix = bench.prefix
+    for why in bench.no_graph:
+        context.event("info", "no_graph", why)
     fit = Fit(
         config.strategy, backbone, data, context,
-        seed=config.seed, device=device, prefix=bench.prefix, budget_s=budget_s, resume=resume, choose=choose,
+        seed=config.seed, device=device, prefix=prefix, budget_s=_budget_s(config), resume=resume, choose=choose,
         target=target,
     )  # fmt: skip
     fitted = fit.run()
-    result = _finish(config, fit, fitted, data, backbone, folder, context)
-    on_target = _judge_target(target, fit, folder) if target and fitted.best.val_accuracy >= 0 else {}
+    best, head = fitted.best, backbone.head_index
+    note = None
+    if best.val_accuracy >= 0 and best.boundary == head > min(phase.boundary for phase in config.strategy.phases):
+        note = (
+            "The weights kept are the solved head's: what was trained after it did not beat it on validation, "
+            "so this result is a linear probe's. More epochs or a lower rate may change that."
+        )
+        context.event("caution", "probe_best", note, epoch=best.epoch)
+    if config.strategy.kind == "prototype" and best.weights:
+        context.note("few_shot", few_shot(partial(fit.features, head), data, config.seed))
+    result = _finish(fitted, data, folder, context, fit, lambda: as_safetensors(backbone.state_dict()))
+    on_target = _judge_target(target, fit, folder) if target and best.val_accuracy >= 0 else {}
     return replace(
-        result, **on_target, device=devices.hardware(device).name, arithmetic=runtime.known, versions=versions(),
-        finished_at=time.time(), peak_memory_bytes=context.memory.bytes(), lineage=chain,
+        result, **on_target, note=result.note or note,
+        trainable_params=max(backbone.promised_params(phase) for phase in config.strategy.phases),
+        total_params=sum(p.numel() for p in backbone.parameters()), device=devices.hardware(device).name,
+        arithmetic=runtime.known, versions=versions.versions(), finished_at=time.time(),
+        peak_memory_bytes=context.memory.bytes(), lineage=chain,
     ), fitted.stopped  # fmt: skip
 
 
-def few_shot(fit: Fit, data: ImageData, backbone: Backbone, seed: int) -> dict[str, Any]:
-    """What fewer images a class would have given, judged on validation images: the test images are for the end."""
-    train, val = (
-        (fit.inputs.features(backbone.head_index, rows).cpu(), data.labels[torch.from_numpy(rows)])
-        for rows in (data.rows["train"], data.rows["val"])
-    )
+def few_shot(features: Callable[[Rows], NDArray[np.float32]], data: ImageData, seed: int) -> dict[str, Any]:
+    """What fewer images a class would have given, judged on validation images: the test images are for the end.
+
+    features: of rows, at the head.
+    """
+    train, val = ((features(data.rows[side]), data.labels[data.rows[side]]) for side in ("train", "val"))
     return dict(to_json(FewShot(tuple(shots.curve(train, val, len(data.classes), seed=seed)))))
 
 
 def _target(config: RunConfig, source: DatasetRef, bench: Bench) -> Target:
     """The second domain of a run, its labels in the source's numbering. Where an image has none it cannot be judged by,
     so it is aligned, whatever side of the split it is on."""
+    from advisor.planning import check_domains
+    from dataset.ingest import labels_in
+    from training.engine import Target
+
     check_domains(source, bench.ref)
     data = bench.data
-    data.labels, data.classes = torch.from_numpy(labels_in(bench.ref, source)), source.classes
-    known = data.labels.numpy() >= 0
+    data.labels, data.classes = labels_in(bench.ref, source), source.classes
+    known = data.labels >= 0
     train, val, test = (data.rows[side] for side in ("train", "val", "test"))
     aligned = np.sort(np.concatenate([train, val[~known[val]], test[~known[test]]]))
     data.rows = {"train": aligned, "val": val[known[val]], "test": test[known[test]]}
@@ -104,14 +188,15 @@ def _target(config: RunConfig, source: DatasetRef, bench: Bench) -> Target:
     )
 
 
-def write_predictions(path: Path, data: ImageData, rows: Rows, probabilities: Tensor) -> None:
-    """One line an image: path, label, predicted, confidence."""
-    predicted, truth = probabilities.argmax(1), data.labels[torch.from_numpy(rows)]
+def write_predictions(path: Path, data: ImageData, rows: Rows, probabilities: NDArray[np.float32]) -> int:
+    """One line an image: path, label, predicted, confidence. Returns how many are right."""
+    predicted, truth = probabilities.argmax(axis=1), data.labels[rows]
     lines = (
         (data.paths[row], int(truth[i]), int(predicted[i]), round(float(probabilities[i].max()), 6))
         for i, row in enumerate(rows)
     )
     write_whole(path, csv_text(("path", "label", "predicted", "confidence"), lines))
+    return int((predicted == truth).sum())
 
 
 def _judge_target(target: Target, fit: Fit, folder: RunFolder) -> dict[str, Any]:
@@ -121,9 +206,7 @@ def _judge_target(target: Target, fit: Fit, folder: RunFolder) -> dict[str, Any]
         return {}
     assert isinstance(target.data, ImageData)
     probabilities = target.judge.predict(fit.best.boundary, rows)
-    truth = target.data.labels[torch.from_numpy(rows)]
-    correct = int((probabilities.argmax(1) == truth).sum())
-    write_predictions(folder.target_predictions, target.data, rows, probabilities)
+    correct = write_predictions(folder.target_predictions, target.data, rows, probabilities)
     return {
         "target_accuracy": correct / len(rows), "target_correct": correct, "target_total": len(rows),
         "target_predictions": folder.in_home(folder.target_predictions),
@@ -131,23 +214,18 @@ def _judge_target(target: Target, fit: Fit, folder: RunFolder) -> dict[str, Any]
 
 
 def _finish(
-    config: RunConfig,
-    fit: Fit,
-    fitted: Fitted,
-    data: ImageData,
-    backbone: Backbone,
-    folder: RunFolder,
-    context: StoreContext,
-) -> RunResult:
-    """Without what `train` knows; test figures are None when there is no best yet or no test image."""
-    best, strategy = fitted.best, config.strategy
-    lowest = min(phase.boundary for phase in strategy.phases)
-    trainable = max(backbone.promised_params(phase) for phase in strategy.phases)
+    fitted: Fitted, data: ImageData, folder: RunFolder, context: StoreContext, run: Probe,
+    weights: Callable[[], bytes],
+) -> RunResult:  # fmt: skip
+    """Without what its callers know; test figures are None when there is no best yet or no test image.
+
+    weights: the best, as the bytes of a safetensors file.
+    """
+    best, at = fitted.best, fitted.position
     result = RunResult(
         train_accuracy=best.train_accuracy, best_epoch=best.epoch, epochs=fitted.epochs,
-        cache_seconds=fitted.position.cache_seconds, overhead_seconds=fitted.position.overhead_s,
-        rollbacks=fitted.position.rollbacks, stopped_early=fitted.stopped or fitted.finished_early,
-        trainable_params=trainable, total_params=sum(p.numel() for p in backbone.parameters()),
+        cache_seconds=at.cache_seconds, overhead_seconds=at.overhead_s, rollbacks=at.rollbacks,
+        stopped_early=fitted.stopped or fitted.finished_early,
     )  # fmt: skip
     if best.val_accuracy < 0:
         nothing = (
@@ -157,29 +235,17 @@ def _finish(
             else "Stopped before the first epoch ended: there are no weights to keep."
         )
         return replace(result, seconds=context.seconds, note=nothing)
-    note = None
-    if best.boundary == backbone.head_index > lowest:
-        note = (
-            "The weights kept are the solved head's: what was trained after it did not beat it on validation, "
-            "so this result is a linear probe's. More epochs or a lower rate may change that."
-        )
-        context.event("caution", "probe_best", note, epoch=best.epoch)
-    if strategy.kind == "prototype":
-        context.note("few_shot", few_shot(fit, data, backbone, config.seed))
     context.progress(1.0, "Judging once on the test images")
     rows = data.rows["test"]
-    probabilities = fit.predict(rows)
-    predicted = probabilities.argmax(1)
-    truth = data.labels[rows]
-    correct = int((predicted == truth).sum())
-    write_predictions(folder.test_predictions, data, rows, probabilities)
-    digest = write_weights(folder.weights, backbone.state_dict())
+    correct = write_predictions(folder.test_predictions, data, rows, run.predict(rows))
+    kept = weights()
+    write_whole(folder.weights, kept)
     if not fitted.stopped:
         with naming():
             folder.checkpoint.unlink(missing_ok=True)
     return replace(
-        result, val_accuracy=best.val_accuracy, val_loss=best.val_loss, note=note,
+        result, val_accuracy=best.val_accuracy, val_loss=best.val_loss,
         test_accuracy=correct / len(rows) if len(rows) else None, test_correct=correct, test_total=len(rows),
-        weights_sha256=digest, weights=folder.in_home(folder.weights),
+        weights_sha256=hashlib.sha256(kept).hexdigest(), weights=folder.in_home(folder.weights),
         predictions=folder.in_home(folder.test_predictions), seconds=context.seconds,
     )  # fmt: skip

@@ -2,8 +2,8 @@
 
 The job has been claimed already (state 'running'); this process says who it is before torch is imported, has the
 handler of its kind do the work (`requests`), and leaves exactly one end state. Its last act is to start whatever waits
-next, so that a queue drains with no page open. With `--spare` in place of a job it loads what training needs first and
-then waits for a run (`spares`).
+next, so that a queue drains with no page open. With `--spare` or `--light-spare` in place of a job it loads what
+training or a probe needs first and then waits for a run (`spares`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 from core import StateError, ThawError, disk, signals
 from core.files import named_within
 from core.processes import started
+from training.jobs import spares
 from training.jobs.context import TAKEN_AWAY, StopRequested, StoreContext
 from training.machine import TOO_SMALL, listening, ran_out
 from training.requests import registry
@@ -25,14 +26,15 @@ from training.store import PATIENT_SECONDS, Job, Store
 
 
 def main(argv: Sequence[str]) -> int:
-    """argv: a job's id or --spare, then --home and the home, as `local` and `spares` write them; nobody types it."""
+    """argv: a job's id, --spare or --light-spare, then --home and the home, as `local` and `spares` write them; nobody
+    types it."""
     wanted, _, home = argv
     if not Path(home).is_dir():
         raise disk.gone(Path(home))  # since the executor found work in it: it is not made anew
-    store, spare = Store(home, PATIENT_SECONDS), wanted == "--spare"
+    store, spare = Store(home, PATIENT_SECONDS), wanted in (spares.WHOLE, spares.LIGHT)
     if hasattr(os, "nice") and (spare or store.job(wanted).lane == "train"):
         os.nice(5)  # pages, and what somebody waits for, come first; on an idle machine it costs nothing
-    job_id = _given(store.home) if spare else wanted
+    job_id = _given(store.home, wanted) if spare else wanted
     if job_id is None:
         return 0
     job = store.job(job_id)
@@ -51,13 +53,16 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _given(home: Path) -> str | None:
+def _given(home: Path, kind: str) -> str | None:
     """Load what a worker needs, then wait for a job; its log is this process' output from then on."""
-    import training.backbones.pretrained
     import training.jobs.train
-    import training.profile.profiling  # noqa: F401
-    from training.jobs import spares
 
+    if kind == spares.WHOLE:
+        import training.backbones.pretrained
+        import training.engine.fit
+        import training.profile.profiling
+    else:
+        training.jobs.train.load_ahead()
     job_id = spares.wait(home)
     if job_id is not None:
         with (home / "logs" / f"{job_id}.log").open("ab", buffering=0) as log:

@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 from core.door import door
 
 if TYPE_CHECKING:
-    from training.machine.devices import cores, derive_seed, generator, seed_dropout
+    from training.machine.cpu import accelerated, cores
+    from training.machine.devices import generator, seed_dropout
     from training.machine.memory import SAMPLE_EVERY_S, Peak
     from training.machine.peak_memory import peak_of
+    from training.machine.seeds import derive_seed
     from training.machine.shrinking import TOO_SMALL, Parts, give_back, listening, ran_out
 else:
     __getattr__ = door(__name__)
@@ -17,6 +19,7 @@ __all__ = [
     "TOO_SMALL",
     "Parts",
     "Peak",
+    "accelerated",
     "cores",
     "derive_seed",
     "generator",

@@ -5,13 +5,14 @@ THAW_DEVICE overrides the choice (for tests, or to keep a GPU free).
 
 from __future__ import annotations
 
-import hashlib
 import os
 
-import psutil
 import torch
 
 from core import HardwareFacts, PlanError
+from training.machine import cpu
+from training.machine.cpu import cores
+from training.machine.seeds import derive_seed
 
 torch.set_flush_denormal(True)
 # A solved head separates small data perfectly; its softmax then underflows and CPU kernels crawl through
@@ -34,30 +35,12 @@ def pick() -> torch.device:
     return torch.device("cpu")
 
 
-def cores() -> int:
-    """CPU cores this process may use (containers and affinity respected where the system tells)."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def hardware(device: torch.device) -> HardwareFacts:
     """What the device is called and how much memory it has, in bytes."""
     if device.type == "cuda":
         properties = torch.cuda.get_device_properties(device)
         return HardwareFacts("cuda", properties.name, cores(), int(properties.total_memory))
-    memory = int(psutil.virtual_memory().total)
-    return HardwareFacts(device.type, f"{device.type.upper()}, {cores()} cores", cores(), memory)
-
-
-def derive_seed(*parts: object) -> int:
-    """A 63-bit seed that depends on every part and on nothing else.
-
-    Randomness here is a function of *where* a run is (seed, phase, epoch, step), never of what ran before.
-    That is why a resumed run needs no saved generator state to repeat an uninterrupted one.
-    """
-    text = "\x1f".join(str(part) for part in parts)
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+    return cpu.hardware(device.type)
 
 
 def seed_dropout(device: torch.device, seed: int) -> None:

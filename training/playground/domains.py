@@ -58,7 +58,7 @@ def domains(shift: float, unequal: bool, seed: int) -> tuple[VectorData, VectorD
         rows = dict(zip(("train", "val", "test"), edges, strict=True))
         data = torch.from_numpy(inputs.astype(np.float32))
         key = "target" if moved else "source"
-        return VectorData(data, torch.from_numpy(labels), tuple("abc"), rows, key)  # type: ignore[arg-type]
+        return VectorData(data, labels, tuple("abc"), rows, key)  # type: ignore[arg-type]
 
     return side(False), side(True)
 
@@ -76,7 +76,7 @@ def adapt(way: Kind, shift: float, unequal: bool, seed: int) -> dict[str, Any]:
     fit.run()
     rows = target.rows["test"]
     answers = second.judge.predict(fit.best.boundary, rows).argmax(1)
-    right = (answers == target.labels[torch.from_numpy(rows)]).float().mean()
+    right = (answers == target.labels[rows]).mean()
     return {
         "target": float(right),
         "curve": [row["target_accuracy"] for row in context.epochs],

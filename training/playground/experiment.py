@@ -85,7 +85,7 @@ class Tasks:
             inputs = inputs @ self.map * scale
         rows = {"train": np.arange(samples), "val": np.arange(samples, samples + HELD), "test": np.arange(0)}
         classes = tuple(str(label) for label in range(len(centres)))
-        return VectorData(torch.from_numpy(inputs.astype(np.float32)), torch.from_numpy(labels), classes, rows)  # type: ignore[arg-type]
+        return VectorData(torch.from_numpy(inputs.astype(np.float32)), labels, classes, rows)  # type: ignore[arg-type]
 
 
 def he_normal(backbone: Backbone, seed: int, *, head_only: bool = False) -> None:
@@ -165,8 +165,8 @@ def _accuracy(body: dict[str, Tensor], head: dict[str, Tensor], data: VectorData
     x = data.batch(rows, 0)
     net = build("mlp", len(data.classes), inputs=x.shape[1])
     net.load_state_dict({name: (head if name.startswith("head.") else body)[name] for name in body})
-    answers = net.eval()(x).argmax(1)
-    return float((answers == data.labels[torch.from_numpy(rows)]).float().mean())
+    answers = net.eval()(x).argmax(1).numpy()
+    return float((answers == data.labels[rows]).mean())
 
 
 SEEN = 150

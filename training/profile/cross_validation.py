@@ -5,19 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from scipy.special import softmax
 
 from core import Estimate
 from training.engine import head_solver
+from training.engine.head_solver import Floats, Labelled
 from training.evaluation.held_out import Ints, folds, stratified
 
 PATH_STEPS = 30
 DRAWS = 300
 """Bootstrap draws behind an interval."""
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ class Judged:
 
 
 def cross_validate(
-    features: Tensor, labels: Tensor, classes: int, seed: int = 0, share: float = 1.0, groups: Ints | None = None
+    features: Floats, labels: Ints, classes: int, seed: int = 0, share: float = 1.0, groups: Ints | None = None
 ) -> Judged | None:
     """Logistic regression on features [N, width], 5-fold; each fold trains on `share` of its training images.
 
@@ -74,23 +72,20 @@ def cross_validate(
     fold, or a copy would answer for its twin; a share of the images is one of the groups. None when some class has a
     single image (or group). The regularisation is the one with the lowest mean out-of-fold loss.
     """
-    truth = labels.numpy()
-    held_out = folds(truth, classes, groups, seed)
+    held_out = folds(labels, classes, groups, seed)
     if not held_out:
         return None
-    path = _Path(len(truth))
-    targets = labels.to(features.device)
+    path = _Path(len(labels))
     sizes = []
     for number, held in enumerate(held_out):
         fit = np.flatnonzero(~held)
         mates = None if groups is None else groups[fit]
-        fit = fit[stratified(truth[fit], round(share * len(fit)), seed + number, groups=mates)]
+        fit = fit[stratified(labels[fit], round(share * len(fit)), seed + number, groups=mates)]
         sizes.append(len(fit))
-        train, where = torch.from_numpy(fit), torch.from_numpy(held)
-        path.judge((features[train], targets[train]), (features[where], targets[where]), where, classes)
+        path.judge((features[fit], labels[fit]), (features[held], labels[held]), held, classes)
     best = path.best()
     return Judged(
-        truth, path.favoured[best].numpy(), path.favoured_p[best].numpy(), path.own[best].numpy(),
+        labels, path.favoured[best], path.favoured_p[best], path.own[best],
         round(float(np.mean(sizes))), len(held_out), best,
     )  # fmt: skip
 
@@ -100,11 +95,11 @@ class _Path:
 
     def __init__(self, images: int) -> None:
         self.loss = np.zeros(PATH_STEPS)
-        self.own = torch.zeros(PATH_STEPS, images)
-        self.favoured = torch.zeros(PATH_STEPS, images, dtype=torch.int64)
-        self.favoured_p = torch.zeros(PATH_STEPS, images)
+        self.own = np.zeros((PATH_STEPS, images), np.float32)
+        self.favoured = np.zeros((PATH_STEPS, images), np.int64)
+        self.favoured_p = np.zeros((PATH_STEPS, images), np.float32)
 
-    def judge(self, train: tuple[Tensor, Tensor], held: tuple[Tensor, Tensor], where: Tensor, classes: int) -> None:
+    def judge(self, train: Labelled, held: Labelled, where: NDArray[np.bool_], classes: int) -> None:
         def publish(step: head_solver.ProbeStep) -> None:
             at = step.step - 1
             self.loss[at] += step.val_loss * len(held[1])
@@ -118,11 +113,10 @@ class _Path:
         return int(self.loss.argmin())
 
 
-def opinions(features: Tensor, labels: Tensor, step: head_solver.ProbeStep) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-    """(probability of the own label, (probability of the likeliest class, which it is)), on the CPU."""
-    probabilities = (features @ step.weight.T + step.bias).softmax(1).cpu()
-    top = probabilities.max(1)
-    return probabilities.gather(1, labels.cpu()[:, None])[:, 0], (top.values, top.indices)
+def opinions(features: Floats, labels: Ints, step: head_solver.ProbeStep) -> tuple[Floats, tuple[Floats, Ints]]:
+    """(probability of the own label, (probability of the likeliest class, which it is)), [N] each."""
+    probabilities = softmax(features @ step.weight.T + step.bias, axis=1)
+    return probabilities[np.arange(len(labels)), labels], (probabilities.max(axis=1), probabilities.argmax(axis=1))
 
 
 def difference(better: Judged, worse: Judged) -> tuple[float, float, float]:

@@ -45,7 +45,7 @@ def pca_of(bench: Bench) -> None:
     """The map of features that are cached already, of all rows that count; nothing where there is one of them."""
 
     def features(some: NDArray[np.int64]) -> NDArray[np.float32]:
-        found: NDArray[np.float32] = bench.prefix.read(bench.backbone.head_index, some, 0).cpu().numpy()
+        found: NDArray[np.float32] = bench.prefix.values(bench.backbone.head_index, some, 0)
         return found
 
     home, base, name = bench.home, bench.ref.images_id, bench.backbone.name

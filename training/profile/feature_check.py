@@ -6,14 +6,13 @@ import math
 from dataclasses import replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from core import DatasetRef
 from core.zoo import catalog
 from dataset import read_manifest
 from dataset.audit import FeatureCheck, Shift
+from training.engine.head_solver import Floats
 from training.evaluation import wilson
 from training.profile.cross_validation import cross_validate
 from training.profile.out_of_fold import Opinions
@@ -25,7 +24,7 @@ Ints = NDArray[np.int64]
 
 
 def feature_check(
-    ref: DatasetRef, backbone: str, judged: Opinions | None, features: Tensor, rows: Ints, groups: Ints
+    ref: DatasetRef, backbone: str, judged: Opinions | None, features: Floats, rows: Ints, groups: Ints
 ) -> FeatureCheck:
     """What was judged of every label, and the given test images compared with the others.
 
@@ -45,7 +44,7 @@ def feature_check(
     return FeatureCheck(ref.id, backbone, how=how, shift=shift, **whole, **parts)
 
 
-def data_shift(features: Tensor, labels: Ints, test: NDArray[np.bool_], groups: Ints, seed: int = 0) -> Shift | None:
+def data_shift(features: Floats, labels: Ints, test: NDArray[np.bool_], groups: Ints, seed: int = 0) -> Shift | None:
     """A classifier two-sample test (Lopez-Paz & Oquab 2017): can a linear probe tell the given test images from the
     others? Every class has as many images on both sides, so that other shares of the classes are not the answer; of
     images that belong together (groups: int [N], as `same_pictures`) one counts a side, as their answers are one.
@@ -68,9 +67,7 @@ def data_shift(features: Tensor, labels: Ints, test: NDArray[np.bool_], groups: 
     if len(rows) < 2 * LEAST_SHIFT:
         return None
     sides = test[rows].astype(np.int64)
-    judged = cross_validate(
-        features[torch.from_numpy(rows)], torch.from_numpy(sides), 2, seed, groups=groups[rows]
-    )
+    judged = cross_validate(features[rows], sides, 2, seed, groups=groups[rows])
     if judged is None:
         return None
     right, total = int(judged.right.sum()), len(rows)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from torch import Tensor
+from numpy.typing import NDArray
 
 from core import find_as, write_json
 
@@ -28,23 +28,23 @@ class Moments:
     image_px: int
 
 
-def of(stages: Sequence[Tensor], image_px: int) -> Moments:
+def of(stages: Sequence[NDArray[np.float32]], image_px: int) -> Moments:
     """stages: pooled outputs [photos, channels], the first stage first."""
     return Moments(
         means=tuple(tuple(stage.mean(0).tolist()) for stage in stages),
-        deviations=tuple(tuple(stage.std(0).clamp_min(1e-6).tolist()) for stage in stages),
+        deviations=tuple(tuple(np.maximum(stage.std(0, ddof=1), 1e-6).tolist()) for stage in stages),
         photos=len(stages[0]),
         image_px=image_px,
     )
 
 
-def distances(stages: Sequence[Tensor], known: Moments) -> tuple[float, ...]:
+def distances(stages: Sequence[NDArray[np.float32]], known: Moments) -> tuple[float, ...]:
     """Frechet distance between two Gaussians with diagonal covariance, per stage and channel, in units of the photos'
     own variance: mean_c [(m_t - m_s)^2 + (s_t - s_s)^2] / s_s^2  (Dowson and Landau 1982)."""
     found = []
     for stage, mean, deviation in zip(stages, known.means, known.deviations, strict=True):
         m, s = np.array(mean), np.array(deviation)
-        own_m, own_s = stage.mean(0).numpy(), stage.std(0).numpy()
+        own_m, own_s = stage.mean(0), stage.std(0, ddof=1)
         found.append(float(np.mean(((own_m - m) ** 2 + (own_s - s) ** 2) / s**2)))
     return tuple(found)
 

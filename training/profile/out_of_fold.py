@@ -6,13 +6,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from training.engine import head_solver
+from training.engine.head_solver import Floats, Labelled
 from training.evaluation import folds, stratified
 from training.evaluation.held_out import Ints
-from training.profile.cross_validation import PATH_STEPS, Floats, Judged, cross_validate, opinions
+from training.profile.cross_validation import PATH_STEPS, Judged, cross_validate, opinions
 
 MOST_PROBED = 4000
 """Cross-validated are no more images than this; what lies beyond is judged by one probe on all of these, or by that of
@@ -34,7 +33,7 @@ class Opinions:
 
 
 def judge(
-    features: Tensor, labels: Ints, classes: int, *, fit: Ints | None = None, groups: Ints | None = None, seed: int = 0
+    features: Floats, labels: Ints, classes: int, *, fit: Ints | None = None, groups: Ints | None = None, seed: int = 0
 ) -> Opinions | None:
     """Logistic regression on features [N, width], cross-validated. None when a class has a single image to fit on.
 
@@ -46,7 +45,7 @@ def judge(
     keep = fit[stratified(labels[fit], MOST_PROBED, seed, least=2)]
     groups = np.arange(len(labels)) if groups is None else groups
     y, mates = labels[keep], groups[keep]
-    judged = cross_validate(features[torch.from_numpy(keep)], torch.from_numpy(y), classes, seed, groups=mates)
+    judged = cross_validate(features[keep], y, classes, seed, groups=mates)
     if judged is None:
         return None
     result = Opinions(
@@ -64,19 +63,17 @@ def judge(
 
 
 def _judge_rest(
-    result: Opinions, features: Tensor, labels: Ints, classes: int, fit: Ints, rest: Ints, step: int
+    result: Opinions, features: Floats, labels: Ints, classes: int, fit: Ints, rest: Ints, step: int
 ) -> None:
     """Some that were not cross-validated, by one probe on `fit`, to which none of them belongs."""
     if not len(rest):
         return
-    train = features[torch.from_numpy(fit)], torch.from_numpy(labels[fit]).to(features.device)
-    probe = probe_at(train, classes, step)
-    own, likeliest = opinions(features[torch.from_numpy(rest)], torch.from_numpy(labels[rest]), probe)
-    result.own[rest] = own.numpy()
-    result.favoured_p[rest], result.favoured[rest] = likeliest[0].numpy(), likeliest[1].numpy()
+    probe = probe_at((features[fit], labels[fit]), classes, step)
+    result.own[rest], likeliest = opinions(features[rest], labels[rest], probe)
+    result.favoured_p[rest], result.favoured[rest] = likeliest
 
 
-def probe_at(train: tuple[Tensor, Tensor], classes: int, step: int) -> head_solver.ProbeStep:
+def probe_at(train: Labelled, classes: int, step: int) -> head_solver.ProbeStep:
     """The probe at one step of the regularisation path (`Judged.step`)."""
     chosen: list[head_solver.ProbeStep] = []
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from core import CurvePoint, DomainGap, Estimate
 from training.backbones import Backbone
 from training.caches import Arithmetic, Data, Rows
+from training.engine.head_solver import Floats
 from training.evaluation import stratified
 from training.evaluation.held_out import Ints
 from training.profile.cross_validation import Judged, cross_validate, difference
@@ -43,9 +44,9 @@ class Panel:
 
 
 def measure(
-    features: Tensor,
-    stages: Sequence[Tensor] | None,
-    labels: Tensor,
+    features: Floats,
+    stages: Sequence[Floats] | None,
+    labels: Ints,
     classes: int,
     seed: int = 0,
     *,
@@ -59,7 +60,7 @@ def measure(
     judged: the probe of these images, where `out_of_fold.judge` has it from the same seed and groups already.
     """
     if judged is None:
-        keep = stratified(labels.numpy(), MOST_PROBED, seed, least=2)
+        keep = stratified(labels, MOST_PROBED, seed, least=2)
         own = None if groups is None else groups[keep]
         judged = cross_validate(features[keep], labels[keep], classes, seed, groups=own)
     if judged is None:
@@ -70,33 +71,34 @@ def measure(
     depth = _depth_gap(stages, part, same) if stages is not None and same is not None else None
     ready = Estimate(*judged.balanced(seed), judged.how)
     points = _curve(part, same) if same and curve else ()
-    return Panel(ready, judged.plain(), depth, points, logme(part.features, part.labels, classes))
+    evidence = logme(torch.from_numpy(part.features), torch.from_numpy(part.labels), classes)
+    return Panel(ready, judged.plain(), depth, points, evidence)
 
 
-def deep_rows(labels: Tensor, seed: int = 0) -> Rows:
+def deep_rows(labels: Ints, seed: int = 0) -> Rows:
     """Positions of the images that the depth gap and the data curve are measured on."""
-    return stratified(labels.numpy(), MOST_DEEP, seed, least=2)
+    return stratified(labels, MOST_DEEP, seed, least=2)
 
 
 @dataclass(frozen=True)
 class _Part:
     """The images that probes are only compared on with each other."""
 
-    features: Tensor
-    labels: Tensor
+    features: Floats
+    labels: Ints
     classes: int
     seed: int
     groups: Ints | None
 
-    def judge(self, features: Tensor | None = None, share: float = 1.0) -> Judged | None:
+    def judge(self, features: Floats | None = None, share: float = 1.0) -> Judged | None:
         x = self.features if features is None else features
         return cross_validate(x, self.labels, self.classes, self.seed, share, self.groups)
 
 
-def _depth_gap(stages: Sequence[Tensor], part: _Part, last: Judged) -> Estimate | None:
+def _depth_gap(stages: Sequence[Floats], part: _Part, last: Judged) -> Estimate | None:
     """All stages' pooled features beside the last one's. Each is standardised by the solver, so none is drowned."""
-    below = [stage for stage in stages[:-1] if stage.dim() == 2]
-    everything = part.judge(torch.cat([*below, part.features], dim=1)) if below else None
+    below = [stage for stage in stages[:-1] if stage.ndim == 2]
+    everything = part.judge(np.hstack([*below, part.features])) if below else None
     if everything is None:
         return None
     value, low, high = difference(everything, last)
@@ -117,7 +119,7 @@ def _curve(part: _Part, whole: Judged) -> tuple[CurvePoint, ...]:
 # ---- domain gap ------------------------------------------------------------------------------------------------------
 
 
-def frechet_gap(stages: Sequence[Tensor], known: Moments | None, image_px: int) -> DomainGap | None:
+def frechet_gap(stages: Sequence[Floats], known: Moments | None, image_px: int) -> DomainGap | None:
     """For backbones without BatchNorm: distance of the pooled stage outputs [N, channels] to those of everyday photos;
     None where no photos were measured, or at another image side."""
     if known is None or known.image_px != image_px or len(stages[0]) < 2:
@@ -138,7 +140,7 @@ def domain_gap(
     layers = [_batch_norms(stage) for stage in backbone.stage_modules()[:-1]]
     if not any(layers) or backbone.weights_id.startswith("random"):
         return None
-    chosen = rows[stratified(data.labels.numpy()[rows], GAP_IMAGES, seed)][: 2 * GAP_IMAGES]
+    chosen = rows[stratified(data.labels[rows], GAP_IMAGES, seed)][: 2 * GAP_IMAGES]
     seen = {id(norm): _Moments() for stage in layers for norm in stage}
     hooks = [
         norm.register_forward_pre_hook(_watcher(seen[id(norm)])) for stage in layers for norm in stage

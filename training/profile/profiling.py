@@ -18,6 +18,7 @@ from dataset import live, read_manifest
 from dataset.audit import feature_check as label_check
 from training.backbones import Backbone
 from training.caches import Arithmetic, Bench, Pools, choose_training, frozen_pass, telling
+from training.caches.arithmetic import EXACT
 from training.machine import devices, memory, peak_of
 from training.profile import draw_map, moments, out_of_fold, panel
 from training.profile.feature_check import feature_check
@@ -46,19 +47,19 @@ def profile(
     data, everything = bench.data, bench.everything
     tell(0.3, "Choosing the arithmetic for this machine", None)
     fit_rows = np.sort(np.concatenate([data.rows["train"], data.rows["val"]]))
-    labels = data.labels[torch.from_numpy(fit_rows)]
+    labels = data.labels[fit_rows]
     deep = fit_rows[panel.deep_rows(labels)]
     pools = Pools(bench.prefix, deep)
     forward_s = _feature_pass(bench, tell, pools)
     tell(0.85, "Comparing with the pre-training", None)
-    gap = panel.domain_gap(backbone, data, fit_rows, device, Arithmetic.named(bench.precision))
+    gap = panel.domain_gap(backbone, data, fit_rows, device, EXACT)
     tell(0.87, "Cross-validating linear probes", None)
     manifest = read_manifest(ref)
     same = data.groups
-    every = bench.prefix.read(backbone.head_index, everything, 0).cpu()
+    every = bench.prefix.values(backbone.head_index, everything, 0)
     fit = np.isin(everything, fit_rows)
     judged = out_of_fold.judge(
-        every, data.labels.numpy()[everything], len(ref.classes), fit=np.flatnonzero(fit), groups=same[everything]
+        every, data.labels[everything], len(ref.classes), fit=np.flatnonzero(fit), groups=same[everything]
     )
     label_check.save(home, feature_check(ref, backbone_name, judged, every, everything, same[everything]))
     stages = pools.read(deep)
@@ -77,7 +78,7 @@ def profile(
         tell(0.93, "Measuring training speed at each boundary", None)
         costs = stage_costs(bench, forward_s)
         taken = None if process is None else _besides_steps(bench, process)
-    counts = np.bincount(data.labels.numpy()[fit_rows], minlength=len(ref.classes))
+    counts = np.bincount(data.labels[fit_rows], minlength=len(ref.classes))
     return DatasetFacts(
         dataset_id=ref.id, backbone=backbone_name, classes=ref.classes, train_images=len(fit_rows),
         test_images=len(data.rows["test"]), per_class=tuple(int(n) for n in counts), groups=groups,
@@ -106,13 +107,15 @@ def stage_costs(bench: Bench, forward_s: float | None) -> tuple[StageCost, ...]:
 
     forward_s: seconds per image of a frozen pass when it was just measured; else it is timed here.
     """
-    backbone, data, device, precision = bench.backbone, bench.data, bench.device, bench.precision
+    backbone, data, device = bench.backbone, bench.data, bench.device
+    precision = frozen_pass.judged_in(device, bench.precision)
     rows = np.resize(bench.everything, frozen_pass.pass_batch(device))
     inputs, few = data.batch(rows, 0), COST_BATCH if device.type == "cpu" else ACCELERATED_COST_BATCH
     head, classes = backbone.head_index, len(data.classes)
     if forward_s is None:
-        run = frozen_pass.taps(backbone, [head], precision, device, inputs)
-        forward_s = _timed(lambda: run(inputs), device) / len(rows)
+        forward = bench.prefix.through([head])
+        ready = forward.make(rows, 0)
+        forward_s = _timed(lambda: forward.run(ready), device) / len(rows)
     shares = _forward_shares(backbone, inputs[:few].to(device), device)
     costs = []
     for boundary in sorted({0, *range(max(0, head - 4), head + 1)}):
@@ -125,7 +128,7 @@ def stage_costs(bench: Bench, forward_s: float | None) -> tuple[StageCost, ...]:
             return data.batch(rows[:count], view).to(device) if boundary == 0 else x[:count].clone()
 
         training = choose_training(backbone, Phase(boundary, 1, 0.0), x, classes, device, bench.home)
-        labels = data.labels[torch.from_numpy(rows[:few])].to(device)
+        labels = torch.from_numpy(data.labels[rows[:few]]).to(device)
         eval_s, eval_bytes = _judging_cost(backbone, boundary, precision, device, batch, few)
         train_s, train_bytes = _training_cost(backbone, boundary, training, device, batch, labels)
         costs.append(StageCost(boundary, forward_s * shares[boundary], train_s, eval_s, train_bytes, eval_bytes))
@@ -200,8 +203,8 @@ def _besides_steps(bench: Bench, process: int) -> MemoryFacts:
     rows = np.resize(bench.everything, frozen_pass.pass_batch(bench.device))
 
     def one_pass() -> None:
-        batch = data.batch(rows, "cost")
-        frozen_pass.taps(bench.backbone, [head], bench.precision, bench.device, batch)(batch)
+        forward = bench.prefix.through([head])
+        forward.run(forward.make(rows, "cost"))
 
     return MemoryFacts(process, peak_of(lambda: data.batch(rows, "cost")), peak_of(one_pass))
 

@@ -62,8 +62,8 @@ def explain(job: Job, home: Path, tell: Tell, source_id: str = "") -> dict[str, 
     for share, (name, of) in enumerate((("test", test), ("validation", val), ("training", train))):
         parts[name] = run.bench.features(of, telling(tell, 0.05 + 0.2 * share, 0.2, f"Features of the {name} images"))
     sure, held = run.probabilities(parts["test"]), run.probabilities(parts["validation"])
-    truth = run.data.labels[torch.from_numpy(test)]
-    heat = temperature(_logits(held), run.data.labels[torch.from_numpy(val)].numpy()) if len(val) else 1.0
+    truth = torch.from_numpy(run.data.labels[test])
+    heat = temperature(_logits(held), run.data.labels[val]) if len(val) else 1.0
     chosen = _chosen(sure, truth)
     folder = _staging(home, job.id)
     try:

@@ -36,7 +36,7 @@ def extend(home: Path, run: Job, name: str, folder: Path, tell: Tell) -> dict[st
     model = OpenRun(run, home, telling(tell, 0.3, 0.1, "Reading images"))
     rows = model.data.rows["test"]
     test = model.bench.features(rows, telling(tell, 0.4, 0.3, "Features of the test images"))
-    truth = model.data.labels[torch.from_numpy(rows)]
+    truth = torch.from_numpy(model.data.labels[rows])
     new = model.bench.beside(images).features(
         np.arange(images.images), telling(tell, 0.7, 0.3, "Features of the new images")
     )
@@ -47,7 +47,7 @@ def extend(home: Path, run: Job, name: str, folder: Path, tell: Tell) -> dict[st
         return float(((test @ head.T + bias).argmax(1) == truth).float().mean())
 
     head, bias = weights["head.weight"], weights["head.bias"]
-    longer, biases = with_class(head, new), torch.cat([bias, bias.new_zeros(1)])
+    longer, biases = torch.from_numpy(with_class(head.numpy(), new.numpy())), torch.cat([bias, bias.new_zeros(1)])
     write_weights(run_folder.extended_weights, {**weights, "head.weight": longer, "head.bias": biases})
     extended = Extended(
         classes=(*model.bench.ref.classes, *made.added, name),

@@ -41,10 +41,10 @@ def measure(run: OpenRun, classifier: nn.Linear, dataset_id: str, home: Path) ->
             "English word (tench)."
         )
     bench = run.bench.beside(ref)
-    rows = bench.everything[np.isin(bench.data.labels.numpy()[bench.everything], list(known))]
+    rows = bench.everything[np.isin(bench.data.labels[bench.everything], list(known))]
     if len(rows) > MOST_IMAGES:
         rows = proportional(rows, bench.data.labels, MOST_IMAGES)
-    truth = torch.tensor([known[int(label)] for label in bench.data.labels[torch.from_numpy(rows)]])
+    truth = torch.tensor([known[int(label)] for label in bench.data.labels[rows]])
 
     @torch.no_grad()
     def right(features: Tensor) -> int:

@@ -21,8 +21,7 @@ from core.plans import ADAPTING, KINDS, Phase, Strategy
 from core.types import Budget
 from core.zoo import catalog
 from tests.support.toys import Recorder
-from training.backbones import weight_files
-from training.backbones.backbone import Backbone, Preprocessing, build
+from training.backbones import Backbone, Preprocessing, build, weight_files
 from training.caches import frozen_pass
 from training.caches.examples import VectorData
 from training.caches.prefix import PrefixCache
@@ -72,7 +71,7 @@ def trained(backbone: Backbone, strategy: Strategy, resume: bool = False) -> Bes
     domain too."""
     x = squares(backbone, 6)
     rows = {"train": np.arange(4), "val": np.arange(4, 6), "test": np.arange(4, 6)}
-    data = VectorData(x, torch.tensor([0, 1, 0, 1, 0, 1]), ("a", "b"), rows)  # type: ignore[arg-type]
+    data = VectorData(x, np.array([0, 1, 0, 1, 0, 1]), ("a", "b"), rows)  # type: ignore[arg-type]
 
     def fit(context: Recorder, state: dict[str, object] | None = None) -> Best:
         prefix = PrefixCache(backbone, data, CPU, "fp32", None)

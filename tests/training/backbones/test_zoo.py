@@ -6,6 +6,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 import timm
 import torch
@@ -211,8 +212,8 @@ def test_tokens_go_through_the_prefix_cache(arithmetic: str) -> None:
     """A transformer's activations are [tokens, width], not [channels, height, width]."""
     backbone = build("vit_base_patch16_224", 3, pretrained=False, image_px=32).eval()
     x = torch.randn(4, 3, 32, 32)
-    rows = torch.arange(4).numpy()
-    data = VectorData(x, torch.tensor([0, 1, 2, 0]), ("a", "b", "c"), {"train": rows, "val": rows, "test": rows})
+    rows = np.arange(4)
+    data = VectorData(x, np.array([0, 1, 2, 0]), ("a", "b", "c"), {"train": rows, "val": rows, "test": rows})
     prefix = PrefixCache(backbone, data, torch.device("cpu"), arithmetic, None)
     boundaries = [1, backbone.head_index]
     prefix.fill(boundaries, rows, 0)

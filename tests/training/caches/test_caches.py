@@ -16,7 +16,7 @@ from PIL import Image
 
 from core.errors import DataError, WeightsError
 from tests.support.toys import task
-from training.backbones.backbone import Preprocessing, build
+from training.backbones import Preprocessing, build
 from training.caches import budget, frozen_pass, pixels, views
 from training.caches.pooled import Pools
 from training.caches.prefix import PrefixCache

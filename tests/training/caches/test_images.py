@@ -12,7 +12,7 @@ import torch
 
 from core.errors import PlanError
 from dataset.ingest.sources import import_path
-from training.backbones.backbone import Preprocessing
+from training.backbones import Preprocessing
 from training.caches.image_data import ImageData
 
 PREP = Preprocessing(size=56, resize=64, mean=(0.5,) * 3, std=(0.5,) * 3)

@@ -15,7 +15,7 @@ from core.types import DatasetRef
 from dataset.edits import Edit
 from dataset.ingest.sources import import_path
 from dataset.revisions import revise
-from training.backbones.backbone import Preprocessing, build
+from training.backbones import Preprocessing, build
 from training.caches import budget, frozen_pass, pixels
 from training.caches.image_data import ImageData
 from training.caches.prefix import PrefixCache
@@ -69,7 +69,7 @@ def test_no_image_is_decoded_again(
 
 def test_labels_and_sides_are_the_revisions_own(home: Path, ref: DatasetRef, edited: DatasetRef) -> None:
     before, after = images(home, ref), images(home, edited)
-    changed = np.flatnonzero((before.labels != after.labels).numpy())
+    changed = np.flatnonzero(before.labels != after.labels)
     assert [before.paths[row] for row in changed] == ["ants/000.png"]
     seen = np.concatenate(list(after.rows.values()))
     assert sorted(seen) == [row for row, path in enumerate(after.paths) if path != "bees/003.png"]

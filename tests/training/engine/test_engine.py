@@ -72,7 +72,7 @@ def test_a_stop_keeps_the_best_weights_so_far() -> None:
     assert fitted.stopped
     best = max(context.epochs, key=lambda row: (row["val_accuracy"], -row["val_loss"]))
     assert fitted.best.epoch == best["epoch"]
-    correct = (job.predict(task().rows["val"]).argmax(1) == task().labels[180:240]).float().mean()
+    correct = (job.predict(task().rows["val"]).argmax(1) == task().labels[180:240]).mean()
     assert float(correct) == pytest.approx(best["val_accuracy"])
 
 

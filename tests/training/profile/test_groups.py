@@ -8,9 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
-from torch import Tensor
 
 from core import DatasetRef
 from dataset import live, read_manifest, revise, sides
@@ -71,12 +69,12 @@ def probes(monkeypatch: pytest.MonkeyPatch) -> Sides:
     seen: Sides = []
     solve, judge_rest = head_solver.solve, out_of_fold._judge_rest
 
-    def watched(train: tuple[Tensor, Tensor], held: tuple[Tensor, Tensor], *rest: Any) -> None:
+    def watched(train: head_solver.Labelled, held: head_solver.Labelled, *rest: Any) -> None:
         if held is not train:  # else solved for its weights
-            seen.append((train[0][:, 0].long().numpy(), held[0][:, 0].long().numpy()))
+            seen.append((train[0][:, 0].astype(int), held[0][:, 0].astype(int)))
         solve(train, held, *rest)
 
-    def beyond(result: Any, features: Tensor, labels: Any, classes: int, fit: Any, rest: Any, step: int) -> None:
+    def beyond(result: Any, features: Any, labels: Any, classes: int, fit: Any, rest: Any, step: int) -> None:
         seen.append((fit, rest))
         judge_rest(result, features, labels, classes, fit, rest, step)
 
@@ -94,16 +92,17 @@ def test_no_lesion_is_on_two_sides_of_a_fold_or_curve(
     home, ref = lesions
     data = ImageData(ref, home / "cache", Preprocessing(size=8, resize=8, mean=(0.5,) * 3, std=(0.5,) * 3))
     manifest = read_manifest(ref)
-    names, labels, every = manifest["group"].to_numpy(dtype=str), data.labels.numpy(), np.arange(200)
+    names, labels, every = manifest["group"].to_numpy(dtype=str), data.labels, np.arange(200)
     assert len(np.unique(data.groups)) == 50 and torn(names, data.groups) == 0
-    features = torch.cat([torch.arange(200.0)[:, None], torch.randn(200, 6)], dim=1)
+    draw = np.random.default_rng(0).normal(size=(200, 6))
+    features = np.hstack([np.arange(200.0)[:, None], draw]).astype(np.float32)
     fit = np.sort(np.concatenate([data.rows["train"], data.rows["val"]]))
     for most in (4000, 60):  # all of the images, and some of each lesion
         monkeypatch.setattr(out_of_fold, "MOST_PROBED", most)
         judged = out_of_fold.judge(features, labels, 3, fit=fit, groups=data.groups)
         assert judged is not None and np.isfinite(judged.own).all()
-    part = features[torch.from_numpy(fit)]
-    found = panel.measure(part, [part, part], data.labels[torch.from_numpy(fit)], 3, groups=data.groups[fit])
+    part = features[fit]
+    found = panel.measure(part, [part, part], data.labels[fit], 3, groups=data.groups[fit])
     assert len(found.data_curve) >= 3 and found.depth_gap is not None
     given = manifest.assign(split=np.where(np.arange(200) % 2 == 0, "test", "train"))  # tears every lesion
     monkeypatch.setattr("training.profile.feature_check.read_manifest", lambda _: given)
@@ -117,7 +116,7 @@ def test_no_lesion_is_on_two_sides_of_a_fold_or_curve(
 def test_few_images_a_class_are_of_the_training_side(lesions: tuple[Path, DatasetRef]) -> None:
     _, ref = lesions
     train = np.flatnonzero(sides(ref, 0) == "train")
-    labels = torch.tensor(read_manifest(ref)["label"].to_numpy())
+    labels = read_manifest(ref)["label"].to_numpy()
     assert set(_fewer(train, labels, 5, 0)) < set(train)
 
 

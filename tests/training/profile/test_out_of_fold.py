@@ -4,27 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
 from training.profile import out_of_fold
 from training.profile.feature_check import data_shift
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """Hundreds of tiny steps: on a busy machine threads that wait for each other take longer than the work."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-def blobs(per_class: int = 60, classes: int = 3, spread: float = 0.5, seed: int = 0) -> tuple[torch.Tensor, np.ndarray]:
+def blobs(per_class: int = 60, classes: int = 3, spread: float = 0.5, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Features around one centre a class."""
     rng = np.random.default_rng(seed)
     labels = np.repeat(np.arange(classes), per_class)
     centres = np.eye(classes, 8) * 3
-    return torch.from_numpy((centres[labels] + spread * rng.normal(size=(len(labels), 8))).astype(np.float32)), labels
+    return (centres[labels] + spread * rng.normal(size=(len(labels), 8))).astype(np.float32), labels
 
 
 def test_flipped_labels_are_doubted_and_the_true_class_is_favoured():
@@ -58,8 +48,8 @@ def test_more_images_than_are_probed_are_judged_by_those_that_are(monkeypatch):
 def test_copies_share_a_fold_and_cannot_answer_for_each_other():
     """Pure noise, every image there twice: with its copy in the other folds a probe would seem to know the answer."""
     rng = np.random.default_rng(0)
-    once = torch.from_numpy(rng.normal(size=(60, 80)).astype(np.float32))
-    features, labels, groups = once.repeat(2, 1), np.tile(rng.integers(0, 2, 60), 2), np.tile(np.arange(60), 2)
+    once = rng.normal(size=(60, 80)).astype(np.float32)
+    features, labels, groups = np.tile(once, (2, 1)), np.tile(rng.integers(0, 2, 60), 2), np.tile(np.arange(60), 2)
     apart = out_of_fold.judge(features, labels, 2)
     together = out_of_fold.judge(features, labels, 2, groups=groups)
     assert apart is not None and together is not None
@@ -69,8 +59,8 @@ def test_copies_share_a_fold_and_cannot_answer_for_each_other():
 def test_what_is_beyond_the_folds_is_judged_by_a_probe_that_did_not_see_what_belongs_to_it(monkeypatch):
     """Pure noise, every image there twice; the twins are never fitted on, or lie beyond what is cross-validated."""
     rng = np.random.default_rng(0)
-    once = torch.from_numpy(rng.normal(size=(60, 80)).astype(np.float32))
-    features, labels, groups = once.repeat(2, 1), np.tile(rng.integers(0, 2, 60), 2), np.tile(np.arange(60), 2)
+    once = rng.normal(size=(60, 80)).astype(np.float32)
+    features, labels, groups = np.tile(once, (2, 1)), np.tile(rng.integers(0, 2, 60), 2), np.tile(np.arange(60), 2)
     told = out_of_fold.judge(features, labels, 2, fit=np.arange(60))
     kept = out_of_fold.judge(features, labels, 2, fit=np.arange(60), groups=groups)
     assert told is not None and kept is not None and np.isfinite(kept.own).all()
@@ -82,7 +72,7 @@ def test_what_is_beyond_the_folds_is_judged_by_a_probe_that_did_not_see_what_bel
 
 @pytest.mark.parametrize("labels", [[0] * 5 + [1], [0] * 6])
 def test_a_class_with_a_single_image_cannot_be_cross_validated(labels):
-    assert out_of_fold.judge(torch.randn(6, 4), np.array(labels), 2) is None
+    assert out_of_fold.judge(np.zeros((6, 4), np.float32), np.array(labels), 2) is None
 
 
 def test_a_test_set_of_another_kind_is_told_and_other_shares_of_the_classes_are_not():
@@ -90,8 +80,8 @@ def test_a_test_set_of_another_kind_is_told_and_other_shares_of_the_classes_are_
     test = np.arange(360) % 3 == 0
     test[:100] = False  # fewer of the first class in the test set
     same = data_shift(features, labels, test, np.arange(360))
-    moved = features.clone()
-    moved[torch.from_numpy(test)] += 1.0
+    moved = features.copy()
+    moved[test] += 1.0
     other = data_shift(moved, labels, test, np.arange(360))
     assert same is not None and other is not None
     assert same.p > 0.01 and abs(same.accuracy.value - 0.5) < 0.12
@@ -102,9 +92,9 @@ def test_a_test_set_of_another_kind_is_told_and_other_shares_of_the_classes_are_
 def test_copies_count_once_on_each_side_and_prove_no_shift():
     """Noise, in which each test image is there four times: their answers are one answer, not four."""
     rng = np.random.default_rng(1)
-    once = torch.from_numpy(rng.normal(size=(160, 6)).astype(np.float32))
+    once = rng.normal(size=(160, 6)).astype(np.float32)
     at = np.concatenate([np.arange(100), np.repeat(np.arange(100, 160), 4)])
     test = at >= 100
-    shift = data_shift(once[torch.from_numpy(at)], np.zeros(len(at), np.int64), test, at)
+    shift = data_shift(once[at], np.zeros(len(at), np.int64), test, at)
     assert shift is not None and shift.images == 60
     assert shift.p > 0.01

@@ -45,7 +45,7 @@ def test_every_run_is_a_line_and_a_killed_grid_goes_on(grid: Path, monkeypatch: 
 def test_draws_are_stratified_and_never_touch_the_test_images(tmp_path: Path) -> None:
     pool = evidence.Bench("digits", tmp_path, 8, "mlp").pool
     task = draw(pool, 20, 0)
-    labels = pool.labels.numpy()
+    labels = pool.labels
     assert np.bincount(labels[task.shown]).tolist() == [20] * 10
     assert np.bincount(labels[task.rows["val"]]).tolist() == [4] * 10
     assert not set(task.shown) & set(task.rows["test"]) and len(task.rows["test"]) <= MOST_TEST + 10

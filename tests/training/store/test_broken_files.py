@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-import torch
 
 from advisor.advice import learned_rules
 from core.plans import Phase, RunConfig, Strategy, to_json
@@ -94,7 +93,7 @@ def the_committed_rules_hold(home: Path) -> None:
 
 
 def moments_of_photos(home: Path) -> Path:
-    return moments.save(home, "w", moments.of([torch.rand(4, 3)], 32))
+    return moments.save(home, "w", moments.of([np.random.default_rng(0).random((4, 3))], 32))
 
 
 def map_of(name: str) -> Callable[[Path], Path]:

@@ -10,7 +10,7 @@ from typing import cast
 import click
 
 from advisor.planning import PLANNED, VAL_SHARE, Options, check_domains, plan, plan_adaptation, trains_all
-from core import ADAPTING, KINDS, DatasetFacts, DatasetRef, Kind, PlanError, RunConfig, Strategy
+from core import ADAPTING, KINDS, SOLVED_KINDS, DatasetFacts, DatasetRef, Kind, PlanError, RunConfig, Strategy
 from core.words import counted
 from core.zoo import BackboneCard, catalog
 from training.cli import steps
@@ -55,7 +55,7 @@ def fit(
     options.check("partial" if adapting else kind, card)
     if from_run:
         lineage.check(place.store.job(from_run), card.name)
-    with steps.worker_ahead(place):
+    with steps.worker_ahead(place, light=kind in SOLVED_KINDS and not from_run):
         ref = steps.import_data(path, place.home, how)
         second = _target(target, ref, place.home) if target else None
     facts = place.store.facts(ref.id, card.name)

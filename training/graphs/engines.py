@@ -1,0 +1,154 @@
+"""The inference engines that run a graph: onnxruntime, which comes with the requirements, and OpenVINO where installed.
+
+Which one runs is a rule by what the machine has, not a timing: a busy moment once chose an arithmetic of a third of the
+speed for a whole dataset. Images a second of EfficientNet-Lite0 on two cores with AVX512-BF16: torch in bf16 170,
+onnxruntime 191, OpenVINO in bf16 334 (`python -m benchmarks.engines` prints them). No torch.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib import metadata, util
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core import PlanError
+from training.machine import Parts
+from training.machine.cpu import cores
+
+Name = Literal["onnxruntime", "openvino"]
+SWITCH = "THAW_ENGINE"
+"""torch, onnxruntime or openvino, in place of what the rule says."""
+BATCH = 32
+"""Images a pass. Features do not depend on it: both engines are bit-equal over batch sizes."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What computes frozen features. `code` names it in cache folders and in a run's record."""
+
+    name: Name
+    version: str
+    precision: Literal["fp32", "bf16"] = "fp32"
+
+    @property
+    def code(self) -> str:
+        return f"{self.name}-{self.version}-{self.precision}"
+
+    @classmethod
+    def named(cls, code: str) -> Self | None:
+        """The inverse of `code`; None for the code of an arithmetic of torch."""
+        name, _, rest = code.partition("-")
+        version, _, precision = rest.rpartition("-")
+        if name not in ("onnxruntime", "openvino"):
+            return None
+        return cls(name, version, precision)  # type: ignore[arg-type]
+
+    @property
+    def here(self) -> bool:
+        """Whether this very version is installed: another one may round otherwise."""
+        return installed(self.name) == self.version
+
+    @property
+    def exact(self) -> bool:
+        """Whether it computes as the exported model does."""
+        return self.precision == "fp32"
+
+
+def installed(name: Name) -> str | None:
+    """The version of an engine, None when it is not here."""
+    if util.find_spec(name) is None:
+        return None
+    return metadata.version(name)
+
+
+def usual() -> Engine | None:
+    """The engine of this machine's CPU; None where torch is to compute.
+
+    Raises PlanError for a THAW_ENGINE that is none, or is not installed.
+    """
+    said = os.environ.get(SWITCH, "")
+    if said == "torch":
+        return None
+    if said and said not in ("onnxruntime", "openvino"):
+        raise PlanError(f"{SWITCH} is '{said}'; it can be torch, onnxruntime or openvino.")
+    name: Name = "openvino" if said == "openvino" else "onnxruntime"
+    version = installed(name)
+    if version is None:
+        raise PlanError(f"{SWITCH} is '{said}', which is not installed; run: pip install {name}")
+    return Engine(name, version)
+
+
+def exact() -> Engine:
+    """What runs exported models: onnxruntime, which is always here."""
+    version = installed("onnxruntime")
+    assert version is not None, "it stands in requirements.txt"
+    return Engine("onnxruntime", version)
+
+
+def not_here(engine: Engine) -> str:
+    """What to say of a run that began with an engine that this machine does not have."""
+    found = installed(engine.name)
+    there = f"{engine.name} {found} is installed" if found else f"{engine.name} is not installed"
+    return (
+        f"This run computed its frozen features by {engine.name} {engine.version} in {engine.precision}, and here "
+        f"{there}: the rest of it would round otherwise. Install that version (pip install "
+        f"{engine.name}=={engine.version}) and resume it, or train it anew."
+    )
+
+
+class Session:
+    """One graph, ready to run. Both engines are set up and used in a thread of its own: onnxruntime's first session has
+    the thread that makes it flush denormal numbers to zero from then on, and a solver's thread must not depend on that.
+    """
+
+    def __init__(self, engine: Engine, file: Path, what: str) -> None:
+        """file: an .onnx with one input. what: is computed, for the sentence when memory runs out."""
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=engine.name)
+        opened = _onnxruntime if engine.name == "onnxruntime" else _openvino
+        self._run = self._thread.submit(opened, engine, file).result()
+        self._parts = Parts(what)
+
+    def run(self, inputs: NDArray[Any]) -> list[NDArray[Any]]:
+        """The graph's outputs, in order, of a batch [B, ...]; in smaller batches once memory has run out."""
+        pieces = self._thread.submit(self._parts.run, self._run, inputs).result()
+        if len(pieces) == 1:
+            return pieces[0]
+        return [np.concatenate(of) for of in zip(*pieces, strict=True)]
+
+
+def _onnxruntime(engine: Engine, file: Path) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = cores()
+    # Threads that wait spin by default: beside other work, a training run's for one, that takes a third more time.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return lambda batch: session.run(None, {name: batch})
+
+
+def _openvino(engine: Engine, file: Path) -> Any:
+    import openvino
+
+    hint = {"fp32": "f32", "bf16": "bf16"}[engine.precision]
+    core = openvino.Core()
+    core.set_property({"CACHE_DIR": str(file.parent)})
+    # Without the hint it computes in bf16 where the CPU can: its worst image was 10.9 % off.
+    settings = {"INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": cores(), "PERFORMANCE_HINT": "THROUGHPUT"}
+    compiled = core.compile_model(core.read_model(str(file)), "CPU", settings)
+    request = compiled.create_infer_request()
+
+    def run(batch: NDArray[Any]) -> list[NDArray[Any]]:
+        found = request.infer([batch])
+        return [np.array(found[output]) for output in compiled.outputs]
+
+    return run
+

@@ -1,8 +1,8 @@
 """The inference engines that run a graph: onnxruntime, which comes with the requirements, and OpenVINO where installed.
 
 Which one runs is a rule by what the machine has, not a timing: a busy moment once chose an arithmetic of a third of the
-speed for a whole dataset. Images a second of EfficientNet-Lite0 on two cores with AVX512-BF16: torch in bf16 170,
-onnxruntime 191, OpenVINO in bf16 334 (`python -m benchmarks.engines` prints them). No torch.
+speed for a whole dataset. onnxruntime computes in fp32, as exported models do; OpenVINO in bf16 where the CPU has it,
+which is faster and costs a probe nothing (`python -m benchmarks.engines` prints both). No torch.
 """
 
 from __future__ import annotations
@@ -77,11 +77,21 @@ def usual() -> Engine | None:
         return None
     if said and said not in ("onnxruntime", "openvino"):
         raise PlanError(f"{SWITCH} is '{said}'; it can be torch, onnxruntime or openvino.")
-    name: Name = "openvino" if said == "openvino" else "onnxruntime"
+    low = multiplies_bf16()
+    name: Name = "openvino" if said == "openvino" or (not said and low and installed("openvino")) else "onnxruntime"
     version = installed(name)
     if version is None:
         raise PlanError(f"{SWITCH} is '{said}', which is not installed; run: pip install {name}")
-    return Engine(name, version)
+    return Engine(name, version, "bf16" if name == "openvino" and low else "fp32")
+
+
+def multiplies_bf16() -> bool:
+    """Whether this CPU has instructions for bf16; without them it is slower than fp32, and no error."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore")
+    except OSError:  # not Linux
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
 def exact() -> Engine:

@@ -154,14 +154,25 @@ def test_a_network_that_answers_otherwise_as_a_graph_is_computed_by_torch_and_th
     assert not list((tmp_path / "graphs").iterdir()), "nothing half made is left"
 
 
-@pytest.mark.parametrize(("said", "name"), [("torch", None), ("onnxruntime", "onnxruntime"), ("", "onnxruntime")])
+@pytest.mark.parametrize(
+    ("said", "openvino", "bf16", "code"),
+    [
+        ("torch", True, True, None),
+        ("onnxruntime", True, True, "onnxruntime-1.0-fp32"),
+        ("openvino", True, False, "openvino-1.0-fp32"),
+        ("", True, True, "openvino-1.0-bf16"),
+        ("", True, False, "onnxruntime-1.0-fp32"),
+        ("", False, True, "onnxruntime-1.0-fp32"),
+    ],
+)
 def test_the_engine_is_the_machines_or_what_the_setting_says(
-    said: str, name: str | None, monkeypatch: pytest.MonkeyPatch
+    said: str, openvino: bool, bf16: bool, code: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(engines.SWITCH, said)
-    monkeypatch.setattr(engines, "installed", lambda which: "1.0" if which == "onnxruntime" else None)
+    monkeypatch.setattr(engines, "installed", lambda name: "1.0" if name == "onnxruntime" or openvino else None)
+    monkeypatch.setattr(engines, "multiplies_bf16", lambda: bf16)
     found = engines.usual()
-    assert (found and found.name) == name
+    assert (found and found.code) == code
 
 
 def test_an_engine_that_is_none_or_not_here_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,7 +208,7 @@ def test_a_probe_is_trained_judged_and_kept_without_torch(
     without = {**os.environ, "PYTHONPATH": str(tmp_path / "instead")}
     done = subprocess.run(command, capture_output=True, text=True, env=without, check=True)
     told = json.loads(done.stdout)
-    assert told["state"] == "finished" and told["arithmetic"]["frozen"] == engines.exact().code
+    assert told["state"] == "finished" and told["arithmetic"]["frozen"] == engines.usual().code
     run = Bench.of(images, NAME, home)
     kept = read_weights(home / "runs" / told["run_id"] / "best.safetensors")
     run.backbone.load_state_dict(kept)
@@ -223,4 +234,4 @@ def test_a_run_whose_engine_is_not_here_is_not_gone_on_with_by_another(
     with pytest.raises(PlanError, match=r"by onnxruntime 1\.0\.0 in fp32, and here onnxruntime .* is installed"):
         bench.precision  # noqa: B018
     looked_at = Bench.of_run("run1", RunConfig(images.id, partial), home)
-    assert looked_at.precision == engines.exact().code, "whoever only looks computes with what is here"
+    assert looked_at.precision == engines.usual().code, "whoever only looks computes with what is here"

@@ -102,7 +102,10 @@ def measure(path: Path, home: Path) -> dict[Engine, Measured]:
     return {
         engine: Measured(
             speeds[engine], float(np.linalg.norm(own - exact) / np.linalg.norm(exact)),
-            {str(n): [probed(own, exact, labels, len(fit), classes, n, seed) for seed in range(DRAWS)] for n in PER_CLASS},
+            {
+                str(n): [probed(own, exact, labels, len(fit), classes, n, seed) for seed in range(DRAWS)]
+                for n in PER_CLASS
+            },
         )
         for engine, own in vectors.items()
     }  # fmt: skip

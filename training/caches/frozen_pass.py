@@ -53,7 +53,7 @@ class TorchPass:
         self, backbone: Backbone, data: Data, device: torch.device, arithmetic: str, boundaries: Sequence[int],
         pooled: bool,
     ) -> None:  # fmt: skip
-        self.size = pass_batch(device)
+        self.size, self.whole = pass_batch(device), True
         self._data = data
         self._run: Taps | None = None
         self._open = lambda inputs: taps(backbone, boundaries, arithmetic, device, inputs, pooled=pooled)

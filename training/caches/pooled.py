@@ -85,5 +85,5 @@ class Pools:
         forward = self._prefix.through([self._head], pooled=True)
         for start in range(0, len(rows), forward.size):
             chunk = rows[start : start + forward.size]
-            means = forward.run(forward.make(np.resize(chunk, forward.size), 0))[1:]
+            means = forward.run(forward.make(np.resize(chunk, forward.size) if forward.whole else chunk, 0))[1:]
             self.add(chunk, [forward.stored(mean[: len(chunk)], np.float32) for mean in means])

@@ -20,6 +20,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
@@ -80,7 +81,12 @@ class Pass(Protocol):
 
     @property
     def size(self) -> int:
-        """Rows of a batch, always exactly so many."""
+        """Rows of a batch."""
+        ...
+
+    @property
+    def whole(self) -> bool:
+        """Whether batches are always of exactly that size: a row's values may depend on how many there are."""
         ...
 
     def make(self, rows: Rows, view: object) -> Any:
@@ -183,7 +189,7 @@ class PrefixCache:
             computed = 0
 
             def padded(chunk: Rows) -> Any:
-                return forward.make(np.resize(chunk, size), view)
+                return forward.make(np.resize(chunk, size) if forward.whole else chunk, view)
 
             for chunk, inputs in _made(padded, chunks, ahead=not self._on_cpu):
                 outputs = forward.run(inputs)
@@ -219,6 +225,14 @@ class PrefixCache:
     def exact(self) -> bool:
         """Whether it computes as an exported model does."""
         return self.engine.exact if self.engine else self.precision.startswith("fp32")
+
+    @cached_property
+    def exact_twin(self) -> PrefixCache:
+        """The features of the same images as an exported model computes them: this cache, or one of its graph's."""
+        if self.exact or self.graph is None:
+            return self
+        folder = self._folder.parent if self._folder else None
+        return PrefixCache(self.backbone, self.data, self.device, engines.exact().code, folder, self.graph)
 
     def exactly(self, boundary: int) -> Pass | None:
         """Through the graph as an exported model does, nothing rounded; None without a graph, or when a stage below was
@@ -326,7 +340,7 @@ class GraphPass:
     """Through a graph, by an inference engine on the CPU. Plain views go in as the squares that are cached: the graph
     does what comes before the network too."""
 
-    size = BATCH
+    size, whole = BATCH, False
 
     def __init__(self, graph: Graph, data: Data, engine: Engine, boundaries: Sequence[int], pooled: bool) -> None:
         self._graph, self._data = graph, data

@@ -7,6 +7,7 @@ its answer before torch would be loaded.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -124,14 +125,22 @@ class Probe:
 
     def _begin(self) -> None:
         """Fill the caches with what will be read."""
-        head, rows = self.network.head_index, self.data.rows
-        wanted = np.concatenate([rows["train"], rows["val"], *([rows["test"]] if self.prefix.exact else [])])
-        why = self.prefix.why_not(head, len(wanted))
+        head, rows, twin = self.network.head_index, self.data.rows, self.prefix.exact_twin
+        learned = np.concatenate([rows["train"], rows["val"]])
+        why = self.prefix.why_not(head, sum(map(len, rows.values())))
         if why:
             self._say("caution", "not_cached", why)
             return
+        total = self.prefix.missing(head, learned, 0) + twin.missing(head, rows["test"], 0)
+        started = time.perf_counter()
+
+        def tick(done: int, _: int) -> None:
+            left = (time.perf_counter() - started) / done * (total - done)
+            self._filling(done, total, left)
+
         with self._clock.caching():
-            self.prefix.fill([head], wanted, 0, lambda done, total: self._filling(done, total, None))
+            before = self.prefix.fill([head], learned, 0, tick)
+            twin.fill([head], rows["test"], 0, lambda done, _: tick(before + done, 0))
 
     def _params(self, phase: Phase) -> tuple[int, int]:
         """Parameters that a phase says it trains, and those that are switched on."""
@@ -144,8 +153,9 @@ class Probe:
 
     def features(self, boundary: int, rows: Rows, *, exact: bool = False) -> Floats:
         """Plain features [len(rows), width]. exact: in the arithmetic of the export."""
-        if (self.prefix.exact or not exact) and not self.prefix.missing(boundary, rows, 0):
-            found: Floats = self.prefix.values(boundary, rows, 0)
+        cache = self.prefix.exact_twin if exact else self.prefix
+        if not cache.missing(boundary, rows, 0):
+            found: Floats = cache.values(boundary, rows, 0)
             return found
         through = self.prefix.exactly(boundary) if exact else self.prefix.through([boundary])
         assert through is not None, "the network is a graph"

@@ -86,7 +86,7 @@ def systems(old: Path, out: Path) -> dict[str, Way]:
     name = name_of(old)
     ways = {f"{name} in bf16": way(old, "bf16-nhwc"), f"{name} in fp32": way(old, "fp32-nhwc")}
     for engine in ("onnxruntime", "openvino"):
-        if engines.installed(engine):  # type: ignore[arg-type]
+        if engines.installed(engine):
             ways[engine] = way(PROJECT, None, **{engines.SWITCH: engine})
     return ways
 

@@ -33,7 +33,7 @@ from core.files import naming
 from training.caches import budget
 from training.caches.examples import VERSION, Data, Rows
 from training.graphs import Engine, Graph, engines
-from training.graphs.engines import BATCH, Session
+from training.graphs.engines import BATCH, Runs
 
 if TYPE_CHECKING:
     import torch
@@ -345,7 +345,7 @@ class GraphPass:
     def __init__(self, graph: Graph, data: Data, engine: Engine, boundaries: Sequence[int], pooled: bool) -> None:
         self._graph, self._data = graph, data
 
-        def session(side: int | None) -> Session:
+        def session(side: int | None) -> Runs:
             return graph.session(engine, boundaries, side=side, means=pooled)
 
         self._session = session

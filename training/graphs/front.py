@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from training.backbones import Preprocessing
 
-OPSET = 17
+OPSET, IR = 17, 8
+"""Of ONNX: what onnxruntime has read since 2021."""
 IMAGES, INPUT = "images", "x"
 _LARGEST_INT16 = 2**15
 
@@ -29,7 +30,8 @@ def compose(
     network: Path, boundaries: Sequence[int], ranks: Sequence[int], side: int | None, prep: Preprocessing, *,
     means: bool,
 ) -> bytes:  # fmt: skip
-    """The part of a network's graph that gives the activations at `boundaries`, ascending.
+    """The part of a network's graph that gives the activations at `boundaries`, ascending; without any, what comes
+    before the network.
 
     ranks: of every stage's output, [B, ...] counted. side: of the squares uint8 [B, side, side, 3] that it reads; None
     = it reads the network's own input. means: the spatial means of every stage that runs follow, [B, channels].
@@ -38,6 +40,9 @@ def compose(
     from onnx import TensorProto, helper
     from onnx.utils import Extractor
 
+    if not boundaries:
+        assert side is not None
+        return _before(side, prep)
     model = onnx.load(str(network))
     highest = max(boundaries)
     taken = range(1, highest + 1) if means else boundaries
@@ -55,7 +60,20 @@ def compose(
         nodes += behind
         outputs += found
     made = helper.make_graph(nodes, "frozen", inputs, outputs, constants)
-    whole = helper.make_model(made, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=model.ir_version)
+    whole = helper.make_model(made, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)
+    return bytes(whole.SerializeToString())
+
+
+def _before(side: int, prep: Preprocessing) -> bytes:
+    from onnx import TensorProto, helper
+
+    nodes, constants = _front(side, prep)
+    ends = [
+        helper.make_tensor_value_info(IMAGES, TensorProto.UINT8, ["batch", side, side, 3]),
+        helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["batch", 3, prep.size, prep.size]),
+    ]
+    made = helper.make_graph(nodes, "front", ends[:1], ends[1:], constants)
+    whole = helper.make_model(made, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)
     return bytes(whole.SerializeToString())
 
 
@@ -99,8 +117,10 @@ def _front(side: int, prep: Preprocessing) -> tuple[list[Any], list[Any]]:
     at = then("Transpose", at, perm=[0, 3, 1, 2])
     if crop != prep.size:
         weights = resize_weights(crop, prep.size, prep.interpolation)
-        half, low, high = (constant(n, np.array(v, np.float64)) for n, v in (("half", 0.5), ("low", 0), ("high", 255)))
-        at = then("Cast", at, to=TensorProto.DOUBLE)
+        kind = np.float32 if exact_in_float32(weights) else np.float64
+        weights = weights.astype(kind)
+        half, low, high = (constant(n, np.array(v, kind)) for n, v in (("half", 0.5), ("low", 0), ("high", 255)))
+        at = then("Cast", at, to=TensorProto.FLOAT if kind is np.float32 else TensorProto.DOUBLE)
         at = then("MatMul", at, constant("across", np.ascontiguousarray(weights.T)))
         for down in (None, constant("down", weights)):
             if down:
@@ -135,6 +155,14 @@ def resize_weights(side: int, size: int, interpolation: str) -> NDArray[np.float
         bits += 1
     whole: NDArray[np.float64] = np.trunc(found * 2**bits + np.where(found < 0, -0.5, 0.5))
     return whole / 2**bits
+
+
+def exact_in_float32(weights: NDArray[np.float64]) -> bool:
+    """Whether products of these weights with whole bytes add up exactly in float32, in whatever order: as long as every
+    sum is a whole number of 24 bits over their power of two. So it is wherever an image is not shrunk to below half."""
+    whole = np.abs(weights * 2**22).astype(np.int64)
+    unit = (whole & -whole)[whole > 0].min()
+    return bool(255 * whole.sum(axis=1).max() / unit + 1 < 2**24)
 
 
 def _cubic(x: NDArray[np.float64]) -> NDArray[np.float64]:

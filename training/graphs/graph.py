@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from core import find_as, write_whole
 from core.zoo import BackboneCard
 from training.backbones import Preprocessing, weights
-from training.graphs.engines import Engine, Session
+from training.graphs.engines import Chain, Engine, Runs, Session, exact
 from training.graphs.front import compose
 
 FOLDER = "graphs"
@@ -58,7 +58,7 @@ class Graph:
 
     facts: Facts
     folder: Path
-    _open: dict[tuple[Any, ...], Session] = field(default_factory=dict)
+    _open: dict[tuple[Any, ...], Runs] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -118,7 +118,7 @@ class Graph:
 
     def session(
         self, engine: Engine, boundaries: Sequence[int], *, side: int | None, means: bool = False
-    ) -> Session:
+    ) -> Runs:
         """What gives the activations at `boundaries`, ascending, and then, with `means`, of every stage that it runs
         the spatial means.
 
@@ -126,11 +126,17 @@ class Graph:
         """
         key = (engine, tuple(boundaries), side, means)
         if key not in self._open:
-            self._open[key] = Session(engine, self._file(boundaries, side, means), "the stages that nothing trains")
+            # OpenVINO would resize in bf16 too: it is given what onnxruntime made of the squares.
+            before = side if engine.exact else None
+            opened: Runs = Session(engine, self._file(boundaries, before, means), "the stages that nothing trains")
+            if side is not None and before is None:
+                opened = Chain(self.session(exact(), [], side=side), opened)
+            self._open[key] = opened
         return self._open[key]
 
     def _file(self, boundaries: Sequence[int], side: int | None, means: bool) -> Path:
         name = "-".join(map(str, boundaries)) + ("m" if means else "") + ("" if side is None else f"-{side}px")
+        name = name.removeprefix("-")
         file = self.folder / f"{name}.onnx"
         if not file.exists():
             ranks = [1 + len(shape) for shape in self.facts.shapes]

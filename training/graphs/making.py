@@ -17,7 +17,7 @@ from core.disk import flush
 from core.files import take_place
 from core.zoo import BackboneCard
 from training.backbones import Backbone, write_weights
-from training.graphs import front
+from training.graphs import front, pads
 from training.graphs.engines import exact
 from training.graphs.graph import Facts, Graph, find, folder_of
 
@@ -66,6 +66,7 @@ def _make(backbone: Backbone, card: BackboneCard, image_px: int, folder: Path) -
             example = torch.randn(TRIED, 3, image_px, image_px, generator=torch.Generator().manual_seed(0))
             device = next(backbone.parameters()).device
             _write(model, example[:2].to(device), stage / "network.onnx", card)
+            pads.settle(stage / "network.onnx", example.numpy())
             expected = model(example.to(device))
         facts = Facts(
             backbone.name, backbone.weights_id, tuple(backbone.fingerprints()), backbone.stage_names,

@@ -9,7 +9,9 @@ a probe has its answer before torch would be loaded.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +27,9 @@ Labelled = tuple[Floats, NDArray[np.int64]]
 STRENGTHS = tuple(float(10**e) for e in np.linspace(1, -5, 10))
 """L2 on standardised weights, per example: mean loss + strength / 2 * |W|^2. scikit-learn's C is 1 / (strength * N)."""
 
+SMALLEST = np.float32(-60.0)
+"""Logarithm of the smallest probability that a gradient is made of: what lies below pulls at nothing, but as denormal
+numbers made a step on well separated images take ten times as long."""
 FLOOR = 0.1
 """Of the mean variance of all features, added to each one's own before its root is divided by. A feature that hardly
 moves over a few images would else be blown up, and with it whatever it does on the next image. Mean gain on 11 sets: 8
@@ -51,11 +56,25 @@ class ProbeStep:
         return {name: getattr(self, name) for name in names}
 
 
+def one_thread() -> AbstractContextManager[Any]:
+    """Within, numpy's and scipy's products are made in one thread: each has threads of its own, which on two cores
+    waited for one another for longer than the work took (60 steps on 281 images 0.08 s instead of 1.1, on 8,000 2.1
+    instead of 4.3), and sums do not depend on the machine."""
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1, user_api="blas")
+
+
 def solve(train: Labelled, val: Labelled, classes: int, steps: int, publish: Callable[[ProbeStep], None]) -> None:
     """Walk the regularisation path in `steps` L-BFGS iterations, calling `publish` after each.
 
     A strength that has converged publishes what it came to for the rest of its iterations. `publish` may raise to stop.
     """
+    with one_thread():
+        _walk(train, val, classes, steps, publish)
+
+
+def _walk(train: Labelled, val: Labelled, classes: int, steps: int, publish: Callable[[ProbeStep], None]) -> None:
     features, labels = train
     mean, scale = standardisation(features)
     inputs, val_inputs = (features - mean) / scale, (val[0] - mean) / scale
@@ -71,7 +90,7 @@ def solve(train: Labelled, val: Labelled, classes: int, steps: int, publish: Cal
             weight, bias = _unpacked(point, classes)
             logs = log_softmax(inputs @ weight.T + bias, axis=1)
             value = -float(logs[np.arange(len(labels)), labels].mean(dtype=np.float64))
-            slope = np.exp(logs)
+            slope = np.exp(np.maximum(logs, SMALLEST))
             slope[np.arange(len(labels)), labels] -= 1
             slope /= np.float32(len(labels))
             value += strength / 2 * float(np.square(weight, dtype=np.float64).sum())

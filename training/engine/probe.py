@@ -179,7 +179,8 @@ class Probe:
         """Class probabilities [len(rows), classes] of the best weights, in the arithmetic of the export. Call after
         `run`."""
         features = self.features(self.network.head_index, rows, exact=True)
-        logits = features @ self.best.weights["head.weight"].T + self.best.weights["head.bias"]
+        with head_solver.one_thread():
+            logits = features @ self.best.weights["head.weight"].T + self.best.weights["head.bias"]
         return np.asarray(softmax(logits, axis=1), np.float32)
 
     # ---- telling and keeping -----------------------------------------------------------------------------------

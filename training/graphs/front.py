@@ -122,11 +122,9 @@ def _front(side: int, prep: Preprocessing) -> tuple[list[Any], list[Any]]:
         half, low, high = (constant(n, np.array(v, kind)) for n, v in (("half", 0.5), ("low", 0), ("high", 255)))
         at = then("Cast", at, to=TensorProto.FLOAT if kind is np.float32 else TensorProto.DOUBLE)
         at = then("MatMul", at, constant("across", np.ascontiguousarray(weights.T)))
-        for down in (None, constant("down", weights)):
-            if down:
-                nodes.append(helper.make_node("MatMul", [down, at], ["front/resized"]))
-                at = "front/resized"
-            at = then("Min", then("Max", then("Floor", then("Add", at, half)), low), high)
+        at = then("Clip", then("Floor", then("Add", at, half)), low, high)
+        at = then("MatMul", constant("down", weights), at)
+        at = then("Clip", then("Floor", then("Add", at, half)), low, high)
     at = then("Cast", at, to=TensorProto.FLOAT)
     at = then("Mul", at, constant("share", np.array(1 / 255, np.float32)))
     channels = (np.array(values, np.float32).reshape(1, -1, 1, 1) for values in (prep.mean, prep.std))

@@ -22,7 +22,7 @@ from core.files import naming
 from training.caches import Bench, ImageData, Rows
 from training.caches.prefix import Tick
 from training.engine.probe import Probe
-from training.machine import cores, cpu, versions
+from training.machine import cpu, versions
 from training.profile import few_shot as shots
 from training.store import FewShot, RunFolder, RunResult
 
@@ -56,14 +56,11 @@ def _probe(job: Job, context: StoreContext, store: Store, bench: Bench) -> tuple
     store.cut_metrics(job, 0)
     if job.attempt > 1:
         context.event("info", "resumed", f"Begun again (attempt {job.attempt}): a head is solved in one go.")
-    with _threads(int(bench.runtime.keep("threads", lambda: str(cores())))):
-        run = Probe(config.strategy, graph, bench.data, context, prefix=bench.prefix, budget_s=_budget_s(config))
-        fitted = run.run()
-        if config.strategy.kind == "prototype" and fitted.best.weights:
-            context.note("few_shot", few_shot(partial(run.features, graph.head_index), bench.data, config.seed))
-        result = _finish(
-            fitted, bench.data, folder, context, run, lambda: graph.with_head(fitted.best.weights)
-        )
+    run = Probe(config.strategy, graph, bench.data, context, prefix=bench.prefix, budget_s=_budget_s(config))
+    fitted = run.run()
+    if config.strategy.kind == "prototype" and fitted.best.weights:
+        context.note("few_shot", few_shot(partial(run.features, graph.head_index), bench.data, config.seed))
+    result = _finish(fitted, bench.data, folder, context, run, lambda: graph.with_head(fitted.best.weights))
     head = len(bench.data.classes) * (graph.width + 1)
     result = replace(
         result, trainable_params=head, total_params=graph.facts.params + head, device=cpu.hardware().name,
@@ -71,13 +68,6 @@ def _probe(job: Job, context: StoreContext, store: Store, bench: Bench) -> tuple
         peak_memory_bytes=context.memory.bytes(),
     )  # fmt: skip
     return result, fitted.stopped
-
-
-def _threads(count: int) -> Any:
-    """Within, sums of numpy are made in so many threads: in another number they round otherwise."""
-    from threadpoolctl import threadpool_limits
-
-    return threadpool_limits(count, user_api="blas")
 
 
 def _budget_s(config: RunConfig) -> float | None:

@@ -213,8 +213,8 @@ def test_a_class_added_to_a_run_from_another_is_read_by_that_runs_weights(
     with torch.no_grad():
         pictures = opened.bench.beside(ref).data.batch(np.arange(ref.images), 0)
         features = opened.backbone.below(pictures, opened.backbone.head_index)
-    wanted = with_class(head[:-1], features)[-1]
-    assert (head[-1] - wanted).norm() < 0.02 * wanted.norm(), "the run's arithmetic may be bf16"
+    wanted = with_class(head[:-1].numpy(), features.numpy())[-1]
+    assert np.linalg.norm(head[-1].numpy() - wanted) < 1e-3 * np.linalg.norm(wanted)
 
 
 def test_what_was_forgotten_is_counted_from_the_backbone_not_from_the_run_before(

@@ -25,9 +25,12 @@ def test_every_strategy_learns_and_reports_each_epoch(kind: str) -> None:
     job, fitted, _ = fit(STRATEGIES[kind], context)
     assert not fitted.stopped
     assert len(context.epochs) == STRATEGIES[kind].epochs
-    assert fitted.best.val_accuracy == max(row["val_accuracy"] for row in context.epochs) or kind == "linear_probe"
+    solved = [phase.solved for phase in STRATEGIES[kind].phases]  # those keep what has the lowest loss
+    descended = [row["val_accuracy"] for row in context.epochs if not solved[row["phase"]]]
+    assert fitted.best.val_accuracy >= max(descended, default=0.0)
+    assert fitted.best.val_accuracy in {row["val_accuracy"] for row in context.epochs}
     probabilities = job.predict(task().rows["test"])
-    assert torch.allclose(probabilities.sum(1), torch.ones(60))
+    assert np.allclose(probabilities.sum(1), 1, atol=1e-5)
     assert fitted.best.val_accuracy > 0.4 if kind in ("full", "partial") else fitted.best.val_accuracy > 0.6
 
 

@@ -1,6 +1,7 @@
 """Plans: what a run will do, complete and immutable. Phases over a boundary, and what holds for all of them.
 
-All are frozen; a contradiction is rejected in `__post_init__`, where it is made. Learning rates are those of AdamW.
+All are frozen; a contradiction is rejected in `__post_init__`, where it is made. Learning rates are those of
+the phase's optimizer.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 ADAPTING: tuple[Kind, ...] = ("source_only", "mmd", "dann")
 """The kinds that learn from labelled source images for a target whose labels they never see."""
 Alignment = Literal["none", "mmd", "dann"]
+Optimizer = Literal["adamw", "sgd"]
+"""Of a phase that descends."""
 
 @dataclass(frozen=True)
 class Phase:
@@ -33,8 +36,9 @@ class Phase:
     decay: float = 1.0
     """Layer-wise decay gamma: lr_l = lr_stage * gamma^(L-l)  (ULMFiT, arXiv 1801.06146)."""
     optimizer: Literal["adamw", "sgd", "lbfgs", "class_means"] = "adamw"
-    """'sgd' is plain, without momentum (the Playground's). 'lbfgs' (full-batch logistic regression) and 'class_means'
-    need boundary = head: they run on cached features."""
+    """'lbfgs' (full-batch logistic regression) and 'class_means' need boundary = head: they run on cached features."""
+    momentum: float = 0.0
+    """Of 'sgd'; without it that is plain gradient descent, as in the Playground."""
     schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
     batch_norm: Literal["eval", "train"] = "eval"
     """BatchNorm mode inside the trained stages (in frozen ones it is always 'eval')."""
@@ -57,6 +61,10 @@ class Phase:
             raise PlanError(f"A phase runs at least 1 epoch, not {self.epochs}.")
         if self.lr_head < 0 or self.lr_stage < 0:
             raise PlanError("Learning rates cannot be negative.")
+        if not 0 <= self.momentum < 1:
+            raise PlanError(f"Momentum lies in [0, 1), not {self.momentum:g}.")
+        if self.momentum and self.optimizer != "sgd":
+            raise PlanError(f"Momentum is a setting of SGD; '{self.optimizer}' has none to set.")
         if not 0 < self.decay <= 1:
             raise PlanError(f"Layer-wise decay lies in (0, 1], not {self.decay:g}.")
         if self.frozen_layers < 0 or self.patience < 0:
@@ -71,6 +79,13 @@ class Phase:
     def solved(self) -> bool:
         """Whether the head is computed on cached features rather than descended to."""
         return self.optimizer in ("lbfgs", "class_means")
+
+    @property
+    def optimizer_in_words(self) -> str:
+        """'AdamW', 'SGD with momentum 0.9', 'plain SGD'; of a phase that descends."""
+        if self.optimizer == "adamw":
+            return "AdamW"
+        return f"SGD with momentum {self.momentum:g}" if self.momentum else "plain SGD"
 
     def trains(self, stage: int) -> bool:
         """Whether this stage (the head is the last) is trained in this phase."""

@@ -9,13 +9,15 @@ import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from core import Balance, Kind, PlanError
+from core import Balance, Kind, Optimizer, PlanError
 from core.zoo import BackboneCard
 
 Unfreeze = Literal["epochs", "plateau"]
 DESCENDING: tuple[Kind, ...] = ("partial", "gradual", "lp_ft", "full", "scratch")
 """The kinds with at least one phase of gradient descent."""
-DESCENT_ONLY = ("lr", "mixup", "l2_sp", "ewc", "label_smoothing", "early_stopping", "balance", "lr_range_test")
+DESCENT_ONLY = (
+    "optimizer", "lr", "mixup", "l2_sp", "ewc", "label_smoothing", "early_stopping", "balance", "lr_range_test",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Options:
     """'partial': freeze the first '20' weight layers, or '80%' of them; the rest is trained."""
     unfreeze: Unfreeze | None = None
     """'gradual': thaw the next stage after a number of epochs, or when validation stops improving."""
+    optimizer: Optimizer | None = None
+    """'sgd' has momentum 0.9, and rates and weight decay of its own (`strategies.SGD_RATE`)."""
     batch_size: int | None = None
     views: int | None = None
     lr: float | None = None
@@ -63,6 +67,8 @@ class Options:
             raise PlanError("Early stopping waits for at least 1 epoch.")
         if self.unfreeze is not None and self.unfreeze not in get_args(Unfreeze):
             raise PlanError(f"Unfreezing goes by 'epochs' or on a 'plateau', not by '{self.unfreeze}'.")
+        if self.optimizer is not None and self.optimizer not in get_args(Optimizer):
+            raise PlanError(f"The optimizer is one of {', '.join(get_args(Optimizer))}, not '{self.optimizer}'.")
         chosen = [n for n in ("trained_stages", "only_stages", "freeze") if getattr(self, n) is not None]
         if len(chosen) > 1:
             raise PlanError(f"Choose what to train in one way only, not by {' and '.join(chosen)} at once.")
@@ -123,6 +129,6 @@ def freeze_point(card: BackboneCard, freeze: str) -> tuple[int, int]:
 def _words(name: str) -> str:
     return {
         "trained_stages": "The number of trained stages", "only_stages": "The choice of stages",
-        "freeze": "The share of frozen layers", "lr": "a learning rate", "l2_sp": "L2-SP", "ewc": "EWC",
-        "lr_range_test": "a range test", "balance": "balancing",
+        "freeze": "The share of frozen layers", "optimizer": "an optimizer", "lr": "a learning rate",
+        "l2_sp": "L2-SP", "ewc": "EWC", "lr_range_test": "a range test", "balance": "balancing",
     }.get(name, name.replace("_", " "))  # fmt: skip

@@ -49,7 +49,7 @@ class Recipe:
     """Cached augmented views. With boundary 0 nothing is cached: any number above 0 means fresh
     augmentation."""
     weight_decay: float
-    optimizer: Literal["adamw", "lbfgs", "class_means"] = "adamw"
+    optimizer: Literal["adamw", "sgd", "lbfgs", "class_means"] = "adamw"
     schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
     batch_norm: Literal["eval", "train", "by batch size"] = "eval"
     label_smoothing: float = 0.0
@@ -99,6 +99,13 @@ RECIPES: dict[Kind, Recipe] = {
     ),
 }  # fmt: skip
 
+SGD_MOMENTUM, SGD_RATE = 0.9, 10.0
+"""SGD's momentum, as everywhere that it fine-tunes (BiT, arXiv 1912.11370; LP-FT, 2202.10054; the course), and its peak
+rates as a multiple of a recipe's, which are AdamW's. 'scratch' then gets 0.01, ResNet's 0.1 for 256 images (arXiv
+1512.03385) at the batch of 32 that the linear rule makes of it (arXiv 1706.02677)."""
+SGD_DECAY = (1 - SGD_MOMENTUM) / SGD_RATE
+"""What a recipe's weight decay is multiplied by for SGD, to pull as hard: a step of AdamW multiplies a weight by
+1 - lr wd, one of SGD with momentum m in the long run by 1 - lr wd / (1 - m). 0.01 becomes 1e-4, as ResNet's."""
 PARTIAL_STAGES = PROFILED_STAGES[-1]
 """Stages below the head that 'partial' trains by default: in EfficientNet-Lite all at the last resolution."""
 WARM_PASSES = 20
@@ -184,7 +191,12 @@ def plan(
 
 
 def _with_options(recipe: Recipe, options: Options) -> Recipe:
-    """The recipe with the numbers that were set by hand."""
+    """The recipe with what was set by hand."""
+    if options.optimizer == "sgd":
+        recipe = replace(
+            recipe, optimizer="sgd", lr_head=SGD_RATE * recipe.lr_head, lr_stage=SGD_RATE * recipe.lr_stage,
+            weight_decay=SGD_DECAY * recipe.weight_decay,
+        )  # fmt: skip
     if options.lr is not None and recipe.lr_stage:
         recipe = replace(recipe, lr_head=options.lr * recipe.lr_head / recipe.lr_stage, lr_stage=options.lr)
     by_hand = {name: getattr(options, name) for name in ("views", "weight_decay", "label_smoothing")}
@@ -254,6 +266,7 @@ def _phase(recipe: Recipe, boundary: int, epochs: int, batch: int) -> Phase:
         lr_stage=recipe.lr_stage,
         decay=recipe.decay,
         optimizer=recipe.optimizer,
+        momentum=SGD_MOMENTUM if recipe.optimizer == "sgd" else 0.0,
         schedule=recipe.schedule,
         batch_norm=batch_norm,
     )
@@ -261,12 +274,13 @@ def _phase(recipe: Recipe, boundary: int, epochs: int, batch: int) -> Phase:
 
 def _gentle(strategy: Strategy, sizes: Sizes) -> Strategy:
     """Lower peak rates where only a few steps are left: AdamW moves a weight by about the rate each step, and a few
-    large ones wreck a solved head that they have no time to mend."""
+    large ones wreck a solved head that they have no time to mend. SGD moves it by the gradient, which is small
+    there."""
     steps = math.ceil(sizes.fit / strategy.batch_size)
 
     def gentle(phase: Phase) -> Phase:
         share = min(1.0, phase.epochs * steps / RECIPES[strategy.kind].full_rate_steps)
-        if phase.solved or share == 1 or strategy.kind in ("scratch", "full"):
+        if phase.optimizer != "adamw" or share == 1 or strategy.kind in ("scratch", "full"):
             return phase
         return replace(phase, lr_head=phase.lr_head * share, lr_stage=phase.lr_stage * share)
 

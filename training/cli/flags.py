@@ -10,7 +10,7 @@ from typing import Any, get_args
 import click
 
 from advisor.planning import Options, Unfreeze
-from core import Balance
+from core import Balance, Optimizer
 from training.cli.shared import Answer
 
 
@@ -28,6 +28,8 @@ FLAGS = (
                  help="partial: these and the head; 0 = first stage + head"),
     click.option("--freeze", metavar="N|P%", help="partial: freeze the first 20 weight layers, or 80% of them"),
     click.option("--unfreeze", type=click.Choice(get_args(Unfreeze)), help="gradual: thaw by epochs or on a plateau"),
+    click.option("--optimizer", type=click.Choice(get_args(Optimizer)),
+                 help="sgd: with momentum 0.9, at rates of its own"),
     click.option("--batch-size", type=int, metavar="B"),
     click.option("--views", type=int, metavar="K", help="augmented views of each image that are kept (0 = none)"),
     click.option("--lr", type=float, metavar="LR", help="peak learning rate of the topmost stage below the head"),

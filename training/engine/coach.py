@@ -27,8 +27,8 @@ TITLES: dict[str, str] = {
 """Kinds of events that are the coach's (the last two are said by others, in its name) -> short name."""
 
 FEWEST_STEPS = 20
-"""AdamW's momentum (beta 0.9) averages over about 10 steps. In fewer than 20 it spans half of the schedule, whose
-warm-up is then 6 steps at most: the rate moves faster than the optimizer can follow."""
+"""The optimizer's momentum (0.9) averages over about 10 steps. In fewer than 20 it spans half of the schedule, whose
+warm-up is then 6 steps at most: the rate moves faster than it can follow."""
 BUDGET_OVER = 1.1
 """The engine's own tolerance before it ends a run early."""
 BUDGET_EPOCHS = 2

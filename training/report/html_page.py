@@ -129,7 +129,10 @@ def _phase(phase: Phase, card: BackboneCard) -> str:
     what = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
     if phase.solved:
         return f"{what}, solved on cached features ({phase.optimizer})"
-    return f"{what}, {counted(phase.epochs, 'epoch')}, learning rate {lr(phase.lr_head)} (head), {lr(phase.lr_stage)}"
+    return (
+        f"{what}, {counted(phase.epochs, 'epoch')} of {phase.optimizer_in_words}, learning rate {lr(phase.lr_head)} "
+        f"(head), {lr(phase.lr_stage)}"
+    )
 
 
 def _freeze_map(phase: Phase, card: BackboneCard, classes: int) -> Markup:

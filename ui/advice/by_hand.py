@@ -7,12 +7,12 @@ Nothing is decided here: the recipe fills in what is left alone.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import streamlit as st
 
 from advisor.planning import DESCENDING, PLANNED, Options, estimate_seconds, plan
-from core import Budget, DatasetFacts, DatasetRef, Kind, PlanError, Strategy
+from core import Budget, DatasetFacts, DatasetRef, Kind, Optimizer, PlanError, Strategy
 from core.zoo import STRATEGIES, BackboneCard
 from training.requests import fitted, limits
 from ui.advice.plan import plan_in_full
@@ -120,6 +120,12 @@ def _fields(kind: Kind, card: BackboneCard) -> dict[str, Any]:
             given["ewc"] = _decimal(
                 "EWC lambda", "hand_ewc", 100.0, "As L2-SP, each weight by how much it mattered on ImageNet. 0.01 to 1."
             )
+    with st.columns(3, gap="medium")[0]:
+        given["optimizer"] = st.selectbox(
+            "Optimizer", get_args(Optimizer), key="hand_optimizer",
+            format_func=lambda name: {"adamw": "AdamW", "sgd": "SGD with momentum"}[name],
+            help="SGD trains with momentum 0.9, at rates of its own.",
+        )  # fmt: skip
     given["lr_range_test"] = st.checkbox(
         "Learning-rate range test first", key="hand_range",
         help="60 steps at rising rates before training. It changes nothing in the run, and is shown beside its curves.",

@@ -39,7 +39,8 @@ def plan_in_full(strategy: Strategy, card: BackboneCard, classes: int) -> None:
     for number, phase in enumerate(strategy.phases):
         what = what_is_trained(phase, card)
         if not phase.solved:
-            how = f"trains {what}, {counted(phase.epochs, 'epoch')}, AdamW, {SCHEDULES[phase.schedule]}"
+            by = f"{phase.optimizer_in_words}, {SCHEDULES[phase.schedule]}"
+            how = f"trains {what}, {counted(phase.epochs, 'epoch')}, {by}"
         else:
             how = f"solves {what}, {counted(phase.epochs, 'pass', 'passes')}, {SOLVERS[phase.optimizer]}"
         st.caption(f"Phase {number + 1}: {how}")

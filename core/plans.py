@@ -20,6 +20,9 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 ADAPTING: tuple[Kind, ...] = ("source_only", "mmd", "dann")
 """The kinds that learn from labelled source images for a target whose labels they never see."""
 Alignment = Literal["none", "mmd", "dann"]
+Augment = Literal["light", "crop", "colour", "trivial"]
+"""What augmented views show. 'light': crops and mirror images; 'crop' mirrors nothing, 'colour' changes colours too,
+'trivial' adds TrivialAugmentWide (arXiv 2103.10158)."""
 Optimizer = Literal["adamw", "sgd"]
 """Of a phase that descends."""
 
@@ -130,6 +133,8 @@ class Strategy:
     batch_size: int = 32
     views: int = 1
     """Cached augmented views of each training image, besides the plain one (0 = no augmentation)."""
+    augment: Augment = "light"
+    """What an augmented view shows."""
     weight_decay: float = 0.01
     label_smoothing: float = 0.0
     pretrained: bool = True
@@ -186,6 +191,8 @@ class Strategy:
             raise PlanError(f"Label smoothing lies in [0, 1), not {self.label_smoothing:g}.")
         if self.balance not in get_args(Balance):
             raise PlanError(f"Balance is one of {', '.join(get_args(Balance))}, not '{self.balance}'.")
+        if self.augment not in get_args(Augment):
+            raise PlanError(f"Augmentation is one of {', '.join(get_args(Augment))}, not '{self.augment}'.")
         if self.judged is not None and self.judged < 1:
             raise PlanError(f"At least 1 validation image is judged after an epoch, not {self.judged}.")
         if self.image_px is not None and self.image_px < 8:

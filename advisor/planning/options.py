@@ -9,14 +9,15 @@ import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from core import Balance, Kind, Optimizer, PlanError
+from core import Augment, Balance, Kind, Optimizer, PlanError
 from core.zoo import BackboneCard
 
 Unfreeze = Literal["epochs", "plateau"]
 DESCENDING: tuple[Kind, ...] = ("partial", "gradual", "lp_ft", "full", "scratch")
 """The kinds with at least one phase of gradient descent."""
 DESCENT_ONLY = (
-    "optimizer", "lr", "mixup", "l2_sp", "ewc", "label_smoothing", "early_stopping", "balance", "lr_range_test",
+    "optimizer", "augment", "lr", "mixup", "l2_sp", "ewc", "label_smoothing", "early_stopping", "balance",
+    "lr_range_test",
 )  # fmt: skip
 
 
@@ -38,6 +39,7 @@ class Options:
     """'sgd' has momentum 0.9, and rates and weight decay of its own (`strategies.SGD_RATE`)."""
     batch_size: int | None = None
     views: int | None = None
+    augment: Augment | None = None
     lr: float | None = None
     """Peak rate of the topmost stage below the head; the head keeps its ratio to it."""
     weight_decay: float | None = None
@@ -69,6 +71,8 @@ class Options:
             raise PlanError(f"Unfreezing goes by 'epochs' or on a 'plateau', not by '{self.unfreeze}'.")
         if self.optimizer is not None and self.optimizer not in get_args(Optimizer):
             raise PlanError(f"The optimizer is one of {', '.join(get_args(Optimizer))}, not '{self.optimizer}'.")
+        if self.views == 0 and self.augment is not None:
+            raise PlanError(f"Augmentation '{self.augment}' is what augmented views show, and 0 are to be kept.")
         chosen = [n for n in ("trained_stages", "only_stages", "freeze") if getattr(self, n) is not None]
         if len(chosen) > 1:
             raise PlanError(f"Choose what to train in one way only, not by {' and '.join(chosen)} at once.")
@@ -129,6 +133,7 @@ def freeze_point(card: BackboneCard, freeze: str) -> tuple[int, int]:
 def _words(name: str) -> str:
     return {
         "trained_stages": "The number of trained stages", "only_stages": "The choice of stages",
-        "freeze": "The share of frozen layers", "optimizer": "an optimizer", "lr": "a learning rate",
-        "l2_sp": "L2-SP", "ewc": "EWC", "lr_range_test": "a range test", "balance": "balancing",
+        "freeze": "The share of frozen layers", "optimizer": "an optimizer", "augment": "augmentation",
+        "lr": "a learning rate", "l2_sp": "L2-SP", "ewc": "EWC", "lr_range_test": "a range test",
+        "balance": "balancing",
     }.get(name, name.replace("_", " "))  # fmt: skip

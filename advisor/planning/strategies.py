@@ -170,6 +170,7 @@ def plan(
         phases=_phases(kind, recipe, card, sizes.fit, batch, options),
         batch_size=batch,
         views=recipe.views,
+        augment=options.augment or "light",
         weight_decay=recipe.weight_decay,
         label_smoothing=recipe.label_smoothing,
         pretrained=card.pretrained and kind != "scratch",

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core import SPLIT_RULES, DatasetRef, PlanError, RunConfig, Tell, find_as, write_json
+from core import SPLIT_RULES, Augment, DatasetRef, PlanError, RunConfig, Tell, find_as, write_json
 from core.zoo import catalog
 from dataset import load_dataset
 from training.backbones import Backbone, build, read_weights
@@ -79,6 +79,8 @@ class Bench:
     runtime: Runtime = field(default_factory=lambda: Runtime({}))
     tick: Tick | None = None
     """Told how many images are decoded, while they are; may raise to stop."""
+    augment: Augment = "light"
+    """What augmented views show."""
 
     @classmethod
     def of(cls, ref: DatasetRef, backbone_name: str, home: Path, tick: Tick | None = None) -> Bench:
@@ -117,6 +119,7 @@ class Bench:
         return cls(
             home, ref, backbone.to(device), device, config.seed, config.split_seed, config.split_rules,
             strategy.image_px, config.per_class, Runtime(known, folder.runtime if trains else None), tick,
+            strategy.augment,
         )  # fmt: skip
 
     def beside(self, ref: DatasetRef, tick: Tick | None = None) -> Bench:
@@ -178,7 +181,7 @@ def _images(bench: Bench) -> ImageData:
     own = bench.backbone.preprocessing.at(catalog.backbone(bench.backbone.name).image_px)
     return ImageData(
         bench.ref, bench.cache, own, bench.split_seed, bench.tick,
-        image_px=bench.image_px, device=bench.device, split_rules=bench.split_rules,
+        image_px=bench.image_px, device=bench.device, split_rules=bench.split_rules, augment=bench.augment,
     )  # fmt: skip
 
 

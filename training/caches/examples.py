@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core import Split
+from core import Augment, Split
 
 Rows = NDArray[np.int64]
 
@@ -27,6 +27,8 @@ class Data(Protocol):
     """int64 [N], class index of every example."""
     rows: dict[Split, Rows]
     """Row numbers of each side of the split, ascending."""
+    augment: Augment
+    """What its views other than 0 show."""
 
     @property
     def groups(self) -> Rows:
@@ -43,6 +45,8 @@ class Data(Protocol):
 
 class VectorData:
     """Vectors in memory: the Playground's synthetic tasks, and the tests'. Views other than 0 are the same vector."""
+
+    augment: Augment = "light"
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ from typing import Any, get_args
 import click
 
 from advisor.planning import Options, Unfreeze
-from core import Balance, Optimizer
+from core import Augment, Balance, Optimizer
 from training.cli.shared import Answer
 
 
@@ -32,6 +32,8 @@ FLAGS = (
                  help="sgd: with momentum 0.9, at rates of its own"),
     click.option("--batch-size", type=int, metavar="B"),
     click.option("--views", type=int, metavar="K", help="augmented views of each image that are kept (0 = none)"),
+    click.option("--augment", type=click.Choice(get_args(Augment)),
+                 help="what they show: crops and mirror images (light), crops alone, colours too, TrivialAugment"),
     click.option("--lr", type=float, metavar="LR", help="peak learning rate of the topmost stage below the head"),
     click.option("--weight-decay", type=float, metavar="W"),
     click.option("--label-smoothing", type=float, metavar="S"),

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from advisor.planning import check_domains
+from advisor.planning import augmentation_remarks, check_domains
 from core import DataError, DatasetRef, RunConfig, csv_text, to_json, write_whole
 from core.files import naming
 from dataset import load_dataset
@@ -64,6 +64,8 @@ def train(job: Job, context: StoreContext, store: Store, home: Path) -> tuple[Ru
     if job.attempt > 1:
         where = f"at {resume['position']['seconds']:.0f} s" if resume else "from the beginning (no checkpoint yet)"
         context.event("info", "resumed", f"Resumed {where} (attempt {job.attempt}).")
+    for level, remark in augmentation_remarks(config.strategy, data.classes):
+        context.event(level, "augmentation", remark)
     budget_s = config.minutes * 60 if config.minutes else None
     fit = Fit(
         config.strategy, backbone, data, context,

@@ -12,7 +12,7 @@ from typing import Any, get_args
 import streamlit as st
 
 from advisor.planning import DESCENDING, PLANNED, Options, estimate_seconds, plan
-from core import Budget, DatasetFacts, DatasetRef, Kind, Optimizer, PlanError, Strategy
+from core import Augment, Budget, DatasetFacts, DatasetRef, Kind, Optimizer, PlanError, Strategy
 from core.zoo import STRATEGIES, BackboneCard
 from training.requests import fitted, limits
 from ui.advice.plan import plan_in_full
@@ -120,11 +120,21 @@ def _fields(kind: Kind, card: BackboneCard) -> dict[str, Any]:
             given["ewc"] = _decimal(
                 "EWC lambda", "hand_ewc", 100.0, "As L2-SP, each weight by how much it mattered on ImageNet. 0.01 to 1."
             )
-    with st.columns(3, gap="medium")[0]:
+    left, right, _ = st.columns(3, gap="medium")
+    with left:
         given["optimizer"] = st.selectbox(
             "Optimizer", get_args(Optimizer), key="hand_optimizer",
             format_func=lambda name: {"adamw": "AdamW", "sgd": "SGD with momentum"}[name],
             help="SGD trains with momentum 0.9, at rates of its own.",
+        )  # fmt: skip
+    with right:
+        given["augment"] = st.selectbox(
+            "Augmented views show", [None, *get_args(Augment)], key="hand_augment",
+            format_func=lambda name: {
+                None: "recipe", "light": "Crops, mirrored too", "crop": "Crops, never mirrored",
+                "colour": "Crops, mirrored, in changed colours", "trivial": "TrivialAugment",
+            }[name],
+            help="Never mirrored: where a mirror image is of another class, as of letters, digits, left and right.",
         )  # fmt: skip
     given["lr_range_test"] = st.checkbox(
         "Learning-rate range test first", key="hand_range",

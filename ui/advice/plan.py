@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from advisor.advice import epochs_in_words, what_is_trained
-from advisor.planning import state_at
+from advisor.planning import AUGMENTED, state_at
 from core import Candidate, Recommendation, Strategy
 from core.zoo import STRATEGIES, BackboneCard
 from ui import pictures
@@ -33,7 +33,7 @@ def plan_in_full(strategy: Strategy, card: BackboneCard, classes: int) -> None:
     st.markdown(
         f"**{frame.plain(title)}**: {epochs_in_words(strategy)} in "
         f"{counted(len(strategy.phases), 'phase')}, batches of {strategy.batch_size}, "
-        f"{strategy.views} augmented {'view' if strategy.views == 1 else 'views'} of each image, "
+        f"{counted(strategy.views, 'augmented view')} of each image{_shown(strategy)}, "
         f"weight decay {strategy.weight_decay:g}, label smoothing {strategy.label_smoothing:g}{_switches(strategy)}."
     )
     for number, phase in enumerate(strategy.phases):
@@ -49,6 +49,10 @@ def plan_in_full(strategy: Strategy, card: BackboneCard, classes: int) -> None:
                 card, state_at(strategy, card, number), lrs_of(strategy, card, number), classes
             )
         )
+
+
+def _shown(strategy: Strategy) -> str:
+    return f" ({AUGMENTED[strategy.augment]})" if strategy.views else ""
 
 
 def _switches(strategy: Strategy) -> str:

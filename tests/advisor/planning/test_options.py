@@ -132,6 +132,9 @@ def test_switches_reach_the_strategy() -> None:
         ("scratch", {"l2_sp": 0.1}, "'scratch' has none"),
         ("linear_probe", {"optimizer": "sgd"}, "'linear_probe' solves its head at once: an optimizer has nothing"),
         ("full", {"optimizer": "adam"}, "The optimizer is one of adamw, sgd, not 'adam'"),
+        ("prototype", {"augment": "crop"}, "'prototype' solves its head at once: augmentation has nothing to act on"),
+        ("full", {"augment": "colour", "views": 0}, "Augmentation 'colour' is what augmented views show, and 0 are to"),
+        ("full", {"augment": "auto"}, "Augmentation is one of light, crop, colour, trivial, not 'auto'"),
         ("full", {"views": 99}, "Between 0 and 16 augmented views are kept, not 99"),
         ("full", {"early_stopping": 0}, "Early stopping waits for at least 1 epoch"),
         ("full", {"mixup": -1.0}, "mixup cannot be negative, and is -1"),
@@ -161,7 +164,7 @@ def test_phases_refuse_what_cannot_be() -> None:
 def test_old_plans_without_the_new_switches_still_load(kind: str) -> None:
     """Runs in a home were written before these fields existed."""
     old = to_json(make(kind))
-    for name in ("image_px", "mixup", "l2_sp", "l2_sp_head", "ewc", "balance", "lr_range_test"):
+    for name in ("augment", "image_px", "mixup", "l2_sp", "l2_sp_head", "ewc", "balance", "lr_range_test"):
         del old[name]
     for phase in old["phases"]:
         for name in ("momentum", "frozen_stages", "frozen_layers", "patience", "start_px"):

@@ -95,6 +95,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
         thawed=trained(home, RunConfig(ref.id, STRATEGIES["partial"], from_run=first.id)),
         prototype=trained(home, config(ref, "prototype", 1, from_run=first.id)),
         older=trained(home, config(ref, "full", 5, split_rules=1)),
+        coloured=trained(home, RunConfig(ref.id, replace(STRATEGIES["partial"], augment="colour"))),
         few=trained(home, config(ref, "linear_probe", 5, per_class=FEW)),
         old_few=trained(home, config(ref, "prototype", 1, per_class=FEW, split_rules=1)),
     )
@@ -287,6 +288,12 @@ def test_lost_weights_of_the_run_before_are_said(runs: SimpleNamespace) -> None:
     start.unlink()
     with pytest.raises(WeightsError, match=r"start\.safetensors cannot be read"):
         OpenRun(runs.further, runs.home)
+
+
+def test_a_run_trains_on_the_views_that_it_asked_for(runs: SimpleNamespace) -> None:
+    names = {path.name for path in budget.folder_of(runs.home, runs.ref.images_id).glob("prefix-*/*.done.npy")}
+    assert "boundary1-view1-colour.done.npy" in names
+    assert Bench.of_run(runs.coloured.id, runs.coloured.plan, runs.home).data.augment == "colour"
 
 
 # ---- nothing trained reaches a cache -------------------------------------------------------------------------------

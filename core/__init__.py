@@ -40,11 +40,13 @@ if TYPE_CHECKING:
     from core.measures import Curve, CurvePoint, DomainGap, fit_curve, percentile
     from core.plans import (
         ADAPTING,
+        HIDDEN_WIDTH,
         KINDS,
         SPLIT_RULES,
         Alignment,
         Augment,
         Balance,
+        Head,
         Kind,
         Optimizer,
         Phase,
@@ -83,6 +85,7 @@ else:
 __all__ = [
     "ADAPTING",
     "EXCLUDED",
+    "HIDDEN_WIDTH",
     "IMAGES",
     "KINDS",
     "SOURCE",
@@ -107,6 +110,7 @@ __all__ = [
     "Download",
     "Estimate",
     "HardwareFacts",
+    "Head",
     "HomeError",
     "Kind",
     "MemoryFacts",

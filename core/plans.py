@@ -23,6 +23,9 @@ Alignment = Literal["none", "mmd", "dann"]
 Augment = Literal["light", "crop", "colour", "trivial"]
 """What augmented views show. 'light': crops and mirror images; 'crop' mirrors nothing, 'colour' changes colours too,
 'trivial' adds TrivialAugmentWide (arXiv 2103.10158)."""
+Head = Literal["linear", "hidden"]
+HIDDEN_WIDTH = 512
+"""Units of the hidden layer of a 'hidden' head."""
 Optimizer = Literal["adamw", "sgd"]
 """Of a phase that descends."""
 
@@ -43,6 +46,8 @@ class Phase:
     momentum: float = 0.0
     """Of 'sgd'; without it that is plain gradient descent, as in the Playground."""
     schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
+    plain: bool = False
+    """A descent that sees plain images alone, without augmented views."""
     batch_norm: Literal["eval", "train"] = "eval"
     """BatchNorm mode inside the trained stages (in frozen ones it is always 'eval')."""
     frozen_stages: tuple[int, ...] = ()
@@ -82,6 +87,11 @@ class Phase:
     def solved(self) -> bool:
         """Whether the head is computed on cached features rather than descended to."""
         return self.optimizer in ("lbfgs", "class_means")
+
+    @property
+    def reads_plain(self) -> bool:
+        """Whether it looks at plain images alone: a solved head's optimum needs no augmentation to be stable."""
+        return self.solved or self.plain
 
     @property
     def optimizer_in_words(self) -> str:
@@ -135,6 +145,8 @@ class Strategy:
     """Cached augmented views of each training image, besides the plain one (0 = no augmentation)."""
     augment: Augment = "light"
     """What an augmented view shows."""
+    head: Head = "linear"
+    """'hidden': one hidden layer (ReLU, dropout) between the features and the classes."""
     weight_decay: float = 0.01
     label_smoothing: float = 0.0
     pretrained: bool = True
@@ -191,6 +203,10 @@ class Strategy:
             raise PlanError(f"Label smoothing lies in [0, 1), not {self.label_smoothing:g}.")
         if self.balance not in get_args(Balance):
             raise PlanError(f"Balance is one of {', '.join(get_args(Balance))}, not '{self.balance}'.")
+        if self.head not in get_args(Head):
+            raise PlanError(f"The head is one of {', '.join(get_args(Head))}, not '{self.head}'.")
+        if self.head == "hidden" and any(phase.solved for phase in self.phases):
+            raise PlanError("A head with a hidden layer cannot be solved: each of its phases has to descend.")
         if self.augment not in get_args(Augment):
             raise PlanError(f"Augmentation is one of {', '.join(get_args(Augment))}, not '{self.augment}'.")
         if self.judged is not None and self.judged < 1:

@@ -38,7 +38,7 @@ def forecast_bytes(strategy: Strategy, card: BackboneCard, sizes: Sizes, facts: 
         return None
     if strategy.image_px not in (None, card.image_px):
         return None
-    params = card.params(sizes.classes)
+    params = card.params(sizes.classes, strategy.head)
     weights = FLOAT * sum(params)
     held = 2 * weights  # the backbone, and its initial weights to go back to
     accelerated = facts.hardware is not None and facts.hardware.device != "cpu"
@@ -63,7 +63,7 @@ def _fills(strategy: Strategy, card: BackboneCard) -> bool:
     """Whether the run computes frozen features: more than the plain ones that the profile has stored."""
     made = {card.head - stages for stages in PROFILED_STAGES}
     frozen = [phase for phase in strategy.phases if phase.boundary > 0]
-    augmented = strategy.views > 0 and any(not phase.solved for phase in frozen)
+    augmented = strategy.views > 0 and any(not phase.reads_plain for phase in frozen)
     return augmented or any(phase.boundary not in made for phase in frozen)
 
 

@@ -9,7 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from core import Augment, Balance, Kind, Optimizer, PlanError
+from core import Augment, Balance, Head, Kind, Optimizer, PlanError
+from core.words import listing
 from core.zoo import BackboneCard
 
 Unfreeze = Literal["epochs", "plateau"]
@@ -26,7 +27,8 @@ class Options:
     """Raises PlanError where a value, or two together, make no sense. What suits which kind, `check` says."""
 
     epochs: int | None = None
-    """Epochs in all after a solved head ('gradual' thaws at most one stage an epoch); a solver's passes."""
+    """Epochs in all after the head is solved or trained alone ('gradual' thaws at most one stage an epoch); a solver's
+    passes."""
     trained_stages: int | None = None
     """'partial': how many stages below the head are trained."""
     only_stages: tuple[int, ...] | None = None
@@ -37,6 +39,7 @@ class Options:
     """'gradual': thaw the next stage after a number of epochs, or when validation stops improving."""
     optimizer: Optimizer | None = None
     """'sgd' has momentum 0.9, and rates and weight decay of its own (`strategies.SGD_RATE`)."""
+    head: Head | None = None
     batch_size: int | None = None
     views: int | None = None
     augment: Augment | None = None
@@ -95,6 +98,11 @@ class Options:
             raise PlanError(f"{card.title} is built for one side of its images: they cannot grow while it trains.")
         if kind == "scratch" and (self.l2_sp or self.ewc):
             raise PlanError("L2-SP and EWC hold weights near the pre-trained ones; 'scratch' has none.")
+        if self.head == "hidden" and kind not in DESCENDING:
+            raise PlanError(
+                f"'{kind}' solves a linear head at once; one with a hidden layer cannot be solved. It goes with "
+                f"{listing(DESCENDING)}."
+            )
         if kind not in DESCENDING:
             for name in DESCENT_ONLY:
                 if getattr(self, name) not in (None, False, 0, "none"):

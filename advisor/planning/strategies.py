@@ -111,6 +111,9 @@ PARTIAL_STAGES = PROFILED_STAGES[-1]
 WARM_PASSES = 20
 """Passes over cached features that solve the head before anything below it is trained (arXiv 2202.10054): a
 random head would first wreck the features it stands on. They are next to nothing beside an epoch."""
+HIDDEN_RATE, HIDDEN_STEPS, HIDDEN_EPOCHS = 1e-3, 250, (5, 30)
+"""A head with a hidden layer cannot be solved: it is trained alone first, on the same cached features. The course's
+rate for a new head; updates aimed at and fewest and most epochs as of 'partial'."""
 GRADUAL_STAGES = 3
 """Stages that 'gradual' thaws one by one before it thaws everything at once."""
 PLATEAU_PATIENCE, PLATEAU_EPOCHS = 2, 3
@@ -171,6 +174,7 @@ def plan(
         batch_size=batch,
         views=recipe.views,
         augment=options.augment or "light",
+        head=options.head or "linear",
         weight_decay=recipe.weight_decay,
         label_smoothing=recipe.label_smoothing,
         pretrained=card.pretrained and kind != "scratch",
@@ -214,15 +218,25 @@ def _phases(
         return (_phase(recipe, head, 1, batch),)
     if kind == "linear_probe":
         return (_phase(recipe, head, epochs or each, batch),)
-    solved = _phase(RECIPES["linear_probe"], head, WARM_PASSES, batch)
+    first = _phase(RECIPES["linear_probe"], head, WARM_PASSES, batch)
+    if options.head == "hidden":
+        first = _head_alone(recipe, head, fit, batch)
     if kind == "gradual":
-        return (solved, *_thawing(recipe, head, each, batch, options))
+        return (first, *_thawing(recipe, head, each, batch, options))
     patience = options.early_stopping or 0
     start_px = (options.image_px or card.image_px) // 2 if options.progressive else None
     last = replace(_phase(recipe, 0, epochs or each, batch), patience=patience, start_px=start_px)
     if kind == "partial":
-        return (solved, _top(last, card, options))
-    return (solved, last) if kind == "lp_ft" else (last,)
+        return (first, _top(last, card, options))
+    return (first, last) if kind == "lp_ft" else (last,)
+
+
+def _head_alone(recipe: Recipe, head: int, fit: int, batch: int) -> Phase:
+    fewest, most = HIDDEN_EPOCHS
+    epochs = min(most, max(fewest, math.ceil(HIDDEN_STEPS / math.ceil(fit / batch))))
+    rate = HIDDEN_RATE * (SGD_RATE if recipe.optimizer == "sgd" else 1)
+    phase = _phase(recipe, head, epochs, batch)
+    return replace(phase, lr_head=rate, lr_stage=0.0, schedule="one_cycle", plain=True)
 
 
 def _top(phase: Phase, card: BackboneCard, options: Options) -> Phase:
@@ -281,7 +295,7 @@ def _gentle(strategy: Strategy, sizes: Sizes) -> Strategy:
 
     def gentle(phase: Phase) -> Phase:
         share = min(1.0, phase.epochs * steps / RECIPES[strategy.kind].full_rate_steps)
-        if phase.optimizer != "adamw" or share == 1 or strategy.kind in ("scratch", "full"):
+        if phase.optimizer != "adamw" or phase.plain or share == 1 or strategy.kind in ("scratch", "full"):
             return phase
         return replace(phase, lr_head=phase.lr_head * share, lr_stage=phase.lr_stage * share)
 
@@ -295,7 +309,7 @@ def _judged(
     fewest = sizes.val
     for phase in strategy.phases:
         cost = cost_at(costs, phase.boundary)
-        if phase.solved or cost is None or not cost.eval_s:
+        if phase.reads_plain or cost is None or not cost.eval_s:
             continue
         # An epoch that the budget will cut short leaves no more time to judge than the budget's own share.
         epoch_s = sizes.fit * cost.train_s * phase.mean_area(strategy.image_px or px)
@@ -317,7 +331,7 @@ def _cut(strategy: Strategy, sizes: Sizes, costs: tuple[StageCost, ...], px: int
         return _cut(replace(strategy, phases=strategy.phases[:-1]), sizes, costs, px, seconds)
     once = price(_with_epochs(strategy, 0.0), sizes, costs, px) or now
     # Without a cache (boundary 0) views cost nothing: dropping them would only take the augmentation away.
-    caches_views = any(not phase.solved and phase.boundary > 0 for phase in strategy.phases)
+    caches_views = any(not phase.reads_plain and phase.boundary > 0 for phase in strategy.phases)
     while caches_views and strategy.views > 0 and (now[1] > CACHE_SHARE * seconds or once[0] > seconds):
         strategy = replace(strategy, views=strategy.views // 2)
         now = price(strategy, sizes, costs, px) or now
@@ -334,7 +348,8 @@ def _cut(strategy: Strategy, sizes: Sizes, costs: tuple[StageCost, ...], px: int
 
     affordable = bisect_right(range(1, most), seconds, key=needs)
     cut = _with_epochs(strategy, affordable / max(1, most - 1))
-    if caches_views and 0 < cut.adam_epochs < EPOCHS_A_VIEW * (1 + strategy.views) and strategy.views > 0:
+    viewed = sum(phase.epochs for phase in cut.phases if not phase.reads_plain)
+    if caches_views and 0 < viewed < EPOCHS_A_VIEW * (1 + strategy.views) and strategy.views > 0:
         return _cut(replace(strategy, views=strategy.views // 2), sizes, costs, px, seconds)
     return cut
 
@@ -371,7 +386,9 @@ def trains_all(strategy: Strategy, card: BackboneCard) -> str:
 def trainable_params(strategy: Strategy, card: BackboneCard, classes: int) -> int:
     """Parameters that are trained at any time in the run; a stage frozen up to some layer counts whole."""
     return sum(
-        params for stage, params in enumerate(card.params(classes)) if any(p.trains(stage) for p in strategy.phases)
+        params
+        for stage, params in enumerate(card.params(classes, strategy.head))
+        if any(p.trains(stage) for p in strategy.phases)
     )
 
 

@@ -50,6 +50,8 @@ def plan_adaptation(
     options = options or Options()
     if options.mixup or options.lr_range_test:
         raise PlanError("Mixup and the range test look at one domain; leave them out when adapting to another.")
+    if options.head == "hidden":
+        raise PlanError(f"'{kind}' solves a linear head first; one with a hidden layer cannot be solved: leave it out.")
     rate = RATE * (SGD_RATE if options.optimizer == "sgd" else 1)
     by_hand = replace(
         options, epochs=options.epochs or EPOCHS, lr=options.lr or rate,

@@ -107,7 +107,7 @@ class Bench:
         ref = load_dataset(home, config.dataset_id)
         backbone = build(
             strategy.backbone, len(ref.classes), pretrained=strategy.pretrained and weights is None, seed=config.seed,
-            image_px=strategy.image_px, home=home,
+            image_px=strategy.image_px, home=home, head=strategy.head,
         )  # fmt: skip
         if weights:
             backbone.load_state_dict(read_weights(weights))
@@ -190,7 +190,8 @@ KINDS: dict[str, Callable[[Bench], ImageData]] = {"image": _images}
 
 
 def _start(backbone: Backbone, weights: dict[str, Tensor], run_id: str) -> None:
-    """Put weights of run `run_id` into `backbone`. The head stays fresh where they have none: other classes."""
+    """Put weights of run `run_id` into `backbone`. The head stays fresh where they have none like it: other classes,
+    or another kind of head."""
     own = backbone.state_dict()
     names = [name for name in own if name in weights or not name.startswith("head.")]
     wrong = [name for name in names if name not in weights or weights[name].shape != own[name].shape]

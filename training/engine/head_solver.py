@@ -166,7 +166,8 @@ SOLVERS = {"lbfgs": solve, "class_means": class_means}
 
 
 @torch.no_grad()
-def into(head: nn.Linear, step: ProbeStep) -> None:
-    """Put a solver's answer into the backbone's head."""
+def into(head: nn.Module, step: ProbeStep) -> None:
+    """Put a solver's answer into the backbone's head, which is linear wherever a plan solves it."""
+    assert isinstance(head, nn.Linear)
     head.weight.copy_(step.weight)
     head.bias.copy_(step.bias)

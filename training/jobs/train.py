@@ -161,9 +161,12 @@ def _finish(
         return replace(result, seconds=context.seconds, note=nothing)
     note = None
     if best.boundary == backbone.head_index > lowest:
+        which, so = ("solved head's", "this result is a linear probe's")
+        if strategy.head == "hidden":
+            which, so = "head's alone", "the stages below it are as they came"
         note = (
-            "The weights kept are the solved head's: what was trained after it did not beat it on validation, "
-            "so this result is a linear probe's. More epochs or a lower rate may change that."
+            f"The weights kept are the {which}: what was trained after it did not beat it on validation, "
+            f"so {so}. More epochs or a lower rate may change that."
         )
         context.event("caution", "probe_best", note, epoch=best.epoch)
     if strategy.kind == "prototype":

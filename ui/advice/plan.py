@@ -7,7 +7,7 @@ import streamlit as st
 
 from advisor.advice import epochs_in_words, what_is_trained
 from advisor.planning import AUGMENTED, state_at
-from core import Candidate, Recommendation, Strategy
+from core import HIDDEN_WIDTH, Candidate, Recommendation, Strategy
 from core.zoo import STRATEGIES, BackboneCard
 from ui import pictures
 from ui.kit import frame
@@ -46,7 +46,7 @@ def plan_in_full(strategy: Strategy, card: BackboneCard, classes: int) -> None:
         st.caption(f"Phase {number + 1}: {how}")
         show(
             pictures.freeze_map(
-                card, state_at(strategy, card, number), lrs_of(strategy, card, number), classes
+                card, state_at(strategy, card, number), lrs_of(strategy, card, number), classes, head=strategy.head
             )
         )
 
@@ -62,6 +62,7 @@ def _switches(strategy: Strategy) -> str:
     parts += {"none": [], "weights": ["classes weighed in the loss"], "sampler": ["classes drawn equally often"]}[
         strategy.balance
     ]
+    parts += [f"a head with a hidden layer of {HIDDEN_WIDTH}"] if strategy.head == "hidden" else []
     parts += [f"images of {strategy.image_px} px"] if strategy.image_px else []
     resized = next((phase.start_px for phase in strategy.phases if phase.start_px), None)
     parts += [f"images growing from {resized} px"] if resized else []

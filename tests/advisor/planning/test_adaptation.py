@@ -35,6 +35,8 @@ def test_what_is_set_by_hand_is_kept() -> None:
 
 
 def test_contradictions_are_said() -> None:
+    with pytest.raises(PlanError, match="'dann' solves a linear head first; one with a hidden layer cannot be solved"):
+        plan_adaptation("dann", CARD, train_images=500, classes=5, options=Options(head="hidden"))
     with pytest.raises(PlanError, match="'full' does not adapt to a second domain; choose one of source_only, mmd"):
         plan_adaptation("full", CARD, train_images=500, classes=5)
     with pytest.raises(PlanError, match="Mixup and the range test look at one domain"):

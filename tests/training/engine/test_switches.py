@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from core.errors import PlanError, TrainingError
 from core.plans import Phase, Strategy
-from tests.support.toys import HEAD, STRATEGIES, Recorder, equal, fit, task, weights
+from tests.support.toys import HEAD, HIDDEN, STRATEGIES, Recorder, equal, fit, task, weights
 from training.backbones.backbone import Backbone, build
 from training.caches.inputs import equal_batches
 from training.engine import descent, head_solver
@@ -32,6 +32,7 @@ SWITCHED: dict[str, Strategy] = {
     "class weights": replace(FULL, balance="weights"),
     "sampler": replace(FULL, balance="sampler"),
     "sgd": replace(FULL, phases=(replace(FULL.phases[0], optimizer="sgd", momentum=0.9),)),
+    "hidden head": replace(HIDDEN, l2_sp_head=0.01),
     "smoothing": replace(FULL, label_smoothing=0.1),
     "range test": replace(FULL, lr_range_test=True),
     "surgical": replace(STRATEGIES["partial"], phases=(Phase(0, 5, 1e-2, 1e-2, frozen_stages=(1,)),)),

@@ -39,6 +39,7 @@ def test_what_is_set_reaches_the_run(
     at.selectbox(key="hand_balance").set_value("sampler")
     at.selectbox(key="hand_optimizer").set_value("sgd")
     at.selectbox(key="hand_augment").set_value("crop")
+    at.selectbox(key="hand_head").set_value("hidden")
     at.selectbox(key="hand_px").set_value(128)
     at.checkbox(key="hand_range").set_value(True)
     at.run()
@@ -46,7 +47,7 @@ def test_what_is_set_reaches_the_run(
     strategy = newest(store).strategy
     assert (strategy.mixup, strategy.balance, strategy.image_px, strategy.lr_range_test) == (0.2, "sampler", 128, True)
     assert (strategy.epochs, strategy.phases[-1].patience, strategy.phases[-1].momentum) == (3, 2, 0.9)
-    assert strategy.augment == "crop"
+    assert (strategy.augment, strategy.head) == ("crop", "hidden")
     assert strategy.label_smoothing == RECIPES["full"].label_smoothing  # left alone
 
 

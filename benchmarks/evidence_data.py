@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from core.plans import Augment
 from core.portable.pictures import square
 from core.types import DatasetRef, Split
 from dataset.folder import read_alike, read_manifest
@@ -46,6 +47,7 @@ class Pool:
         self.images_of_set = len(train)
         """Training and validation images of the whole set."""
         self.key, self.classes, self.prep = ref.id, ref.classes, prep
+        self.augment: Augment = "light"
         self.labels = labels[self.rows_of_set]
         self.groups: Rows = same_pictures(manifest, read_alike(ref))[self.rows_of_set]
         self.train: Rows = np.arange(len(kept))
@@ -81,6 +83,7 @@ class Drawn:
         self.pool, self.rows = pool, rows
         self.key, self.classes, self.labels, self.groups = pool.key, pool.classes, pool.labels, pool.groups
         self.px = pool.px
+        self.augment = pool.augment
 
     def batch(self, rows: Rows, view: object, px: int | None = None) -> Tensor:
         return self.pool.batch(rows, view, px)

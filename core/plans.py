@@ -1,6 +1,7 @@
 """Plans: what a run will do, complete and immutable. Phases over a boundary, and what holds for all of them.
 
-All are frozen; a contradiction is rejected in `__post_init__`, where it is made. Learning rates are those of AdamW.
+All are frozen; a contradiction is rejected in `__post_init__`, where it is made. Learning rates are those of
+the phase's optimizer.
 """
 
 from __future__ import annotations
@@ -21,6 +22,14 @@ ADAPTING: tuple[Kind, ...] = ("source_only", "mmd", "dann")
 SOLVED_KINDS: tuple[Kind, ...] = ("prototype", "linear_probe")
 """The kinds that train no more than a head, which is solved."""
 Alignment = Literal["none", "mmd", "dann"]
+Augment = Literal["light", "crop", "colour", "trivial"]
+"""What augmented views show. 'light': crops and mirror images; 'crop' mirrors nothing, 'colour' changes colours too,
+'trivial' adds TrivialAugmentWide (arXiv 2103.10158)."""
+Head = Literal["linear", "hidden"]
+HIDDEN_WIDTH = 512
+"""Units of the hidden layer of a 'hidden' head."""
+Optimizer = Literal["adamw", "sgd"]
+"""Of a phase that descends."""
 
 @dataclass(frozen=True)
 class Phase:
@@ -35,9 +44,12 @@ class Phase:
     decay: float = 1.0
     """Layer-wise decay gamma: lr_l = lr_stage * gamma^(L-l)  (ULMFiT, arXiv 1801.06146)."""
     optimizer: Literal["adamw", "sgd", "lbfgs", "class_means"] = "adamw"
-    """'sgd' is plain, without momentum (the Playground's). 'lbfgs' (full-batch logistic regression) and 'class_means'
-    need boundary = head: they run on cached features."""
+    """'lbfgs' (full-batch logistic regression) and 'class_means' need boundary = head: they run on cached features."""
+    momentum: float = 0.0
+    """Of 'sgd'; without it that is plain gradient descent, as in the Playground."""
     schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
+    plain: bool = False
+    """A descent that sees plain images alone, without augmented views."""
     batch_norm: Literal["eval", "train"] = "eval"
     """BatchNorm mode inside the trained stages (in frozen ones it is always 'eval')."""
     frozen_stages: tuple[int, ...] = ()
@@ -59,6 +71,10 @@ class Phase:
             raise PlanError(f"A phase runs at least 1 epoch, not {self.epochs}.")
         if self.lr_head < 0 or self.lr_stage < 0:
             raise PlanError("Learning rates cannot be negative.")
+        if not 0 <= self.momentum < 1:
+            raise PlanError(f"Momentum lies in [0, 1), not {self.momentum:g}.")
+        if self.momentum and self.optimizer != "sgd":
+            raise PlanError(f"Momentum is a setting of SGD; '{self.optimizer}' has none to set.")
         if not 0 < self.decay <= 1:
             raise PlanError(f"Layer-wise decay lies in (0, 1], not {self.decay:g}.")
         if self.frozen_layers < 0 or self.patience < 0:
@@ -73,6 +89,18 @@ class Phase:
     def solved(self) -> bool:
         """Whether the head is computed on cached features rather than descended to."""
         return self.optimizer in ("lbfgs", "class_means")
+
+    @property
+    def reads_plain(self) -> bool:
+        """Whether it looks at plain images alone: a solved head's optimum needs no augmentation to be stable."""
+        return self.solved or self.plain
+
+    @property
+    def optimizer_in_words(self) -> str:
+        """'AdamW', 'SGD with momentum 0.9', 'plain SGD'; of a phase that descends."""
+        if self.optimizer == "adamw":
+            return "AdamW"
+        return f"SGD with momentum {self.momentum:g}" if self.momentum else "plain SGD"
 
     def trains(self, stage: int) -> bool:
         """Whether this stage (the head is the last) is trained in this phase."""
@@ -117,6 +145,10 @@ class Strategy:
     batch_size: int = 32
     views: int = 1
     """Cached augmented views of each training image, besides the plain one (0 = no augmentation)."""
+    augment: Augment = "light"
+    """What an augmented view shows."""
+    head: Head = "linear"
+    """'hidden': one hidden layer (ReLU, dropout) between the features and the classes."""
     weight_decay: float = 0.01
     label_smoothing: float = 0.0
     pretrained: bool = True
@@ -173,6 +205,12 @@ class Strategy:
             raise PlanError(f"Label smoothing lies in [0, 1), not {self.label_smoothing:g}.")
         if self.balance not in get_args(Balance):
             raise PlanError(f"Balance is one of {', '.join(get_args(Balance))}, not '{self.balance}'.")
+        if self.head not in get_args(Head):
+            raise PlanError(f"The head is one of {', '.join(get_args(Head))}, not '{self.head}'.")
+        if self.head == "hidden" and any(phase.solved for phase in self.phases):
+            raise PlanError("A head with a hidden layer cannot be solved: each of its phases has to descend.")
+        if self.augment not in get_args(Augment):
+            raise PlanError(f"Augmentation is one of {', '.join(get_args(Augment))}, not '{self.augment}'.")
         if self.judged is not None and self.judged < 1:
             raise PlanError(f"At least 1 validation image is judged after an epoch, not {self.judged}.")
         if self.image_px is not None and self.image_px < 8:

@@ -57,7 +57,7 @@ def candidate_of(
     return Candidate(
         strategy=strategy,
         trainable_params=trainable_params(strategy, card, classes),
-        total_params=sum(card.params(classes)),
+        total_params=sum(card.params(classes, strategy.head)),
         stage_lrs=stage_lrs(strategy, card),
         seconds=seconds,
         cached_seconds=cached,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from advisor.planning import AUGMENTED, augmentation_caution
 from core import Candidate, DatasetFacts, Recommendation, fit_curve
 from core.words import count, counted, percent
 from core.zoo import BackboneCard
@@ -114,7 +115,7 @@ def pitfalls(facts: DatasetFacts, advice: Recommendation) -> list[str]:
     return said
 
 
-def augmentation(candidate: Candidate) -> str:
+def augmentation(candidate: Candidate, classes: Sequence[str]) -> str:
     """What augmentation the plan uses, and what to leave out for images like these."""
     views = candidate.strategy.views
     if not views or all(phase.solved for phase in candidate.strategy.phases):
@@ -122,10 +123,11 @@ def augmentation(candidate: Candidate) -> str:
     kind = "Fresh crops and flips in every epoch" if candidate.strategy.phases[-1].boundary == 0 else (
         f"{counted(views, 'augmented view')} of each image, computed once"
     )  # fmt: skip
-    return (
-        f"{kind} (crops of at least half the area, mirror images). If mirroring changes a class here, "
-        "as it does for letters, digits or left and right hands, set the views to 0 by hand."
+    told = augmentation_caution(candidate.strategy, classes) or (
+        "If mirroring changes a class here, as it does for letters, digits or left and right hands, train with crops "
+        "alone: --augment crop."
     )
+    return f"{kind}: {AUGMENTED[candidate.strategy.augment]}. {told}"
 
 
 def backbones(measured: Sequence[DatasetFacts], default: str) -> list[str]:

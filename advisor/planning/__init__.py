@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from core.door import door
 
 if TYPE_CHECKING:
+    from advisor.planning.augmenting import AUGMENTED, augmentation_caution, augmentation_remarks
     from advisor.planning.costs import PROFILED_STAGES, VAL_SHARE, Sizes, affordable_epochs, estimate_seconds
     from advisor.planning.memory import fit_batch, fits, forecast_bytes, memory_for
     from advisor.planning.options import DESCENDING, Options, Unfreeze
@@ -22,6 +23,7 @@ else:
     __getattr__ = door(__name__)
 
 __all__ = [
+    "AUGMENTED",
     "DESCENDING",
     "PLANNED",
     "PROFILED_STAGES",
@@ -30,6 +32,8 @@ __all__ = [
     "Sizes",
     "Unfreeze",
     "affordable_epochs",
+    "augmentation_caution",
+    "augmentation_remarks",
     "check_domains",
     "estimate_seconds",
     "fit_batch",

@@ -105,15 +105,15 @@ def price(
     head = costs[-1].boundary
     made = {head - stages for stages in PROFILED_STAGES} if area == 1 else set()
     cached = {b: cost.below_s for b, cost in priced.items() if b > 0}
-    descended = {p.boundary for p in strategy.phases if not p.solved and p.boundary > 0}
+    viewing = [p for p in strategy.phases if not p.reads_plain and p.boundary > 0]
     # Every epoch shows each image in another of its views, the plain one among them: a short run needs fewer. A solver
     # needs the plain one of all.
-    epochs = max((p.epochs for p in strategy.phases if p.boundary in descended), default=0)
+    epochs = max((p.epochs for p in viewing), default=0)
     shown = min(1.0, epochs / (1 + strategy.views))
     plain = {b: s for b, s in cached.items() if b not in made}
-    whole = max((plain.get(p.boundary, 0.0) for p in strategy.phases if p.solved), default=0.0)
+    whole = max((plain.get(p.boundary, 0.0) for p in strategy.phases if p.reads_plain), default=0.0)
     lowest = max(plain.values(), default=0.0)
-    augmented = max((cached[b] for b in descended), default=0.0)
+    augmented = max((cached[p.boundary] for p in viewing), default=0.0)
     filling = max(whole, shown * lowest) * sizes.fit + lowest * (sizes.val + sizes.test)
     filling += augmented * sizes.fit * strategy.views * shown
     return solving + area * (filling + training), area * filling

@@ -1,8 +1,8 @@
 """What a plan takes in memory at its fullest moment, from what the profile measured, and the batch that fits.
 
-Counted, not fitted: a worker holds its own weights and a copy of the initial ones; a descent adds gradients, AdamW's
-two moments and the best weights so far. On top lies the largest of what only lasts a moment: filling the caches, the
-solver's features, a training step, a batch of judging, writing the weights. Unmeasured stays unknown.
+Counted, not fitted: a worker holds its own weights and a copy of the initial ones; a descent adds gradients, the
+optimizer's moments and the best weights so far. On top lies the largest of what only lasts a moment: filling the
+caches, the solver's features, a training step, a batch of judging, writing the weights. Unmeasured stays unknown.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def forecast_bytes(strategy: Strategy, card: BackboneCard, sizes: Sizes, facts: 
         return None
     if strategy.image_px not in (None, card.image_px):
         return None
-    params = card.params(sizes.classes)
+    params = card.params(sizes.classes, strategy.head)
     weights = FLOAT * sum(params)
     held = 2 * weights  # the backbone, and its initial weights to go back to
     accelerated = facts.hardware is not None and facts.hardware.device != "cpu"
@@ -63,7 +63,7 @@ def _fills(strategy: Strategy, card: BackboneCard) -> bool:
     """Whether the run computes frozen features: more than the plain ones that the profile has stored."""
     made = {card.head - stages for stages in PROFILED_STAGES}
     frozen = [phase for phase in strategy.phases if phase.boundary > 0]
-    augmented = strategy.views > 0 and any(not phase.solved for phase in frozen)
+    augmented = strategy.views > 0 and any(not phase.reads_plain for phase in frozen)
     return augmented or any(phase.boundary not in made for phase in frozen)
 
 
@@ -87,7 +87,8 @@ def _descending(
     domains = 1 if strategy.align == "none" else 2  # a step that aligns passes as many images of the target
     step = domains * (sizes.fit // steps) * cost.train_bytes
     judging = min(EVAL_BATCH, max(sizes.val, sizes.test)) * cost.eval_bytes
-    return best + 3 * trained + max(step, judging)
+    moments = 2 if phase.optimizer == "adamw" else 1 if phase.momentum else 0
+    return best + (1 + moments) * trained + max(step, judging)
 
 
 def fit_batch(

@@ -9,13 +9,17 @@ import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from core import Balance, Kind, PlanError
+from core import Augment, Balance, Head, Kind, Optimizer, PlanError
+from core.words import listing
 from core.zoo import BackboneCard
 
 Unfreeze = Literal["epochs", "plateau"]
 DESCENDING: tuple[Kind, ...] = ("partial", "gradual", "lp_ft", "full", "scratch")
 """The kinds with at least one phase of gradient descent."""
-DESCENT_ONLY = ("lr", "mixup", "l2_sp", "ewc", "label_smoothing", "early_stopping", "balance", "lr_range_test")
+DESCENT_ONLY = (
+    "optimizer", "augment", "lr", "mixup", "l2_sp", "ewc", "label_smoothing", "early_stopping", "balance",
+    "lr_range_test",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,8 @@ class Options:
     """Raises PlanError where a value, or two together, make no sense. What suits which kind, `check` says."""
 
     epochs: int | None = None
-    """Epochs in all after a solved head ('gradual' thaws at most one stage an epoch); a solver's passes."""
+    """Epochs in all after the head is solved or trained alone ('gradual' thaws at most one stage an epoch); a solver's
+    passes."""
     trained_stages: int | None = None
     """'partial': how many stages below the head are trained."""
     only_stages: tuple[int, ...] | None = None
@@ -32,8 +37,12 @@ class Options:
     """'partial': freeze the first '20' weight layers, or '80%' of them; the rest is trained."""
     unfreeze: Unfreeze | None = None
     """'gradual': thaw the next stage after a number of epochs, or when validation stops improving."""
+    optimizer: Optimizer | None = None
+    """'sgd' has momentum 0.9, and rates and weight decay of its own (`strategies.SGD_RATE`)."""
+    head: Head | None = None
     batch_size: int | None = None
     views: int | None = None
+    augment: Augment | None = None
     lr: float | None = None
     """Peak rate of the topmost stage below the head; the head keeps its ratio to it."""
     weight_decay: float | None = None
@@ -63,6 +72,10 @@ class Options:
             raise PlanError("Early stopping waits for at least 1 epoch.")
         if self.unfreeze is not None and self.unfreeze not in get_args(Unfreeze):
             raise PlanError(f"Unfreezing goes by 'epochs' or on a 'plateau', not by '{self.unfreeze}'.")
+        if self.optimizer is not None and self.optimizer not in get_args(Optimizer):
+            raise PlanError(f"The optimizer is one of {', '.join(get_args(Optimizer))}, not '{self.optimizer}'.")
+        if self.views == 0 and self.augment is not None:
+            raise PlanError(f"Augmentation '{self.augment}' is what augmented views show, and 0 are to be kept.")
         chosen = [n for n in ("trained_stages", "only_stages", "freeze") if getattr(self, n) is not None]
         if len(chosen) > 1:
             raise PlanError(f"Choose what to train in one way only, not by {' and '.join(chosen)} at once.")
@@ -85,6 +98,11 @@ class Options:
             raise PlanError(f"{card.title} is built for one side of its images: they cannot grow while it trains.")
         if kind == "scratch" and (self.l2_sp or self.ewc):
             raise PlanError("L2-SP and EWC hold weights near the pre-trained ones; 'scratch' has none.")
+        if self.head == "hidden" and kind not in DESCENDING:
+            raise PlanError(
+                f"'{kind}' solves a linear head at once; one with a hidden layer cannot be solved. It goes with "
+                f"{listing(DESCENDING)}."
+            )
         if kind not in DESCENDING:
             for name in DESCENT_ONLY:
                 if getattr(self, name) not in (None, False, 0, "none"):
@@ -123,6 +141,7 @@ def freeze_point(card: BackboneCard, freeze: str) -> tuple[int, int]:
 def _words(name: str) -> str:
     return {
         "trained_stages": "The number of trained stages", "only_stages": "The choice of stages",
-        "freeze": "The share of frozen layers", "lr": "a learning rate", "l2_sp": "L2-SP", "ewc": "EWC",
-        "lr_range_test": "a range test", "balance": "balancing",
+        "freeze": "The share of frozen layers", "optimizer": "an optimizer", "augment": "augmentation",
+        "lr": "a learning rate", "l2_sp": "L2-SP", "ewc": "EWC", "lr_range_test": "a range test",
+        "balance": "balancing",
     }.get(name, name.replace("_", " "))  # fmt: skip

@@ -49,7 +49,7 @@ class Recipe:
     """Cached augmented views. With boundary 0 nothing is cached: any number above 0 means fresh
     augmentation."""
     weight_decay: float
-    optimizer: Literal["adamw", "lbfgs", "class_means"] = "adamw"
+    optimizer: Literal["adamw", "sgd", "lbfgs", "class_means"] = "adamw"
     schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
     batch_norm: Literal["eval", "train", "by batch size"] = "eval"
     label_smoothing: float = 0.0
@@ -99,11 +99,21 @@ RECIPES: dict[Kind, Recipe] = {
     ),
 }  # fmt: skip
 
+SGD_MOMENTUM, SGD_RATE = 0.9, 10.0
+"""SGD's momentum, as everywhere that it fine-tunes (BiT, arXiv 1912.11370; LP-FT, 2202.10054; the course), and its peak
+rates as a multiple of a recipe's, which are AdamW's. 'scratch' then gets 0.01, ResNet's 0.1 for 256 images (arXiv
+1512.03385) at the batch of 32 that the linear rule makes of it (arXiv 1706.02677)."""
+SGD_DECAY = (1 - SGD_MOMENTUM) / SGD_RATE
+"""What a recipe's weight decay is multiplied by for SGD, to pull as hard: a step of AdamW multiplies a weight by
+1 - lr wd, one of SGD with momentum m in the long run by 1 - lr wd / (1 - m). 0.01 becomes 1e-4, as ResNet's."""
 PARTIAL_STAGES = PROFILED_STAGES[-1]
 """Stages below the head that 'partial' trains by default: in EfficientNet-Lite all at the last resolution."""
 WARM_PASSES = 20
 """Passes over cached features that solve the head before anything below it is trained (arXiv 2202.10054): a
 random head would first wreck the features it stands on. They are next to nothing beside an epoch."""
+HIDDEN_RATE, HIDDEN_STEPS, HIDDEN_EPOCHS = 1e-3, 250, (5, 30)
+"""A head with a hidden layer cannot be solved: it is trained alone first, on the same cached features. The course's
+rate for a new head; updates aimed at and fewest and most epochs as of 'partial'."""
 GRADUAL_STAGES = 3
 """Stages that 'gradual' thaws one by one before it thaws everything at once."""
 PLATEAU_PATIENCE, PLATEAU_EPOCHS = 2, 3
@@ -163,6 +173,8 @@ def plan(
         phases=_phases(kind, recipe, card, sizes.fit, batch, options),
         batch_size=batch,
         views=recipe.views,
+        augment=options.augment or "light",
+        head=options.head or "linear",
         weight_decay=recipe.weight_decay,
         label_smoothing=recipe.label_smoothing,
         pretrained=card.pretrained and kind != "scratch",
@@ -184,7 +196,12 @@ def plan(
 
 
 def _with_options(recipe: Recipe, options: Options) -> Recipe:
-    """The recipe with the numbers that were set by hand."""
+    """The recipe with what was set by hand."""
+    if options.optimizer == "sgd":
+        recipe = replace(
+            recipe, optimizer="sgd", lr_head=SGD_RATE * recipe.lr_head, lr_stage=SGD_RATE * recipe.lr_stage,
+            weight_decay=SGD_DECAY * recipe.weight_decay,
+        )  # fmt: skip
     if options.lr is not None and recipe.lr_stage:
         recipe = replace(recipe, lr_head=options.lr * recipe.lr_head / recipe.lr_stage, lr_stage=options.lr)
     by_hand = {name: getattr(options, name) for name in ("views", "weight_decay", "label_smoothing")}
@@ -201,15 +218,25 @@ def _phases(
         return (_phase(recipe, head, 1, batch),)
     if kind == "linear_probe":
         return (_phase(recipe, head, epochs or each, batch),)
-    solved = _phase(RECIPES["linear_probe"], head, WARM_PASSES, batch)
+    first = _phase(RECIPES["linear_probe"], head, WARM_PASSES, batch)
+    if options.head == "hidden":
+        first = _head_alone(recipe, head, fit, batch)
     if kind == "gradual":
-        return (solved, *_thawing(recipe, head, each, batch, options))
+        return (first, *_thawing(recipe, head, each, batch, options))
     patience = options.early_stopping or 0
     start_px = (options.image_px or card.image_px) // 2 if options.progressive else None
     last = replace(_phase(recipe, 0, epochs or each, batch), patience=patience, start_px=start_px)
     if kind == "partial":
-        return (solved, _top(last, card, options))
-    return (solved, last) if kind == "lp_ft" else (last,)
+        return (first, _top(last, card, options))
+    return (first, last) if kind == "lp_ft" else (last,)
+
+
+def _head_alone(recipe: Recipe, head: int, fit: int, batch: int) -> Phase:
+    fewest, most = HIDDEN_EPOCHS
+    epochs = min(most, max(fewest, math.ceil(HIDDEN_STEPS / math.ceil(fit / batch))))
+    rate = HIDDEN_RATE * (SGD_RATE if recipe.optimizer == "sgd" else 1)
+    phase = _phase(recipe, head, epochs, batch)
+    return replace(phase, lr_head=rate, lr_stage=0.0, schedule="one_cycle", plain=True)
 
 
 def _top(phase: Phase, card: BackboneCard, options: Options) -> Phase:
@@ -254,6 +281,7 @@ def _phase(recipe: Recipe, boundary: int, epochs: int, batch: int) -> Phase:
         lr_stage=recipe.lr_stage,
         decay=recipe.decay,
         optimizer=recipe.optimizer,
+        momentum=SGD_MOMENTUM if recipe.optimizer == "sgd" else 0.0,
         schedule=recipe.schedule,
         batch_norm=batch_norm,
     )
@@ -261,12 +289,13 @@ def _phase(recipe: Recipe, boundary: int, epochs: int, batch: int) -> Phase:
 
 def _gentle(strategy: Strategy, sizes: Sizes) -> Strategy:
     """Lower peak rates where only a few steps are left: AdamW moves a weight by about the rate each step, and a few
-    large ones wreck a solved head that they have no time to mend."""
+    large ones wreck a solved head that they have no time to mend. SGD moves it by the gradient, which is small
+    there."""
     steps = math.ceil(sizes.fit / strategy.batch_size)
 
     def gentle(phase: Phase) -> Phase:
         share = min(1.0, phase.epochs * steps / RECIPES[strategy.kind].full_rate_steps)
-        if phase.solved or share == 1 or strategy.kind in ("scratch", "full"):
+        if phase.optimizer != "adamw" or phase.plain or share == 1 or strategy.kind in ("scratch", "full"):
             return phase
         return replace(phase, lr_head=phase.lr_head * share, lr_stage=phase.lr_stage * share)
 
@@ -280,7 +309,7 @@ def _judged(
     fewest = sizes.val
     for phase in strategy.phases:
         cost = cost_at(costs, phase.boundary)
-        if phase.solved or cost is None or not cost.eval_s:
+        if phase.reads_plain or cost is None or not cost.eval_s:
             continue
         # An epoch that the budget will cut short leaves no more time to judge than the budget's own share.
         epoch_s = sizes.fit * cost.train_s * phase.mean_area(strategy.image_px or px)
@@ -302,7 +331,7 @@ def _cut(strategy: Strategy, sizes: Sizes, costs: tuple[StageCost, ...], px: int
         return _cut(replace(strategy, phases=strategy.phases[:-1]), sizes, costs, px, seconds)
     once = price(_with_epochs(strategy, 0.0), sizes, costs, px) or now
     # Without a cache (boundary 0) views cost nothing: dropping them would only take the augmentation away.
-    caches_views = any(not phase.solved and phase.boundary > 0 for phase in strategy.phases)
+    caches_views = any(not phase.reads_plain and phase.boundary > 0 for phase in strategy.phases)
     while caches_views and strategy.views > 0 and (now[1] > CACHE_SHARE * seconds or once[0] > seconds):
         strategy = replace(strategy, views=strategy.views // 2)
         now = price(strategy, sizes, costs, px) or now
@@ -319,7 +348,8 @@ def _cut(strategy: Strategy, sizes: Sizes, costs: tuple[StageCost, ...], px: int
 
     affordable = bisect_right(range(1, most), seconds, key=needs)
     cut = _with_epochs(strategy, affordable / max(1, most - 1))
-    if caches_views and 0 < cut.adam_epochs < EPOCHS_A_VIEW * (1 + strategy.views) and strategy.views > 0:
+    viewed = sum(phase.epochs for phase in cut.phases if not phase.reads_plain)
+    if caches_views and 0 < viewed < EPOCHS_A_VIEW * (1 + strategy.views) and strategy.views > 0:
         return _cut(replace(strategy, views=strategy.views // 2), sizes, costs, px, seconds)
     return cut
 
@@ -356,7 +386,9 @@ def trains_all(strategy: Strategy, card: BackboneCard) -> str:
 def trainable_params(strategy: Strategy, card: BackboneCard, classes: int) -> int:
     """Parameters that are trained at any time in the run; a stage frozen up to some layer counts whole."""
     return sum(
-        params for stage, params in enumerate(card.params(classes)) if any(p.trains(stage) for p in strategy.phases)
+        params
+        for stage, params in enumerate(card.params(classes, strategy.head))
+        if any(p.trains(stage) for p in strategy.phases)
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from advisor.planning.options import Options
-from advisor.planning.strategies import plan
+from advisor.planning.strategies import SGD_RATE, plan
 from core import ADAPTING, Alignment, DatasetRef, Kind, PlanError, StageCost, Strategy
 from core.words import Tone
 from core.zoo import BackboneCard
@@ -50,8 +50,11 @@ def plan_adaptation(
     options = options or Options()
     if options.mixup or options.lr_range_test:
         raise PlanError("Mixup and the range test look at one domain; leave them out when adapting to another.")
+    if options.head == "hidden":
+        raise PlanError(f"'{kind}' solves a linear head first; one with a hidden layer cannot be solved: leave it out.")
+    rate = RATE * (SGD_RATE if options.optimizer == "sgd" else 1)
     by_hand = replace(
-        options, epochs=options.epochs or EPOCHS, lr=options.lr or RATE,
+        options, epochs=options.epochs or EPOCHS, lr=options.lr or rate,
         views=VIEWS if options.views is None else options.views,
     )  # fmt: skip
     if options.trained_stages is None and options.only_stages is None and options.freeze is None:

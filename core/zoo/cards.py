@@ -6,8 +6,9 @@ A card is facts about weights that exist; `curated` writes them down for the cur
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
-from core import PlanError
+from core import HIDDEN_WIDTH, Head, PlanError
 
 HEAD = "head"
 
@@ -71,8 +72,9 @@ class BackboneCard:
         """Parameters below the head."""
         return sum(stage.params for stage in self.stages)
 
-    def params(self, classes: int) -> tuple[int, ...]:
+    def params(self, classes: int, head: Head = "linear") -> tuple[int, ...]:
         """Parameters per stage, the head (weights and biases for `classes` classes) last."""
         if classes < 2:
             raise PlanError(f"A classifier needs at least 2 classes, not {classes}.")
-        return (*(stage.params for stage in self.stages), (self.feature_width + 1) * classes)
+        widths = (self.feature_width, *((HIDDEN_WIDTH,) if head == "hidden" else ()), classes)
+        return (*(stage.params for stage in self.stages), sum((a + 1) * b for a, b in pairwise(widths)))

@@ -32,6 +32,11 @@ STRATEGIES: dict[str, Strategy] = {
     "scratch": Strategy("scratch", "mlp", (Phase(0, 20, 1e-2, 1e-2),), pretrained=False),
 }
 
+HIDDEN = Strategy(
+    "lp_ft", "mlp", (Phase(HEAD, 4, 1e-2, plain=True), Phase(0, 5, 1e-3, 1e-3, schedule="cosine")), head="hidden"
+)
+"""A head with a hidden layer, trained alone before everything is."""
+
 
 class Recorder:
     """An `engine.Context` in memory. `stop_after`: how many times `stop_requested` may be asked before it says yes."""
@@ -107,7 +112,7 @@ def fit(
     **options: Any,
 ) -> tuple[Fit, Fitted, Backbone]:
     data, device = data or task(), torch.device("cpu")
-    backbone = build("mlp", 5, inputs=10, seed=1)
+    backbone = build("mlp", 5, inputs=10, seed=1, head=strategy.head)
     prefix = PrefixCache(backbone, data, device, "fp32", folder)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # on vectors this small, threads would only wait for each other

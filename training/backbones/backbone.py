@@ -1,4 +1,4 @@
-"""A backbone as an ordered list of stages with a linear head, and where its pre-trained weights come from.
+"""A backbone as an ordered list of stages with a head, and where its pre-trained weights come from.
 
 Everything else in Thaw speaks of a backbone only through `boundary`: stages below it are frozen and in eval
 mode, stages from it up are trained. Parameters keep the names of the library that built the network, so that
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 from torch import Tensor, nn
 
-from core import Phase, PlanError, Strategy
+from core import HIDDEN_WIDTH, Head, Phase, PlanError, Strategy
 from core.zoo import BackboneCard, catalog
 from training.backbones import bundled, weights
 from training.backbones import stages as zoo
@@ -28,13 +28,16 @@ from training.machine import derive_seed
 if TYPE_CHECKING:
     from training.backbones import pretrained
 
+DROPOUT = 0.3
+"""Of the hidden layer of a 'hidden' head."""
 BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 
 class Backbone(nn.Module):
     """`net` cut into stages: `stages[0]` takes the input batch, the last one returns features [B, width].
 
-    `head` is a fresh linear layer on those features; its index as a boundary is `len(stages)`.
+    `head` is a fresh classifier on those features, linear or with a hidden layer; its index as a boundary is
+    `len(stages)`.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class Backbone(nn.Module):
         preprocessing: Preprocessing | None,
         weights_id: str,
         classifier: Callable[[], nn.Linear | None] = lambda: None,
+        head: Head = "linear",
     ) -> None:
         super().__init__()
         self.name = name
@@ -55,7 +59,7 @@ class Backbone(nn.Module):
         self._stages = stages  # a plain list: the parameters are registered once, through `net`
         self.stage_names = (*stage_names, "head")
         self.width = width
-        self.head = nn.Linear(width, classes)
+        self.head = _head(width, classes, head)
         self.preprocessing = preprocessing
         self.weights_id = weights_id
         self._classifier = classifier
@@ -223,6 +227,7 @@ def build(
     inputs: int = 64,
     image_px: int | None = None,
     home: Path | None = None,
+    head: Head = "linear",
 ) -> Backbone:
     """A backbone with a fresh head for `classes`. Head and random weights depend on `seed` alone.
 
@@ -235,15 +240,24 @@ def build(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed("init", name, seed))
         if name == "mlp":
-            backbone = _mlp(inputs, classes)
+            backbone = _mlp(inputs, classes, head)
         else:
-            backbone = _from_timm(catalog.backbone(name), classes, pretrained, image_px, home)
-        nn.init.zeros_(backbone.head.bias)
-        nn.init.normal_(backbone.head.weight, std=0.01)
+            backbone = _from_timm(catalog.backbone(name), classes, pretrained, image_px, home, head)
+        answers = [layer for layer in backbone.head.modules() if isinstance(layer, nn.Linear)][-1]
+        nn.init.zeros_(answers.bias)
+        nn.init.normal_(answers.weight, std=0.01)
     return backbone
 
 
-def _mlp(inputs: int, classes: int, hidden: tuple[int, int] = (32, 16)) -> Backbone:
+def _head(width: int, classes: int, head: Head) -> nn.Linear | nn.Sequential:
+    if head == "linear":
+        return nn.Linear(width, classes)
+    return nn.Sequential(
+        nn.Linear(width, HIDDEN_WIDTH), nn.ReLU(), nn.Dropout(DROPOUT), nn.Linear(HIDDEN_WIDTH, classes)
+    )
+
+
+def _mlp(inputs: int, classes: int, head: Head, hidden: tuple[int, int] = (32, 16)) -> Backbone:
     stages: list[nn.Module] = []
     width = inputs
     for size in hidden:
@@ -254,11 +268,11 @@ def _mlp(inputs: int, classes: int, hidden: tuple[int, int] = (32, 16)) -> Backb
     preprocessing = None
     if side * side == inputs:
         preprocessing = Preprocessing(size=side, resize=side, mean=(0.5,), std=(0.5,), grey_vector=True)
-    return Backbone("mlp", nn.Sequential(*stages), stages, names, width, classes, preprocessing, "random")
+    return Backbone("mlp", nn.Sequential(*stages), stages, names, width, classes, preprocessing, "random", head=head)
 
 
 def _from_timm(
-    card: BackboneCard, classes: int, with_weights: bool, image_px: int | None, home: Path | None
+    card: BackboneCard, classes: int, with_weights: bool, image_px: int | None, home: Path | None, head: Head
 ) -> Backbone:
     from training.backbones import (
         pretrained,  # timm takes a second to load, and the small MLP of the live experiments no timm
@@ -275,7 +289,7 @@ def _from_timm(
         )
     return Backbone(
         card.name, loaded.net, list(stages.modules), stages.names, card.feature_width, classes, prep,
-        loaded.weights_id, loaded.classifier,
+        loaded.weights_id, loaded.classifier, head,
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core import SPLIT_RULES, DatasetRef, PlanError, RunConfig, Tell, find_as, write_json
+from core import SPLIT_RULES, Augment, DatasetRef, PlanError, RunConfig, Tell, find_as, write_json
 from core.zoo import catalog
 from dataset import load_dataset
 from training.caches import budget
@@ -91,6 +91,8 @@ class Bench:
     """Why frozen stages are no graph, a sentence; looked at once `prefix` is there."""
     tick: Tick | None = None
     """Told how many images are decoded, while they are; may raise to stop."""
+    augment: Augment = "light"
+    """What augmented views show."""
 
     @classmethod
     def of(cls, ref: DatasetRef, backbone_name: str, home: Path, tick: Tick | None = None) -> Bench:
@@ -123,7 +125,7 @@ class Bench:
         ref = load_dataset(home, config.dataset_id)
         backbone = build(
             strategy.backbone, len(ref.classes), pretrained=strategy.pretrained and weights is None, seed=config.seed,
-            image_px=strategy.image_px, home=home,
+            image_px=strategy.image_px, home=home, head=strategy.head,
         )  # fmt: skip
         if weights:
             backbone.load_state_dict(read_weights(weights))
@@ -133,6 +135,7 @@ class Bench:
         return cls(
             home, ref, backbone.to(device), device, config.seed, config.split_seed, config.split_rules,
             strategy.image_px, config.per_class, _runtime(home, run_id, config, trains=trains), tick=tick,
+            augment=strategy.augment,
         )  # fmt: skip
 
     @classmethod
@@ -268,7 +271,7 @@ def _images(bench: Bench) -> ImageData:
     own = bench.network.preprocessing.at(catalog.backbone(bench.network.name).image_px)
     return ImageData(
         bench.ref, bench.cache, own, bench.split_seed, bench.tick,
-        image_px=bench.image_px, device=bench.device, split_rules=bench.split_rules,
+        image_px=bench.image_px, device=bench.device, split_rules=bench.split_rules, augment=bench.augment,
     )  # fmt: skip
 
 
@@ -277,7 +280,8 @@ KINDS: dict[str, Callable[[Bench], ImageData]] = {"image": _images}
 
 
 def _start(backbone: Backbone, weights: dict[str, Tensor], run_id: str) -> None:
-    """Put weights of run `run_id` into `backbone`. The head stays fresh where they have none: other classes."""
+    """Put weights of run `run_id` into `backbone`. The head stays fresh where they have none like it: other classes,
+    or another kind of head."""
     own = backbone.state_dict()
     names = [name for name in own if name in weights or not name.startswith("head.")]
     wrong = [name for name in names if name not in weights or weights[name].shape != own[name].shape]

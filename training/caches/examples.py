@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from core import Split
+from core import Augment, Split
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,6 +30,8 @@ class Data(Protocol):
     """int64 [N], class index of every example."""
     rows: dict[Split, Rows]
     """Row numbers of each side of the split, ascending."""
+    augment: Augment
+    """What its views other than 0 show."""
 
     @property
     def px(self) -> int | None:
@@ -55,6 +57,8 @@ class Data(Protocol):
 
 class VectorData:
     """Vectors in memory: the Playground's synthetic tasks, and the tests'. Views other than 0 are the same vector."""
+
+    augment: Augment = "light"
 
     def __init__(
         self,

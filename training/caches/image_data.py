@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from core import SPLIT_RULES, DatasetRef, Split, processes
+from core import SPLIT_RULES, Augment, DatasetRef, Split, processes
 from dataset import read_alike, read_manifest, same_pictures, sides
 from training.backbones import Preprocessing
 from training.caches import pixels
@@ -34,9 +34,10 @@ class ImageData:
         image_px: int | None = None,
         device: torch.device | None = None,
         split_rules: int = SPLIT_RULES,
+        augment: Augment = "light",
     ) -> None:
         """prep: of the weights. image_px: another side for this run's images, px. device: where batches are made; None
-        = on the CPU.
+        = on the CPU. augment: what views other than 0 show.
 
         The cache is the one at the weights' own side unless larger images are asked for: decoded once for all sides.
         """
@@ -52,7 +53,7 @@ class ImageData:
             "test": np.flatnonzero(split == "test"),
         }
         self.prep = prep.at(image_px or prep.size)
-        self._device = device
+        self._device, self.augment = device, augment
         self.side = side = pixels.side_for(manifest, max(prep.resize, self.prep.resize))
         """Of the cached squares, px."""
         self._pixels, self.decode_s = pixels.pixel_cache(
@@ -84,4 +85,4 @@ class ImageData:
         prep = self.prep.at(px or self.prep.size)
         if view == 0:
             return views.plain(squares, prep)
-        return views.augmented(squares, rows, view, prep)
+        return views.augmented(squares, rows, view, prep, self.augment)

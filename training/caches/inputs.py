@@ -59,8 +59,8 @@ class Inputs:
         self.cached = self._cacheable()
 
     def views(self, phase: Phase) -> int:
-        """A solved head looks at plain images only: its optimum needs no augmentation to be stable."""
-        return 0 if phase.solved else self._strategy.views
+        """How many augmented views its training images have, besides the plain one."""
+        return 0 if phase.reads_plain else self._strategy.views
 
     def fill_caches(self, tick: Tick) -> float:
         """Make the prefix cache hold what the phases read; returns the seconds it took.
@@ -103,25 +103,25 @@ class Inputs:
         """(activations at the phase's boundary, labels) of training rows in one epoch of phase `number`."""
         labels, how = self.labels(rows), self.arithmetic(phase)
         if phase.boundary not in self.cached:
-            view = ("live", self._seed, number, epoch) if self._strategy.views else 0
+            view = ("live", self._seed, number, epoch) if self.views(phase) else 0
             px = phase.px_at(epoch, self._full_px) if phase.start_px else None
             x = self._data.batch(rows, view, px).to(self._device)
             return how.layout(self._frozen_part(x, phase.boundary) if phase.boundary else x), labels
-        which = self._view(rows, epoch)
+        which = self._view(rows, epoch, self.views(phase))
         parts = [(np.flatnonzero(which == view), view) for view in np.unique(which)]
         pieces = [self._prefix.read(phase.boundary, rows[of], int(view)) for of, view in parts]
         order = np.argsort(np.concatenate([of for of, _ in parts]), kind="stable")
         return how.layout(torch.cat(pieces)[torch.from_numpy(order).to(self._device)]), labels
 
-    def _view(self, rows: Rows, epoch: int) -> Rows:
+    def _view(self, rows: Rows, epoch: int, views: int) -> Rows:
         """Which stored view each image shows in an epoch: another one every time, and the plain one among them."""
-        return (rows + epoch) % (1 + self._strategy.views)
+        return (rows + epoch) % (1 + views)
 
     def _seen(self, rows: Rows, view: int, epochs: int) -> Rows:
         """The rows that show this view in one of so many epochs: a short run needs only some views of each image."""
         shown = np.zeros(len(rows), dtype=bool)
         for epoch in range(min(epochs, 1 + self._strategy.views)):
-            shown |= self._view(rows, epoch) == view
+            shown |= self._view(rows, epoch, self._strategy.views) == view
         return rows[shown]
 
     def features(self, boundary: int, rows: Rows) -> Tensor:

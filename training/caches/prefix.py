@@ -293,7 +293,8 @@ class PrefixCache:
 
     def _marks(self, boundary: int, view: int) -> Path:
         assert self._folder is not None
-        return self._folder / f"boundary{boundary}-view{view}.done.npy"
+        other = f"-{self.data.augment}" if view and self.data.augment != "light" else ""
+        return self._folder / f"boundary{boundary}-view{view}{other}.done.npy"
 
     @property
     def _root(self) -> Path:

@@ -46,7 +46,7 @@ def advice_document(
         "also": {
             "more_labels": further.more_labels(facts, advice),
             "backbones": further.backbones(others, facts.backbone),
-            "augmentation": further.augmentation(advice.best),
+            "augmentation": further.augmentation(advice.best, facts.classes),
             "no_transfer": further.no_transfer(facts, card),
             "pitfalls": further.pitfalls(facts, advice),
         },

@@ -10,7 +10,7 @@ from typing import Any, get_args
 import click
 
 from advisor.planning import Options, Unfreeze
-from core import Balance
+from core import Augment, Balance, Head, Optimizer
 from training.cli.shared import Answer
 
 
@@ -28,8 +28,13 @@ FLAGS = (
                  help="partial: these and the head; 0 = first stage + head"),
     click.option("--freeze", metavar="N|P%", help="partial: freeze the first 20 weight layers, or 80% of them"),
     click.option("--unfreeze", type=click.Choice(get_args(Unfreeze)), help="gradual: thaw by epochs or on a plateau"),
+    click.option("--optimizer", type=click.Choice(get_args(Optimizer)),
+                 help="sgd: with momentum 0.9, at rates of its own"),
+    click.option("--head", type=click.Choice(get_args(Head)), help="hidden: with one hidden layer of 512 units"),
     click.option("--batch-size", type=int, metavar="B"),
     click.option("--views", type=int, metavar="K", help="augmented views of each image that are kept (0 = none)"),
+    click.option("--augment", type=click.Choice(get_args(Augment)),
+                 help="what they show: crops and mirror images (light), crops alone, colours too, TrivialAugment"),
     click.option("--lr", type=float, metavar="LR", help="peak learning rate of the topmost stage below the head"),
     click.option("--weight-decay", type=float, metavar="W"),
     click.option("--label-smoothing", type=float, metavar="S"),

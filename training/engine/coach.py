@@ -22,13 +22,13 @@ ROLLBACK = "rollback"
 TITLES: dict[str, str] = {
     "overfitting": "Overfitting", "plateau": "Plateau", "spike": "Loss spike", "never_predicted": "Class left out",
     "not_frozen": "Not frozen as planned", "few_steps": "Too few steps", "budget": "Over budget",
-    ROLLBACK: "Rolled back", "non_finite": "Not finite",
+    ROLLBACK: "Rolled back", "non_finite": "Not finite", "augmentation": "Augmentation",
 }  # fmt: skip
-"""Kinds of events that are the coach's (the last two are said by others, in its name) -> short name."""
+"""Kinds of events that are the coach's (the last three are said by others, in its name) -> short name."""
 
 FEWEST_STEPS = 20
-"""AdamW's momentum (beta 0.9) averages over about 10 steps. In fewer than 20 it spans half of the schedule, whose
-warm-up is then 6 steps at most: the rate moves faster than the optimizer can follow."""
+"""The optimizer's momentum (0.9) averages over about 10 steps. In fewer than 20 it spans half of the schedule, whose
+warm-up is then 6 steps at most: the rate moves faster than it can follow."""
 BUDGET_OVER = 1.1
 """The engine's own tolerance before it ends a run early."""
 BUDGET_EPOCHS = 2

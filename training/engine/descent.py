@@ -27,7 +27,7 @@ class NotFinite(Exception):
 
 
 class Descent:
-    """AdamW (or SGD) over what one phase trains. Nothing here depends on what ran before but weights and optimizer
+    """The optimizer over what one phase trains. Nothing here depends on what ran before but weights and optimizer
     state."""
 
     def __init__(
@@ -64,7 +64,9 @@ class Descent:
         if self._alignment and (own := list(self._alignment.parameters())):
             peak = self.phase.lr_head
             groups.append({"params": own, "lr": peak, "peak": peak, "weight_decay": self._strategy.weight_decay})
-        return torch.optim.SGD(groups) if self.phase.optimizer == "sgd" else torch.optim.AdamW(groups)
+        if self.phase.optimizer == "sgd":
+            return torch.optim.SGD(groups, momentum=self.phase.momentum)
+        return torch.optim.AdamW(groups)
 
     def forget(self) -> None:
         """Start the optimizer anew: its moments belong to weights that were rolled back."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from core import Phase, Strategy, TrainingError, to_json
 from training.backbones import Backbone
@@ -286,8 +286,10 @@ class Fit(Probe):
 
     @torch.no_grad()
     def _keep_head(self, phase: Phase, step: head_solver.ProbeStep) -> None:
-        self.backbone.head.weight.copy_(torch.from_numpy(step.weight))
-        self.backbone.head.bias.copy_(torch.from_numpy(step.bias))
+        head = self.backbone.head
+        assert isinstance(head, nn.Linear), "it is wherever a plan solves it"
+        head.weight.copy_(torch.from_numpy(step.weight))
+        head.bias.copy_(torch.from_numpy(step.bias))
         self._keep(phase.boundary, step.val_accuracy, step.val_loss, step.train_accuracy)
 
     def features(self, boundary: int, rows: Rows, *, exact: bool = False) -> Floats:

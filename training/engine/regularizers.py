@@ -47,8 +47,9 @@ class Penalties:
                 parameter.grad.add_(moved, alpha=self._alpha)
             if self._lambda:
                 parameter.grad.addcmul_(moved, self._fisher[name], value=self._lambda)
-        if self._beta and self._backbone.head.weight.grad is not None:
-            self._backbone.head.weight.grad.add_(self._backbone.head.weight, alpha=self._beta)
+        for parameter in self._backbone.head.parameters() if self._beta else ():
+            if parameter.dim() > 1 and parameter.grad is not None:
+                parameter.grad.add_(parameter, alpha=self._beta)
 
 
 def fisher_information(

@@ -115,7 +115,7 @@ def _write(run: Job, bench: Bench, stage: Path, tell: Tell) -> contents.ExportFa
     right = answers["probabilities"].argmax(1) == labels[calibrated_on]
     portable = predict.Model(stage)
     tell(0.9, "Weights for timm", None)
-    extra = {"temperature": temperature, "run": run.id, "dataset": bench.ref.id}
+    extra = {"temperature": temperature, "run": run.id, "dataset": bench.ref.id, "head": config.strategy.head}
     loads = timm_folder.write(backbone, bench.ref.classes, stage, extra, data.batch(calibrated_on[:2], 0))
     return contents.ExportFacts(
         run=run.id, weights_sha256=str(RunResult.of(run).weights_sha256), made=time.time(),

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core import DatasetRef, Decoding, Estimate, RunConfig
+from core import HIDDEN_WIDTH, DatasetRef, Decoding, Estimate, RunConfig
 from core.zoo import catalog
 from training.evaluation import answers_of, matrix, wilson
 from training.export.contents import CONTENTS, INT8, ExportFacts, at_most, costly
@@ -72,6 +72,7 @@ def text(job: Job, config: RunConfig, ref: DatasetRef, facts: ExportFacts, home:
         difference=at_most(facts.largest_difference),
         warning=costly(facts),
         licence=licence(config),
+        hidden=HIDDEN_WIDTH,
     )
 
 

@@ -53,8 +53,8 @@ class Resize(nn.Module):
 class Portable(nn.Module):
     """Squares [B, side, side, 3] -> probabilities [B, classes], unit features [B, width], maps [B, classes, h, w].
 
-    The maps are exact: where the head reads the mean over the last feature map, each class' logit is the mean of its
-    map plus its bias (CAM, arXiv 1512.04150). Other networks have no such map, and no third output.
+    The maps are exact: where a linear head reads the mean over the last feature map, each class' logit is the mean of
+    its map plus its bias (CAM, arXiv 1512.04150). Other networks have no such map, and no third output.
     """
 
     def __init__(self, backbone: Backbone, prep: Preprocessing, side: int, temperature: float) -> None:
@@ -68,7 +68,8 @@ class Portable(nn.Module):
         self.register_buffer("mean", torch.tensor(prep.mean).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(prep.std).view(1, -1, 1, 1))
         with torch.inference_mode():
-            self.mapped = self._has_map(torch.zeros(2, side, side, 3, dtype=torch.uint8))
+            pictures = torch.zeros(2, side, side, 3, dtype=torch.uint8)
+            self.mapped = isinstance(backbone.head, nn.Linear) and self._has_map(pictures)
 
     @property
     def outputs(self) -> list[str]:
@@ -80,6 +81,7 @@ class Portable(nn.Module):
         if self.mapped:
             last = self.backbone.net.forward_features(x)  # type: ignore[operator]
             features = self.backbone.net.forward_head(last, pre_logits=True)  # type: ignore[operator]
+            assert isinstance(self.backbone.head, nn.Linear)
             maps = (F.conv2d(last, self.backbone.head.weight[:, :, None, None]),)
         else:
             features = self.backbone.below(x, self.backbone.head_index)

@@ -13,7 +13,7 @@ from typing import Any
 
 import timm
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from core import write_whole
 from core.zoo import backbone as card_of
@@ -26,11 +26,11 @@ TOLERANCE = 1e-4
 def write(backbone: Backbone, labels: tuple[str, ...], folder: Path, extra: Mapping[str, Any], x: Tensor) -> bool:
     """Write weights and config; returns whether timm loads them to the same answers on the inputs `x`.
 
-    extra: what else the config says, under 'thaw'. For a backbone that timm does not have (the small MLP) the files
-    are written all the same, in our own names.
+    extra: what else the config says, under 'thaw'. For a network that timm does not have (the small MLP, a head with a
+    hidden layer) the files are written all the same, in our own names.
     """
     card = card_of(backbone.name)
-    if not card.timm or backbone.preprocessing is None:
+    if not card.timm or backbone.preprocessing is None or not isinstance(backbone.head, nn.Linear):
         write_weights(folder / "model.safetensors", backbone.state_dict())
         config = {"architecture": backbone.name, "num_classes": len(labels), "label_names": list(labels), "thaw": extra}
         write_whole(folder / "config.json", json.dumps(config, indent=1, ensure_ascii=False))

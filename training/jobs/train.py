@@ -88,6 +88,7 @@ def _network(
     """A run of the network itself, by torch."""
     import torch
 
+    from advisor.planning import augmentation_remarks
     from dataset import load_dataset
     from training.backbones import read_checkpoint
     from training.backbones.weight_files import as_safetensors
@@ -122,6 +123,8 @@ def _network(
     prefix = bench.prefix
     for why in bench.no_graph:
         context.event("info", "no_graph", why)
+    for level, remark in augmentation_remarks(config.strategy, data.classes):
+        context.event(level, "augmentation", remark)
     fit = Fit(
         config.strategy, backbone, data, context,
         seed=config.seed, device=device, prefix=prefix, budget_s=_budget_s(config), resume=resume, choose=choose,
@@ -131,9 +134,12 @@ def _network(
     best, head = fitted.best, backbone.head_index
     note = None
     if best.val_accuracy >= 0 and best.boundary == head > min(phase.boundary for phase in config.strategy.phases):
+        which, so = "solved head's", "this result is a linear probe's"
+        if config.strategy.head == "hidden":
+            which, so = "head's alone", "the stages below it are as they came"
         note = (
-            "The weights kept are the solved head's: what was trained after it did not beat it on validation, "
-            "so this result is a linear probe's. More epochs or a lower rate may change that."
+            f"The weights kept are the {which}: what was trained after it did not beat it on validation, "
+            f"so {so}. More epochs or a lower rate may change that."
         )
         context.event("caution", "probe_best", note, epoch=best.epoch)
     if config.strategy.kind == "prototype" and best.weights:

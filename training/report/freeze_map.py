@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from core import Head
 from core.words import count, learning_rate, params
 from core.zoo import BackboneCard
 from training.report.drawing import esc
@@ -53,13 +54,14 @@ def freeze_map(
     lrs: Sequence[float] | None,
     classes: int,
     *,
+    head: Head = "linear",
     compact: bool = False,
 ) -> Markup:
     """The picture of one moment of training. `states[i]`: stage i is trained; `lrs[i]`: its peak learning rate.
 
     `compact` is the low form for cards; the full form also switches to merged labels when there is little room.
     """
-    names, sizes = card.stage_names, card.params(classes)
+    names, sizes = card.stage_names, card.params(classes, head)
     if len(states) != len(names):
         raise ValueError(f"{card.name} has {len(names)} stages, but {len(states)} states were given.")
     height = 22 if compact else 44

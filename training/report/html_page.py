@@ -14,7 +14,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from core import NotFound, Phase, RunConfig, Strategy
+from core import Head, NotFound, Phase, RunConfig, Strategy
 from core.words import counted, duration, lr, minutes, moment, percent, size
 from core.zoo import BackboneCard, catalog
 from dataset import load_dataset
@@ -49,7 +49,10 @@ def run_report(store: Store, run_id: str) -> str:
         headline=_headline(job),
         lineage=lineage.in_words(result.lineage, "this run"),
         tiles=_tiles(job),
-        phases=[(_phase(phase, card), _freeze_map(phase, card, max(2, len(labels)))) for phase in strategy.phases],
+        phases=[
+            (_phase(phase, card), _freeze_map(phase, card, max(2, len(labels)), strategy.head))
+            for phase in strategy.phases
+        ],
         curves=_run_curves(store.metrics(run_id)),
         coach=dict.fromkeys([*said, *([result.note] if result.note else [])]),
         classes=_class_by_class(job, labels, store.home),
@@ -129,13 +132,16 @@ def _phase(phase: Phase, card: BackboneCard) -> str:
     what = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
     if phase.solved:
         return f"{what}, solved on cached features ({phase.optimizer})"
-    return f"{what}, {counted(phase.epochs, 'epoch')}, learning rate {lr(phase.lr_head)} (head), {lr(phase.lr_stage)}"
+    return (
+        f"{what}, {counted(phase.epochs, 'epoch')} of {phase.optimizer_in_words}, learning rate {lr(phase.lr_head)} "
+        f"(head), {lr(phase.lr_stage)}"
+    )
 
 
-def _freeze_map(phase: Phase, card: BackboneCard, classes: int) -> Markup:
+def _freeze_map(phase: Phase, card: BackboneCard, classes: int, head: Head) -> Markup:
     stages = range(card.head + 1)
     rates = [phase.stage_lr(stage, card.head) for stage in stages]
-    return freeze_map(card, [phase.trains(stage) for stage in stages], rates, classes)
+    return freeze_map(card, [phase.trains(stage) for stage in stages], rates, classes, head=head)
 
 
 def _points(rows: Sequence[dict[str, Any]], x: str, y: str) -> tuple[tuple[float, float], ...]:

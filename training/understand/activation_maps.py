@@ -61,7 +61,8 @@ def plane_of(backbone: Backbone, example: Tensor) -> Plane | None:
         skip = None if output.dim() == 4 else _before_patches(output)
         patches = output.grad if skip is None or output.grad is None else output.grad[:, skip:]
         if patches is not None and bool(patches.abs().sum() > 0):
-            exact = output.dim() == 4 and _averages(output.detach(), features.detach())
+            linear = isinstance(backbone.head, nn.Linear)
+            exact = linear and output.dim() == 4 and _averages(output.detach(), features.detach())
             return Plane(module, skip, exact)
     return None
 
@@ -80,6 +81,7 @@ def maps(backbone: Backbone, plane: Plane, inputs: Tensor, classes: Tensor) -> T
             logits = backbone(x)
             activations = kept[-1]
             if plane.exact:
+                assert isinstance(backbone.head, nn.Linear)
                 weights = backbone.head.weight[classes]
                 channels = activations
             else:

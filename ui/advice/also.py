@@ -25,7 +25,7 @@ def also(ref: DatasetRef, facts: DatasetFacts, advice: Recommendation, card: Bac
         show(pictures.notice("info", "How much there is to gain", no_transfer))
     lines = [
         ("More labels", further.more_labels(facts, advice)),
-        ("Augmentation", further.augmentation(advice.best)),
+        ("Augmentation", further.augmentation(advice.best, facts.classes)),
     ]
     st.markdown("\n".join(f"- **{title}:** {frame.plain(text)}" for title, text in lines if text))
     pitfalls = further.pitfalls(facts, advice)

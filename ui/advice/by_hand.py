@@ -7,12 +7,12 @@ Nothing is decided here: the recipe fills in what is left alone.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import streamlit as st
 
 from advisor.planning import DESCENDING, PLANNED, Options, estimate_seconds, plan
-from core import Budget, DatasetFacts, DatasetRef, Kind, PlanError, Strategy
+from core import HIDDEN_WIDTH, Augment, Budget, DatasetFacts, DatasetRef, Head, Kind, Optimizer, PlanError, Strategy
 from core.zoo import STRATEGIES, BackboneCard
 from training.requests import fitted, limits
 from ui.advice.plan import plan_in_full
@@ -120,6 +120,27 @@ def _fields(kind: Kind, card: BackboneCard) -> dict[str, Any]:
             given["ewc"] = _decimal(
                 "EWC lambda", "hand_ewc", 100.0, "As L2-SP, each weight by how much it mattered on ImageNet. 0.01 to 1."
             )
+    left, middle, right = st.columns(3, gap="medium")
+    with left:
+        given["optimizer"] = st.selectbox(
+            "Optimizer", get_args(Optimizer), key="hand_optimizer",
+            format_func=lambda name: {"adamw": "AdamW", "sgd": "SGD with momentum"}[name],
+            help="SGD trains with momentum 0.9, at rates of its own.",
+        )  # fmt: skip
+    with middle:
+        given["head"] = st.selectbox(
+            "Head", get_args(Head), key="hand_head",
+            format_func=lambda name: {"linear": "Linear", "hidden": f"With a hidden layer of {HIDDEN_WIDTH}"}[name],
+        )  # fmt: skip
+    with right:
+        given["augment"] = st.selectbox(
+            "Augmented views show", [None, *get_args(Augment)], key="hand_augment",
+            format_func=lambda name: {
+                None: "recipe", "light": "Crops, mirrored too", "crop": "Crops, never mirrored",
+                "colour": "Crops, mirrored, in changed colours", "trivial": "TrivialAugment",
+            }[name],
+            help="Never mirrored: where a mirror image is of another class, as of letters, digits, left and right.",
+        )  # fmt: skip
     given["lr_range_test"] = st.checkbox(
         "Learning-rate range test first", key="hand_range",
         help="60 steps at rising rates before training. It changes nothing in the run, and is shown beside its curves.",
@@ -151,7 +172,7 @@ def _what_to_train(card: BackboneCard) -> dict[str, Any]:
 
 
 _EPOCHS = {
-    True: "In all, after the head is solved. Empty: what the recipe takes, cut to the time.",
+    True: "In all, after the head is solved or trained alone. Empty: what the recipe takes, cut to the time.",
     False: "Passes over the cached features.",
 }
 

@@ -6,8 +6,8 @@ import pandas as pd
 import streamlit as st
 
 from advisor.advice import epochs_in_words, what_is_trained
-from advisor.planning import state_at
-from core import Candidate, Recommendation, Strategy
+from advisor.planning import AUGMENTED, state_at
+from core import HIDDEN_WIDTH, Candidate, Recommendation, Strategy
 from core.zoo import STRATEGIES, BackboneCard
 from ui import pictures
 from ui.kit import frame
@@ -33,21 +33,26 @@ def plan_in_full(strategy: Strategy, card: BackboneCard, classes: int) -> None:
     st.markdown(
         f"**{frame.plain(title)}**: {epochs_in_words(strategy)} in "
         f"{counted(len(strategy.phases), 'phase')}, batches of {strategy.batch_size}, "
-        f"{strategy.views} augmented {'view' if strategy.views == 1 else 'views'} of each image, "
+        f"{counted(strategy.views, 'augmented view')} of each image{_shown(strategy)}, "
         f"weight decay {strategy.weight_decay:g}, label smoothing {strategy.label_smoothing:g}{_switches(strategy)}."
     )
     for number, phase in enumerate(strategy.phases):
         what = what_is_trained(phase, card)
         if not phase.solved:
-            how = f"trains {what}, {counted(phase.epochs, 'epoch')}, AdamW, {SCHEDULES[phase.schedule]}"
+            by = f"{phase.optimizer_in_words}, {SCHEDULES[phase.schedule]}"
+            how = f"trains {what}, {counted(phase.epochs, 'epoch')}, {by}"
         else:
             how = f"solves {what}, {counted(phase.epochs, 'pass', 'passes')}, {SOLVERS[phase.optimizer]}"
         st.caption(f"Phase {number + 1}: {how}")
         show(
             pictures.freeze_map(
-                card, state_at(strategy, card, number), lrs_of(strategy, card, number), classes
+                card, state_at(strategy, card, number), lrs_of(strategy, card, number), classes, head=strategy.head
             )
         )
+
+
+def _shown(strategy: Strategy) -> str:
+    return f" ({AUGMENTED[strategy.augment]})" if strategy.views else ""
 
 
 def _switches(strategy: Strategy) -> str:
@@ -57,6 +62,7 @@ def _switches(strategy: Strategy) -> str:
     parts += {"none": [], "weights": ["classes weighed in the loss"], "sampler": ["classes drawn equally often"]}[
         strategy.balance
     ]
+    parts += [f"a head with a hidden layer of {HIDDEN_WIDTH}"] if strategy.head == "hidden" else []
     parts += [f"images of {strategy.image_px} px"] if strategy.image_px else []
     resized = next((phase.start_px for phase in strategy.phases if phase.start_px), None)
     parts += [f"images growing from {resized} px"] if resized else []

@@ -53,7 +53,7 @@ def strategy_card(candidate: Candidate, card: BackboneCard, classes: int, scale:
         f'<article class="thaw-card{" is-best" if best else ""}" data-kind="{strategy.kind}">'
         f"<header><b>{mark(strategy.kind)}{esc(about.title)}</b>{chip}"
         f"<small>{esc(_phases_in_words(strategy.phases, card))}</small></header>"
-        f"{freeze_map(card, states, candidate.stage_lrs, classes, compact=True)}"
+        f"{freeze_map(card, states, candidate.stage_lrs, classes, head=strategy.head, compact=True)}"
         f"{_forecast(candidate.accuracy, strategy.kind, scale, about.title)}"
         f'<dl class="thaw-figures">{facts}</dl>'
         f'<p class="thaw-why">{esc(candidate.why)}</p>{f"<ul>{limits}</ul>" if limits else ""}</article>'

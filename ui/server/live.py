@@ -164,5 +164,5 @@ def _stages(config: RunConfig, classes: int) -> dict[str, Any]:
         "phases": phases,
         "epochs": strategy.adam_epochs,
         "stages": names,
-        "freeze": freeze_map(card, start, None, max(classes, 2)),
+        "freeze": freeze_map(card, start, None, max(classes, 2), head=strategy.head),
     }

@@ -98,11 +98,11 @@ def movement(run: Job, ref: DatasetRef, found: Explained) -> None:
     st.subheader("How far the weights moved")
     last = len(strategy.phases) - 1
     lrs = plan.lrs_of(strategy, card, last)
-    show(pictures.freeze_map(card, state_at(strategy, card, last), lrs, len(ref.classes)))
+    show(pictures.freeze_map(card, state_at(strategy, card, last), lrs, len(ref.classes), head=strategy.head))
     if not any(found.moved):
-        st.caption("No weight below the head moved: the weights kept are the solved head's.")
+        st.caption("No weight below the head moved: the weights kept are the head's alone.")
         return
-    show(moved_map(card, found.moved, len(ref.classes)))
+    show(moved_map(card, found.moved, len(ref.classes), strategy.head))
     start = "their pre-trained values" if strategy.pretrained else "their random start"
     st.caption(f"Length of the change over the length of the weights, from {start}. The head began anew.")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from core import Head
 from core.zoo import BackboneCard
 from training.report import GAP, ROOMY, widths
 from ui.pictures.words import esc
@@ -11,9 +12,9 @@ from ui.pictures.words import esc
 TALL = 52
 
 
-def moved_map(card: BackboneCard, moved: Sequence[float], classes: int) -> str:
+def moved_map(card: BackboneCard, moved: Sequence[float], classes: int, head: Head = "linear") -> str:
     """One bar a stage, aligned with `freeze_map`; the head, which began anew, has none. moved: |w - w0| / |w0|."""
-    across = widths(card.params(classes))
+    across = widths(card.params(classes, head))
     most = max([*moved, 1e-9])
     left, bars = 0.0, []
     for name, width, value in zip(card.stage_names, across, [*moved, None], strict=True):

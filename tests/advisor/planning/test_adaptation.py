@@ -26,12 +26,17 @@ def test_the_three_differ_in_the_alignment_alone() -> None:
 
 
 def test_what_is_set_by_hand_is_kept() -> None:
+    sgd = plan_adaptation("mmd", CARD, train_images=500, classes=5, options=Options(optimizer="sgd")).phases[-1]
+    usual = plan_adaptation("mmd", CARD, train_images=500, classes=5).phases[-1]
+    assert (sgd.momentum, sgd.lr_stage) == (0.9, 10 * usual.lr_stage)
     by_hand = Options(views=0, trained_stages=3, epochs=7)
     plan = plan_adaptation("mmd", CARD, train_images=500, classes=5, options=by_hand)
     assert (plan.views, plan.phases[-1].boundary, plan.phases[-1].epochs) == (0, CARD.head - 3, 7)
 
 
 def test_contradictions_are_said() -> None:
+    with pytest.raises(PlanError, match="'dann' solves a linear head first; one with a hidden layer cannot be solved"):
+        plan_adaptation("dann", CARD, train_images=500, classes=5, options=Options(head="hidden"))
     with pytest.raises(PlanError, match="'full' does not adapt to a second domain; choose one of source_only, mmd"):
         plan_adaptation("full", CARD, train_images=500, classes=5)
     with pytest.raises(PlanError, match="Mixup and the range test look at one domain"):

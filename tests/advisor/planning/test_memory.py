@@ -48,6 +48,10 @@ def test_full_fine_tuning_is_counted_term_by_term() -> None:
     assert forecast(planned("full")) == round(held + ALLOCATOR * (4 * WEIGHTS + 32 * 80 * MB))
 
 
+def test_sgd_holds_one_moment_less() -> None:
+    assert forecast(planned("full", optimizer="sgd")) == forecast(planned("full")) - round(ALLOCATOR * WEIGHTS)  # type: ignore[operator]
+
+
 def test_small_batches_are_outweighed_by_judging() -> None:
     held = 500 * MB + 2 * WEIGHTS + BATCH
     assert forecast(planned("full", batch_size=2)) == round(held + ALLOCATOR * (4 * WEIGHTS + 128 * 12 * MB))

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from advisor.planning.options import Options, freeze_point
-from advisor.planning.strategies import PLANNED, RECIPES, plan, state_at
+from advisor.planning.costs import Sizes, price
+from advisor.planning.options import DESCENDING, Options, freeze_point
+from advisor.planning.strategies import (
+    HIDDEN_RATE,
+    PLANNED,
+    RECIPES,
+    SGD_RATE,
+    plan,
+    state_at,
+    trainable_params,
+)
 from core.decode import decode
 from core.errors import PlanError
-from core.plans import Phase, Strategy, to_json
+from core.plans import Kind, Phase, Strategy, to_json
+from core.types import StageCost
 from core.zoo.catalog import BACKBONES
 
 LITE = BACKBONES["efficientnet_lite0"]
@@ -84,6 +95,57 @@ def test_images_cannot_grow_where_the_side_is_built_in(name: str) -> None:
         plan("full", BACKBONES[name], train_images=99, classes=3, options=Options(progressive=True))
 
 
+@pytest.mark.parametrize("kind", DESCENDING)
+def test_sgd_has_momentum_and_rates_and_decay_of_its_own(kind: Kind) -> None:
+    """A solved head stays solved; few steps lower only AdamW's rates."""
+    recipe = RECIPES[kind]
+    for images in (40, 9_000):
+        strategy = make(kind, images=images, optimizer="sgd")
+        assert strategy.weight_decay == pytest.approx(recipe.weight_decay / 100)
+        for usual, phase in zip(make(kind, images=images).phases, strategy.phases, strict=True):
+            if usual.solved:
+                assert phase == usual
+                continue
+            assert (phase.optimizer, phase.momentum, phase.epochs) == ("sgd", 0.9, usual.epochs)
+            assert (phase.lr_head, phase.lr_stage) == pytest.approx((10 * recipe.lr_head, 10 * recipe.lr_stage))
+    assert {p.momentum for p in make(kind).phases} == {0.0}
+
+
+def test_a_rate_and_a_decay_set_by_hand_are_sgds_as_they_are() -> None:
+    strategy = make("full", optimizer="sgd", lr=3e-3, weight_decay=5e-4)
+    assert (strategy.phases[0].lr_stage, strategy.weight_decay) == (3e-3, 5e-4)
+
+
+@pytest.mark.parametrize("kind", ["partial", "gradual", "lp_ft"])
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_a_head_with_a_hidden_layer_is_trained_alone_where_a_linear_one_is_solved(kind: Kind, optimizer: str) -> None:
+    first, *rest = make(kind, head="hidden", optimizer=optimizer).phases
+    usual = make(kind, optimizer=optimizer).phases[1:]
+    assert (first.boundary, first.plain, first.optimizer, first.epochs) == (8, True, optimizer, 10)
+    assert first.lr_head == HIDDEN_RATE * (SGD_RATE if optimizer == "sgd" else 1)
+    assert tuple(rest) == usual
+    few = make(kind, images=40, head="hidden", optimizer=optimizer).phases[0]
+    assert (few.epochs, few.lr_head) == (30, first.lr_head)
+
+
+@pytest.mark.parametrize("kind", ["full", "scratch"])
+def test_a_head_with_a_hidden_layer_begins_random_where_a_linear_one_does(kind: Kind) -> None:
+    assert make(kind, head="hidden").phases == make(kind).phases
+
+
+def test_the_head_counts_among_what_is_trained() -> None:
+    counts = [trainable_params(make("full", head=head), LITE, 10) for head in ("linear", "hidden")]
+    assert counts[1] - counts[0] == 1281 * 512 + 513 * 10 - 1281 * 10
+
+
+def test_training_the_head_alone_costs_no_augmented_views() -> None:
+    costs = tuple(StageCost(b, 0.004 * b, 0.05 - 0.005 * b, 0.01 - 0.001 * b) for b in range(9))
+    hidden = make("lp_ft", head="hidden")
+    sizes = Sizes.of(1_000, 250, 10)
+    with_views, without = (price(replace(hidden, views=views), sizes, costs, 224) for views in (3, 0))
+    assert with_views == without, "at boundary 0 views are made live, and the head reads none"
+
+
 def test_switches_reach_the_strategy() -> None:
     chosen = {
         "mixup": 0.2, "l2_sp": 0.1, "l2_sp_head": 0.01, "ewc": 0.5, "balance": "sampler", "image_px": 160,
@@ -109,6 +171,13 @@ def test_switches_reach_the_strategy() -> None:
         ("linear_probe", {"ewc": 1.0}, "'linear_probe' solves its head at once: EWC has nothing to act on"),
         ("prototype", {"lr": 1e-3}, "'prototype' solves its head at once: a learning rate has nothing to act on"),
         ("scratch", {"l2_sp": 0.1}, "'scratch' has none"),
+        ("linear_probe", {"optimizer": "sgd"}, "'linear_probe' solves its head at once: an optimizer has nothing"),
+        ("full", {"optimizer": "adam"}, "The optimizer is one of adamw, sgd, not 'adam'"),
+        ("prototype", {"augment": "crop"}, "'prototype' solves its head at once: augmentation has nothing to act on"),
+        ("full", {"augment": "colour", "views": 0}, "Augmentation 'colour' is what augmented views show, and 0 are to"),
+        ("full", {"augment": "auto"}, "Augmentation is one of light, crop, colour, trivial, not 'auto'"),
+        ("linear_probe", {"head": "hidden"}, "'linear_probe' solves a linear head at once; one with a hidden layer"),
+        ("prototype", {"head": "hidden"}, "It goes with partial, gradual, lp_ft, full and scratch."),
         ("full", {"views": 99}, "Between 0 and 16 augmented views are kept, not 99"),
         ("full", {"early_stopping": 0}, "Early stopping waits for at least 1 epoch"),
         ("full", {"mixup": -1.0}, "mixup cannot be negative, and is -1"),
@@ -128,15 +197,19 @@ def test_phases_refuse_what_cannot_be() -> None:
         Phase(2, 1, 1e-3, frozen_stages=(2,))
     with pytest.raises(PlanError, match="what is frozen is computed once, at one size"):
         Phase(2, 1, 1e-3, start_px=64)
+    with pytest.raises(PlanError, match=r"Momentum lies in \[0, 1\), not 1"):
+        Phase(2, 1, 1e-3, optimizer="sgd", momentum=1.0)
+    with pytest.raises(PlanError, match="Momentum is a setting of SGD; 'adamw' has none to set"):
+        Phase(2, 1, 1e-3, momentum=0.9)
 
 
 @pytest.mark.parametrize("kind", PLANNED)
 def test_old_plans_without_the_new_switches_still_load(kind: str) -> None:
     """Runs in a home were written before these fields existed."""
     old = to_json(make(kind))
-    for name in ("image_px", "mixup", "l2_sp", "l2_sp_head", "ewc", "balance", "lr_range_test"):
+    for name in ("augment", "head", "image_px", "mixup", "l2_sp", "l2_sp_head", "ewc", "balance", "lr_range_test"):
         del old[name]
     for phase in old["phases"]:
-        for name in ("frozen_stages", "frozen_layers", "patience", "start_px"):
+        for name in ("momentum", "plain", "frozen_stages", "frozen_layers", "patience", "start_px"):
             del phase[name]
     assert decode(old, Strategy, "It") == make(kind)

@@ -27,7 +27,7 @@ from dataset import splits
 from dataset.folder import load_dataset
 from dataset.ingest.sources import import_path
 from tests.conftest import write_images
-from tests.support.toys import STRATEGIES, Recorder, equal, fit, weights
+from tests.support.toys import HIDDEN, STRATEGIES, Recorder, equal, fit, weights
 from tests.training.jobs.test_worker import ended, wait
 from training.backbones.backbone import Backbone
 from training.backbones.weight_files import read_weights, write_weights
@@ -95,6 +95,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
         thawed=trained(home, RunConfig(ref.id, STRATEGIES["partial"], from_run=first.id)),
         prototype=trained(home, config(ref, "prototype", 1, from_run=first.id)),
         older=trained(home, config(ref, "full", 5, split_rules=1)),
+        hidden=(hidden := trained(home, RunConfig(ref.id, HIDDEN))),
+        onwards=trained(home, RunConfig(ref.id, replace(HIDDEN, augment="crop"), from_run=hidden.id)),
+        solved=trained(home, RunConfig(ref.id, STRATEGIES["linear_probe"], from_run=hidden.id)),
+        coloured=trained(home, RunConfig(ref.id, replace(STRATEGIES["partial"], augment="colour"))),
         few=trained(home, config(ref, "linear_probe", 5, per_class=FEW)),
         old_few=trained(home, config(ref, "prototype", 1, per_class=FEW, split_rules=1)),
     )
@@ -131,7 +135,7 @@ def digests(folder: Path) -> dict[str, str]:
     [
         "first", "probe", "further", "thawed",
         "prototype", "older", "few",
-        "old_few",
+        "old_few", "hidden", "onwards", "solved", "coloured",
     ],
 )  # fmt: skip
 def test_an_opened_run_gives_the_answers_that_it_was_judged_by(runs: SimpleNamespace, name: str) -> None:
@@ -287,6 +291,32 @@ def test_lost_weights_of_the_run_before_are_said(runs: SimpleNamespace) -> None:
     start.unlink()
     with pytest.raises(WeightsError, match=r"start\.safetensors cannot be read"):
         OpenRun(runs.further, runs.home)
+
+
+def test_a_head_with_a_hidden_layer_leaves_as_it_answers(runs: SimpleNamespace) -> None:
+    store = Store(runs.home)
+    exporting.export(submit(store, Export.of(runs.hidden)), store, runs.home, nothing)
+    facts, folder = contents.find(runs.home, runs.hidden), contents.folder_of(runs.home, runs.hidden.id)
+    assert facts is not None and facts.accuracy == pytest.approx((runs.hidden.result or {})["val_accuracy"])
+    assert facts.largest_difference < 1e-5 and not facts.timm
+    said = "Its head has a hidden layer: features, 512 units with ReLU (dropout in training), classes."
+    assert said in (folder / "README.md").read_text()
+    explaining.explain(runs.hidden, runs.home, nothing)
+    assert findings.read(runs.home, runs.hidden.id) is not None
+
+
+def test_a_run_takes_over_the_head_of_another_where_it_is_of_its_kind(runs: SimpleNamespace) -> None:
+    ends = read_weights(runs.home / (runs.hidden.result or {})["weights"])
+    begun = Bench.of_run(runs.onwards.id, runs.onwards.plan, runs.home).backbone.state_dict()
+    assert equal(begun, ends)
+    fresh = Bench.of_run(runs.solved.id, runs.solved.plan, runs.home).backbone.state_dict()
+    assert fresh["head.weight"].shape == (3, 16) and torch.equal(fresh["net.0.0.weight"], ends["net.0.0.weight"])
+
+
+def test_a_run_trains_on_the_views_that_it_asked_for(runs: SimpleNamespace) -> None:
+    names = {path.name for path in budget.folder_of(runs.home, runs.ref.images_id).glob("prefix-*/*.done.npy")}
+    assert "boundary1-view1-colour.done.npy" in names
+    assert Bench.of_run(runs.coloured.id, runs.coloured.plan, runs.home).data.augment == "colour"
 
 
 # ---- nothing trained reaches a cache -------------------------------------------------------------------------------

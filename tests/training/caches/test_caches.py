@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ import torch
 from PIL import Image
 
 from core.errors import DataError, WeightsError
+from core.plans import Augment
 from tests.support.toys import task
 from training.backbones import Preprocessing, build
 from training.caches import budget, frozen_pass, pixels, views
@@ -200,6 +202,67 @@ def test_an_augmented_view_depends_on_the_view_and_the_row_alone() -> None:
     alone = views.augmented(squares[1:2], rows[1:2], 1, PREP)
     assert torch.allclose(whole[1], alone[0], atol=1e-6)
     assert not torch.allclose(whole, views.augmented(squares, rows, 2, PREP), atol=1e-2)
+
+
+@pytest.mark.parametrize("how", get_args(Augment))
+def test_every_augmentation_depends_on_the_view_and_the_row_alone(how: Augment) -> None:
+    """Whatever was drawn before, and whoever is in the batch; and nobody else's draws are disturbed."""
+    squares = torch.from_numpy(np.random.default_rng(0).integers(0, 255, (6, 64, 64, 3), dtype=np.uint8))
+    rows, view = np.array([5, 9, 2, 7, 30, 31]), ("live", 1, 2, 3)
+    torch.manual_seed(0)
+    before = torch.random.get_rng_state()
+    whole = views.augmented(squares, rows, view, PREP, how)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    torch.manual_seed(1)
+    for i in range(6):
+        alone = views.augmented(squares[i : i + 1], rows[i : i + 1], view, PREP, how)
+        assert torch.allclose(alone[0], whole[i], atol=2 / 255 / 0.5)
+    assert whole.shape == (6, 3, 56, 56) and whole.min() >= -1 and whole.max() <= 1
+    other = views.augmented(squares, rows, view, PREP, "light")
+    assert torch.equal(whole, other) == (how == "light")
+
+
+def test_crops_alone_are_the_light_ones_never_mirrored() -> None:
+    """A picture that is black on its left half stays so; of light ones about half are the other way round."""
+    squares = torch.zeros(1, 64, 64, 3, dtype=torch.uint8).repeat(40, 1, 1, 1)
+    squares[:, :, 32:] = 255
+    rows = np.arange(40)
+    light, crop = (views.augmented(squares, rows, 1, PREP, how) for how in ("light", "crop"))
+    mirrored = light[..., 0].mean((1, 2)) > 0
+    assert 10 < int(mirrored.sum()) < 30
+    assert (crop[..., 0] < -0.9).all() and torch.equal(crop[~mirrored], light[~mirrored])
+    assert torch.allclose(crop[mirrored], light[mirrored].flip(-1), atol=1e-4)
+
+
+def test_changed_colours_stay_within_a_fifth_and_leave_the_picture_where_it_is() -> None:
+    grey = torch.full((30, 64, 64, 3), 100, dtype=torch.uint8)
+    bright = (views.augmented(grey, np.arange(30), 1, PREP, "colour") + 1) * 127.5
+    assert bright.amin((1, 2, 3)).allclose(bright.amax((1, 2, 3)), atol=0.1), "one brightness for the whole picture"
+    seen = bright.mean((1, 2, 3))
+    assert 79.9 < seen.min() < 90 and 110 < seen.max() < 120.1
+    red = torch.zeros(30, 64, 64, 3, dtype=torch.uint8)
+    red[..., 0] = 200
+    spread = views.augmented(red, np.arange(30), 1, PREP, "colour")
+    assert (spread[:, 0] > spread[:, 1]).all() and torch.allclose(spread[:, 1], spread[:, 2], atol=1e-5)
+
+
+def test_features_of_one_augmentation_are_not_read_as_anothers(tmp_path: Path) -> None:
+    """The plain view is everybody's; light ones lie where they always lay, so that caches of old homes stay valid."""
+    rows, caches = np.arange(30), {}
+    for how in get_args(Augment):
+        data = task()
+        data.augment = how
+        caches[how] = cache = PrefixCache(build("mlp", 5, inputs=10), data, CPU, "fp32", tmp_path / "data")
+        assert cache.missing(1, rows, 0) == (30 if how == "light" else 0)
+        assert cache.missing(1, rows, 1) == 30
+        cache.fill([1], rows, 0)
+        cache.fill([1], rows, 1)
+    folder = caches["light"].folder
+    assert folder is not None
+    assert {path.name for path in folder.glob("*.done.npy")} == {
+        "boundary1-view0.done.npy", "boundary1-view1.done.npy", "boundary1-view1-crop.done.npy",
+        "boundary1-view1-colour.done.npy", "boundary1-view1-trivial.done.npy",
+    }  # fmt: skip
 
 
 def test_prefix_rows_are_computed_once_and_are_right(tmp_path: Path) -> None:

@@ -51,6 +51,13 @@ def test_one_epoch_can_see_another_side(data: Callable[..., ImageData]) -> None:
     assert images.batch(np.arange(2), 0).shape[-1] == 56
 
 
+def test_views_show_what_the_run_asks_for(data: Callable[..., ImageData]) -> None:
+    rows = np.arange(6)
+    light, crop = data(), data(augment="crop")
+    assert torch.equal(light.batch(rows, 0), crop.batch(rows, 0))
+    assert not torch.equal(light.batch(rows, 1), crop.batch(rows, 1))
+
+
 def test_interpolation_is_the_weights_own(data: Callable[..., ImageData], home: Path) -> None:
     one, other = data().batch(np.arange(4), 0), data(replace(PREP, interpolation="bilinear")).batch(np.arange(4), 0)
     assert caches(home) == ["pixels-64", "pixels-64-bilinear"]

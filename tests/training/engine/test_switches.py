@@ -14,10 +14,12 @@ from torch.nn import functional as F
 
 from core.errors import PlanError, TrainingError
 from core.plans import Phase, Strategy
-from tests.support.toys import HEAD, STRATEGIES, Recorder, equal, fit, task, weights
+from tests.support.toys import HEAD, HIDDEN, STRATEGIES, Recorder, equal, fit, task, weights
 from training.backbones.backbone import Backbone, build
+from training.caches.inputs import equal_batches
 from training.engine import descent, head_solver
 from training.engine.regularizers import Targets, class_weights, epoch_order, fisher_information, mixed
+from training.machine import derive_seed
 
 FULL = STRATEGIES["full"]
 GRADUAL = STRATEGIES["gradual"]
@@ -29,6 +31,8 @@ SWITCHED: dict[str, Strategy] = {
     "ewc": replace(FULL, ewc=0.5),
     "class weights": replace(FULL, balance="weights"),
     "sampler": replace(FULL, balance="sampler"),
+    "sgd": replace(FULL, phases=(replace(FULL.phases[0], optimizer="sgd", momentum=0.9),)),
+    "hidden head": replace(HIDDEN, l2_sp_head=0.01),
     "smoothing": replace(FULL, label_smoothing=0.1),
     "range test": replace(FULL, lr_range_test=True),
     "surgical": replace(STRATEGIES["partial"], phases=(Phase(0, 5, 1e-2, 1e-2, frozen_stages=(1,)),)),
@@ -79,6 +83,24 @@ def test_the_first_layers_of_a_stage_can_stay_frozen() -> None:
 
 
 # -- regularisers -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_sgd_steps_as_its_formula_says(momentum: float) -> None:
+    """v = m v + g, then w = w - lr v. Without momentum it is the Playground's, and what plans of old homes mean."""
+    phase = Phase(0, 1, 0.1, 0.1, optimizer="sgd", momentum=momentum, schedule="constant")
+    trained = fit(replace(FULL, phases=(phase,), weight_decay=0.0, batch_size=90), Recorder())[2]
+    by_hand, data = build("mlp", 5, inputs=10, seed=1), task()
+    order = epoch_order(data.rows["train"], data.labels, "none", derive_seed("order", 3, 0, 0))
+    moved = [torch.zeros_like(w) for w in by_hand.parameters()]
+    for rows in equal_batches(order, 2):
+        by_hand.zero_grad()
+        F.cross_entropy(by_hand(data.batch(rows, 0)), data.labels[torch.from_numpy(rows)]).backward()
+        for i, w in enumerate(by_hand.parameters()):
+            assert w.grad is not None
+            moved[i] = momentum * moved[i] + w.grad
+            w.data -= 0.1 * moved[i]
+    torch.testing.assert_close(weights(trained), weights(by_hand))
 
 
 def test_l2_sp_holds_weights_where_they_began() -> None:

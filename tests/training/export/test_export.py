@@ -29,6 +29,7 @@ from core.zoo import catalog
 from dataset import read_rows
 from dataset.ingest.sources import import_path
 from training.backbones.backbone import build
+from training.backbones.weight_files import read_weights
 from training.caches import views
 from training.evaluation import calibration
 from training.export import contents, exporting, onnx_graph, timm_folder
@@ -130,6 +131,22 @@ def test_a_head_that_is_not_on_a_mean_gets_no_map() -> None:
     backbone = build("mlp", 3, seed=1).eval()
     assert backbone.preprocessing is not None
     assert onnx_graph.Portable(backbone, backbone.preprocessing, 8, 1.0).outputs == ["probabilities", "features"]
+
+
+def test_a_head_with_a_hidden_layer_gets_no_map_and_is_not_called_timms(tmp_path: Path) -> None:
+    backbone, again = (
+        build("efficientnet_lite0", 3, pretrained=False, image_px=64, seed=seed, head="hidden").eval()
+        for seed in (1, 2)
+    )
+    assert backbone.preprocessing is not None
+    portable = onnx_graph.Portable(backbone, backbone.preprocessing, 100, 1.0)
+    assert portable.outputs == ["probabilities", "features"]
+    x = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    assert not timm_folder.write(backbone, CLASSES, tmp_path, {"head": "hidden"}, x)
+    again.load_state_dict(read_weights(tmp_path / "model.safetensors"))
+    with torch.inference_mode():
+        assert torch.equal(again(x), backbone(x))
+    assert json.loads((tmp_path / "config.json").read_text())["thaw"] == {"head": "hidden"}
 
 
 def test_timm_loads_the_folder_to_the_same_answers(small_net: Net, tmp_path: Path) -> None:

@@ -147,6 +147,8 @@ def test_a_run_of_two_domains_says_what_its_repetition_elsewhere_lacks(
     done = run(home, RunConfig(data.id, what, target_id=target.id))
     assert done.state == "finished", done.error
     assert " Of the target's, the other domain's: " in unescape(html_page.run_report(Store(home), done.id))
+    (told,) = [event for event in Store(home).events(done.id) if event["kind"] == "augmentation"]
+    assert told["level"] == "info" and told["text"].startswith("No augmentation is on: every epoch shows the same")
     file = tmp_path / "mmd.zip"
     writing.write(Store(home), done.id, file)
     elsewhere = Store(tmp_path / "elsewhere")

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from core.plans import Head
 from training.backbones.backbone import Backbone
 from training.understand.activation_maps import maps, painted, plane_of
 
@@ -33,12 +34,13 @@ class Tokens(nn.Module):
         return mixed[:, 0]
 
 
-def backbone(*stages: nn.Module, width: int) -> Backbone:
+def backbone(*stages: nn.Module, width: int, head: Head = "linear") -> Backbone:
     torch.manual_seed(0)
     net = nn.Sequential(*stages)
     names = tuple(f"stage {i}" for i in range(len(stages)))
-    made = Backbone("tiny", net, list(stages), names, width, 3, None, "random")
-    nn.init.normal_(made.head.weight)
+    made = Backbone("tiny", net, list(stages), names, width, 3, None, "random", head=head)
+    if head == "linear":
+        nn.init.normal_(made.head.weight)
     return made
 
 
@@ -67,6 +69,16 @@ def test_a_linear_head_on_averages_gives_exact_maps() -> None:
     assert heat[0, :12, :12].mean() > 0.8 and heat[0, 20:, 20:].max() == 0
     assert heat[1, 20:, 20:].mean() > 0.8 and heat[1, :12, :12].max() == 0
     assert float(heat.max()) == pytest.approx(1.0)
+
+
+def test_a_head_with_a_hidden_layer_has_maps_by_gradient() -> None:
+    network = backbone(nn.Sequential(colour_detector(), nn.ReLU()), Pool(), width=4, head="hidden")
+    for layer in (network.head[0], network.head[3]):
+        nn.init.constant_(layer.weight, 0.1)
+    plane = plane_of(network, bright_corner())
+    assert plane is not None and plane.kind == "Grad-CAM"
+    heat = maps(network, plane, bright_corner(), torch.tensor([0, 1]))
+    assert heat[0, :12, :12].mean() > 0.8 and heat[0, 20:, 20:].max() == 0
 
 
 def test_where_more_lies_between_plane_and_head_maps_go_by_gradient() -> None:

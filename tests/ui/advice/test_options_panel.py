@@ -37,14 +37,18 @@ def test_what_is_set_reaches_the_run(
     at.number_input(key="hand_epochs").set_value(3)
     at.number_input(key="hand_patience").set_value(2)
     at.selectbox(key="hand_balance").set_value("sampler")
+    at.selectbox(key="hand_optimizer").set_value("sgd")
+    at.selectbox(key="hand_augment").set_value("crop")
+    at.selectbox(key="hand_head").set_value("hidden")
     at.selectbox(key="hand_px").set_value(128)
     at.checkbox(key="hand_range").set_value(True)
     at.run()
     button(at, "Train this plan").click().run()
     strategy = newest(store).strategy
     assert (strategy.mixup, strategy.balance, strategy.image_px, strategy.lr_range_test) == (0.2, "sampler", 128, True)
-    assert (strategy.epochs, strategy.phases[-1].patience) == (3, 2)
-    assert strategy.weight_decay == RECIPES["full"].weight_decay  # left alone
+    assert (strategy.epochs, strategy.phases[-1].patience, strategy.phases[-1].momentum) == (3, 2, 0.9)
+    assert (strategy.augment, strategy.head) == ("crop", "hidden")
+    assert strategy.label_smoothing == RECIPES["full"].label_smoothing  # left alone
 
 
 def test_surgical_and_first_layers_are_choices_of_partial(

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from advisor.planning.costs import Sizes, price
+from advisor.planning.costs import LOADING_S, START_S, Sizes, price
 from advisor.planning.strategies import plan
 from benchmarks.evidence_data import MOST_TEST, MOST_TRAIN, Drawn, Pool, draw, open_set
 from core.home import home as make_home
@@ -170,8 +170,8 @@ class Bench:
         sizes = Sizes.of(images, 0, len(task.classes))
         epoch_s = sizes.fit * COSTS[0].train_s + sizes.val * COSTS[0].eval_s
         strategy = plan(
-            kind, card, train_images=images, classes=len(task.classes), minutes=epochs * epoch_s / 60, costs=COSTS,
-            test_images=0,
+            kind, card, train_images=images, classes=len(task.classes), costs=COSTS, test_images=0,
+            minutes=(epochs * epoch_s + LOADING_S + START_S) / 60,  # the grid's budgets are of steps alone
         )  # fmt: skip
         priced = price(strategy, sizes, COSTS, card.image_px)
         if priced is None or priced[0] > epochs * epoch_s:

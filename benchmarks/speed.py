@@ -51,8 +51,8 @@ KINDS = {"frozen": "linear_probe", "partial": "partial", "full": "full"}
 LADDER = (1, 2, 4, 8)
 """Epochs of partial and full that Thaw may be given, fewest first."""
 BATCH = 32
-LOADING_S = 4.0
-"""Seconds until a worker that did not load ahead has torch: part of the seconds that a peer may take."""
+COMMAND_S = 1.0
+"""Seconds that `fit` takes besides its run: part of the seconds that a peer may take."""
 LEAST_MINUTES = 0.02
 """Asked for when the profile alone took the peer's time: the plan is then the shortest there is."""
 
@@ -212,7 +212,7 @@ def equal_time(bench: Bench, strategy: str, seed: int, seconds: float) -> Record
         return {name: cold[name] for name in ("run", "state", "error", "seconds", "test_accuracy")}
     home = fresh(bench, "budget")
     spent, _ = thaw(home, "profile", bench.ground.images)
-    minutes = max(LEAST_MINUTES, (seconds - spent - LOADING_S) / 60)  # a budget is counted from the worker's start on
+    minutes = max(LEAST_MINUTES, (seconds - spent - COMMAND_S) / 60)
     record = fit(bench, strategy, seed, ["--minutes", f"{minutes:.4f}"], home)
     return {"run": "profile, fit --minutes", "minutes": minutes, **record, "seconds": spent + record["seconds"]}
 

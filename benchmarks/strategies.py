@@ -115,8 +115,8 @@ def table(fits: list[dict[str, Any]]) -> str:
     """Markdown: a row per data set and strategy, medians over seeds, failures included."""
     lines = [
         f"Measured on {describe()}.",
-        "`seconds` is the worker's time from its start to the tested model, `command` the whole command's",
-        "(import of the archive and of Python included); medians over the seeds.",
+        "`seconds` is the run's time from the queue to the tested model, `command` the whole command's (import of the",
+        "archive and of Python included); medians over the seeds.",
         "",
         "`images/s`: of a profile those of one frozen pass through the whole backbone, decoding and caching included;",
         "of a run those that its gradient descent took in, validation included. `overhead`: share of the seconds that",

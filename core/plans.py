@@ -61,6 +61,9 @@ class Phase:
     patience: int = 0
     """The phase ends early when the validation loss has not improved for this many epochs; 0 = never. On the last
     phase that is early stopping, on all of them unfreezing on a plateau."""
+    most_epochs: int = 0
+    """Epochs that the recipe asks for, where a budget leaves fewer: what the run grows to as far as its time goes. 0 =
+    no more than `epochs`."""
     start_px: int | None = None
     """Progressive resizing: the first epochs see images of this side, growing to full size (`px_at`)."""
 
@@ -69,6 +72,8 @@ class Phase:
             raise PlanError(f"A phase's boundary is a stage index from 0, not {self.boundary}.")
         if self.epochs < 1:
             raise PlanError(f"A phase runs at least 1 epoch, not {self.epochs}.")
+        if self.most_epochs and self.most_epochs < self.epochs:
+            raise PlanError(f"A phase of {self.epochs} epochs cannot have {self.most_epochs} at most.")
         if self.lr_head < 0 or self.lr_stage < 0:
             raise PlanError("Learning rates cannot be negative.")
         if not 0 <= self.momentum < 1:

@@ -7,7 +7,7 @@ from core.door import door
 if TYPE_CHECKING:
     from advisor.advice.learned_rules import LOCAL_EVIDENCE, LOCAL_RULES, Learned, gap_percent, learned, similarity
     from advisor.advice.pilot_runs import Pilot, decide, pilots
-    from advisor.advice.reasons import book, epochs_in_words, moment_in_words, what_is_trained
+    from advisor.advice.reasons import book, cuts, epochs_in_words, moment_in_words, what_is_trained
     from advisor.advice.recommendation import recommend
 else:
     __getattr__ = door(__name__)
@@ -18,6 +18,7 @@ __all__ = [
     "Learned",
     "Pilot",
     "book",
+    "cuts",
     "decide",
     "epochs_in_words",
     "gap_percent",

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from advisor.advice import reasons
-from advisor.planning import PLANNED, Options, Sizes, estimate_seconds, memory, plan, stage_lrs, trainable_params
+from advisor.planning import (
+    PLANNED,
+    Options,
+    Sizes,
+    estimate_seconds,
+    memory,
+    plan,
+    stage_lrs,
+    trainable_params,
+    within,
+)
 from core import Answer, Budget, Candidate, DatasetFacts, Kind, Strategy
 from core.zoo import BackboneCard
 
@@ -31,11 +41,7 @@ def plan_within(
             test_images=facts.test_images,
         )
 
-    uncut = make(None)
-    price = estimate_seconds(uncut, facts, card)
-    if price is None or price[0] <= budget.minutes * 60:
-        return uncut, uncut
-    return make(budget.minutes), uncut
+    return make(budget.minutes), make(None)
 
 
 def candidate_of(
@@ -54,6 +60,8 @@ def candidate_of(
     price = estimate_seconds(strategy, facts, card)
     seconds, cached = price if price is not None else (None, None)
     fits = None if seconds is None else seconds <= budget.minutes * 60
+    if fits and seconds is not None:
+        seconds = within(strategy, seconds, budget.minutes)
     return Candidate(
         strategy=strategy,
         trainable_params=trainable_params(strategy, card, classes),

@@ -6,7 +6,16 @@ from core.door import door
 
 if TYPE_CHECKING:
     from advisor.planning.augmenting import AUGMENTED, augmentation_caution, augmentation_remarks
-    from advisor.planning.costs import PROFILED_STAGES, VAL_SHARE, Sizes, affordable_epochs, estimate_seconds
+    from advisor.planning.costs import (
+        LOADING_S,
+        PROFILED_STAGES,
+        VAL_SHARE,
+        Sizes,
+        affordable_epochs,
+        estimate_seconds,
+        phase_seconds,
+        within,
+    )
     from advisor.planning.memory import fit_batch, fits, forecast_bytes, memory_for
     from advisor.planning.options import DESCENDING, Options, Unfreeze
     from advisor.planning.strategies import (
@@ -25,6 +34,7 @@ else:
 __all__ = [
     "AUGMENTED",
     "DESCENDING",
+    "LOADING_S",
     "PLANNED",
     "PROFILED_STAGES",
     "VAL_SHARE",
@@ -43,6 +53,7 @@ __all__ = [
     "likely_to_hurt",
     "lowest_boundary",
     "memory_for",
+    "phase_seconds",
     "plan",
     "plan_adaptation",
     "shares_apart",
@@ -50,4 +61,5 @@ __all__ = [
     "state_at",
     "trainable_params",
     "trains_all",
+    "within",
 ]

@@ -12,7 +12,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from advisor.planning.costs import PROFILED_STAGES, Sizes, cost_at, estimate_seconds, price
+from advisor.planning.costs import PROFILED_STAGES, Sizes, cost_at, estimate_seconds, for_steps, price
 from advisor.planning.options import Options, freeze_point
 from core import ADAPTING, KINDS, Kind, Phase, PlanError, StageCost, Strategy
 from core.zoo import BackboneCard
@@ -187,11 +187,13 @@ def plan(
         lr_range_test=options.lr_range_test,
     )
     if minutes is not None and costs:
-        strategy = _cut(strategy, sizes, costs, card.image_px, minutes * 60)
+        uncut, strategy = strategy, _cut(strategy, sizes, costs, card.image_px, for_steps(minutes))
+        strategy = _growing(strategy, uncut)
         if kind == "full" and strategy.epochs == 1 and batch == BATCH and options.batch_size is None:
             strategy = replace(strategy, batch_size=SMALL_BATCH)
     if costs:
-        strategy = replace(strategy, judged=_judged(strategy, sizes, costs, card.image_px, minutes))
+        seconds = math.inf if minutes is None else for_steps(minutes)
+        strategy = replace(strategy, judged=_judged(strategy, sizes, costs, card.image_px, seconds))
     return strategy if options.lr is not None else _gentle(strategy, sizes)
 
 
@@ -303,7 +305,7 @@ def _gentle(strategy: Strategy, sizes: Sizes) -> Strategy:
 
 
 def _judged(
-    strategy: Strategy, sizes: Sizes, costs: tuple[StageCost, ...], px: int, minutes: float | None
+    strategy: Strategy, sizes: Sizes, costs: tuple[StageCost, ...], px: int, seconds: float
 ) -> int | None:
     """How many validation images an epoch leaves time to judge; None where it is all of them or costs are unknown."""
     fewest = sizes.val
@@ -313,8 +315,7 @@ def _judged(
             continue
         # An epoch that the budget will cut short leaves no more time to judge than the budget's own share.
         epoch_s = sizes.fit * cost.train_s * phase.mean_area(strategy.image_px or px)
-        epoch_s = min(epoch_s, math.inf if minutes is None else minutes * 60)
-        fewest = min(fewest, max(LEAST_JUDGED, math.ceil(JUDGED_SHARE * epoch_s / cost.eval_s)))
+        fewest = min(fewest, max(LEAST_JUDGED, math.ceil(JUDGED_SHARE * min(epoch_s, seconds) / cost.eval_s)))
     return fewest if fewest < sizes.val else None
 
 
@@ -352,6 +353,15 @@ def _cut(strategy: Strategy, sizes: Sizes, costs: tuple[StageCost, ...], px: int
     if caches_views and 0 < viewed < EPOCHS_A_VIEW * (1 + strategy.views) and strategy.views > 0:
         return _cut(replace(strategy, views=strategy.views // 2), sizes, costs, px, seconds)
     return cut
+
+
+def _growing(strategy: Strategy, uncut: Strategy) -> Strategy:
+    """Where epochs were cut, as many as before may still be made, should time be left: a forecast is no measurement."""
+    phases = (
+        replace(phase, most_epochs=before.epochs) if phase.epochs < before.epochs else phase
+        for phase, before in zip(strategy.phases, uncut.phases, strict=False)
+    )
+    return replace(strategy, phases=tuple(phases))
 
 
 def _with_epochs(strategy: Strategy, share: float) -> Strategy:

@@ -55,6 +55,26 @@ def test_rows_appear_within_a_second_and_a_half(server: Server, page: Page, run:
     assert lags[-1] < 1500
 
 
+def test_a_tab_that_nobody_sees_is_drawn_when_it_is_seen(server: Server, page: Page, run: Job) -> None:
+    page.add_init_script("Object.defineProperty(document, 'hidden', { get: () => Boolean(window.__away) })")
+    page.goto(f"{server.url}/train?run={run.id}")
+    wait_for_rows(page, 5)
+    page.wait_for_selector(f"{LIVE} .js-plotly-plot")
+
+    def drawn() -> int:
+        return int(page.locator(LIVE).get_attribute("data-drawn") or 0)
+
+    page.evaluate("window.__away = true")
+    wait_for_rows(page, rows(page))  # one poll that was under way may still draw
+    before = drawn()
+    seen = wait_for_rows(page, rows(page) + 5)
+    assert drawn() == before, "rows are taken in, nothing is drawn"
+    page.evaluate("window.__away = false; document.dispatchEvent(new Event('visibilitychange'))")
+    page.wait_for_function(f"Number(document.querySelector('{LIVE}').dataset.drawn) > {before}", timeout=5000)
+    points = "() => document.querySelector('.thaw-live .js-plotly-plot').data[0].x.length"
+    assert page.evaluate(points) >= min(seen, 2500) - 1
+
+
 def test_zoom_survives_new_rows(server: Server, page: Page, run: Job) -> None:
     page.goto(f"{server.url}/train?run={run.id}")
     wait_for_rows(page, 20)

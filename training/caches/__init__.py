@@ -6,7 +6,7 @@ from core.door import door
 
 if TYPE_CHECKING:
     from training.caches.arithmetic import Arithmetic, choose_training
-    from training.caches.bench import Bench, telling
+    from training.caches.bench import Bench, Runtime, telling
     from training.caches.examples import Data, Rows, VectorData
     from training.caches.image_data import ImageData
     from training.caches.inputs import Choose, Inputs, equal_batches
@@ -25,6 +25,7 @@ __all__ = [
     "Pools",
     "PrefixCache",
     "Rows",
+    "Runtime",
     "VectorData",
     "choose_training",
     "equal_batches",

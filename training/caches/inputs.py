@@ -107,11 +107,17 @@ class Inputs:
             px = phase.px_at(epoch, self._full_px) if phase.start_px else None
             x = self._data.batch(rows, view, px).to(self._device)
             return how.layout(self._frozen_part(x, phase.boundary) if phase.boundary else x), labels
-        which = self._view(rows, epoch, self.views(phase))
+        # A run that grows beyond its planned epochs shows again what the cache was filled with.
+        which = self._view(rows, epoch % self._longest, self.views(phase))
         parts = [(np.flatnonzero(which == view), view) for view in np.unique(which)]
         pieces = [self._prefix.read(phase.boundary, rows[of], int(view)) for of, view in parts]
         order = np.argsort(np.concatenate([of for of, _ in parts]), kind="stable")
         return how.layout(torch.cat(pieces)[torch.from_numpy(order).to(self._device)]), labels
+
+    @cached_property
+    def _longest(self) -> int:
+        """Epochs that the longest phase is planned to read augmented views from the cache."""
+        return max(p.epochs for p in self._strategy.phases if p.boundary in self.cached and not p.solved)
 
     def _view(self, rows: Rows, epoch: int, views: int) -> Rows:
         """Which stored view each image shows in an epoch: another one every time, and the plain one among them."""

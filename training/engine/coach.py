@@ -30,7 +30,7 @@ FEWEST_STEPS = 20
 """The optimizer's momentum (0.9) averages over about 10 steps. In fewer than 20 it spans half of the schedule, whose
 warm-up is then 6 steps at most: the rate moves faster than it can follow."""
 BUDGET_OVER = 1.1
-"""The engine's own tolerance before it ends a run early."""
+"""A forecast is told when it lies so far over: the steps are fitted to the time, so something has slowed down."""
 BUDGET_EPOCHS = 2
 """Epochs in a row whose forecast is over the budget: the first epoch of a phase is slow (warm-up, caches)."""
 NEVER_NAMED = 3

@@ -13,9 +13,9 @@ from core import Phase, Strategy, TrainingError
 from training.backbones import Backbone
 from training.caches import Inputs, Rows
 from training.engine.alignment import Alignment
+from training.engine.clock import Pace
 from training.engine.progress import Position
 from training.engine.regularizers import Penalties, Targets, mixed, without_decay
-from training.engine.schedule import factor
 from training.machine import derive_seed, give_back, ran_out, seed_dropout
 
 Say = Callable[[str, str, str], None]
@@ -40,13 +40,16 @@ class Descent:
         penalties: Penalties,
         class_weight: Tensor | None,
         say: Say,
+        pace: Pace,
         state: dict[str, Any] | None = None,
         alignment: Alignment | None = None,
     ) -> None:
-        """number: of the phase. class_weight: float32 [classes], or None. state: the optimizer's, from a checkpoint."""
+        """number: of the phase, whose steps `pace` counts. class_weight: float32 [classes], or None. state: the
+        optimizer's, from a checkpoint."""
         self._strategy, self._number, self._backbone, self._inputs = strategy, number, backbone, inputs
         self.phase: Phase = strategy.phases[number]
         self._seed, self._penalties, self._class_weight, self._say = seed, penalties, class_weight, say
+        self.pace = pace
         self._alignment = alignment
         self._earlier = sum(phase.epochs for phase in strategy.phases[:number] if not phase.solved)
         self.optimizer = self._fresh()
@@ -74,11 +77,12 @@ class Descent:
 
     def share(self, at: Position, steps: int) -> float:
         """Where the schedule is, as a share of the peak rates; `steps` in an epoch."""
-        return factor(self.phase.schedule, at.epoch * steps + at.step, self.phase.epochs * steps)
+        return self.pace.rate(at.epoch * steps + at.step)
 
     def progress(self, at: Position, steps: int) -> float:
         """Share of the run's planned steps of descent that are done, 0-1."""
-        return (self._earlier + at.epoch + at.step / steps) / self._strategy.adam_epochs
+        done = self.phase.epochs * self.pace.done(at.epoch * steps + at.step)
+        return (self._earlier + done) / self._strategy.adam_epochs
 
     def step(self, rows: Rows, at: Position, steps: int) -> tuple[float, float]:
         """One update on these rows, of `steps` in the epoch; returns (mean loss, images right).
@@ -113,7 +117,8 @@ class Descent:
 
     def _attempt(self, rows: Rows, at: Position, steps: int) -> tuple[float, float]:
         where = (self._seed, self._number, at.epoch, at.step)
-        inputs, labels = self._inputs.train_batch(self.phase, self._number, at.epoch, rows)
+        phase = self.pace.phase(at.epoch * steps + at.step)
+        inputs, labels = self._inputs.train_batch(phase, self._number, at.epoch, rows)
         seed_dropout(inputs.device, derive_seed("step", *where))
         inputs, targets = mixed(inputs, labels, self._strategy.mixup, derive_seed("mixup", *where))
         divisor = targets.divisor(self._class_weight)

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,10 +21,10 @@ from torch import Tensor, nn
 
 from core import Phase, Strategy, TrainingError, to_json
 from training.backbones import Backbone
-from training.caches import Choose, Data, Inputs, PrefixCache, Rows, equal_batches
+from training.caches import Choose, Data, Inputs, PrefixCache, Rows, Runtime, equal_batches
 from training.engine import head_solver, range_test
 from training.engine.alignment import Alignment, Target, snapshot
-from training.engine.clock import Clock
+from training.engine.clock import Clock, Pace
 from training.engine.coach import ROLLBACK, rollback_text
 from training.engine.descent import Descent, NotFinite
 from training.engine.head_solver import Floats
@@ -37,6 +39,13 @@ LOWER = 0.3
 """What a roll-back multiplies the learning rates by."""
 MOST_ROLLBACKS = 6
 """0.3^6 is a thousandth of the planned rate: whatever diverges then is not the rate's fault."""
+
+SAMPLED, WARMED = 32, 8
+"""Validation images that tell what judging one takes, and how many are judged before: the first warm up."""
+
+
+class NoTime(Exception):
+    """The frozen features of the phases that descend would take longer than the budget."""
 
 
 class Fit(Probe):
@@ -53,12 +62,18 @@ class Fit(Probe):
         device: torch.device,
         prefix: PrefixCache,
         budget_s: float | None = None,
+        spent_s: float = 0.0,
+        runtime: Runtime | None = None,
+        work: Sequence[float] = (),
         resume: dict[str, Any] | None = None,
         choose: Choose | None = None,
         target: Target | None = None,
     ) -> None:
-        """choose: the arithmetic of a phase's steps; plain fp32 without it. target: the second domain, for strategies
-        that align two. Raises PlanError when a phase does not suit the backbone."""
+        """budget_s: seconds from when the run left the queue to its tested model; of these `spent_s` are over. runtime:
+        where the steps that they leave are kept. work: what each phase takes as planned, beside the others; a rough
+        guess without it. choose: the arithmetic of a phase's steps; plain fp32 without it. target: the second domain,
+        for strategies that align two. Raises PlanError when a phase does not suit the backbone."""
+        began = time.perf_counter()
         self.backbone, self.seed, self.target = backbone, seed, target
         super().__init__(strategy, backbone, data, context, prefix=prefix, budget_s=budget_s)
         aligned = target is not None and strategy.align != "none"
@@ -76,12 +91,17 @@ class Fit(Probe):
         """What a checkpoint holds of the weights, until the caches below them are filled."""
         if resume:
             self._trained = self._restore(resume)
-            self._clock = Clock(self.at, budget_s)
-            self.telling = Telling(strategy, backbone.head_index, context, self.at)
-        self._judging_s = 0.0
-        """Seconds that the last validation took: the next one has to end within the budget too."""
+        self._runtime = runtime or Runtime({})
+        self._solves_only = False
+        self.telling = Telling(strategy, backbone.head_index, context, self.at, work)
         self.inputs = Inputs(strategy, backbone, data, prefix, seed, device, *([choose] if choose else []))
         self.judge = Judge(self.inputs, backbone, data, strategy.judged)
+        sides = [data.rows, *([target.data.rows] if target and target.labelled else [])]
+        self._clock = Clock(
+            self.at, budget_s, spent_s + time.perf_counter() - began,
+            judged=sum(self.judge.val_counts) + sum(len(rows["val"]) for rows in sides[1:]),
+            tested=sum(len(rows["test"]) for rows in sides),
+        )  # fmt: skip
 
     # ---- the outline -------------------------------------------------------------------------------------------
 
@@ -91,6 +111,7 @@ class Fit(Probe):
     def _begin(self) -> None:
         for why in self.inputs.not_cached:
             self._say("caution", "not_cached", why)
+        self._say_of_time(self.telling.cut_text)
         self._fill_caches()
         if self.target and self._boundary is None:
             self._map("map_before")
@@ -114,6 +135,9 @@ class Fit(Probe):
         if self.target and self.best.weights:
             self._map("map_after")
 
+    def _pace(self, phase: Phase) -> Pace | None:
+        return None if phase.solved else Pace(phase, self.at.phase, self._steps, self._runtime)
+
     def _params(self, phase: Phase) -> tuple[int, int]:
         return self.backbone.promised_params(phase), self.backbone.trainable_params()
 
@@ -122,6 +146,9 @@ class Fit(Probe):
         try:
             for inputs in [self.inputs, self.target.inputs] if self.target else [self.inputs]:
                 self.at.cache_seconds += inputs.fill_caches(self._filling)
+        except NoTime:
+            self._solves_only = True
+            self._say_of_time(self.telling.solved_only_text)
         finally:
             if self._trained:
                 self.backbone.load_state_dict({**self.backbone.state_dict(), **self._trained})
@@ -130,12 +157,20 @@ class Fit(Probe):
     # ---- training ----------------------------------------------------------------------------------------------
 
     def _descend(self, phase: Phase) -> None:
-        steps = self._steps
+        pace, steps = self.telling.pace, self._steps
+        assert pace is not None
+        if self._solves_only:
+            self._finished_early = True
+            return
         self.inputs.choose_arithmetic(phase, self.at.phase)
+        self._measure_judging(phase)
         self.backbone.set_phase(phase)
+        if self.best.weights and self._clock.over:
+            self._end_early(0)
+            return
         descent = self._descent = Descent(
             self.strategy, self.at.phase, self.backbone, self.inputs, self.seed, self._penalties, self._class_weight,
-            self._say, self._optimizer_state, self._alignment,
+            self._say, pace, self._optimizer_state, self._alignment,
         )  # fmt: skip
         first = all(earlier.solved for earlier in self.strategy.phases[: self.at.phase])
         begins = first and self.at.epoch == self.at.step == 0
@@ -150,19 +185,23 @@ class Fit(Probe):
             with self._clock.overhead():
                 self._range_test(descent, steps)
         train, labels = self.data.rows["train"], self.data.labels
-        while self.at.epoch < phase.epochs:
+        # What was stopped between the last step and its validation is judged first.
+        while not self._over(pace) or self.at.seen or self.at.step == steps:
             seed = derive_seed("order", self.seed, self.at.phase, self.at.epoch)
             batches = equal_batches(epoch_order(train, labels, self.strategy.balance, seed), steps)
-            epoch_started = time.perf_counter()
-            while self.at.step < steps and not self._finished_early:
+            while self.at.step < steps and not self._over(pace) and not self._finished_early:
+                began = time.perf_counter()
                 self._step(descent, batches[self.at.step], steps)
+                seconds = time.perf_counter() - began
+                pace.took(seconds)
+                self._clock.took(seconds)
                 self.at.step += 1
-                self._after_step(phase, steps)
+                self._after_step(phase, pace)
             self._end_epoch(phase, steps)
             if self._finished_early:
                 return
-            more = self.at.epoch < phase.epochs
-            if more and self._clock.exceeded(time.perf_counter() - epoch_started):
+            more = not self._over(pace)
+            if more and self._clock.over:
                 self._end_early(0)
                 return
             if phase.patience and self.at.stale >= phase.patience and more:
@@ -202,15 +241,17 @@ class Fit(Probe):
         descent.forget()
         self._say("bad", ROLLBACK, rollback_text(peak * before, peak * at.lr_scale, why))
 
-    def _after_step(self, phase: Phase, steps: int) -> None:
+    def _after_step(self, phase: Phase, pace: Pace) -> None:
         self._clock.tick()
-        within = self.at.step < steps
+        if pace.fit(self._made(pace), self.telling.later(), self._clock):
+            self._say_of_time(self.telling.fitted_text)
+        within = self.at.step < pace.steps and not self._over(pace)
         if within and self.telling.due:
-            self._publish(phase, self._train_columns(), steps)
+            self._publish(phase, self._train_columns(), pace.steps)
         if within and self._clock.save_due:
             self._save()
-        if within and self._clock.exceeded(self._judging_s):
-            self._end_early(steps)
+        if within and self._clock.over:
+            self._end_early(pace.steps)
         self._check_stop()
 
     def _end_epoch(self, phase: Phase, steps: int) -> None:
@@ -218,7 +259,7 @@ class Fit(Probe):
             began = time.perf_counter()
             loss, accuracy, predicted = self.judge.validate(phase.boundary)
             self.backbone.set_phase(phase)
-            self._judging_s = time.perf_counter() - began
+            self._clock.judging_took(time.perf_counter() - began, sum(self.judge.val_counts))
         columns = self._train_columns()
         if self.at.step == steps:
             self.at.epoch += 1
@@ -308,11 +349,48 @@ class Fit(Probe):
 
     # ---- time --------------------------------------------------------------------------------------------------
 
+    def _made(self, pace: Pace) -> int:
+        """Steps of this phase."""
+        return self.at.epoch * pace.steps + self.at.step
+
+    def _over(self, pace: Pace) -> bool:
+        """Whether this phase has made all of its steps."""
+        return self._made(pace) >= pace.total(self._made(pace))
+
+    def _measure_judging(self, phase: Phase) -> None:
+        """What judging an image takes in this phase, before its first validation can tell."""
+        if self._clock.budget_s is None:
+            return
+        with self._clock.overhead(), torch.no_grad():
+            rows = self.data.rows["val"][:SAMPLED]
+            self.judge.predict(phase.boundary, rows[:WARMED])
+            began = time.perf_counter()
+            self.judge.predict(phase.boundary, rows)
+            self._clock.testing_took(time.perf_counter() - began, len(rows))
+            began = time.perf_counter()
+            for _ in self.inputs.logits(phase.boundary, rows):
+                pass
+            self._clock.judging_took(time.perf_counter() - began, len(rows))
+        self._clock.tick()
+
     def _end_early(self, steps: int) -> None:
         self._finished_early = True
         self._say("caution", "budget", self.telling.budget_text(self._clock.budget_s or 0.0, steps))
 
     # ---- telling and saving ------------------------------------------------------------------------------------
+
+    @cached_property
+    def _solvable(self) -> bool:
+        """Whether this run can solve a head, and test it, by the features that are there already."""
+        every, head = np.concatenate(list(self.data.rows.values())), self.backbone.head_index
+        solves = self.strategy.phases[0].solved and not self.target
+        return solves and not self.prefix.missing(head, every, 0)
+
+    def _filling(self, done: int, total: int, eta_s: float | None) -> None:
+        super()._filling(done, total, eta_s)
+        self._clock.tick()
+        if eta_s is not None and self._clock.late(eta_s) and self._solvable:
+            raise NoTime
 
     def _measuring(self, done: int, total: int) -> None:
         self.context.progress(0.0, f"Measuring which weights matter (EWC), {done} of {total} images")

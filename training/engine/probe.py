@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from core import Phase, PlanError, Strategy
 from training.caches import Data, PrefixCache, Rows
 from training.caches.prefix import Network
 from training.engine import head_solver
-from training.engine.clock import Clock
+from training.engine.clock import Clock, Pace
 from training.engine.coach import Coach, Diagnosis
 from training.engine.head_solver import Floats
 from training.engine.progress import Best, Context, Fitted, Position, Stop
@@ -31,9 +31,10 @@ class Probe:
 
     def __init__(
         self, strategy: Strategy, backbone: Network, data: Data, context: Context, *, prefix: PrefixCache,
-        budget_s: float | None = None,
+        budget_s: float | None = None, spent_s: float = 0.0,
     ) -> None:  # fmt: skip
-        """Raises PlanError when a phase trains more than the head."""
+        """budget_s: seconds from when the run left the queue to its tested model; of these `spent_s` are over. Raises
+        PlanError when a phase trains more than the head."""
         self.strategy, self.data, self.context, self.prefix = strategy, data, context, prefix
         self.network = backbone
         self._check()
@@ -41,7 +42,7 @@ class Probe:
         self._coach = Coach(strategy, data.classes, np.bincount(train, minlength=len(data.classes)).tolist())
         self.at = Position()
         self.best = Best()
-        self._clock = Clock(self.at, budget_s)
+        self._clock = Clock(self.at, budget_s, spent_s)
         self._finished_early = False
         self._steps = math.ceil(len(train) / strategy.batch_size)
         """Of one epoch of gradient descent."""
@@ -58,16 +59,25 @@ class Probe:
                 self._phase(self.strategy.phases[self.at.phase])
                 if self._finished_early:
                     break
-                self.at.earlier += self.at.epoch
+                self.at.earlier += self.at.epoch + self.at.step / self._steps
                 self.at.earlier_passes += self.at.epoch if self.strategy.phases[self.at.phase].solved else 0
                 self.at.phase += 1
                 self.at.epoch = self.at.step = self.at.stale = 0
                 self.at.lowest_loss = math.inf
+                self.telling.pace = None
                 self._phase_over()
+                if self._finished_early:
+                    break
         except Stop:
             stopped = True
             self._stopped()
         self._end()
+        self._clock.tick()
+        if not stopped and not self._finished_early:
+            if self._clock.late():
+                self._say_of_time(self.telling.late_text)
+            elif self._clock.little_used:
+                self._say_of_time(self.telling.complete_text)
         return Fitted(self.best, self.at, self.telling.epochs_done(self._steps), stopped, self._finished_early)
 
     def _phase(self, phase: Phase) -> None:
@@ -87,7 +97,7 @@ class Probe:
                     phase=self.at.phase,
                 )
             )  # fmt: skip
-        self.telling.phase_begins()
+        self.telling.phase_begins(self._pace(phase))
         if phase.solved:
             self._solve(phase)
         else:
@@ -142,6 +152,10 @@ class Probe:
             before = self.prefix.fill([head], learned, 0, tick)
             twin.fill([head], rows["test"], 0, lambda done, _: tick(before + done, 0))
 
+    def _pace(self, phase: Phase) -> Pace | None:
+        """The steps of a phase that descends."""
+        return None
+
     def _params(self, phase: Phase) -> tuple[int, int]:
         """Parameters that a phase says it trains, and those that are switched on."""
         count = len(self.data.classes) * (self.network.shape(self.network.head_index, None)[0] + 1)
@@ -190,6 +204,11 @@ class Probe:
         steps: int = 0,
     ) -> None:  # fmt: skip
         self.best = Best(accuracy, loss, train_accuracy, self.telling.epochs_done(steps), boundary, weights)
+
+    def _say_of_time(self, text: Callable[[float], str | None]) -> None:
+        """What `text` has to say of the budget, where there is one."""
+        if self._clock.budget_s and (said := text(self._clock.budget_s)):
+            self._say("info", "pace", said)
 
     def _publish(self, phase: Phase, columns: dict[str, float], steps: int) -> None:
         with self._clock.overhead():

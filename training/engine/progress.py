@@ -56,7 +56,7 @@ class Position:
     """Within the phase."""
     step: int = 0
     """Within the epoch."""
-    earlier: int = 0
+    earlier: float = 0
     """Epochs run in the phases before this one, a solver's passes included; a phase may have ended early."""
     earlier_passes: int = 0
     """Of these, the passes of solvers."""

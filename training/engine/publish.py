@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from core import Phase, Strategy
+from core.words import counted, duration
+from training.engine.clock import Pace
 from training.engine.progress import Context, Position
-from training.engine.schedule import factor
 
 ROW_EVERY_S = 1.0
 """A row is published at every epoch's end and at most this often within one."""
+
+TOLD_FROM = 0.1
+"""Steps that are so much fewer or more than planned are told, once."""
 
 
 class Telling:
     """Turns a position into rows and progress. Holds only clocks of the present attempt."""
 
-    def __init__(self, strategy: Strategy, head: int, context: Context, at: Position) -> None:
-        """head: the head's index as a boundary."""
+    def __init__(
+        self, strategy: Strategy, head: int, context: Context, at: Position, work: Sequence[float] = ()
+    ) -> None:
+        """head: the head's index as a boundary. work: what each phase takes as planned, in any unit; empty where
+        nothing was forecast."""
         self._strategy, self._head, self._context, self._at = strategy, head, context, at
+        self._works = tuple(work) if work and all(work) else tuple(map(self._rough, strategy.phases))
+        self.pace: Pace | None = None
+        """Of the present phase, where it descends."""
+        self._told = False
         self._last_row = time.perf_counter()
         self._phase_from = (0.0, time.perf_counter())
         """(share of the run's work done, clock) when the present phase began in this attempt."""
 
-    def phase_begins(self) -> None:
+    def phase_begins(self, pace: Pace | None) -> None:
+        self.pace = pace
         self._phase_from = (self.fraction(), time.perf_counter())
 
     @property
@@ -32,8 +45,7 @@ class Telling:
 
     def publish(self, phase: Phase, columns: dict[str, float], steps: int) -> None:
         at, head = self._at, self._head
-        total = phase.epochs * steps
-        share = factor(phase.schedule, at.epoch * steps + at.step - 1, total) if total > 1 else 1.0
+        share = self.pace.rate(max(0, at.epoch * steps + at.step - 1)) if self.pace else 1.0
         lrs = [phase.stage_lr(stage, head) * share * at.lr_scale for stage in range(head + 1)]
         self._context.row(
             {
@@ -43,11 +55,11 @@ class Telling:
         )  # fmt: skip
         at.rows += 1
         self._last_row = time.perf_counter()
-        fraction = self.fraction(steps)
+        fraction = self.fraction()
         if phase.solved:
             doing = f"Solving the head, pass {at.epoch} of {phase.epochs}"
         else:
-            doing = f"Epoch {self.adam_epochs_done(steps):.1f} of {self._strategy.adam_epochs}"
+            doing = f"Epoch {self.adam_epochs_done(steps):.1f} of {self.epochs_in_all():.3g}"
         self._context.progress(fraction, doing, self.seconds_left(fraction))
 
     def filling(self, done: int, total: int, eta_s: float | None) -> None:
@@ -62,16 +74,34 @@ class Telling:
         """Without the passes of the solvers before this phase: what people call epochs."""
         return self.epochs_done(steps) - self._at.earlier_passes
 
-    def fraction(self, steps: int = 0) -> float:
+    def epochs_in_all(self) -> float:
+        """Epochs of descent that the run will have made, as it stands."""
+        at, phases = self._at, self._strategy.phases[self._at.phase :]
+        planned = [phase.epochs for phase in phases if not phase.solved]
+        if self.pace:
+            planned[0] = 0
+        here = self.pace.total(self._step) / self.pace.steps if self.pace else 0.0
+        return at.earlier - at.earlier_passes + here + sum(planned)
+
+    def fraction(self) -> float:
         """Share of the run's work that is done, 0-1."""
         phases, at = self._strategy.phases, self._at
-        done = sum(map(self._work, phases[: at.phase]))
+        done = sum(self._works[: at.phase])
         if at.phase < len(phases):
-            epochs = at.epoch + (at.step / steps if steps else 0.0)
-            done += self._work(phases[at.phase]) * min(1.0, epochs / phases[at.phase].epochs)
-        return min(1.0, done / sum(map(self._work, phases)))
+            here = self.pace.done(self._step) if self.pace else min(1.0, at.epoch / phases[at.phase].epochs)
+            done += self._works[at.phase] * here
+        return min(1.0, done / sum(self._works))
 
-    def _work(self, phase: Phase) -> float:
+    def later(self) -> float:
+        """What the phases after the present one take, over what it takes itself, both as planned."""
+        return sum(self._works[self._at.phase + 1 :]) / self._works[self._at.phase]
+
+    @property
+    def _step(self) -> int:
+        """Steps of the present phase that are made."""
+        return self._at.epoch * self.pace.steps + self._at.step if self.pace else 0
+
+    def _rough(self, phase: Phase) -> float:
         """Rough relative cost of a phase, for progress only: a solver's passes over cached features are next to
         nothing, an epoch costs more the more stages it trains."""
         if phase.solved:
@@ -86,7 +116,49 @@ class Telling:
     def budget_text(self, budget_s: float, steps: int) -> str:
         return (
             f"The budget of {budget_s / 60:.1f} min is used up after {self.adam_epochs_done(steps):.3g} of "
-            f"{self._strategy.adam_epochs} epochs: training ends here with the best weights so far."
+            f"{self.epochs_in_all():.3g} epochs: training ends here with the best weights so far."
+        )
+
+    def cut_text(self, budget_s: float) -> str | None:
+        """What the budget took from the plan; None where it is whole."""
+        phases = [phase for phase in self._strategy.phases if not phase.solved]
+        whole = sum(max(phase.epochs, phase.most_epochs) for phase in phases)
+        if whole == self._strategy.adam_epochs:
+            return None
+        return (
+            f"Planned to end within {duration(budget_s)}: {counted(self._strategy.adam_epochs, 'epoch')} instead of "
+            f"{whole}, or more as far as time is left."
+        )
+
+    def solved_only_text(self, budget_s: float) -> str:
+        return (
+            f"Computing the frozen features would take longer than the {duration(budget_s)} given: only the head is "
+            "solved, on those that are there. With more minutes or fewer images a class (--per-class) more is trained."
+        )
+
+    def fitted_text(self, budget_s: float) -> str | None:
+        """Of steps that were fitted to the time; None where they are about as planned, or it was said."""
+        pace = self.pace
+        if pace is None or self._told or abs(pace.total(self._step) / pace.planned - 1) < TOLD_FROM:
+            return None
+        self._told, total = True, pace.total(self._step)
+        few = "leaves time for" if total > pace.planned else "leaves time for no more than"
+        return (
+            f"At this machine's pace the budget of {duration(budget_s)} {few} {total / pace.steps:.3g} epochs of this "
+            f"phase instead of {pace.planned / pace.steps:.3g}: its learning rate comes down by then."
+        )
+
+    def complete_text(self, budget_s: float) -> str:
+        return (
+            f"The plan is complete after {duration(self._at.seconds)} of the {duration(budget_s)} that were given: by "
+            "its recipe there is no more to train."
+        )
+
+    def late_text(self, budget_s: float) -> str:
+        return (
+            f"{duration(self._at.seconds)} are over before the test images are judged, and {duration(budget_s)} were "
+            f"given: computing the frozen features took {duration(self._at.cache_seconds)}. With more minutes or fewer "
+            "images a class (--per-class) it would end in time."
         )
 
     def patience_text(self, phase: Phase) -> str:

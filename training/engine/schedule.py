@@ -13,9 +13,13 @@ FINAL = 1e-4
 
 def factor(schedule: str, step: int, steps: int) -> float:
     """Share of the peak learning rate at `step` of `steps` (0-based), in (0, 1]."""
-    if schedule == "constant" or steps <= 1:
+    return 1.0 if steps <= 1 else factor_at(schedule, min(1.0, step / (steps - 1)))
+
+
+def factor_at(schedule: str, t: float) -> float:
+    """Share of the peak learning rate where a share `t` of the schedule is behind, both in [0, 1]."""
+    if schedule == "constant":
         return 1.0
-    t = step / (steps - 1)
     if schedule == "cosine":
         return _cosine(1.0, FINAL, t)
     if t < PCT_START:

@@ -41,7 +41,8 @@ class StoreContext:
     def __init__(self, store: Store, job: Job) -> None:
         self.store, self.job, self.folder = store, job, RunFolder(store.home, job.id)
         self._fraction, self._doing, self._eta = job.progress, "Starting", None
-        self._before, self._began = job.seconds, time.perf_counter()
+        self._before = job.seconds
+        self._claimed = processes.steady() if job.heartbeat is None else job.heartbeat
         self._earlier = store.events(job.id)
         self._stop = threading.Event()
         self._over = threading.Event()
@@ -58,8 +59,8 @@ class StoreContext:
 
     @property
     def seconds(self) -> float:
-        """Seconds worked on this job, over all attempts."""
-        return self._before + time.perf_counter() - self._began
+        """Seconds worked on this job, over all attempts: of each since it left the queue, its loading included."""
+        return self._before + processes.since(self._claimed)
 
     def row(self, values: dict[str, Any]) -> None:
         processes.step()

@@ -56,7 +56,8 @@ def _probe(job: Job, context: StoreContext, store: Store, bench: Bench) -> tuple
     store.cut_metrics(job, 0)
     if job.attempt > 1:
         context.event("info", "resumed", f"Begun again (attempt {job.attempt}): a head is solved in one go.")
-    run = Probe(config.strategy, graph, bench.data, context, prefix=bench.prefix, budget_s=_budget_s(config))
+    run = Probe(config.strategy, graph, bench.data, context, prefix=bench.prefix, budget_s=_budget_s(config),
+                spent_s=context.seconds)  # fmt: skip
     fitted = run.run()
     if config.strategy.kind == "prototype" and fitted.best.weights:
         context.note("few_shot", few_shot(partial(run.features, graph.head_index), bench.data, config.seed))
@@ -88,7 +89,7 @@ def _network(
     """A run of the network itself, by torch."""
     import torch
 
-    from advisor.planning import augmentation_remarks
+    from advisor.planning import augmentation_remarks, phase_seconds
     from dataset import load_dataset
     from training.backbones import read_checkpoint
     from training.backbones.weight_files import as_safetensors
@@ -125,10 +126,12 @@ def _network(
         context.event("info", "no_graph", why)
     for level, remark in augmentation_remarks(config.strategy, data.classes):
         context.event(level, "augmentation", remark)
+    facts = store.facts(config.dataset_id, config.strategy.backbone)
     fit = Fit(
         config.strategy, backbone, data, context,
-        seed=config.seed, device=device, prefix=prefix, budget_s=_budget_s(config), resume=resume, choose=choose,
-        target=target,
+        seed=config.seed, device=device, prefix=prefix, budget_s=_budget_s(config), spent_s=context.seconds,
+        runtime=runtime, work=phase_seconds(config.strategy, facts, config.per_class) if facts else (),
+        resume=resume, choose=choose, target=target,
     )  # fmt: skip
     fitted = fit.run()
     best, head = fitted.best, backbone.head_index

@@ -13,7 +13,7 @@ from statistics import mean
 from typing import Any
 
 from advisor.advice import forecasts, learned_rules
-from advisor.planning import Sizes, affordable_epochs, estimate_seconds, forecast_bytes
+from advisor.planning import Sizes, affordable_epochs, estimate_seconds, forecast_bytes, within
 from core import DatasetFacts, Estimate, Kind, RunConfig
 from core.zoo import catalog
 from training.evaluation import wilson
@@ -21,8 +21,9 @@ from training.requests import Forecast, Foreseen, NotForeseen, Train, fitted, fo
 from training.store import Job, RunFolder, RunResult, Store
 
 
-def foresee(store: Store, plan: RunConfig) -> Forecast:
+def foresee(store: Store, plan: RunConfig, loading_s: float = 0.0) -> Forecast:
     """What exactly this plan will reach, take and need, from what was measured about its images on this machine.
+    loading_s: until a worker has loaded, 0 where one waits.
 
     The evidence that accuracies rest on is about runs on all images of one domain, from the backbone's own weights: for
     other runs none is forecast. Nor is the time of a run with two domains, whose target nobody measured.
@@ -33,13 +34,14 @@ def foresee(store: Store, plan: RunConfig) -> Forecast:
         return NotForeseen(f"These images had not been measured with {strategy.backbone} when it was queued.")
     card, sizes = catalog.backbone(strategy.backbone), Sizes.measured(facts, plan.per_class)
     priced = None if plan.target_id else estimate_seconds(strategy, facts, card, sizes)
+    seconds = within(strategy, loading_s + priced[0], plan.minutes) if priced else None
     accuracy = None if plan.target_id or plan.from_run or plan.per_class else _accuracy(plan, facts, priced, store.home)
     needed = forecast_bytes(strategy, card, sizes, facts)
     if accuracy is None and priced is None and needed is None:
         return NotForeseen("Nothing that this run does was measured on this machine.")
     return Foreseen(
         accuracy.value if accuracy else None, accuracy.low if accuracy else None, accuracy.high if accuracy else None,
-        priced[0] if priced else None, needed,
+        seconds, needed,
     )  # fmt: skip
 
 
@@ -53,10 +55,10 @@ def _accuracy(plan: RunConfig, facts: DatasetFacts, priced: tuple[float, float] 
     return forecasts.forecast(plan.strategy.kind, own, known.corrections)
 
 
-def to_train(store: Store, plan: RunConfig, *, by_hand: bool = False) -> Train:
+def to_train(store: Store, plan: RunConfig, *, by_hand: bool = False, loading_s: float = 0.0) -> Train:
     """The request for a run: its batch fitted into memory, unless it was set by hand, and the forecast of just that."""
     plan = plan if by_hand else fitted(store, plan)
-    return Train(plan, foresee(store, plan))
+    return Train(plan, foresee(store, plan, loading_s))
 
 
 @dataclass(frozen=True)

@@ -98,7 +98,7 @@ class Job:
     """Its last step forward, by the same clock: a row, an event, progress. A sign of life alone is none."""
     stop_requested: bool
     seconds: float
-    """Seconds worked, over all attempts."""
+    """Seconds worked, over all attempts, each from when it left the queue."""
     progress: float
     """0 to 1."""
     doing: str

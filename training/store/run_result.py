@@ -83,7 +83,7 @@ class RunResult:
     epochs: float | None = None
     """Epochs trained in all, each pass of a solver counted as one."""
     seconds: float | None = None
-    """Worked on this run, over all attempts."""
+    """Worked on this run, over all attempts, each from when it left the queue to the tested model."""
     cache_seconds: float | None = None
     """Of these, spent on filling the caches of the frozen stages."""
     overhead_seconds: float | None = None
@@ -116,7 +116,8 @@ class RunResult:
     device: str | None = None
     """A person's name for what it ran on: 'CPU, 2 cores'."""
     arithmetic: dict[str, str] | None = None
-    """'frozen', 'phase 0', ...: precision and layout ('bf16-nhwc'); 'threads': how many."""
+    """'frozen', 'phase 0', ...: precision and layout ('bf16-nhwc'); 'threads': how many; 'steps 0.0', ...: after how
+    many steps of a phase it was decided how many its budget leaves."""
     versions: dict[str, str] | None = None
     """Package -> version, of those that decide the outcome."""
     finished_at: float | None = None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
-from advisor.planning import PLANNED, Sizes, estimate_seconds, fit_batch, fits, memory_for, plan
+from advisor.planning import PLANNED, Sizes, estimate_seconds, fit_batch, fits, memory_for, plan, within
 from core import DatasetFacts, DatasetRef, Kind, RunConfig, StateError, Strategy, ThawError
 from core.zoo import BackboneCard
 from training.compare import group_of
@@ -87,7 +87,8 @@ def plan_set(facts: DatasetFacts, card: BackboneCard, minutes: float) -> list[Pl
     for kind in needs:
         strategy = fit_batch(planned(kind, shares[kind]), card, sizes, facts, there)
         estimate = estimate_seconds(strategy, facts, card)
-        result.append(Planned(strategy, shares[kind], estimate[0] if estimate else None))
+        seconds = within(strategy, estimate[0], shares[kind]) if estimate else None
+        result.append(Planned(strategy, shares[kind], seconds))
     return result
 
 

@@ -16,7 +16,10 @@ from training.bundles import reading, writing
 from training.store.store import Store
 
 Members = dict[str, bytes]
-MAY_BE_SO = ("with_images", "target", "run.config.strategy.lr_range_test", "run.result.stopped_early", "root")
+MAY_BE_SO = (
+    "with_images", "target", "run.config.strategy.lr_range_test", "run.config.strategy.phases.0.plain",
+    "run.result.stopped_early", "root",
+)  # fmt: skip
 """Places in which a yes, or (`root`, which names the other home) anything, is right."""
 OTHER_WORDS = (
     "damaged or no JSON", "half a character, or a number is too large", "does not match the run", "other images than",

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from core.types import DatasetFacts, StageCost
 from tests.support import fake_worker
 from tests.support.clocks import times_as_long
 from tests.support.terminal import Said, say
@@ -91,16 +92,31 @@ def test_a_time_budget_measures_the_speed_first_and_once(thaw: Terminal, photos:
     assert [job.kind for job in Store(home).jobs()].count("profile") == 1
 
 
+def test_what_a_budget_takes_from_the_plan_is_said(thaw: Terminal, photos: Path, home: Path) -> None:
+    dataset = thaw("fit", str(photos), "--strategy", "linear_probe", "--json").json["dataset_id"]
+
+    def said(step_s: float, below_s: float, kind: str) -> str:
+        costs = tuple(StageCost(boundary, below_s * boundary, step_s, 0.01) for boundary in range(9))
+        measured = DatasetFacts(dataset, "efficientnet_lite0", ("cat", "dog"), 16, 4, (8, 8), costs=costs)
+        Store(home).save_facts(measured)
+        return thaw("fit", str(photos), "--strategy", kind, "--minutes", "0.5").err
+
+    assert "Cut from 25 to 1 epoch to fit 30 s." in said(1.0, 0.0, "full")
+    assert "The shortest plan takes about 2 min 11 s: less than an epoch of it is made" in said(10.0, 0.0, "full")
+    assert "Computing the frozen features alone takes about 1 min" in said(0.001, 1.0, "gradual")
+    assert "Cut from" not in said(0.001, 0.0, "full")
+
+
 def test_a_worker_loads_while_images_are_read_and_is_let_go_when_they_cannot_be(
     thaw: Terminal, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(LocalExecutor, "prepare", lambda self: asked.append("prepare"))
+    monkeypatch.setattr(LocalExecutor, "prepare", lambda self, light: asked.append("light" if light else "whole"))
     monkeypatch.setattr(LocalExecutor, "dismiss", lambda self: asked.append("dismiss"))
     assert thaw("fit", str(photos), "--strategy", "linear_probe").code == 0
-    assert asked == ["prepare"]
-    assert thaw("fit", str(photos / "nothing"), "--strategy", "linear_probe").code == 2
-    assert asked == ["prepare", "prepare", "dismiss"]
+    assert asked == ["light"], "a probe needs no torch"
+    assert thaw("fit", str(photos / "nothing"), "--strategy", "partial").code == 2
+    assert asked == ["light", "whole", "dismiss"]
 
 
 def test_a_run_and_its_repetition_have_their_forecast_beside_them(thaw: Terminal, photos: Path, home: Path) -> None:

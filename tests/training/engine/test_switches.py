@@ -95,7 +95,7 @@ def test_sgd_steps_as_its_formula_says(momentum: float) -> None:
     moved = [torch.zeros_like(w) for w in by_hand.parameters()]
     for rows in equal_batches(order, 2):
         by_hand.zero_grad()
-        F.cross_entropy(by_hand(data.batch(rows, 0)), data.labels[torch.from_numpy(rows)]).backward()
+        F.cross_entropy(by_hand(data.batch(rows, 0)), torch.from_numpy(data.labels[rows])).backward()
         for i, w in enumerate(by_hand.parameters()):
             assert w.grad is not None
             moved[i] = momentum * moved[i] + w.grad

@@ -7,9 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from core.plans import Phase, RunConfig, Strategy
 from tests.support.toys import task
-from training.backbones.backbone import build
 from training.engine.progress import Best, Fitted, Position
 from training.jobs import train
 
@@ -22,8 +20,7 @@ from training.jobs import train
     ],
 )
 def test_a_run_without_weights_says_why(epochs: float, stopped: bool, said: str) -> None:
-    config = RunConfig("0" * 16, Strategy("full", "mlp", (Phase(0, 3, 1e-3, 1e-3),)))
     fitted = Fitted(Best(), Position(), epochs, stopped, finished_early=False)
-    context, backbone = cast(Any, SimpleNamespace(seconds=1.0)), build("mlp", 3, inputs=8)
-    result = train._finish(config, cast(Any, None), fitted, cast(Any, task()), backbone, cast(Any, None), context)
+    context, nothing = cast(Any, SimpleNamespace(seconds=1.0)), cast(Any, None)
+    result = train._finish(fitted, cast(Any, task()), nothing, context, nothing, nothing)
     assert result.note is not None and result.note.startswith(said) and result.weights is None

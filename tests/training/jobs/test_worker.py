@@ -25,6 +25,8 @@ from core.types import DatasetRef
 from core.zoo import catalog
 from dataset.folder import read_manifest
 from dataset.ingest.sources import import_path
+from training.engine import clock
+from training.jobs import worker
 from training.jobs.context import StoreContext
 from training.jobs.executor import executor
 from training.profile import maps
@@ -198,6 +200,54 @@ def test_the_terminal_trains_for_real(home: Path, tmp_path: Path, image_folder: 
     document = json.loads(done.stdout.splitlines()[-1])
     assert document["state"] == "finished" and 0 <= document["test_accuracy"] <= 1
     assert document["test_total"] == 24 and len(document["weights_sha256"]) == 64
+
+
+def test_what_a_run_takes_is_counted_from_the_moment_it_leaves_the_queue(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Loading included, and the seconds of earlier attempts; waiting in the queue is not."""
+    store, now = Store(home), [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    store.create_job("train", "d", {})
+    now[0] += 50  # in the queue
+    first = store.claim_next()
+    assert first is not None
+    now[0] += 4  # loading
+    context = StoreContext(store, first)
+    now[0] += 10
+    assert context.seconds == 14
+    context.progress(0.5, "Epoch 1 of 2")
+    context.close()
+    store.lose(first, "The worker ended without finishing.")
+    now[0] += 50
+    store.requeue(first.id)
+    second = store.claim_next()
+    assert second is not None
+    now[0] += 4
+    again = StoreContext(store, second)
+    again.close()
+    assert again.seconds == 18
+
+
+def test_a_run_that_was_planned_too_small_grows_into_its_budget(
+    home: Path, data: DatasetRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its steps are too quick to wait a second for their pace."""
+    monkeypatch.setattr(clock, "MEASURED_S", 0.1)
+    small = strategy(20)
+    what = replace(small, phases=(replace(small.phases[0], most_epochs=1_000_000),))
+    store = Store(home)
+    store.create_job("train", data.id, to_json(RunConfig(data.id, what, minutes=0.05)))
+    job = store.claim_next()
+    assert job is not None
+    done = worker.perform(StoreContext(store, job))
+    assert done.state == "finished" and done.result is not None and not done.result["stopped_early"]
+    assert done.started is not None and done.finished is not None and done.result["epochs"] > 20
+    assert 1.5 < done.result["seconds"] <= done.finished - done.started + 0.1 < 6
+    texts = [event["text"] for event in store.events(job.id)]
+    assert texts[0] == "Planned to end within 3 s: 20 epochs instead of 1000000, or more as far as time is left."
+    assert any(text.startswith("At this machine's pace the budget of 3 s leaves time for") for text in texts)
+    assert store.metrics(job.id)[-1]["lrs"][0] < 1e-2 * max(row["lrs"][0] for row in store.metrics(job.id))
 
 
 def test_a_worker_whose_job_was_given_to_another_writes_nothing_more(home: Path) -> None:

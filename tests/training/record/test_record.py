@@ -91,6 +91,16 @@ def test_a_forecast_is_of_just_the_plan_that_is_asked_for(store: Store, known: l
         assert isinstance(said, NotForeseen) and said.reason.endswith(".")
 
 
+def test_a_forecast_counts_the_loading_of_a_worker_and_ends_with_the_budget(store: Store) -> None:
+    strategy = plan("full", LITE, train_images=500, classes=5, minutes=1.0, costs=facts().costs, test_images=125)
+    cut = foreseen.foresee(store, RunConfig("d", strategy, minutes=1.0))
+    assert isinstance(cut, Foreseen) and cut.seconds == 60.0  # what was cut grows into its budget
+    probe = plan("linear_probe", LITE, train_images=500, classes=5, minutes=1.0, costs=facts().costs, test_images=125)
+    warm, cold = (foreseen.foresee(store, RunConfig("d", probe, minutes=1.0), loading_s) for loading_s in (0.0, 3.5))
+    assert isinstance(warm, Foreseen) and isinstance(cold, Foreseen)
+    assert warm.seconds is not None and cold.seconds == warm.seconds + 3.5 < 10
+
+
 def comparison(rows: dict[Kind, float], verdict: str = "no difference shown") -> Comparison:
     made = tuple(
         Row(kind, kind, "efficientnet_lite0", "finished", 0, kind, wilson(round(125 * value), 125), None, 1.0, 1, 1,

@@ -9,9 +9,21 @@ from typing import cast
 
 import click
 
-from advisor.planning import PLANNED, VAL_SHARE, Options, check_domains, plan, plan_adaptation, trains_all
-from core import ADAPTING, KINDS, SOLVED_KINDS, DatasetFacts, DatasetRef, Kind, PlanError, RunConfig, Strategy
-from core.words import counted
+from advisor.advice import cuts
+from advisor.planning import (
+    LOADING_S,
+    PLANNED,
+    VAL_SHARE,
+    Options,
+    Sizes,
+    check_domains,
+    estimate_seconds,
+    plan,
+    plan_adaptation,
+    trains_all,
+)
+from core import ADAPTING, KINDS, SOLVED_KINDS, Budget, DatasetFacts, DatasetRef, Kind, PlanError, RunConfig, Strategy
+from core.words import counted, duration
 from core.zoo import BackboneCard, catalog
 from training.cli import steps
 from training.cli.flags import by_hand
@@ -26,7 +38,7 @@ from training.store import lineage
 @on_data
 @click.option("--strategy", required=True, metavar="KIND", shell_complete=among(lambda home: KINDS),
               help="linear_probe, partial, gradual, ...")  # fmt: skip
-@click.option("--minutes", type=positive_minutes, metavar="M", help="plan the schedule to end within this time")
+@click.option("--minutes", type=positive_minutes, metavar="M", help="from here to the tested model")
 @click.option("--seed", type=at_least(0), default="0", metavar="S", help="of weights and order (0)")
 @click.option("--target", metavar="PATH", shell_complete=DATASETS,
               help="a second domain of the same classes; for source_only|mmd|dann")  # fmt: skip
@@ -68,18 +80,43 @@ def fit(
         if facts is None:
             to_stderr("The speed could not be measured: the run ends when the minutes are over, wherever it is.")
     planned = plan_of(ref, facts, kind, card, options, minutes=minutes, per_class=per_class or 0)
+    if facts and minutes:
+        uncut = plan_of(ref, facts, kind, card, options, per_class=per_class or 0)
+        for said in (*cuts(planned, uncut, Budget(minutes), card), *_longer(planned, facts, card, minutes, per_class)):
+            to_stderr(said)
     if whole := trains_all(planned, card):
         to_stderr(whole)
     config = RunConfig(
         ref.id, planned, seed=seed, minutes=minutes, target_id=second.id if second else "",
         from_run=from_run or "", per_class=per_class or 0,
     )  # fmt: skip
-    request = foreseen.to_train(place.store, config, by_hand=options.batch_size is not None)
+    request = foreseen.to_train(
+        place.store, config, by_hand=options.batch_size is not None, loading_s=LOADING_S
+    )
     for limit in limits(place.store, request.plan, planned.batch_size):
         to_stderr(limit)
     job = submit(place.store, request)
     to_stderr(f"Run {job.id}: {catalog.STRATEGIES[kind].title} on {counted(ref.images, 'image')}.")
     return steps.answer_of(place, place.follow(job))
+
+
+def _longer(
+    planned: Strategy, facts: DatasetFacts, card: BackboneCard, minutes: float, per_class: int | None
+) -> list[str]:
+    """That even the shortest plan is longer than the budget."""
+    priced = estimate_seconds(planned, facts, card, Sizes.measured(facts, per_class or 0))
+    if priced is None or priced[0] <= 60 * minutes:
+        return []
+    given = duration(60 * minutes)
+    if priced[1] > 60 * minutes:
+        return [
+            f"Computing the frozen features alone takes about {duration(priced[1])}, more than the {given} given: "
+            "where that holds, only the head is solved. More minutes or fewer images a class (--per-class) would help."
+        ]
+    return [
+        f"The shortest plan takes about {duration(priced[0])}: less than an epoch of it is made, and its learning rate "
+        f"comes down within the {given} given."
+    ]
 
 
 def _target(path: str, ref: DatasetRef, home: Path) -> DatasetRef:

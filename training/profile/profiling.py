@@ -19,6 +19,7 @@ from dataset.audit import feature_check as label_check
 from training.backbones import Backbone
 from training.caches import Arithmetic, Bench, Pools, choose_training, frozen_pass, telling
 from training.caches.arithmetic import EXACT
+from training.graphs import engines
 from training.machine import devices, memory, peak_of
 from training.profile import draw_map, moments, out_of_fold, panel
 from training.profile.feature_check import feature_check
@@ -52,7 +53,7 @@ def profile(
     pools = Pools(bench.prefix, deep)
     forward_s = _feature_pass(bench, tell, pools)
     tell(0.85, "Comparing with the pre-training", None)
-    gap = panel.domain_gap(backbone, data, fit_rows, device, EXACT)
+    gap = panel.domain_gap(backbone, data, fit_rows, device, _gap_in(bench))
     tell(0.87, "Cross-validating linear probes", None)
     manifest = read_manifest(ref)
     same = data.groups
@@ -89,6 +90,13 @@ def profile(
         train_images_per_s=1 / costs[0].train_s, hardware=hardware, memory=taken,
         seconds=time.perf_counter() - started,
     )  # fmt: skip
+
+
+def _gap_in(bench: Bench) -> Arithmetic:
+    """What the domain gap is measured in by torch: averages over many values, to which bf16 makes no difference."""
+    if bench.device.type == "cpu":
+        return Arithmetic("bf16", True) if engines.multiplies_bf16() else EXACT
+    return Arithmetic.named(bench.precision)
 
 
 def _feature_pass(bench: Bench, tell: Tell, pools: Pools) -> float | None:

@@ -233,20 +233,22 @@ def test_a_run_that_was_planned_too_small_grows_into_its_budget(
     home: Path, data: DatasetRef, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its steps are too quick to wait a second for their pace."""
-    monkeypatch.setattr(clock, "MEASURED_S", 0.1)
-    small = strategy(20)
+    import training.engine.fit  # noqa: F401  # else loading torch takes most of the budget
+
+    monkeypatch.setattr(clock, "MEASURED_S", 0.03)
+    small = strategy(8)
     what = replace(small, phases=(replace(small.phases[0], most_epochs=1_000_000),))
     store = Store(home)
-    store.create_job("train", data.id, to_json(RunConfig(data.id, what, minutes=0.05)))
+    store.create_job("train", data.id, to_json(RunConfig(data.id, what, minutes=0.1)))
     job = store.claim_next()
     assert job is not None
     done = worker.perform(StoreContext(store, job))
     assert done.state == "finished" and done.result is not None and not done.result["stopped_early"]
-    assert done.started is not None and done.finished is not None and done.result["epochs"] > 20
-    assert 1.5 < done.result["seconds"] <= done.finished - done.started + 0.1 < 6
+    assert done.started is not None and done.finished is not None and done.result["epochs"] > 10
+    assert 2 < done.result["seconds"] <= done.finished - done.started + 0.1 < 9.1
     texts = [event["text"] for event in store.events(job.id)]
-    assert texts[0] == "Planned to end within 3 s: 20 epochs instead of 1000000, or more as far as time is left."
-    assert any(text.startswith("At this machine's pace the budget of 3 s leaves time for") for text in texts)
+    assert texts[0] == "Planned to end within 6 s: 8 epochs instead of 1000000, or more as far as time is left."
+    assert any(text.startswith("At this machine's pace the budget of 6 s leaves time for") for text in texts)
     assert store.metrics(job.id)[-1]["lrs"][0] < 1e-2 * max(row["lrs"][0] for row in store.metrics(job.id))
 
 

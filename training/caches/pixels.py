@@ -14,9 +14,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from core import USUAL_DECODING, DataError, Decoding, find_array, find_as, write_json
@@ -25,6 +25,9 @@ from core.portable.pictures import square
 from core.processes import alive
 from dataset.ingest import load_decoders
 from training.machine import cores
+
+if TYPE_CHECKING:  # a live process of Learn needs no tables
+    import pandas as pd
 
 Progress = Callable[[int, int], None]
 load_decoders()  # before there are threads

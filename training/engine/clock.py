@@ -179,7 +179,11 @@ class Pace:
         one are planned to take, over what this one is. Returns whether that was done."""
         total = self.total(step)
         known = step >= total or step <= max((after for after, _ in self._fitted), default=0)
-        if clock.budget_s is None or known or self._count < MEASURED_STEPS or self._seconds < self._wait_s:
+        if clock.budget_s is None or known or self._count < MEASURED_STEPS:
+            return False
+        # A moment in which the machine was busy must not end the run: sooner where few steps are left.
+        rest_s = (total - step) * self._seconds / self._count
+        if self._seconds < min(self._wait_s, rest_s / 2):
             return False
         a_step = self._seconds / self._count + clock.judge_s * clock.judged / self.steps
         rest = self.planned * (1 - self.done(step))

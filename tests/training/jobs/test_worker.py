@@ -25,7 +25,6 @@ from core.types import DatasetRef
 from core.zoo import catalog
 from dataset.folder import read_manifest
 from dataset.ingest.sources import import_path
-from training.engine import clock
 from training.jobs import worker
 from training.jobs.context import StoreContext
 from training.jobs.executor import executor
@@ -229,13 +228,10 @@ def test_what_a_run_takes_is_counted_from_the_moment_it_leaves_the_queue(
     assert again.seconds == 18
 
 
-def test_a_run_that_was_planned_too_small_grows_into_its_budget(
-    home: Path, data: DatasetRef, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_that_was_planned_too_small_grows_into_its_budget(home: Path, data: DatasetRef) -> None:
     """Its steps are too quick to wait a second for their pace."""
     import training.engine.fit  # noqa: F401  # else loading torch takes most of the budget
 
-    monkeypatch.setattr(clock, "MEASURED_S", 0.03)
     small = strategy(8)
     what = replace(small, phases=(replace(small.phases[0], most_epochs=1_000_000),))
     store = Store(home)

@@ -1,7 +1,8 @@
 // The live chart: polls /thaw/live, draws headline, progress, freeze map and curves; one instance per mount.
 // Nothing is decided here; what a run is and does comes from the server. Mounted by ui/train/live_chart.py.
 
-const FAST = 500, SLOW = 2000, RETRY = [700, 1500, 3000];
+const FAST = 500, LONGEST = 1000, SLOW = 2000, RETRY = [700, 1500, 3000];
+const AFTER = 80, SPACINGS = 6; // ms after a row is due; rows whose spacing tells when that is
 const OVER = ["finished", "failed", "stopped", "lost"];
 const STATE = { queued: "○ queued", running: "▶ training", finished: "✓ finished", stopped: "■ stopped, best kept", failed: "× failed", lost: "! worker lost" };
 const TONE = { running: "is-trained", finished: "is-good", failed: "is-bad", lost: "is-bad" };
@@ -30,6 +31,12 @@ function moment(about, epoch) {
     if (epoch <= phase.to) break;
   }
   return { solved: false, count: epoch - passes, of: about.epochs };
+}
+
+// Milliseconds until a row should be there to fetch, 0 where that is not known or it is late.
+function thawDue(written, now) {
+  const gaps = written.slice(1).map((at, i) => at - written[i]).sort((a, b) => a - b);
+  return gaps.length < 2 ? 0 : Math.max(0, 1000 * (written[written.length - 1] + gaps[gaps.length >> 1] - now) + AFTER);
 }
 
 class LiveChart {
@@ -103,7 +110,16 @@ class LiveChart {
     this.take(answer);
     const states = this.runs.map((run) => run.info.state);
     if (states.every((state) => OVER.includes(state))) return; // until the page kicks: nothing can change by itself
-    this.timer = setTimeout(() => this.poll(), states.includes("running") && !document.hidden ? FAST : SLOW);
+    this.timer = setTimeout(() => this.poll(), this.pause(answer.now));
+  }
+
+  // Until the next question, ms. Rows come at an even pace: asked just after one is due, it is fresher than by asking
+  // more often, and the server and this browser have less to do. now: the server's clock, by which rows are dated.
+  pause(now) {
+    const running = this.runs.filter((run) => run.info.state === "running");
+    if (!running.length || document.hidden) return SLOW;
+    const due = Math.min(...running.map((run) => thawDue(run.rows.slice(-SPACINGS).map((row) => row.written), now)));
+    return due > FAST ? Math.min(due, LONGEST) : FAST;
   }
 
   // The server's answer; {error} when a run is not there; null when it cannot be reached or has a bad moment.

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ui.sharing import Bound
 
 HERE = Path(__file__).parent
+AHEAD_S = 4.0
+"""After the first page's imports, until those of the other pages begin: the first page is drawn by then."""
 LOOK_S = 15.0
 """Between two looks of the server at its workers."""
 
@@ -93,7 +95,8 @@ def bound() -> Bound:
 
 @contextlib.asynccontextmanager
 async def go_on(_app: Any) -> AsyncIterator[None]:
-    """At server start, while the browser still loads: import what the first page draws. Then, every `LOOK_S`, what
+    """At server start, while the browser still loads: import what the first page draws, and a little later what the
+    others do. Then, every `LOOK_S`, what
     pages do as they are drawn, for as long as none is open: end workers that hang, notice those that died, start what
     is queued, remove what killed processes left."""
 
@@ -133,8 +136,16 @@ async def go_on(_app: Any) -> AsyncIterator[None]:
             if said != (said := str(error)):
                 logging.getLogger("thaw").exception("The queue could not be looked at.")
 
+    def load_other_pages() -> None:
+        from ui.kit import ahead
+
+        ahead.load()
+
     async def keep_looking() -> None:
         await asyncio.to_thread(load)
+        await asyncio.to_thread(look)
+        await asyncio.sleep(AHEAD_S)
+        await asyncio.to_thread(load_other_pages)
         while True:
             await asyncio.to_thread(look)
             await asyncio.sleep(LOOK_S)

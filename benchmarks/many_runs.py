@@ -5,7 +5,8 @@
 Each checkout imports three drawn datasets into a home of its own; the runs are then written straight into its tables
 and folders as finished ones, with drawn numbers: sets of five strategies by four seeds, each set planned for another
 time, eight of ten on the first dataset. Nothing is trained. A page is run in a process of its own, without a browser:
-`first` is its first run there with what it imports, `again` a rerun, in brackets the time that the processor worked on
+`first` is its first run there, with what it imports where the server has not done that before, `again` a rerun, in
+brackets the time that the processor worked on
 it (which depends less on what else the machine does), memory the peak of that process. What takes longer than --limit
 is ended, and said so.
 """
@@ -65,6 +66,12 @@ st.navigation(
     [st.Page(getattr(state, f"{name}_PAGE"), title=name, default=name == PAGE) for name in pages], position="hidden"
 ).run()
 """.replace("PAGE)", repr(page) + ")")
+try:
+    from ui.kit import ahead
+except ImportError:
+    pass
+else:
+    ahead.load()  # as the server does when it has been up for some seconds
 with tempfile.TemporaryDirectory() as folder:
     path = os.path.join(folder, "pages.py")
     with open(path, "w") as file:

@@ -31,6 +31,9 @@ RUN_PAGE = str(HERE / "understand" / "understand_page.py")
 PREDICT_PAGE = str(HERE / "predict" / "predict_page.py")
 PLAYGROUND_PAGE = str(HERE / "playground" / "playground_page.py")
 LEARN_PAGE = str(HERE / "learn" / "learn_page.py")
+PAGES = (
+    DATA_PAGE, ADVICE_PAGE, TRAIN_PAGE, COMPARE_PAGE, RUN_PAGE, PREDICT_PAGE, PLAYGROUND_PAGE, LEARN_PAGE,
+)  # fmt: skip
 
 ACTIVE = ("queued", "running")
 

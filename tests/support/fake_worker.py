@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from core import processes
-from core.types import DatasetFacts
+from core.types import DatasetFacts, StageCost
 from training.jobs.local import LocalExecutor
 from training.store.records import Job
 from training.store.store import Store
@@ -48,7 +48,8 @@ def main() -> int:
     store.set_pid(job, os.getpid(), processes.started(os.getpid()))
     hold(home)
     if job.kind == "profile":
-        facts = DatasetFacts(job.dataset_id, job.config["backbone"], ("a", "b"), 16, 4, (8, 8))
+        costs = tuple(StageCost(boundary, 0.001 * boundary, 0.05, 0.01) for boundary in range(9))
+        facts = DatasetFacts(job.dataset_id, job.config["backbone"], ("a", "b"), 16, 4, (8, 8), costs=costs)
         store.save_facts(facts)
     rows = len(store.metrics(job_id))
     stop, began = False, time.monotonic()

@@ -8,8 +8,7 @@ and slow backward in bf16 on some CPUs, so no rule would do (`python -m benchmar
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +17,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from core import Phase, find_as, write_json
 from training.backbones import Backbone
+from training.caches.steps import Step, step
 from training.machine import seed_dropout
 
 TOLERANCE = 0.08
@@ -93,50 +92,84 @@ def choose_training(
 
     inputs: a batch at the phase's boundary, [B, ...]; its first images are used. Weights are left as they were.
     """
-    tried = candidates(device, inputs.dim() == 4)
-    if len(tried) == 1:
-        return tried[0]
-    key = _training_key(backbone, phase, inputs, device)
-
-    def measure() -> str:
-        x = inputs[: TRAIN_BATCH if device.type == "cpu" else ACCELERATED_TRAIN_BATCH].to(device)
-        labels = torch.arange(len(x), device=device) % classes
-        backbone.set_phase(phase)
-        was = {name: tensor.clone() for name, tensor in backbone.named_trained(phase.boundary)}
-        parameters = [p for p in backbone.parameters() if p.requires_grad]
-        seconds: dict[str, float] = {}
-        reference = None
-        for arithmetic in tried:
-            placed = arithmetic.layout(x)
-
-            def step(arithmetic: Arithmetic = arithmetic, placed: Tensor = placed) -> Tensor:
-                with arithmetic.autocast(device):
-                    logits = backbone.above(placed, phase.boundary)
-                F.cross_entropy(logits.float(), labels).backward()
-                for parameter in parameters:
-                    parameter.grad = None
-                return logits.detach().float()
-
-            seed_dropout(device, 0)  # dropout and drop-path draw the same for every candidate
-            started = time.perf_counter()
-            logits = step()
-            first = time.perf_counter() - started
-            if reference is None:
-                reference = logits
-            hopeless = device.type == "cpu" and first > HOPELESS * min(seconds.values(), default=math.inf)
-            if not hopeless and within_tolerance(logits, reference):
-                seconds[arithmetic.code] = clocked(step, device)[1]
-        with torch.no_grad():
-            for name, tensor in backbone.named_trained(phase.boundary):
-                tensor.copy_(was[name])  # BatchNorm's running statistics moved
-        return min(seconds, key=lambda code: seconds[code])
-
-    return Arithmetic.named(remembered(home, key, measure))
+    sides = {phase.boundary: tuple(inputs.shape[1:])}
+    return choose_at(backbone, phase, sides, inputs, classes, device, home)[phase.boundary]
 
 
-def _training_key(backbone: Backbone, phase: Phase, inputs: Tensor, device: torch.device) -> str:
-    side = "x".join(map(str, inputs.shape[1:]))
-    return f"train/{backbone.name}/{phase.boundary}/{side}/{device.type}/{torch.__version__}/{torch.get_num_threads()}"
+def choose_at(
+    backbone: Backbone, phase: Phase, sides: Mapping[int, tuple[int, ...]], inputs: Tensor, classes: int,
+    device: torch.device, home: Path | None,
+) -> dict[int, Arithmetic]:  # fmt: skip
+    """The fastest accurate arithmetic of steps from each boundary up, from steps of all that `phase` trains.
+
+    sides: of each boundary, none below the phase's own, the shape of an example there. inputs: a batch at the phase's.
+    """
+    tried = {boundary: candidates(device, len(side) == 3) for boundary, side in sides.items()}
+    known = recall(home)
+    keys = {boundary: _training_key(backbone, boundary, side, device) for boundary, side in sides.items()}
+    found = {boundary: ways[0].code for boundary, ways in tried.items() if len(ways) == 1}
+    found |= {boundary: known[key] for boundary, key in keys.items() if key in known}
+    if missing := sorted(sides.keys() - found.keys()):
+        measured = _fastest(backbone, phase, missing, inputs, classes, device)
+        found |= {boundary: how.code for boundary, how in measured.items()}
+        remember(home, {keys[boundary]: how.code for boundary, how in measured.items()})
+    return {boundary: Arithmetic.named(found[boundary]) for boundary in sides}
+
+
+def _fastest(
+    backbone: Backbone, phase: Phase, boundaries: Sequence[int], inputs: Tensor, classes: int, device: torch.device
+) -> dict[int, Arithmetic]:
+    x = inputs[: TRAIN_BATCH if device.type == "cpu" else ACCELERATED_TRAIN_BATCH].to(device)
+    labels = torch.arange(len(x), device=device) % classes
+    backbone.set_phase(phase)
+    was = {name: tensor.clone() for name, tensor in backbone.named_trained(phase.boundary)}
+    parameters = [p for p in backbone.parameters() if p.requires_grad]
+    seconds: dict[int, dict[Arithmetic, float]] = {boundary: {} for boundary in boundaries}
+    reference: Step | None = None
+
+    def one(how: Arithmetic, keep: bool = False) -> Step:
+        seed_dropout(device, 0)  # dropout and drop-path draw the same for every candidate
+        placed = how.layout(x)
+        made = step(backbone, phase.boundary, lambda: placed, labels, how.autocast(device), device, keep=keep)
+        for parameter in parameters:
+            parameter.grad = None
+        return made
+
+    for how in candidates(device, x.dim() == 4):
+        first = one(how, keep=reference is None)
+        reference = reference or first
+        whole = within_tolerance(first.logits, reference.logits)
+        good = []
+        for boundary in boundaries:
+            best = min(seconds[boundary].values(), default=math.inf)
+            hopeless = device.type == "cpu" and first.seconds(boundary) > HOPELESS * best
+            above = reference.inputs[boundary - phase.boundary]
+            if not hopeless and (whole or _answers_alike(backbone, boundary, above, how, device)):
+                good.append(boundary)
+        timed = [one(how) for _ in range(rounds(device))] if good else []
+        for boundary in good:
+            seconds[boundary][how] = median(made.seconds(boundary) for made in timed)
+    with torch.no_grad():
+        for name, tensor in backbone.named_trained(phase.boundary):
+            tensor.copy_(was[name])  # BatchNorm's running statistics moved
+    return {boundary: min(ways, key=lambda how: ways[how]) for boundary, ways in seconds.items()}
+
+
+@torch.no_grad()
+def _answers_alike(backbone: Backbone, boundary: int, x: Tensor, how: Arithmetic, device: torch.device) -> bool:
+    """Whether the stages from `boundary` up do, of activations there: what errs over a whole network need not above."""
+
+    def logits(one: Arithmetic) -> Tensor:
+        seed_dropout(device, 0)
+        with one.autocast(device):
+            return backbone.above(one.layout(x), boundary).float()
+
+    return within_tolerance(logits(how), logits(PLAIN))
+
+
+def _training_key(backbone: Backbone, boundary: int, side: tuple[int, ...], device: torch.device) -> str:
+    shape = "x".join(map(str, side))
+    return f"train/{backbone.name}/{boundary}/{shape}/{device.type}/{torch.__version__}/{torch.get_num_threads()}"
 
 
 def within_tolerance(values: Tensor, reference: Tensor) -> bool:
@@ -144,27 +177,26 @@ def within_tolerance(values: Tensor, reference: Tensor) -> bool:
     return bool((values - reference).norm() <= TOLERANCE * reference.norm().clamp_min(1e-6))
 
 
-def clocked(work: Callable[[], Tensor], device: torch.device) -> tuple[Tensor, float]:
-    """What `work` returns, and the seconds it took on the device."""
-    seconds = []
-    for _ in range(1 if device.type == "cpu" else ACCELERATED_ROUNDS):
-        started = time.perf_counter()
-        result = work()
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        seconds.append(time.perf_counter() - started)
-    return result, median(seconds)
+def rounds(device: torch.device) -> int:
+    """Times that work is clocked here."""
+    return 1 if device.type == "cpu" else ACCELERATED_ROUNDS
 
 
 def remembered(home: Path | None, key: str, measure: Callable[[], str]) -> str:
     """What was measured on this machine before, or `measure()`, kept for the next run."""
-    known = _known(home)
+    known = recall(home)
     if key not in known:
         known[key] = measure()
-        if home:
-            write_json(home / MACHINE, known, indent=1)
+        remember(home, {key: known[key]})
     return str(known[key])
 
 
-def _known(home: Path | None) -> dict[str, str]:
+def recall(home: Path | None) -> dict[str, str]:
+    """Everything that was measured on this machine."""
     return (find_as(home / MACHINE, dict[str, str]) or {}) if home else {}  # a broken one is measured again
+
+
+def remember(home: Path | None, found: Mapping[str, str]) -> None:
+    """Keep it for the next run."""
+    if home:
+        write_json(home / MACHINE, recall(home) | dict(found), indent=1)

@@ -7,9 +7,11 @@ accurate they then run in bf16. `benchmarks/forward.py` prints what each step ga
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from training.backbones import Backbone
-from training.caches.arithmetic import EXACT, Arithmetic, candidates, clocked, remembered, within_tolerance
+from training.caches.arithmetic import EXACT, Arithmetic, candidates, remembered, rounds, within_tolerance
 from training.caches.examples import Data, Rows
 from training.caches.prefix import LARGEST
 from training.machine import Parts
@@ -259,7 +261,15 @@ def choose(backbone: Backbone, device: torch.device, example: Tensor, home: Path
             if reference is None:
                 reference = features
             if within_tolerance(features, reference):
-                _, seconds[arithmetic.code] = clocked(lambda run=run: run(sample)[0], device)  # type: ignore[misc]
+                seconds[arithmetic.code] = median(_seconds(run, sample, device) for _ in range(rounds(device)))
         return min(seconds, key=lambda code: seconds[code])
 
     return remembered(home, key, measure)
+
+
+def _seconds(run: Taps, batch: Tensor, device: torch.device) -> float:
+    started = time.perf_counter()
+    run(batch)
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - started

@@ -49,7 +49,13 @@ def profile(request: Profile, context: StoreContext) -> Result:
 
     ref = load_dataset(context.home, request.dataset_id)
     known = _known(context.store, ref, request.backbone)
-    facts = profiling.profile(ref, request.backbone, context.home, context.tell, known)
+    first = context.store.facts(ref.id, request.backbone) is None
+
+    def publish(so_far: DatasetFacts) -> None:
+        if first:  # else all of it is known, and stays until it is measured anew
+            context.store.save_facts(so_far, context.job)
+
+    facts = profiling.profile(ref, request.backbone, context.home, context.tell, known, publish)
     context.store.save_facts(facts, context.job)
     return dict(to_json(facts))
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from training.machine.cpu import accelerated, cores
     from training.machine.devices import generator, seed_dropout
     from training.machine.memory import SAMPLE_EVERY_S, Peak
-    from training.machine.peak_memory import peak_of
+    from training.machine.peak_memory import LiveBytes, peak_of
     from training.machine.seeds import derive_seed
     from training.machine.shrinking import TOO_SMALL, Parts, give_back, listening, ran_out
 else:
@@ -17,6 +17,7 @@ else:
 __all__ = [
     "SAMPLE_EVERY_S",
     "TOO_SMALL",
+    "LiveBytes",
     "Parts",
     "Peak",
     "accelerated",

@@ -22,7 +22,9 @@ class LiveBytes(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
         self.peak = 0
-        self._now = 0
+        self.now = 0
+        """Bytes alive at this moment."""
+        self._since = 0
         self._known: dict[int, weakref.ref[Any]] = {}
 
     def __torch_dispatch__(
@@ -35,17 +37,22 @@ class LiveBytes(TorchDispatchMode):
             key, size = id(storage), storage.nbytes()
             if key in given or key in self._known:
                 continue  # a view, or an operation in place
-            self._now += size
-            self.peak = max(self.peak, self._now)
+            self.now += size
+            self.peak, self._since = max(self.peak, self.now), max(self._since, self.now)
             self._known[key] = weakref.ref(storage, self._release(key, size))
         return out
 
     def _release(self, key: int, size: int) -> Callable[[Any], None]:
         def released(_: Any) -> None:
             del self._known[key]
-            self._now -= size
+            self.now -= size
 
         return released
+
+    def since(self) -> int:
+        """The most bytes that were alive at once since this was asked before."""
+        most, self._since = self._since, self.now
+        return most
 
 
 def peak_of(work: Callable[[], object]) -> int:

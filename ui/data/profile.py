@@ -15,22 +15,27 @@ from ui.pictures.words import count, duration, interval, percent
 
 
 def measured_panel(ref: DatasetRef, backbone: str, *, start: bool) -> DatasetFacts | None:
-    """Draw the panel; the facts when there are any. With `start`, a dataset never measured is measured now."""
-    facts = state.store().facts(ref.id, backbone)
-    if facts:
+    """Draw the panel; the facts as far as there are any: accuracy and gaps come first, speeds after. With `start`, a
+    dataset never measured is measured now."""
+    asked, facts = Profile(ref.id, backbone), state.store().facts(ref.id, backbone)
+    if facts and facts.costs:
         show_facts(facts)
         return facts
-    job = jobs.latest(Profile(ref.id, backbone))
+    job = jobs.latest(asked)
     if job is None and start:
-        job = jobs.start(Profile(ref.id, backbone))
-    if job and job.state in state.ACTIVE:
+        job = jobs.start(asked)
+    measuring = job is not None and job.state in state.ACTIVE
+    if facts:
+        show_facts(facts, measuring=measuring)
+    if job and measuring:
         progress.follow(
             job, f"Measuring with {find_backbone(backbone).title}", cancel="Cancel measuring",
             under="Advice works meanwhile; it is sharper once this has ended.",
+            moved=lambda _: facts is None and state.store().facts(ref.id, backbone) is not None,
         )  # fmt: skip
-        return None
-    _not_measured(ref, backbone, job)
-    return None
+    else:
+        _not_measured(ref, backbone, job)
+    return facts
 
 
 def _not_measured(ref: DatasetRef, backbone: str, job: Job | None) -> None:
@@ -49,9 +54,9 @@ def _not_measured(ref: DatasetRef, backbone: str, job: Job | None) -> None:
         st.rerun()
 
 
-def show_facts(facts: DatasetFacts) -> None:
-    """The measured facts as figures with units; what was not measured is called unknown."""
-    hardware = facts.hardware.name if facts.hardware else "this machine"
+def show_facts(facts: DatasetFacts, *, measuring: bool = False) -> None:
+    """The measured facts as figures with units; what was not measured is called unknown, or being measured."""
+    hardware = "being measured" if measuring else facts.hardware.name if facts.hardware else "this machine"
     show(
         pictures.tiles(
             [

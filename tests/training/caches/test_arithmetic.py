@@ -13,6 +13,7 @@ from tests.support.toys import equal, weights
 from training.backbones.backbone import Backbone, build
 from training.caches import arithmetic
 from training.caches.arithmetic import PLAIN, Arithmetic, choose_training, remembered, within_tolerance
+from training.caches.steps import Step
 
 CPU = torch.device("cpu")
 PHASE = Phase(0, 1, 1e-3, 1e-3, batch_norm="train")
@@ -48,16 +49,22 @@ def test_what_was_measured_is_kept_for_the_next_run(
     chosen = choose_training(backbone, PHASE, inputs, 3, CPU, tmp_path)
     (key, code), = json.loads((tmp_path / "machine.json").read_text()).items()
     assert code == chosen.code and "efficientnet_lite0/0/3x32x32/cpu" in key
-    monkeypatch.setattr(arithmetic, "clocked", None)  # a second measurement would fail
+    monkeypatch.setattr(arithmetic, "_fastest", None)  # a second measurement would fail
     assert choose_training(backbone, PHASE, inputs, 3, CPU, tmp_path) == chosen
 
 
 def test_a_way_that_answers_wrongly_is_not_taken(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
     """However fast: with no tolerance at all only fp32 is left."""
+    monkeypatch.setattr(Step, "seconds", lambda step, boundary: 0.1 if step.logits.equal(rounded(step.logits)) else 2.0)
+    inputs = torch.randn(4, 3, 32, 32)
+    monkeypatch.setattr(arithmetic, "TOLERANCE", 1.0)
+    assert choose_training(backbone, PHASE, inputs, 3, CPU, None).precision == "bf16"
     monkeypatch.setattr(arithmetic, "TOLERANCE", 1e-5)
-    monkeypatch.setattr(arithmetic, "clocked", lambda work, device: (None, next(times)))
-    times = iter([2.0, 1.5, 0.1, 0.1])
-    assert choose_training(backbone, PHASE, torch.randn(4, 3, 32, 32), 3, CPU, None).precision == "fp32"
+    assert choose_training(backbone, PHASE, inputs, 3, CPU, None).precision == "fp32"
+
+
+def rounded(logits: torch.Tensor) -> torch.Tensor:
+    return logits.bfloat16().float()
 
 
 def test_tolerance_is_relative() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 
 from core.errors import CompareError, StateError
 from core.plans import Phase, RunConfig, Strategy, to_json
-from core.types import DatasetRef
+from core.types import DatasetFacts, DatasetRef
 from dataset.edits import Edit
 from dataset.ingest.sources import import_path
 from dataset.revisions import revise
@@ -96,7 +97,12 @@ def test_facts_are_the_revisions_own_and_costs_are_not_measured_twice(
     home: Path, ref: DatasetRef, edited: DatasetRef, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
-    facts = profiling.profile(ref, "mlp", home, lambda *step: told.append(step[1]))
+    first: list[DatasetFacts] = []
+    facts = profiling.profile(ref, "mlp", home, lambda *step: told.append(step[1]), None, first.append)
+    assert [replace(one, costs=facts.costs, memory=facts.memory, seconds=facts.seconds) for one in first] == [
+        replace(facts, forward_images_per_s=None, train_images_per_s=None)
+    ], "all but what training costs is known before it is timed"
+    assert first[0].costs == () and first[0].ready_made is not None
     assert facts.train_images + facts.test_images == 20
 
     def not_again(*_: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -338,6 +339,24 @@ def test_measuring_shows_progress_and_can_be_cancelled(
     assert len(store.jobs(kind="profile")) == 1, "what was cancelled does not start by itself again"
     button(at, "Measure with EfficientNet-Lite0").click().run()
     assert len(store.jobs(kind="profile")) == 2
+
+
+def test_accuracy_is_shown_while_speeds_are_still_measured(
+    open_page: Open, dataset: DatasetRef, store: Store, facts: DatasetFacts
+) -> None:
+    """The fixture's facts, as far as a profile knows them before it times training."""
+    part = replace(facts, costs=(), forward_images_per_s=None, train_images_per_s=None, memory=None, seconds=None)
+    store.save_facts(part)
+    at = open_page("data", dataset=dataset.id)
+    (job,) = store.jobs(kind="profile")
+    store.claim_next()
+    store.beat(store.job(job.id), progress=0.93, doing="Measuring training speed at each boundary")
+    text = words(at.run())
+    assert "81% (70–89)" in text and "being measured" in text and "Measuring training speed" in text
+    store.stopped(store.job(job.id), None)
+    text = words(at.run())
+    assert "81% (70–89)" in text and "being measured" not in text
+    assert "Measuring was cancelled" in text and button(at, "Measure with EfficientNet-Lite0")
 
 
 def test_a_failed_profile_says_why(open_page: Open, dataset: DatasetRef, store: Store) -> None:

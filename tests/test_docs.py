@@ -54,7 +54,8 @@ def test_every_terminal_command_is_documented_with_every_option(name: str) -> No
     assert f"python -m training {name}" in TERMINAL, f"docs/terminal.md does not show `{name}`"
     own = " ".join(text for heads, text in OPTIONS if f"`{name}`" in heads)
     common = next(text for heads, text in OPTIONS if heads == "every command")
-    known = {option for param in COMMANDS[name].params if isinstance(param, click.Option) for option in param.opts}
+    params = [param for param in COMMANDS[name].params if isinstance(param, click.Option)]
+    known = {option for param in params for option in (*param.opts, *param.secondary_opts)}
     told = set(re.findall(r"`(--[a-z0-9-]+)", own))
     assert told <= known, f"docs/terminal.md gives `{name}` options that it does not have"
     assert known <= told | set(re.findall(r"`(--[a-z0-9-]+)", common)), f"docs/terminal.md: `{name}` has more options"

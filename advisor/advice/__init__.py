@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from advisor.advice.pilot_runs import Pilot, decide, pilots
     from advisor.advice.reasons import book, cuts, epochs_in_words, moment_in_words, what_is_trained
     from advisor.advice.recommendation import recommend
+    from advisor.advice.without_images import Said, by_numbers
 else:
     __getattr__ = door(__name__)
 
@@ -17,7 +18,9 @@ __all__ = [
     "LOCAL_RULES",
     "Learned",
     "Pilot",
+    "Said",
     "book",
+    "by_numbers",
     "cuts",
     "decide",
     "epochs_in_words",

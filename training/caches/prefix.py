@@ -33,7 +33,7 @@ from core.files import naming
 from training.caches import budget
 from training.caches.examples import VERSION, Data, Rows
 from training.graphs import Engine, Graph, engines
-from training.graphs.engines import BATCH, Runs
+from training.graphs.sessions import BATCH, Runs
 
 if TYPE_CHECKING:
     import torch

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 import click
 from click.shell_completion import CompletionItem
 
-from core import USUAL_DECODING, DataError, Decoding
+from core import USUAL_DECODING, DataError, Decoding, Similarity
 from core.disk import disk_errors
 from core.home import home as find_home
 from core.home import where
@@ -198,8 +198,10 @@ class HowRead:
 AS_USUAL = HowRead()
 
 
-def on_data(run: Callable[..., Answer]) -> Callable[..., Answer]:
-    """What a verb takes that begins with images: the images, how to read them, and the backbone to see them with."""
+def on_data(run: Callable[..., Answer], *, required: bool = True) -> Callable[..., Answer]:
+    """What a verb takes that begins with images: the images, how to read them, and the backbone to see them with.
+
+    required: whether it cannot do without images."""
     of_reading = [one.name for one in fields(HowRead)]
 
     @functools.wraps(run)
@@ -221,7 +223,7 @@ def on_data(run: Callable[..., Answer]) -> Callable[..., Answer]:
         click.option("--classes-from", default="1", metavar="LEVEL",
                      help="of folders in folders: a level (1, the outermost), 'innermost' or 'path'"),
         click.option("--backbone", default=DEFAULT_BACKBONE, metavar="NAME", shell_complete=BACKBONES),
-        click.argument("path", metavar="PATH", shell_complete=DATASETS,
+        click.argument("path", metavar="PATH" if required else "[PATH]", shell_complete=DATASETS, required=required,
                        help="a folder, an archive, a table of labels, 'sample:digits' or a dataset's id"),
     ):  # fmt: skip
         command = add(command)
@@ -239,6 +241,16 @@ def pair(text: str) -> tuple[float, float]:
     except ValueError:
         raise click.BadParameter(f"'{text}' is not two numbers like 0,4095.") from None
     return first, second
+
+
+class SimilarityChoice(click.Choice[str]):
+    """'high', 'medium' or 'low'; 'near' and 'far' mean the first and the last."""
+
+    def __init__(self) -> None:
+        super().__init__(get_args(Similarity))
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return super().convert({"near": "high", "far": "low"}.get(value, value), param, ctx)
 
 
 def positive_minutes(text: str) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core import DatasetFacts, DatasetRef, Recommendation
 from core.words import counted, duration, listing, moment, percent
@@ -16,6 +16,9 @@ from training.compare import Comparison
 from training.evaluation import wilson
 from training.jobs import hanging
 from training.store import Job, RunResult, in_words
+
+if TYPE_CHECKING:
+    from advisor.advice import Said
 
 COPIED = (
     "test_accuracy", "test_correct", "test_total", "val_accuracy", "val_loss", "train_accuracy", "best_epoch",
@@ -122,6 +125,20 @@ def advice_lines(advice: Recommendation) -> list[str]:
     rows = [(c.strategy.kind, duration(c.seconds), percent(c.accuracy), f"{c.trainable_params:,}") for c in candidates]
     lines += table(heads, rows)
     return lines + [f"{what_if.change}: {what_if.says}" for what_if in advice.would_change]
+
+
+def rulebook_lines(said: Sequence[Said]) -> list[str]:
+    """Every rulebook's answer with the way to it, side by side."""
+    kinds = {one.answer.kind for one in said if one.answer}
+    lines = ["They agree." if len(kinds) == 1 else f"They name {len(kinds)} strategies.", ""]
+    for one in said:
+        if one.answer is None:
+            lines += [f"{one.title}: no answer. {one.why_not}", ""]
+            continue
+        lines.append(f"{one.title}: {one.answer.kind}. {one.answer.says}")
+        lines += [f"    {step.question} {step.answer}" for step in one.answer.path]
+        lines += [f"    ! {caveat}" for caveat in one.answer.caveats] + [""]
+    return [*lines, "Nothing was measured: with images, advise measures them and says what a strategy would reach."]
 
 
 def comparison_lines(comparison: Comparison) -> list[str]:

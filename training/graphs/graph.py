@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from core import find_as, write_whole
 from core.zoo import BackboneCard
 from training.backbones import Preprocessing, weights
-from training.graphs.engines import Chain, Engine, Runs, Session, exact
+from training.graphs.engines import Engine, exact
 from training.graphs.front import compose
+from training.graphs.sessions import Chain, Runs, Session
 
 FOLDER = "graphs"
 """Of a home."""

@@ -18,7 +18,8 @@ def settle(path: Path, example: NDArray[Any]) -> None:
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
-    from training.graphs.engines import Session, exact
+    from training.graphs.engines import exact
+    from training.graphs.sessions import Session
 
     model = onnx.load(str(path))
     known = {one.name for one in model.graph.initializer}

@@ -15,9 +15,10 @@ from advisor.planning import PLANNED, Sizes, estimate_seconds, fit_batch, fits, 
 from core import DatasetFacts, DatasetRef, Kind, RunConfig, StateError, Strategy, ThawError
 from core.zoo import BackboneCard
 from training.compare import group_of
+from training.graphs import resuming
 from training.record import to_train
 from training.requests import Explain, Export, Request, room, submit
-from training.store import Job
+from training.store import Job, RunFolder
 from ui.kit import stages, state
 from ui.sharing import visitor
 
@@ -142,8 +143,13 @@ def latest_about(run: Job, kind: type[Explain | Export]) -> Job | None:
     return next((job for job in jobs if job.config.get("run") == run.id), None)
 
 
-def resume(job: Job) -> None:
-    """Put a stopped, failed or lost job back into the queue; it goes on from its last checkpoint."""
+def resume(job: Job, *, other_engine: bool = False) -> None:
+    """Put a stopped, failed or lost job back into the queue; it goes on from its last checkpoint.
+
+    other_engine: by what computes frozen features here, where what it began with is not.
+    """
+    if other_engine:
+        resuming.take_another(RunFolder(state.store().home, job.id))
     state.store().requeue(job.id)
     state.jobs_executor().submit(job.id)
 

@@ -10,8 +10,9 @@ import streamlit as st
 from advisor.advice import moment_in_words
 from core import NotFound
 from core.zoo import BACKBONES
+from training.graphs import resuming
 from training.jobs import hanging
-from training.store import Job, RunResult
+from training.store import Job, RunFolder, RunResult
 from ui import pictures
 from ui.advice import domains, plan_in_full
 from ui.data import revisions
@@ -151,10 +152,8 @@ def controls(job: Job) -> None:
         if st.button("Take out of the queue", key="unqueue"):
             jobs.stop(job)
             st.rerun()
-    elif job.resumable and st.button("Resume", type="primary", key="resume"):
-        with frame.calm("This run cannot be resumed"):
-            jobs.resume(job)
-            st.rerun()
+    elif job.resumable:
+        resume_button(job)
     tested = bool(RunResult.of(job).test_total) and not job.active
     if tested and st.button("Understand this run", key="to_inside"):
         frame.open_run_inside(job.id)
@@ -173,6 +172,21 @@ def controls(job: Job) -> None:
     if st.button("Try another strategy", key="to_advice"):
         st.switch_page(state.ADVICE_PAGE)
     keep.of_run(job)
+
+
+def resume_button(job: Job) -> None:
+    engine = resuming.absent(RunFolder(state.store().home, job.id))
+    label = "Resume by another engine" if engine else "Resume"
+    if engine:
+        show(pictures.notice(
+            "caution", f"This run began with {engine.name} {engine.version}, which is not installed here",
+            f"To the bit it goes on only with that: pip install {engine.name}=={engine.version}",
+            "Another engine's frozen features round otherwise; the run's record will say so.",
+        ))  # fmt: skip
+    if st.button(label, type="secondary" if engine else "primary", key="resume"):
+        with frame.calm("This run cannot be resumed"):
+            jobs.resume(job, other_engine=engine is not None)
+            st.rerun()
 
 
 def seen(job: Job) -> tuple[str, str, bool]:

@@ -163,6 +163,28 @@ def test_profile_measures_and_advise_reuses_it(thaw: Terminal, photos: Path, hom
     assert len(Store(home).jobs(kind="profile")) == 1
 
 
+def test_advise_asks_the_rulebooks_for_numbers_alone(thaw: Terminal, home: Path) -> None:
+    said = thaw("advise", "--images", "500", "--similarity", "far", "--minutes", "10", "--json").json
+    assert (said["images"], said["similarity"], said["agree"]) == (500, "low", False)
+    by_name = {one["title"]: one for one in said["rulebooks"]}
+    assert by_name["Classic tree"]["answer"]["kind"] == "linear_probe"
+    assert by_name["Course tree"]["answer"]["kind"] == "partial"
+    assert by_name["Measured rulebook"]["answer"] is None
+    assert by_name["Measured rulebook"]["why_not"].endswith("which was not measured. Say how many with --classes.")
+    few = thaw("advise", "--images", "500", "--classes", "100", "--similarity", "far").out
+    assert "Measured rulebook: linear_probe. Linear probe:" in few and "How many images per class? below 10" in few
+    assert "Nothing was measured" in few and not (home / "datasets").exists()
+
+
+@pytest.mark.parametrize("words", [[], ["x", "--images", "500"], ["--classes", "3"], ["x", "--classes", "3"]])
+def test_advise_takes_images_or_their_number(thaw: Terminal, words: list[str]) -> None:
+    said = thaw("advise", *words)
+    assert said.code == 2
+    assert said.err == (
+        "thaw: Give a PATH whose images are measured, or --images N (and --classes K) to ask the rulebooks.\n"
+    )
+
+
 def test_advise_measures_what_is_missing(thaw: Terminal, photos: Path, home: Path) -> None:
     said = thaw("advise", str(photos))
     assert said.code == 0, said.err
@@ -213,6 +235,26 @@ def test_a_lost_run_exits_1_and_is_resumed(
     assert again.err == (
         f"thaw: Run '{lost.json['run_id']}' is finished and cannot be resumed: start a new run instead.\n"
     )
+
+
+def test_a_run_goes_on_by_another_engine_only_when_that_is_said(
+    thaw: Terminal, photos: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_WORKER", "crash")
+    run = thaw("fit", str(photos), "--strategy", "linear_probe", "--json").json["run_id"]
+    monkeypatch.setenv("FAKE_WORKER", "work")
+    (home / "working").unlink()
+    runtime = home / "runs" / run / "runtime.json"
+    runtime.write_text('{"frozen": "openvino-1.2.3-bf16", "threads": "2"}')
+    refused = thaw("resume", run)
+    assert refused.code == 2
+    assert "by openvino 1.2.3 in bf16, and here openvino" in refused.err and "--other-engine" in refused.err
+    assert Store(home).job(run).state == "lost", "nothing was begun"
+    went_on = thaw("resume", run, "--other-engine", "--json")
+    assert (went_on.code, went_on.json["state"]) == (0, "finished")
+    known = json.loads(runtime.read_text())
+    assert known == {"threads": "2", "frozen before": "openvino-1.2.3-bf16"}
+    assert thaw("resume", run, "--other-engine").code == 2, "it is finished"
 
 
 def test_resume_sees_that_the_worker_died_unseen(thaw: Terminal, photos: Path, home: Path) -> None:

@@ -23,7 +23,8 @@ from training.backbones import Backbone, Preprocessing, build, read_weights, wri
 from training.caches import Bench, views
 from training.caches.frozen_pass import TorchPass
 from training.graphs import Graph, engines, front, graph, making, resize_weights
-from training.graphs.engines import Engine, Session
+from training.graphs.engines import Engine
+from training.graphs.sessions import Session
 
 NAME = "efficientnet_lite0"
 CARD = catalog.backbone(NAME)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
@@ -22,6 +23,7 @@ from tests.support.seeding import (
     write_rows,
 )
 from tests.ui.conftest import Open
+from training.store import RunFolder
 from training.store.records import Label
 from training.store.store import Store
 from ui.server.live import live_answer
@@ -111,6 +113,23 @@ def test_a_lost_worker_is_explained_and_resumed(
     button(at, "Resume").click().run()
     assert store.job(job.id).state == "queued" and executor.submitted == [job.id]
     assert "Waiting in the queue" in words(at)
+
+
+def test_a_run_whose_engine_is_not_here_goes_on_by_another_only_knowingly(
+    open_page: Open, dataset: DatasetRef, store: Store, executor: NoWorkers
+) -> None:
+    job = claim(store, queue_run(store, dataset, "partial"))
+    runtime = RunFolder(store.home, job.id).runtime
+    runtime.parent.mkdir(parents=True, exist_ok=True)
+    runtime.write_text('{"frozen": "openvino-1.2.3-bf16"}')
+    store.lose(store.job(job.id), "The worker ended without finishing.")
+    at = open_page("train", run=job.id)
+    text = words(at)
+    assert "This run began with openvino 1.2.3, which is not installed here" in text
+    assert "pip install openvino==1.2.3" in text and "the run's record will say so" in text
+    button(at, "Resume by another engine").click().run()
+    assert store.job(job.id).state == "queued" and executor.submitted == [job.id]
+    assert json.loads(runtime.read_text()) == {"frozen before": "openvino-1.2.3-bf16"}
 
 
 def test_a_run_that_does_not_move_is_said_with_its_age_and_ended(

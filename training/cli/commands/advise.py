@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from typing import get_args
 
 import click
 
-from core import Budget, Priority, Similarity, to_json
+from core import Budget, PlanError, Priority, Similarity, to_json
 from core.zoo import catalog
 from training.cli import second_domain, steps
-from training.cli.shared import Answer, HowRead, Place, on_data, positive_minutes, verb
-from training.cli.text import advice_lines, facts_lines
+from training.cli.shared import Answer, HowRead, Place, SimilarityChoice, at_least, on_data, positive_minutes, verb
+from training.cli.text import advice_lines, facts_lines, rulebook_lines
 from training.record import foreseen
 from training.requests import room
 
@@ -33,23 +34,38 @@ def profile(place: Place, path: str, backbone: str, how: HowRead) -> Answer:
 
 
 @verb
-@on_data
+@functools.partial(on_data, required=False)
+@click.option("--images", type=at_least(2), metavar="N",
+              help="no PATH: ask the rulebooks for so many images, for training and validation together")
+@click.option("--classes", type=at_least(2), metavar="K", help="of these images")
 @click.option("--minutes", type=positive_minutes, default=10.0, metavar="M", help="time for training (10)")
-@click.option("--similarity", type=click.Choice(get_args(Similarity)),
-              help="of the images to everyday photographs, in place of what is measured")  # fmt: skip
+@click.option("--similarity", type=SimilarityChoice(),
+              help="of the images to everyday photographs, in place of what is measured")
 @click.option("--priority", type=click.Choice(get_args(Priority)), default="accuracy", help="(accuracy)")
 def advise(
-    place: Place, path: str, backbone: str, how: HowRead, minutes: float, similarity: Similarity | None,
-    priority: Priority,
+    place: Place, path: str | None, backbone: str, how: HowRead, images: int | None, classes: int | None,
+    minutes: float, similarity: Similarity | None, priority: Priority,
 ) -> Answer:  # fmt: skip
-    """Recommend a strategy, measuring first what is not known yet."""
-    from advisor.advice import learned, recommend
+    """Recommend a strategy, measuring first what is not known yet; or, without images, what the rulebooks say."""
+    from advisor.advice import by_numbers, learned, recommend
     from training.cli.advice_document import advice_document
 
+    if (path is None) == (images is None) or (path and classes):
+        raise PlanError("Give a PATH whose images are measured, or --images N (and --classes K) to ask the rulebooks.")
+    if path is None:
+        said = by_numbers(
+            images or 0, similarity or "medium", minutes, priority, classes=classes, learned=learned(place.home)
+        )
+        document = {
+            "images": images, "classes": classes, "similarity": similarity or "medium", "budget_minutes": minutes,
+            "priority": priority, "agree": len({one.answer.kind for one in said if one.answer}) == 1,
+            "rulebooks": [to_json(one) for one in said],
+        }  # fmt: skip
+        return Answer(document, rulebook_lines(said))
     card = steps.backbone_here(place, backbone)
     ref = steps.import_data(path, place.home, how)
     facts = place.store.facts(ref.id, card.name)
-    if facts is None:
+    if not (facts and facts.costs):
         job = steps.measured(place, ref, card.name)
         facts = place.store.facts(ref.id, card.name)
         if job.state != "finished" or facts is None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 
+import click
+
 from core import CompareError, to_json
 from training.cli import steps
 from training.cli.shared import Answer, Place, run_argument, runs_argument, verb
 from training.cli.text import comparison_lines, run_document, run_lines, runs_lines
 from training.compare import compare as compare_runs
+from training.graphs import resuming
 from training.jobs import hanging
+from training.store import RunFolder
 
 STOP_SECONDS = 30.0
 """How long `stop` waits for the worker to save and end."""
@@ -17,9 +21,12 @@ STOP_SECONDS = 30.0
 
 @verb
 @run_argument
-def resume(place: Place, run_id: str) -> Answer:
+@click.option("--other-engine", is_flag=True, help="by the inference engine that is here, where its own is not")
+def resume(place: Place, run_id: str, other_engine: bool) -> Answer:
     """Go on with a stopped, lost or failed run, and follow it."""
-    place.executor.status(run_id)  # its worker may have died without anyone looking
+    job = place.executor.status(run_id)  # its worker may have died without anyone looking
+    if job.resumable:
+        (resuming.take_another if other_engine else resuming.check)(RunFolder(place.home, job.id))
     return steps.answer_of(place, place.follow(place.store.requeue(run_id)))
 
 

@@ -28,6 +28,8 @@ Augment = Literal["light", "crop", "colour", "trivial"]
 Head = Literal["linear", "hidden"]
 HIDDEN_WIDTH = 512
 """Units of the hidden layer of a 'hidden' head."""
+HeadInit = Literal["solved", "random"]
+"""What a new head begins as, when everything is to be trained."""
 Optimizer = Literal["adamw", "sgd"]
 """Of a phase that descends."""
 
@@ -177,6 +179,8 @@ class Strategy:
     """Pull the features of source and target together: 'mmd' (arXiv 1502.02791) or 'dann' (arXiv 1505.07818)."""
     align_weight: float = 1.0
     """What the alignment counts beside the task's loss; 'dann' rises to it along its lambda schedule."""
+    refit: bool = False
+    """When the head has been chosen it is solved once more on training and validation images together."""
     lr_range_test: bool = False
     """Measure the loss over rising learning rates before the first phase that descends. Changes nothing in the run."""
 
@@ -214,6 +218,8 @@ class Strategy:
             raise PlanError(f"The head is one of {', '.join(get_args(Head))}, not '{self.head}'.")
         if self.head == "hidden" and any(phase.solved for phase in self.phases):
             raise PlanError("A head with a hidden layer cannot be solved: each of its phases has to descend.")
+        if self.refit and not all(phase.solved for phase in self.phases):
+            raise PlanError(f"Only a head that is solved alone is fitted once more, and '{self.kind}' trains more.")
         if self.augment not in get_args(Augment):
             raise PlanError(f"Augmentation is one of {', '.join(get_args(Augment))}, not '{self.augment}'.")
         if self.judged is not None and self.judged < 1:
@@ -276,6 +282,8 @@ class RunConfig:
             raise PlanError("Source and target are the same images: there is nothing to adapt to.")
         if self.from_run and self.strategy.kind == "scratch":
             raise PlanError("'scratch' starts from random weights; it cannot start from another run's.")
+        if self.per_class and self.strategy.refit:
+            raise PlanError("A run on some images of each class leaves the others out: it cannot be refitted on all.")
         if self.per_class < 0:
             raise PlanError(f"Images per class are counted from 1, not {self.per_class}.")
 

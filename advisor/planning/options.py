@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from core import Augment, Balance, Head, Kind, Optimizer, PlanError
+from core import Augment, Balance, Head, HeadInit, Kind, Optimizer, PlanError
 from core.words import listing
 from core.zoo import BackboneCard
 
@@ -40,6 +40,8 @@ class Options:
     optimizer: Optimizer | None = None
     """'sgd' has momentum 0.9, and rates and weight decay of its own (`strategies.SGD_RATE`)."""
     head: Head | None = None
+    head_init: HeadInit | None = None
+    """'full': whether the new head is first solved on frozen features, or begins at random with everything else."""
     batch_size: int | None = None
     views: int | None = None
     augment: Augment | None = None
@@ -57,6 +59,8 @@ class Options:
     image_px: int | None = None
     progressive: bool = False
     """'full', 'lp_ft', 'scratch': start with images of half the side."""
+    refit: bool | None = None
+    """'linear_probe', 'prototype': whether the chosen head is solved once more on all images but the test's."""
     lr_range_test: bool = False
 
     def __post_init__(self) -> None:
@@ -74,6 +78,8 @@ class Options:
             raise PlanError(f"Unfreezing goes by 'epochs' or on a 'plateau', not by '{self.unfreeze}'.")
         if self.optimizer is not None and self.optimizer not in get_args(Optimizer):
             raise PlanError(f"The optimizer is one of {', '.join(get_args(Optimizer))}, not '{self.optimizer}'.")
+        if self.head_init is not None and self.head_init not in get_args(HeadInit):
+            raise PlanError(f"A head begins 'solved' or 'random', not '{self.head_init}'.")
         if self.views == 0 and self.augment is not None:
             raise PlanError(f"Augmentation '{self.augment}' is what augmented views show, and 0 are to be kept.")
         chosen = [n for n in ("trained_stages", "only_stages", "freeze") if getattr(self, n) is not None]
@@ -94,6 +100,13 @@ class Options:
             raise PlanError(f"How stages are thawed can be set for 'gradual' only, not for '{kind}'.")
         if self.progressive and kind not in ("full", "lp_ft", "scratch"):
             raise PlanError(f"Progressive resizing needs a strategy that trains every stage, not '{kind}'.")
+        if self.head_init is not None and kind != "full":
+            raise PlanError(
+                f"What the head begins as can be set for 'full' only: '{kind}' "
+                + ("begins at random." if kind == "scratch" else "solves it first.")
+            )
+        if self.refit and kind in DESCENDING:
+            raise PlanError(f"Only a head that is solved alone is fitted once more, and '{kind}' trains more.")
         if self.progressive and card.fixed_px:
             raise PlanError(f"{card.title} is built for one side of its images: they cannot grow while it trains.")
         if kind == "scratch" and (self.l2_sp or self.ewc):

@@ -14,7 +14,7 @@ from typing import Literal
 
 from advisor.planning.costs import PROFILED_STAGES, Sizes, cost_at, estimate_seconds, for_steps, price
 from advisor.planning.options import Options, freeze_point
-from core import ADAPTING, KINDS, Kind, Phase, PlanError, StageCost, Strategy
+from core import ADAPTING, KINDS, SOLVED_KINDS, Kind, Phase, PlanError, StageCost, Strategy
 from core.zoo import BackboneCard
 
 DEFAULTS = Options()
@@ -51,6 +51,9 @@ class Recipe:
     weight_decay: float
     optimizer: Literal["adamw", "sgd", "lbfgs", "class_means"] = "adamw"
     schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
+    solves_head: bool = True
+    """Whether the head is solved on frozen features (`WARM_PASSES`), or trained alone if it has a hidden layer, before
+    anything below it is trained."""
     batch_norm: Literal["eval", "train", "by batch size"] = "eval"
     label_smoothing: float = 0.0
     full_rate_steps: int = 60
@@ -62,13 +65,13 @@ RECIPES: dict[Kind, Recipe] = {
     # The mean of each class's L2-normalised features, compared by cosine (arXiv 1912.07200). Nothing to set.
     "prototype": Recipe(
         lr_head=0.0, lr_stage=0.0, decay=1.0, steps=0, epochs=(1, 1), views=0, weight_decay=0.0,
-        optimizer="class_means", schedule="constant",
+        optimizer="class_means", schedule="constant", solves_head=False,
     ),
     # Full-batch logistic regression on cached features. The solver has no learning rate; its 60 passes walk a
     # path of L2 strengths (ours, to be measured), so there is no weight decay to set either.
     "linear_probe": Recipe(
         lr_head=0.0, lr_stage=0.0, decay=1.0, steps=0, epochs=(60, 60), views=0, weight_decay=0.0,
-        optimizer="lbfgs", schedule="constant",
+        optimizer="lbfgs", schedule="constant", solves_head=False,
     ),
     # After a solved head (`WARM_PASSES`). Peak rate by benchmarks/results/rates.md on hand signs (one seed):
     # 3e-4 / 1e-3 / 2e-3 reached 96.6 / 97.8 / 98.7 % of the test images. Decay 0.75 as timm's layer decay.
@@ -89,13 +92,13 @@ RECIPES: dict[Kind, Recipe] = {
     # lr_l = 1e-3 * 0.75^(L-l): the stem of eight stages gets 1.3e-4. The new head, random, learns at twice that.
     "full": Recipe(
         lr_head=2e-3, lr_stage=1e-3, decay=0.75, steps=250, epochs=(4, 25), views=3, weight_decay=0.01,
-        batch_norm="by batch size",
+        batch_norm="by batch size", solves_head=False,
     ),
     # 1e-3 everywhere is the course's rate from scratch; the steps are a compromise with patience, not with
     # convergence.
     "scratch": Recipe(
         lr_head=1e-3, lr_stage=1e-3, decay=1.0, steps=400, epochs=(10, 60), views=3, weight_decay=0.01,
-        batch_norm="train",
+        batch_norm="train", solves_head=False,
     ),
 }  # fmt: skip
 
@@ -111,6 +114,9 @@ PARTIAL_STAGES = PROFILED_STAGES[-1]
 WARM_PASSES = 20
 """Passes over cached features that solve the head before anything below it is trained (arXiv 2202.10054): a
 random head would first wreck the features it stands on. They are next to nothing beside an epoch."""
+REFIT_BELOW = 100
+"""Images a class, for training and validation together, below which a chosen head is solved once more on all of them
+(benchmarks/results/refit.md)."""
 HIDDEN_RATE, HIDDEN_STEPS, HIDDEN_EPOCHS = 1e-3, 250, (5, 30)
 """A head with a hidden layer cannot be solved: it is trained alone first, on the same cached features. The course's
 rate for a new head; updates aimed at and fewest and most epochs as of 'partial'."""
@@ -184,12 +190,13 @@ def plan(
         l2_sp_head=options.l2_sp_head or 0.0,
         ewc=options.ewc or 0.0,
         balance=options.balance or "none",
+        refit=_refits(kind, train_images, classes, options),
         lr_range_test=options.lr_range_test,
     )
     if minutes is not None and costs:
         uncut, strategy = strategy, _cut(strategy, sizes, costs, card.image_px, for_steps(minutes))
         strategy = _growing(strategy, uncut)
-        if kind == "full" and strategy.epochs == 1 and batch == BATCH and options.batch_size is None:
+        if kind == "full" and strategy.adam_epochs == 1 and batch == BATCH and options.batch_size is None:
             strategy = replace(strategy, batch_size=SMALL_BATCH)
     if costs:
         seconds = math.inf if minutes is None else for_steps(minutes)
@@ -197,8 +204,16 @@ def plan(
     return strategy if options.lr is not None else _gentle(strategy, sizes)
 
 
+def _refits(kind: Kind, train_images: int, classes: int, options: Options) -> bool:
+    if kind not in SOLVED_KINDS:
+        return False
+    return train_images < REFIT_BELOW * classes if options.refit is None else options.refit
+
+
 def _with_options(recipe: Recipe, options: Options) -> Recipe:
     """The recipe with what was set by hand."""
+    if options.head_init is not None:
+        recipe = replace(recipe, solves_head=options.head_init == "solved")
     if options.optimizer == "sgd":
         recipe = replace(
             recipe, optimizer="sgd", lr_head=SGD_RATE * recipe.lr_head, lr_stage=SGD_RATE * recipe.lr_stage,
@@ -230,7 +245,7 @@ def _phases(
     last = replace(_phase(recipe, 0, epochs or each, batch), patience=patience, start_px=start_px)
     if kind == "partial":
         return (first, _top(last, card, options))
-    return (first, last) if kind == "lp_ft" else (last,)
+    return (first, last) if recipe.solves_head else (last,)
 
 
 def _head_alone(recipe: Recipe, head: int, fit: int, batch: int) -> Phase:
@@ -297,7 +312,7 @@ def _gentle(strategy: Strategy, sizes: Sizes) -> Strategy:
 
     def gentle(phase: Phase) -> Phase:
         share = min(1.0, phase.epochs * steps / RECIPES[strategy.kind].full_rate_steps)
-        if phase.optimizer != "adamw" or phase.plain or share == 1 or strategy.kind in ("scratch", "full"):
+        if phase.optimizer != "adamw" or phase.plain or share == 1 or len(strategy.phases) == 1:
             return phase
         return replace(phase, lr_head=phase.lr_head * share, lr_stage=phase.lr_stage * share)
 

@@ -89,6 +89,7 @@ def files_of(folder: RunFolder) -> dict[Path, str]:
     return {
         folder.weights: "weights", folder.test_predictions: "predictions", folder.runtime: "",
         folder.target_predictions: "target_predictions", folder.lineage: "", folder.start_weights: "",
+        folder.out_of_fold: "",
     }  # fmt: skip
 
 

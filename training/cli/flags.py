@@ -10,7 +10,7 @@ from typing import Any, get_args
 import click
 
 from advisor.planning import Options, Unfreeze
-from core import Augment, Balance, Head, Optimizer
+from core import Augment, Balance, Head, HeadInit, Optimizer
 from training.cli.shared import Answer
 
 
@@ -31,6 +31,8 @@ FLAGS = (
     click.option("--optimizer", type=click.Choice(get_args(Optimizer)),
                  help="sgd: with momentum 0.9, at rates of its own"),
     click.option("--head", type=click.Choice(get_args(Head)), help="hidden: with one hidden layer of 512 units"),
+    click.option("--head-init", type=click.Choice(get_args(HeadInit)),
+                 help="full: solve the new head on frozen features first, or begin at random"),
     click.option("--batch-size", type=int, metavar="B"),
     click.option("--views", type=int, metavar="K", help="augmented views of each image that are kept (0 = none)"),
     click.option("--augment", type=click.Choice(get_args(Augment)),
@@ -47,6 +49,8 @@ FLAGS = (
     click.option("--early-stopping", type=int, metavar="N", help="end after N epochs without a better validation loss"),
     click.option("--image-px", type=int, metavar="PX", help="side of the images (the weights' own)"),
     click.option("--progressive", is_flag=True, help="start with images of half the side"),
+    click.option("--refit/--no-refit", default=None,
+                 help="solve the chosen head once more on all images but the test's (where they are few)"),
     click.option("--lr-range-test", is_flag=True, help="measure the loss over rising rates first"),
 )  # fmt: skip
 

@@ -8,9 +8,10 @@ a probe has its answer before torch would be loaded.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from scipy.optimize import OptimizeResult, minimize
 from scipy.special import log_softmax
 
 from core import processes
+from training.evaluation import folds
 
 Floats = NDArray[np.float32]
 Labelled = tuple[Floats, NDArray[np.int64]]
@@ -42,6 +44,7 @@ class ProbeStep:
 
     step: int
     strength: float
+    """Of the regularisation; of class means the scale of their cosines."""
     weight: Floats
     """[classes, width], to be used on raw (not standardised) features."""
     bias: Floats
@@ -156,11 +159,7 @@ def class_means(
     chosen on the validation loss, divided by the mean length of the features so that it means a temperature.
     Arguments as in `solve`; publishes once, `steps` is always 1.
     """
-    (features, labels), held = train, val
-    own = np.zeros((classes, len(labels)), np.float32)
-    own[labels, np.arange(len(labels))] = 1
-    prototypes = of_unit_length(own @ of_unit_length(features))
-    length = max(float(np.linalg.norm(features, axis=1).mean()), 1e-12)
+    held, (prototypes, length) = val, _prototypes(train, classes)
     none = np.zeros(classes, np.float32)
 
     def judged(scale: float, of: Labelled) -> tuple[float, float]:
@@ -168,7 +167,73 @@ def class_means(
 
     scale = min(TEMPERATURES, key=lambda value: judged(value, held if len(held[1]) else train)[0])
     weight = prototypes * np.float32(scale / length)
-    publish(ProbeStep(1, 0.0, weight, none, *judged(scale, train), *judged(scale, held)))
+    publish(ProbeStep(1, scale, weight, none, *judged(scale, train), *judged(scale, held)))
+
+
+def _prototypes(train: Labelled, classes: int) -> tuple[Floats, float]:
+    """(the prototypes [classes, width], the mean length of the features)."""
+    features, labels = train
+    own = np.zeros((classes, len(labels)), np.float32)
+    own[labels, np.arange(len(labels))] = 1
+    return of_unit_length(own @ of_unit_length(features)), max(float(np.linalg.norm(features, axis=1).mean()), 1e-12)
+
+
+def again(optimizer: str, train: Labelled, classes: int, steps: int, chosen: ProbeStep) -> ProbeStep:
+    """What a solver (a key of `SOLVERS`) comes to on other images at the place of its path that was chosen: after as
+    many iterations, or at the same scale. Nothing is judged."""
+    if optimizer == "class_means":
+        prototypes, length = _prototypes(train, classes)
+        weight = prototypes * np.float32(chosen.strength / length)
+        return replace(chosen, weight=weight, bias=np.zeros(classes, np.float32))
+    found: list[ProbeStep] = []
+
+    class Reached(Exception):
+        pass
+
+    def publish(step: ProbeStep) -> None:
+        if step.step == chosen.step:
+            found.append(step)
+            raise Reached
+
+    with contextlib.suppress(Reached):
+        solve(train, (train[0][:0], train[1][:0]), classes, steps, publish)
+    return found[0]
+
+
+@dataclass(frozen=True)
+class Refitted:
+    """A head solved on all labelled images that are not for the test."""
+
+    weight: Floats
+    """[classes, width]"""
+    bias: Floats
+    rows: NDArray[np.int64]
+    """The images that it was solved on."""
+    out_of_fold: Floats
+    """[rows, classes], logits by heads that had not seen the image."""
+
+
+def refit(
+    optimizer: str, features: Floats, labels: NDArray[np.int64], rows: NDArray[np.int64], classes: int, steps: int,
+    chosen: ProbeStep, groups: NDArray[np.int64] | None = None, seed: int = 0,
+) -> Refitted | None:  # fmt: skip
+    """features [N, width], labels [N], groups [N] (equal numbers for what belongs together) of `rows`. optimizer: a key
+    of `SOLVERS`; steps: of its path, `chosen` one of them. None where a class has too few separate images
+    for folds: nothing could tell then what the head's confidence means."""
+    held_out = folds(labels, classes, groups, seed)
+    if not held_out:
+        return None
+
+    def solved(fit: NDArray[np.int64]) -> ProbeStep:
+        return again(optimizer, (features[fit], labels[fit]), classes, steps, chosen)
+
+    everything = np.arange(len(labels))
+    whole = solved(everything)
+    answers = np.zeros((len(labels), classes), np.float32)
+    for held in held_out:
+        head = solved(everything[~held])
+        answers[held] = features[held] @ head.weight.T + head.bias
+    return Refitted(whole.weight, whole.bias, rows, answers)
 
 
 def of_unit_length(vectors: Floats) -> Floats:

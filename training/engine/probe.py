@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from training.caches.prefix import Network
 from training.engine import head_solver
 from training.engine.clock import Clock, Pace
 from training.engine.coach import Coach, Diagnosis
-from training.engine.head_solver import Floats
+from training.engine.head_solver import Floats, Refitted, refit
 from training.engine.progress import Best, Context, Fitted, Position, Stop
 from training.engine.publish import Telling
 
@@ -44,6 +45,10 @@ class Probe:
         self.best = Best()
         self._clock = Clock(self.at, budget_s, spent_s)
         self._finished_early = False
+        self._chosen: tuple[Phase, head_solver.ProbeStep] | None = None
+        """The step of the last solver whose head was kept."""
+        self.refitted: Refitted | None = None
+        """The head of `best` where it was solved again on all images that are not for the test."""
         self._steps = math.ceil(len(train) / strategy.batch_size)
         """Of one epoch of gradient descent."""
         self.telling = Telling(strategy, backbone.head_index, context, self.at)
@@ -72,6 +77,8 @@ class Probe:
             stopped = True
             self._stopped()
         self._end()
+        if self.strategy.refit and self._chosen and not stopped and not self._finished_early:
+            self._refit(*self._chosen)
         self._clock.tick()
         if not stopped and not self._finished_early:
             if self._clock.late():
@@ -116,6 +123,7 @@ class Probe:
                 lowest = step.val_loss
                 # On a path from strong to weak regularisation the loss is the finer judge of the same head.
                 self._keep_head(phase, step)
+                self._chosen = phase, step
             self._publish(phase, step.columns(), 1)
             self._check_stop()
 
@@ -126,6 +134,23 @@ class Probe:
         except Stop:
             self.at.epoch, self.at.images, self.at.rows = began
             raise
+
+    def _refit(self, phase: Phase, chosen: head_solver.ProbeStep) -> None:
+        rows, best = self.data.rows, self.best
+        every = np.sort(np.concatenate([rows["train"], rows["val"]]))
+        self.refitted = found = refit(
+            phase.optimizer, self.features(phase.boundary, every), self.data.labels[every], every,
+            len(self.data.classes), phase.epochs, chosen, self.data.groups[every],
+        )  # fmt: skip
+        if found is None:
+            return
+        self._keep_head(phase, replace(chosen, weight=found.weight, bias=found.bias))
+        self.best.epoch = best.epoch
+        self._say(
+            "info", "refit",
+            f"The head was solved once more on all {len(every):,} images, the {len(rows['val']):,} for validation "
+            "among them: the validation accuracy is that of the head before.",
+        )
 
     # ---- what descent adds to ----------------------------------------------------------------------------------
 

@@ -46,6 +46,10 @@ class Quantised:
     bytes: int
 
 
+HELD_OUT = "images held out in folds"
+"""Those that a head was fitted on once more, each answered by one that had not seen it."""
+
+
 @dataclass(frozen=True)
 class ExportFacts:
     """What was verified and measured when a run was exported."""
@@ -62,7 +66,7 @@ class ExportFacts:
     threshold: float
     least_similarity: float
     calibrated_on: int
-    """Validation images."""
+    """Images: those for validation, or with `folds` all but those for the test."""
     right_kept: float | None
     wrong_flagged: float | None
     verified_on: int
@@ -70,7 +74,7 @@ class ExportFacts:
     largest_difference: float
     """Of a probability, on those images."""
     accuracy: float
-    """On the calibration images, by the ONNX file."""
+    """On the calibration images, by the ONNX file, with `folds` by the heads that had not seen them."""
     ms: float
     """Median per image, one at a time, on `threads` threads."""
     threads: int
@@ -82,6 +86,13 @@ class ExportFacts:
     neighbours: int
     """Training images whose features came along."""
     int8: Quantised | None = None
+    folds: bool = False
+    """Whether the calibration images were answered by heads that had not seen them, as the model itself had."""
+
+    @property
+    def calibrated(self) -> str:
+        """'49 validation images', '68 images held out in folds'."""
+        return f"{self.calibrated_on:,} {HELD_OUT if self.folds else 'validation images'}"
 
 
 def folder_of(home: Path, run_id: str) -> Path:

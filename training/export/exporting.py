@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from core import DatasetRef, Tell, ThawError, to_json, write_json, write_whole
 from core.disk import flush
@@ -28,11 +29,12 @@ from core.portable import predict
 from training.caches import Bench, ImageData, Rows
 from training.engine import proportional
 from training.evaluation import calibration
+from training.evaluation.unseen import unseen
 from training.export import contents, model_card, onnx_graph, timm_folder
 from training.machine import Parts
 from training.report import html_page, metrics_files
 from training.requests import exportable
-from training.store import Job, RunResult, Store
+from training.store import Job, RunFolder, RunResult, Store
 
 VERIFIED = 50
 """Images on which onnxruntime is held against torch before anything is offered."""
@@ -78,11 +80,18 @@ def _write(run: Job, bench: Bench, stage: Path, tell: Tell) -> contents.ExportFa
     """The model and its helpers, verified."""
     config, data, backbone, decoding = run.plan, bench.data, bench.backbone, bench.ref.decoding
     labels = data.labels
-    val = _some(data.rows["val"], data, MOST_CALIBRATED)
-    near = _some(data.rows["train"], data, MOST_NEIGHBOURS)
-    tell(0.05, "Calibrating on the validation images", None)
-    calibrated_on = val if len(val) else _some(data.rows["train"], data, MOST_CALIBRATED)
-    logits = _logits(bench, calibrated_on, lambda done: tell(0.05 + 0.3 * done, "Calibrating", None))
+    learned = data.rows["train"]
+    tell(0.05, "Calibrating", None)
+    folds = unseen(RunFolder(bench.home, run.id), len(bench.ref.classes)) if RunResult.of(run).refitted_on else None
+    if folds:
+        learned = folds[0]
+        calibrated_on = _some(learned, data, MOST_CALIBRATED)
+        logits = folds[1][np.searchsorted(learned, calibrated_on)].astype(np.float64)
+    else:
+        val = data.rows["val"] if len(data.rows["val"]) else data.rows["train"]
+        calibrated_on = _some(val, data, MOST_CALIBRATED)
+        logits = _logits(bench, calibrated_on, lambda done: tell(0.05 + 0.3 * done, "Calibrating", None))
+    near = _some(learned, data, MOST_NEIGHBOURS)
     temperature = calibration.temperature(logits, labels[calibrated_on])
     tell(0.35, "Writing ONNX", None)
     model = onnx_graph.Portable(backbone, data.prep, data.side, temperature)
@@ -107,12 +116,13 @@ def _write(run: Job, bench: Bench, stage: Path, tell: Tell) -> contents.ExportFa
         portable, data, calibrated_on, lambda done: tell(0.7 + 0.15 * done, "Answers by onnxruntime", None)
     )
     similarity = _nearest(answers["features"], features, data.groups[calibrated_on], data.groups[near])
-    limits = calibration.limits(answers["probabilities"], similarity, labels[calibrated_on])
+    probabilities = softmax(logits / temperature, axis=1) if folds else answers["probabilities"]
+    limits = calibration.limits(probabilities, similarity, labels[calibrated_on])
     about |= {"threshold": f"{limits.threshold:.6g}", "least_similarity": f"{limits.least_similarity:.6g}"}
     onnx_graph.annotate(stage / contents.MODEL, about)
     tell(0.85, f"Holding ONNX against torch on {VERIFIED} images", None)
     verified, difference = verify(bench, stage, temperature)
-    right = answers["probabilities"].argmax(1) == labels[calibrated_on]
+    right = probabilities.argmax(1) == labels[calibrated_on]
     portable = predict.Model(stage)
     tell(0.9, "Weights for timm", None)
     extra = {"temperature": temperature, "run": run.id, "dataset": bench.ref.id, "head": config.strategy.head}
@@ -124,6 +134,7 @@ def _write(run: Job, bench: Bench, stage: Path, tell: Tell) -> contents.ExportFa
         wrong_flagged=limits.wrong_flagged, verified_on=verified, largest_difference=difference,
         accuracy=float(right.mean()), ms=_milliseconds(portable, data, calibrated_on), threads=torch.get_num_threads(),
         bytes=(stage / contents.MODEL).stat().st_size, timm=loads, maps=model.mapped, neighbours=len(near),
+        folds=folds is not None,
     )  # fmt: skip
 
 

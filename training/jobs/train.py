@@ -7,6 +7,7 @@ inference engine has the backbone's graph; every other one does.
 from __future__ import annotations
 
 import hashlib
+import io
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -95,6 +96,7 @@ def _network(
     from training.backbones.weight_files import as_safetensors
     from training.caches import Arithmetic, choose_training
     from training.engine import Fit
+    from training.graphs import resuming
     from training.jobs import starting
     from training.machine import devices
 
@@ -122,6 +124,9 @@ def _network(
         where = f"at {resume['position']['seconds']:.0f} s" if resume else "from the beginning (no checkpoint yet)"
         context.event("info", "resumed", f"Resumed {where} (attempt {job.attempt}).")
     prefix = bench.prefix
+    if before := runtime.known.get(resuming.BEFORE):
+        said = f"Frozen features are computed by {prefix.precision} from here on; the run began with {before}, "
+        context.event("caution", "other_engine", f"{said}which is not on this machine: they round otherwise.")
     for why in bench.no_graph:
         context.event("info", "no_graph", why)
     for level, remark in augmentation_remarks(config.strategy, data.classes):
@@ -198,6 +203,12 @@ def write_predictions(path: Path, data: ImageData, rows: Rows, probabilities: ND
     return int((predicted == truth).sum())
 
 
+def _npy(values: NDArray[np.float32]) -> bytes:
+    file = io.BytesIO()
+    np.save(file, values)
+    return file.getvalue()
+
+
 def _judge_target(target: Target, fit: Fit, folder: RunFolder) -> dict[str, Any]:
     """The target's test images, judged once: the accuracy that adaptation is for. Empty where nothing is labelled."""
     rows = target.data.rows["test"]
@@ -239,6 +250,9 @@ def _finish(
     correct = write_predictions(folder.test_predictions, data, rows, run.predict(rows))
     kept = weights()
     write_whole(folder.weights, kept)
+    if again := run.refitted:
+        result = replace(result, refitted_on=len(again.rows))
+        write_whole(folder.out_of_fold, _npy(np.column_stack([again.rows, again.out_of_fold]).astype(np.float32)))
     if not fitted.stopped:
         with naming():
             folder.checkpoint.unlink(missing_ok=True)

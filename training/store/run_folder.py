@@ -38,6 +38,12 @@ class RunFolder:
         return self.path / "target_predictions.csv"
 
     @property
+    def out_of_fold(self) -> Path:
+        """Of a refitted head: float32 [images, 1 + classes], an image's row and the logits by a head that had not seen
+        it."""
+        return self.path / "out_of_fold.npy"
+
+    @property
     def runtime(self) -> Path:
         """Arithmetic and threads, as they were measured when the run began."""
         return self.path / "runtime.json"

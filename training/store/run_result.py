@@ -98,6 +98,9 @@ class RunResult:
     """Times that it went back to its last good weights because the loss was not finite."""
     note: str | None = None
     """A sentence about the result, such as which phase's weights were kept."""
+    refitted_on: int | None = None
+    """Images that the weights kept were fitted on once more, the validation images among them; None where that was not
+    done. The validation figures are then those of the weights before."""
     test_accuracy: float | None = None
     """On the test images, looked at once, at the end; None without test images."""
     test_correct: int | None = None
@@ -135,7 +138,7 @@ class RunResult:
             seconds=self.seconds, cache_seconds=self.cache_seconds, overhead_seconds=self.overhead_seconds,
             epochs=self.epochs, best_epoch=self.best_epoch, rollbacks=self.rollbacks,
             trainable_params=self.trainable_params, total_params=self.total_params,
-            peak_memory_bytes=self.peak_memory_bytes,
+            peak_memory_bytes=self.peak_memory_bytes, refitted_on=self.refitted_on,
         )  # fmt: skip
         for side in ("test", "target"):
             correct, total = getattr(self, f"{side}_correct"), getattr(self, f"{side}_total")

@@ -26,8 +26,9 @@ from training.backbones import Backbone
 from training.caches import Rows, telling
 from training.engine import proportional
 from training.evaluation import temperature, wilson
+from training.evaluation.unseen import unseen
 from training.machine import Parts
-from training.store import Job
+from training.store import Job, RunFolder, RunResult
 from training.understand import activation_maps, findings
 from training.understand.findings import Explained, Source
 from training.understand.open_run import OpenRun
@@ -63,7 +64,11 @@ def explain(job: Job, home: Path, tell: Tell, source_id: str = "") -> dict[str, 
         parts[name] = run.bench.features(of, telling(tell, 0.05 + 0.2 * share, 0.2, f"Features of the {name} images"))
     sure, held = run.probabilities(parts["test"]), run.probabilities(parts["validation"])
     truth = torch.from_numpy(run.data.labels[test])
-    heat = temperature(_logits(held), run.data.labels[val]) if len(val) else 1.0
+    folds = unseen(RunFolder(home, job.id), len(run.data.classes)) if RunResult.of(job).refitted_on else None
+    if folds:
+        heat = temperature(folds[1].astype(np.float64), run.data.labels[folds[0]])
+    else:
+        heat = temperature(_logits(held), run.data.labels[val]) if len(val) else 1.0
     chosen = _chosen(sure, truth)
     folder = _staging(home, job.id)
     try:
@@ -77,7 +82,8 @@ def explain(job: Job, home: Path, tell: Tell, source_id: str = "") -> dict[str, 
             confidence=_floats(sure.max(1).values),
             truth_probability=_floats(sure.gather(1, truth[:, None])[:, 0]),
             calibrated=_floats((sure.clamp_min(1e-12).log() / heat).softmax(1).max(1).values),
-            temperature=heat, validation_images=len(val), map_kind=kind, maps=_ints(test[chosen]) if kind else (),
+            temperature=heat, validation_images=len(folds[0]) if folds else len(val), folds=folds is not None,
+            map_kind=kind, maps=_ints(test[chosen]) if kind else (),
             neighbours=_neighbours(parts["test"], test, parts["training"], train), searched=len(train),
             stages=run.backbone.stage_names[:-1], moved=moved(run), agreement=agreement, source=source,
             seconds=time.perf_counter() - started,

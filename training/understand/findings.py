@@ -47,6 +47,7 @@ class Explained:
     temperature: float
     """Fitted on the validation images (Guo et al. 2017, arXiv 1706.04599); 1 = as it is."""
     validation_images: int
+    """That the temperature was fitted on."""
     map_kind: str
     """'CAM' (exact), 'Grad-CAM', or '' for a backbone without a picture plane."""
     maps: tuple[int, ...]
@@ -64,6 +65,13 @@ class Explained:
     classifier."""
     source: Source | None
     seconds: float
+    folds: bool = False
+    """Whether heads that had not seen these images answered them."""
+
+    @property
+    def fitted_on(self) -> str:
+        """Of the temperature: '49 validation images'."""
+        return f"{self.validation_images:,} {'images held out in folds' if self.folds else 'validation images'}"
 
     def losses(self) -> tuple[float, ...]:
         """Cross-entropy per test image, in nats."""

@@ -12,7 +12,19 @@ from typing import Any, get_args
 import streamlit as st
 
 from advisor.planning import DESCENDING, PLANNED, Options, estimate_seconds, plan
-from core import HIDDEN_WIDTH, Augment, Budget, DatasetFacts, DatasetRef, Head, Kind, Optimizer, PlanError, Strategy
+from core import (
+    HIDDEN_WIDTH,
+    Augment,
+    Budget,
+    DatasetFacts,
+    DatasetRef,
+    Head,
+    HeadInit,
+    Kind,
+    Optimizer,
+    PlanError,
+    Strategy,
+)
 from core.zoo import STRATEGIES, BackboneCard
 from training.requests import fitted, limits
 from ui.advice.plan import plan_in_full
@@ -81,6 +93,7 @@ def _fields(kind: Kind, card: BackboneCard) -> dict[str, Any]:
         given["unfreeze"] = clock
     if kind == "prototype":
         st.caption("Prototypes are computed in closed form: there is nothing more to set.")
+        given["refit"] = _refit()
         given["image_px"] = _size(card)
         return _set(given)
     left, middle, right = st.columns(3, gap="medium")
@@ -92,6 +105,8 @@ def _fields(kind: Kind, card: BackboneCard) -> dict[str, Any]:
         if descends:
             given["batch_size"] = _number("Batch size", "hand_batch", 1, 512)
     if not descends:
+        with middle:
+            given["refit"] = _refit()
         return _set(given)
     with middle:
         given["lr"] = _decimal("Peak learning rate", "hand_lr", 1.0, "Of the topmost stage below the head.")
@@ -145,11 +160,30 @@ def _fields(kind: Kind, card: BackboneCard) -> dict[str, Any]:
         "Learning-rate range test first", key="hand_range",
         help="60 steps at rising rates before training. It changes nothing in the run, and is shown beside its curves.",
     )  # fmt: skip
+    if kind == "full":
+        given["head_init"] = st.selectbox(
+            "The new head begins", [None, *get_args(HeadInit)], key="hand_head_init",
+            format_func=lambda name: {
+                None: "recipe", "solved": "Solved on frozen features", "random": "At random, with everything else"
+            }[name],
+            help="At random its first gradients pull the pre-trained stages about (LP-FT, arXiv 2202.10054).",
+        )  # fmt: skip
     if kind in ("full", "lp_ft", "scratch"):
         given["progressive"] = st.checkbox(
             "Progressive resizing", key="hand_progressive", help="Starts with images of half the side: faster epochs."
         )
     return _set(given)
+
+
+def _refit() -> bool | None:
+    chosen: bool | None = st.selectbox(
+        "When the head is chosen", [None, True, False], key="hand_refit",
+        format_func=lambda way: {
+            None: "recipe", True: "Solve it once more on all but the test images", False: "Leave it"
+        }[way],
+        help="Validation images choose the head; with few images they are worth more if it then learns from them too.",
+    )  # fmt: skip
+    return chosen
 
 
 def _what_to_train(card: BackboneCard) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from advisor.planning import gap_words, likely_to_hurt, plan, plan_adaptation, shares_apart
+from advisor.planning import Options, gap_words, likely_to_hurt, plan, plan_adaptation, shares_apart
 from core import ADAPTING, Budget, DatasetFacts, DatasetRef, RunConfig, find_as
 from core.words import counted
 from core.zoo import BackboneCard
@@ -157,8 +157,9 @@ def start(
 def start_few(target: DatasetRef, card: BackboneCard) -> Job:
     """Queue class means of a few labelled images a class of the target itself."""
     strategy = plan(
-        "prototype", card, train_images=max(2, FEW * len(target.classes)), classes=len(target.classes), minutes=None
-    )
+        "prototype", card, train_images=max(2, FEW * len(target.classes)), classes=len(target.classes), minutes=None,
+        options=Options(refit=False),
+    )  # fmt: skip
     return parts_jobs.train(RunConfig(target.id, strategy, seed=parts_jobs.SEED, per_class=FEW))
 
 

@@ -63,6 +63,7 @@ def _switches(strategy: Strategy) -> str:
         strategy.balance
     ]
     parts += [f"a head with a hidden layer of {HIDDEN_WIDTH}"] if strategy.head == "hidden" else []
+    parts += ["the chosen head solved once more on the validation images too"] if strategy.refit else []
     parts += [f"images of {strategy.image_px} px"] if strategy.image_px else []
     resized = next((phase.start_px for phase in strategy.phases if phase.start_px), None)
     parts += [f"images growing from {resized} px"] if resized else []

@@ -59,7 +59,7 @@ def limits(facts: ExportFacts) -> str:
     """Where 'unknown' begins, in one sentence."""
     kept = flagged = ""
     if facts.right_kept is not None:
-        kept = f" Of the right answers on {facts.calibrated_on:,} validation images {100 * facts.right_kept:.0f}% stay"
+        kept = f" Of the right answers on {facts.calibrated} {100 * facts.right_kept:.0f}% stay"
     if facts.wrong_flagged is not None:
         flagged = f", of the wrong ones it flags {100 * facts.wrong_flagged:.0f}%"
     return (

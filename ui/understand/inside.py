@@ -80,7 +80,7 @@ def calibration(found: Explained) -> None:
         said = (
             f"Expected calibration error {percent(before, 1)} as trained, {percent(after, 1)} after dividing "
             f"the logits by {found.temperature:.2f}: it was {way}. The temperature was fitted on "
-            f"{found.validation_images:,} validation images and changes no answer."
+            f"{found.fitted_on} and changes no answer."
         )
     else:
         said = f"Expected calibration error {percent(before, 1)}. Too few mistakes on validation to fit a temperature."

@@ -53,7 +53,8 @@ def nothing(done: float, doing: str, left: float | None) -> None: ...
 
 
 def config(ref: DatasetRef, kind: Kind, epochs: int, **how: object) -> RunConfig:
-    strategy = plan(kind, catalog.backbone("mlp"), train_images=60, classes=3, options=Options(epochs=epochs))
+    options = Options(epochs=epochs, refit=False if "per_class" in how else None)
+    strategy = plan(kind, catalog.backbone("mlp"), train_images=60, classes=3, options=options)
     return RunConfig(ref.id, strategy, **how)  # type: ignore[arg-type]
 
 

@@ -33,7 +33,7 @@ def lines(found: Explained) -> list[str]:
     """What was found, in sentences."""
     wrong = sum(a != b for a, b in zip(found.truth, found.predicted, strict=True))
     said = [f"{wrong:,} of {len(found.rows):,} test images are answered wrong."]
-    said.append(f"Temperature {found.temperature:.2f}, fitted on {found.validation_images:,} validation images.")
+    said.append(f"Temperature {found.temperature:.2f}, fitted on {found.fitted_on}.")
     if found.map_kind:
         said.append(f"{len(found.maps):,} activation maps ({found.map_kind}).")
     moved = [f"{name} {100 * share:.2g}%" for name, share in zip(found.stages, found.moved, strict=True)]

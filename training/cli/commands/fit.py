@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -72,12 +73,12 @@ def fit(
         second = _target(target, ref, place.home) if target else None
     facts = place.store.facts(ref.id, card.name)
     timed = minutes is not None and kind != "linear_probe"
-    if facts is None and timed:
+    if not (facts and facts.costs) and timed:
         # A schedule that must end inside a budget needs this machine's speed; what it computes, the run reads.
         to_stderr("Measuring this machine's speed first, once for these images; the minutes count from then on.")
         steps.measured(place, ref, card.name)
         facts = place.store.facts(ref.id, card.name)
-        if facts is None:
+        if not (facts and facts.costs):
             to_stderr("The speed could not be measured: the run ends when the minutes are over, wherever it is.")
     planned = plan_of(ref, facts, kind, card, options, minutes=minutes, per_class=per_class or 0)
     if facts and minutes:
@@ -145,6 +146,7 @@ def plan_of(
     else:
         train_images, test_images = facts.train_images, facts.test_images
     if per_class:
+        options = replace(options, refit=options.refit or False)
         train_images = min(train_images, max(2, math.ceil(per_class * len(ref.classes) / (1 - VAL_SHARE))))
     return (plan_adaptation if kind in ADAPTING else plan)(
         kind, card, train_images=train_images, classes=len(ref.classes), minutes=minutes,

@@ -408,6 +408,7 @@ def test_an_archive_given_again_is_not_unpacked_again(home, image_folder, tmp_pa
     assert (Path(ref.root) / "images/ants/000.png").is_file()
 
 
+@pytest.mark.fault
 def test_a_killed_import_leaves_only_a_staging_folder_which_the_next_removes(home, image_folder, tmp_path):
     folder = image_folder(tmp_path / "a", per_class=100)
     code = (

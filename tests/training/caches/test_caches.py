@@ -110,6 +110,7 @@ def test_two_processes_may_build_at_once(pictures: tuple[Path, pd.DataFrame], tm
     assert pixels.decode_seconds(tmp_path / "cache", 64) is not None
 
 
+@pytest.mark.fault
 def test_a_killed_build_is_repeated_and_its_remains_go(pictures: tuple[Path, pd.DataFrame], tmp_path: Path) -> None:
     root, manifest = pictures
     process = builder(root, tmp_path / "cache")
@@ -148,6 +149,7 @@ cache.fill([1, 2], np.arange(300), 0, tick)
 """
 
 
+@pytest.mark.fault
 def test_a_killed_filling_leaves_whole_rows_that_the_next_run_uses(tmp_path: Path) -> None:
     command = [sys.executable, "-c", KILLED, str(tmp_path / "data")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

@@ -118,6 +118,7 @@ def test_a_job_of_another_lane_does_not_wait_for_training(
     wait(lambda: run.status(training.id).state == "stopped")
 
 
+@pytest.mark.fault
 def test_a_killed_worker_is_lost_and_can_be_resumed(
     run: LocalExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,6 +65,7 @@ def is_stopped(pid: int) -> bool:
     return psutil.Process(pid).status() == psutil.STATUS_STOPPED
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("how", ["stuck", "stopped"])
 def test_a_worker_that_hangs_is_ended_and_the_queue_goes_on(
     run: LocalExecutor, monkeypatch: pytest.MonkeyPatch, how: str
@@ -93,6 +94,7 @@ def test_a_worker_that_hangs_is_ended_and_the_queue_goes_on(
     wait(lambda: run.status(waiting.id).state == "finished")
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("what", ["file", "folder", "facts"])
 def test_one_that_wakes_again_changes_nothing(run: LocalExecutor, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
     """Stopped just before its file takes its name, declared lost, resumed: then the first one goes on."""
@@ -265,6 +267,7 @@ def test_a_job_claimed_before_the_machine_was_started_anew_is_lost(
 # -- ended on request ----------------------------------------------------------
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("how", ["stuck", "stopped"])
 def test_stop_ends_by_force_what_does_not_answer(
     run: LocalExecutor, monkeypatch: pytest.MonkeyPatch, how: str

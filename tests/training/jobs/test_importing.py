@@ -166,6 +166,7 @@ def test_a_cancelled_import_leaves_nothing(home: Path, tmp_path: Path) -> None:
     assert nothing_left(home)
 
 
+@pytest.mark.fault
 def test_a_killed_import_is_lost_and_can_be_repeated(home: Path, tmp_path: Path) -> None:
     folder = large(tmp_path, 1000)
     archive = Path(shutil.make_archive(str(folder), "zip", folder))

@@ -96,6 +96,7 @@ def test_a_spare_with_other_settings_is_left_alone(place: Path, monkeypatch: pyt
     child.wait()
 
 
+@pytest.mark.fault
 def test_a_spare_that_is_lost_after_it_was_taken_is_noticed(place: Path) -> None:
     run = LocalExecutor(place, command=WAITING)
     run.prepare()

@@ -80,6 +80,7 @@ def same(home: Path, a: Job, b: Job) -> None:
     assert epoch_rows(Store(home), a) == epoch_rows(Store(home), b)
 
 
+@pytest.mark.fault
 def test_a_chain_of_three_runs_resumes_to_the_same_bits_and_keeps_its_lineage(home: Path, data: DatasetRef) -> None:
     store = Store(home)
     first = run(home, RunConfig(data.id, strategy("scratch", 30)))
@@ -169,6 +170,7 @@ def test_a_run_cannot_start_from_one_that_has_no_fitting_weights(home: Path, dat
         RunConfig(data.id, strategy("scratch", 2), from_run=done.id)
 
 
+@pytest.mark.fault
 @pytest.mark.parametrize("kind", ["mmd", "dann"])
 def test_a_run_with_two_domains_survives_kill_9_and_judges_the_target(
     home: Path, data: DatasetRef, tmp_path: Path, image_folder: Callable[..., Path], kind: str

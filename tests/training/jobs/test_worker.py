@@ -90,6 +90,7 @@ def test_a_queue_of_runs_drains_by_itself_and_leaves_results(home: Path, data: D
     assert not (home / "runs" / first.id / "checkpoint.pt").exists()
 
 
+@pytest.mark.fault
 def test_kill_9_is_seen_and_the_resumed_run_ends_with_the_same_bits(home: Path, data: DatasetRef) -> None:
     what = strategy(1500)
     undisturbed = wait(home, queue(home, data, what), ended)

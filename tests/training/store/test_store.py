@@ -484,6 +484,7 @@ def test_processes_that_open_a_new_home_at_once_all_succeed(tmp_path: Path) -> N
     assert all(job.attempt == 1 for job in Store(tmp_path).jobs())
 
 
+@pytest.mark.fault
 def test_every_acknowledged_row_survives_kill_9(store: Store) -> None:
     job = in_state(store, "running")
     code = (

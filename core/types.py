@@ -252,8 +252,14 @@ class DatasetFacts:
     """How long the profile took."""
     groups: int = 0
     """Groups that the training and validation images are of; 0 = none are known."""
+    timed_at: float | None = None
+    """When training was timed, Unix time."""
+    others: float | None = None
+    """Share of the CPUs that other programs took meanwhile, in [0, 1]: times are then too long."""
 
     def __post_init__(self) -> None:
+        check_moments(timed_at=self.timed_at)
+        check_counts(others=self.others)
         check_counts(
             train_images=self.train_images, test_images=self.test_images, per_class=min(self.per_class, default=0),
             decode_s=self.decode_s, forward_images_per_s=self.forward_images_per_s,

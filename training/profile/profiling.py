@@ -21,7 +21,7 @@ from training.graphs import engines
 from training.machine import devices, memory, peak_of
 from training.profile import draw_map, moments, out_of_fold, panel
 from training.profile.feature_check import feature_check
-from training.profile.stage_costs import stage_costs
+from training.profile.stage_costs import quietest
 
 
 def profile(
@@ -78,9 +78,11 @@ def profile(
     publish(so_far)
     if known is not None and known.hardware == hardware and known.costs:
         costs, taken = known.costs, known.memory
+        so_far = replace(so_far, timed_at=known.timed_at, others=known.others)
     else:  # last, as its steps write to the weights that everything above was computed by
         tell(0.93, "Measuring training speed at each boundary", None)
-        costs = stage_costs(bench, forward_s)
+        costs, others = quietest(bench, forward_s)
+        so_far = replace(so_far, timed_at=time.time(), others=others)
         taken = None if process is None else _besides_steps(bench, process)
     return replace(
         so_far, costs=costs, forward_images_per_s=1 / costs[-1].below_s, train_images_per_s=1 / costs[0].train_s,

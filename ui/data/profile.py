@@ -11,22 +11,26 @@ from training.store import Job
 from ui import pictures
 from ui.kit import jobs, progress, state
 from ui.kit.show import show
-from ui.pictures.words import count, duration, interval, percent
+from ui.pictures.words import ago, count, duration, interval, percent
+
+BUSY = 0.1
+"""Share of the machine that other programs took from which it is said."""
 
 
 def measured_panel(ref: DatasetRef, backbone: str, *, start: bool) -> DatasetFacts | None:
     """Draw the panel; the facts as far as there are any: accuracy and gaps come first, speeds after. With `start`, a
     dataset never measured is measured now."""
     asked, facts = Profile(ref.id, backbone), state.store().facts(ref.id, backbone)
-    if facts and facts.costs:
-        show_facts(facts)
-        return facts
     job = jobs.latest(asked)
+    if facts and facts.costs and not (job and job.state in state.ACTIVE):
+        show_facts(facts)
+        _again(asked, facts)
+        return facts
     if job is None and start:
         job = jobs.start(asked)
     measuring = job is not None and job.state in state.ACTIVE
     if facts:
-        show_facts(facts, measuring=measuring)
+        show_facts(facts, measuring=measuring and not facts.costs)
     if job and measuring:
         progress.follow(
             job, f"Measuring with {find_backbone(backbone).title}", cancel="Cancel measuring",
@@ -36,6 +40,24 @@ def measured_panel(ref: DatasetRef, backbone: str, *, start: bool) -> DatasetFac
     else:
         _not_measured(ref, backbone, job)
     return facts
+
+
+def _again(asked: Profile, facts: DatasetFacts) -> None:
+    """How old the speeds are and how busy the machine was, and a button to measure them anew."""
+    if facts.timed_at is None:
+        when = "Speeds were measured by an earlier version."
+    elif facts.others is not None and facts.others > BUSY:
+        when = (
+            f"Speeds measured {ago(facts.timed_at)}, while other programs took {percent(facts.others)} of this "
+            "machine: times may be forecast too long."
+        )
+    else:
+        when = f"Speeds measured {ago(facts.timed_at)}, on a machine with little else to do."
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(when)
+        if st.button("Measure again", key=f"again_{asked.backbone}", type="tertiary"):
+            jobs.start(asked)
+            st.rerun()
 
 
 def _not_measured(ref: DatasetRef, backbone: str, job: Job | None) -> None:

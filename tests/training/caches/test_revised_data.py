@@ -100,7 +100,7 @@ def test_facts_are_the_revisions_own_and_costs_are_not_measured_twice(
     first: list[DatasetFacts] = []
     facts = profiling.profile(ref, "mlp", home, lambda *step: told.append(step[1]), None, first.append)
     assert [replace(one, costs=facts.costs, memory=facts.memory, seconds=facts.seconds) for one in first] == [
-        replace(facts, forward_images_per_s=None, train_images_per_s=None)
+        replace(facts, forward_images_per_s=None, train_images_per_s=None, timed_at=None, others=None)
     ], "all but what training costs is known before it is timed"
     assert first[0].costs == () and first[0].ready_made is not None
     assert facts.train_images + facts.test_images == 20
@@ -109,7 +109,7 @@ def test_facts_are_the_revisions_own_and_costs_are_not_measured_twice(
         raise AssertionError("this was measured before")
 
     monkeypatch.setattr(pixels, "square", not_again)
-    monkeypatch.setattr(profiling, "stage_costs", not_again)
+    monkeypatch.setattr(profiling, "quietest", not_again)
     monkeypatch.setattr(frozen_pass, "taps", not_again)  # no pass through the frozen stages, pooled outputs included
     again = profiling.profile(edited, "mlp", home, lambda *step: None, facts)
     assert again.dataset_id == edited.id and again.ready_made is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -357,6 +358,30 @@ def test_accuracy_is_shown_while_speeds_are_still_measured(
     text = words(at.run())
     assert "81% (70–89)" in text and "being measured" not in text
     assert "Measuring was cancelled" in text and button(at, "Measure with EfficientNet-Lite0")
+
+
+@pytest.mark.parametrize(
+    ("timed", "others", "said"),
+    [
+        (None, None, "Speeds were measured by an earlier version."),
+        (3 * 86400.0, 0.02, "Speeds measured 3 days ago, on a machine with little else to do."),
+        (0.0, 0.4, "while other programs took 40% of this machine: times may be forecast too long."),
+    ],
+)
+def test_speeds_say_how_old_they_are_and_are_measured_again(
+    open_page: Open, dataset: DatasetRef, store: Store, facts: DatasetFacts, timed: float | None, others: float | None,
+    said: str,
+) -> None:  # fmt: skip
+    store.save_facts(replace(facts, timed_at=None if timed is None else time.time() - timed, others=others))
+    at = open_page("data", dataset=dataset.id)
+    assert said in words(at)
+    button(at, "Measure again").click().run()
+    (job,) = store.jobs(kind="profile")
+    store.claim_next()
+    store.beat(store.job(job.id), progress=0.9, doing="Measuring training speed at each boundary")
+    text = words(at.run())
+    assert "18 images/s" in text and "Measuring training speed" in text, "the old ones stand until then"
+    assert not [one for one in at.button if one.label == "Measure again"]
 
 
 def test_a_failed_profile_says_why(open_page: Open, dataset: DatasetRef, store: Store) -> None:

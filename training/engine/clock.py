@@ -52,7 +52,7 @@ class Clock:
         self.judged, self._tested = judged, tested
         self._started = time.perf_counter() - max(at.seconds, spent_s)
         self._last_save = time.perf_counter() - SAVE_EVERY_S + FIRST_SAVE_S
-        self._step_s = self.judge_s = self._test_s = 0.0
+        self._step_s = self.judge_s = self.test_s = 0.0
         """What the last step took, judging a validation image, and a test image, which the whole network sees."""
 
     def tick(self) -> None:
@@ -69,28 +69,32 @@ class Clock:
         self.judge_s = seconds / max(1, images)
 
     def testing_took(self, seconds: float, images: int) -> None:
-        self._test_s = seconds / max(1, images)
+        self.test_s = seconds / max(1, images)
 
-    def _to_come(self) -> float:
+    def to_come(self) -> float:
         """What follows the last step, were it made: judging, the test images too, and writing."""
-        return self.judge_s * self.judged + max(self._test_s, self.judge_s) * self._tested + WRITING_S
+        return self.judge_s * self.judged + max(self.test_s, self.judge_s) * self._tested + WRITING_S
 
     def left(self) -> float:
         """Seconds for steps until the schedule should end; endless without a budget."""
         if self.budget_s is None:
             return math.inf
-        return self.budget_s - max(AIMED_S, AIMED_SHARE * self.budget_s) - self._to_come() - self._at.seconds
+        return self.budget_s - max(AIMED_S, AIMED_SHARE * self.budget_s) - self.to_come() - self._at.seconds
 
     @property
     def over(self) -> bool:
         """Whether one step more, and what follows, would end too late."""
-        return self.late(self._step_s + self._to_come())
+        return self.late(self._step_s + self.to_come())
 
     def late(self, more_s: float = 0.0) -> bool:
         """Whether so many seconds more end too late."""
         if self.budget_s is None:
             return False
         return self._at.seconds + more_s > self.budget_s + max(LATE_S, LATE_SHARE * self.budget_s)
+
+    def unused(self) -> float:
+        """Seconds of the budget that are left by the clock; 0 without one."""
+        return 0.0 if self.budget_s is None else max(0.0, self.budget_s - self._at.seconds)
 
     @property
     def little_used(self) -> bool:

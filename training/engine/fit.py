@@ -42,6 +42,9 @@ MOST_ROLLBACKS = 6
 
 SAMPLED, WARMED = 32, 8
 """Validation images that tell what judging one takes, and how many are judged before: the first warm up."""
+DOUBTFUL, DOUBTED, MOST_DOUBTS = 0.7, 0.2, 2
+"""Judging is measured again where it would take more than the first share of the time left and that takes less than the
+second, and at most so often."""
 
 
 class NoTime(Exception):
@@ -93,6 +96,8 @@ class Fit(Probe):
             self._trained = self._restore(resume)
         self._runtime = runtime or Runtime({})
         self._solves_only = False
+        self._doubts = MOST_DOUBTS
+        """How often judging may still be measured again before the first validation."""
         self.telling = Telling(strategy, backbone.head_index, context, self.at, work)
         self.inputs = Inputs(strategy, backbone, data, prefix, seed, device, *([choose] if choose else []))
         self.judge = Judge(self.inputs, backbone, data, strategy.judged)
@@ -243,6 +248,7 @@ class Fit(Probe):
 
     def _after_step(self, phase: Phase, pace: Pace) -> None:
         self._clock.tick()
+        self._doubt(phase)
         if pace.fit(self._made(pace), self.telling.later(), self._clock):
             self._say_of_time(self.telling.fitted_text)
         within = self.at.step < pace.steps and not self._over(pace)
@@ -260,6 +266,7 @@ class Fit(Probe):
             loss, accuracy, predicted = self.judge.validate(phase.boundary)
             self.backbone.set_phase(phase)
             self._clock.judging_took(time.perf_counter() - began, sum(self.judge.val_counts))
+            self._doubts = 0
         columns = self._train_columns()
         if self.at.step == steps:
             self.at.epoch += 1
@@ -357,13 +364,14 @@ class Fit(Probe):
         """Whether this phase has made all of its steps."""
         return self._made(pace) >= pace.total(self._made(pace))
 
-    def _measure_judging(self, phase: Phase) -> None:
+    def _measure_judging(self, phase: Phase, images: int = SAMPLED, warm: int = WARMED) -> None:
         """What judging an image takes in this phase, before its first validation can tell."""
         if self._clock.budget_s is None:
             return
         with self._clock.overhead(), torch.no_grad():
-            rows = self.data.rows["val"][:SAMPLED]
-            self.judge.predict(phase.boundary, rows[:WARMED])
+            rows = self.data.rows["val"][:images]
+            if warm:
+                self.judge.predict(phase.boundary, rows[:warm])
             began = time.perf_counter()
             self.judge.predict(phase.boundary, rows)
             self._clock.testing_took(time.perf_counter() - began, len(rows))
@@ -372,6 +380,17 @@ class Fit(Probe):
                 pass
             self._clock.judging_took(time.perf_counter() - began, len(rows))
         self._clock.tick()
+
+    def _doubt(self, phase: Phase) -> None:
+        """Before anything was validated, what judging takes rests on a few images, judged perhaps in a busy moment.
+        Where in the first half of the budget it would take most of the rest, some are judged again if that is quick."""
+        clock = self._clock
+        left_s, few_s = clock.unused(), WARMED * max(clock.judge_s, clock.test_s)
+        early = self._doubts and left_s > (clock.budget_s or math.inf) / 2
+        if early and clock.to_come() > DOUBTFUL * left_s and few_s < DOUBTED * left_s:
+            self._doubts -= 1
+            self._measure_judging(phase, WARMED, warm=0)
+            self.backbone.set_phase(phase)
 
     def _end_early(self, steps: int) -> None:
         self._finished_early = True

@@ -236,6 +236,22 @@ def test_a_budget_holds_the_judging_of_the_test_images_too(
     assert clock[0] <= budget + max(3, 0.05 * budget)
 
 
+def test_a_busy_moment_while_judging_is_measured_does_not_end_a_run(
+    clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two seconds an image in that moment: the test images would take longer than the budget."""
+    predict, asked = Judge.predict, []
+
+    def tested(self: Judge, boundary: int, rows: Any) -> torch.Tensor:
+        asked.append(len(rows))
+        clock[0] += len(rows) * (2 if len(asked) <= 2 else 0.01)
+        return predict(self, boundary, rows)
+
+    monkeypatch.setattr(Judge, "predict", tested)
+    _, fitted, _ = fit(STRATEGIES["scratch"], Recorder(), budget_s=200)
+    assert clock[0] > 0.85 * 200 and fitted.epochs > 2 and len(asked) == 3
+
+
 def test_a_run_that_the_budget_has_ended_is_not_warned_of_it_any_more(clock: list[float]) -> None:
     context = Recorder()
     fit(STRATEGIES["full"], context, budget_s=17)

@@ -89,10 +89,12 @@ RECIPES: dict[Kind, Recipe] = {
         lr_head=3e-4, lr_stage=3e-4, decay=1.0, steps=250, epochs=(4, 25), views=3, weight_decay=0.0,
         schedule="cosine",
     ),
-    # lr_l = 1e-3 * 0.75^(L-l): the stem of eight stages gets 1.3e-4. The new head, random, learns at twice that.
+    # lr_l = 1e-3 * 0.75^(L-l): the stem of eight stages gets 1.3e-4; the head learns at twice the topmost stage's. The
+    # head is solved first, as fastai's fine_tune trains it alone first: in half a minute that is worth more than any
+    # epoch (benchmarks/results/sweep_full.md). `--head-init random` is what textbooks draw.
     "full": Recipe(
         lr_head=2e-3, lr_stage=1e-3, decay=0.75, steps=250, epochs=(4, 25), views=3, weight_decay=0.01,
-        batch_norm="by batch size", solves_head=False,
+        batch_norm="by batch size",
     ),
     # 1e-3 everywhere is the course's rate from scratch; the steps are a compromise with patience, not with
     # convergence.

@@ -98,7 +98,8 @@ def test_the_recommendation_in_a_sentence() -> None:
         ("partial", "a probe and 1 epoch"),
         ("gradual", "a probe and 1 epoch"),
         ("lp_ft", "a probe and 1 epoch"),
-        ("full", "1 epoch"),
+        ("full", "a probe and 1 epoch"),
+        ("scratch", "1 epoch"),
     ],
 )
 def test_a_solvers_passes_are_no_epochs(kind: Kind, words: str) -> None:
@@ -113,7 +114,8 @@ def test_a_moment_of_a_run_is_told_from_what_its_rows_count() -> None:
     assert moment_in_words(gradual, float(WARM_PASSES)) == f"solver pass {WARM_PASSES}"
     assert moment_in_words(gradual, WARM_PASSES + 0.5) == "epoch 0.5"
     assert moment_in_words(gradual, WARM_PASSES + 4.0) == "epoch 4"
-    assert moment_in_words(plan("full", card, train_images=100, classes=2, options=Options(epochs=4)), 3.0) == "epoch 3"
+    scratch = plan("scratch", card, train_images=100, classes=2, options=Options(epochs=4))
+    assert moment_in_words(scratch, 3.0) == "epoch 3"
 
 
 def test_only_what_was_measured_is_forecast() -> None:

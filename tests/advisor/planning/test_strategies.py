@@ -70,7 +70,7 @@ def test_planned_kinds_in_order() -> None:
         ("partial", [8, 6]),
         ("gradual", [8, 7, 6, 5, 0]),
         ("lp_ft", [8, 0]),
-        ("full", [0]),
+        ("full", [8, 0]),
         ("scratch", [0]),
     ],
 )
@@ -80,7 +80,7 @@ def test_boundaries(kind: Kind, boundaries: list[int]) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "boundaries"),
-    [("linear_probe", [2]), ("partial", [2, 0]), ("gradual", [2, 1, 0]), ("lp_ft", [2, 0]), ("full", [0])],
+    [("linear_probe", [2]), ("partial", [2, 0]), ("gradual", [2, 1, 0]), ("lp_ft", [2, 0]), ("full", [2, 0])],
 )
 def test_boundaries_of_a_backbone_with_two_stages(kind: Kind, boundaries: list[int]) -> None:
     strategy = make(kind, card=BACKBONES["mlp"])
@@ -93,7 +93,7 @@ def test_linear_probe_is_solved_on_cached_features() -> None:
     assert (phase.optimizer, phase.epochs, make("linear_probe").views) == ("lbfgs", 60, 0)
 
 
-@pytest.mark.parametrize("kind", ["partial", "gradual", "lp_ft"])
+@pytest.mark.parametrize("kind", ["partial", "gradual", "lp_ft", "full"])
 @pytest.mark.parametrize("options", [{}, {"epochs": 1}, {"minutes": 0.01, "costs": COSTS}])
 def test_the_head_is_solved_before_anything_below_it_is_trained(kind: Kind, options: dict) -> None:
     solved, *rest = make(kind, **options).phases
@@ -131,8 +131,35 @@ def test_lp_ft_probes_first_and_then_trains_everything_gently() -> None:
     probe, tune = strategy.phases
     assert probe.optimizer == "lbfgs"
     assert (tune.schedule, tune.batch_norm, strategy.weight_decay) == ("cosine", "eval", 0.0)
-    assert tune.lr_head == tune.lr_stage  # one rate for everything, lower than where the head starts at random
-    assert tune.lr_head < make("full").phases[0].lr_head
+    assert tune.lr_head == tune.lr_stage  # one rate for everything, lower than that of a full fine-tune
+    assert tune.lr_head < make("full").phases[-1].lr_head
+
+
+def test_a_full_run_may_begin_with_a_random_head() -> None:
+    (phase,) = make("full", head_init="random").phases
+    assert (phase.boundary, phase.lr_head) == (0, RECIPES["full"].lr_head)
+    assert make("full", head_init="solved") == make("full")
+    with pytest.raises(PlanError, match="can be set for 'full' only: 'scratch' begins at random"):
+        make("scratch", head_init="solved")
+    with pytest.raises(PlanError, match="can be set for 'full' only: 'partial' solves it first"):
+        make("partial", head_init="random")
+    with pytest.raises(PlanError, match="A head begins 'solved' or 'random', not 'zero'"):
+        make("full", head_init="zero")
+
+
+@pytest.mark.parametrize(
+    ("kind", "images", "asked", "refit"),
+    [
+        ("linear_probe", 900, None, True), ("linear_probe", 1_000, None, False), ("prototype", 900, None, True),
+        ("linear_probe", 900, False, False), ("linear_probe", 5_000, True, True), ("partial", 900, None, False),
+    ],
+)
+def test_a_solved_head_is_fitted_once_more_where_images_are_few(
+    kind: Kind, images: int, asked: bool | None, refit: bool
+) -> None:
+    assert make(kind, images, **({} if asked is None else {"refit": asked})).refit == refit
+    with pytest.raises(PlanError, match="Only a head that is solved alone is fitted once more, and 'full' trains more"):
+        make("full", refit=True)
 
 
 def test_scratch_starts_at_random() -> None:
@@ -144,7 +171,7 @@ def test_scratch_starts_at_random() -> None:
 
 @pytest.mark.parametrize(("batch", "mode"), [(8, "eval"), (15, "eval"), (16, "train"), (32, "train")])
 def test_full_uses_batch_statistics_only_of_large_batches(batch: int, mode: str) -> None:
-    assert make("full", batch_size=batch).phases[0].batch_norm == mode
+    assert make("full", batch_size=batch).phases[-1].batch_norm == mode
 
 
 def test_layer_wise_rates_follow_the_formula() -> None:
@@ -214,7 +241,7 @@ def test_epochs_asked_for_are_kept(kind: Kind, epochs: int) -> None:
     elif kind == "linear_probe":  # its passes
         assert (strategy.epochs, strategy.adam_epochs) == (epochs, 0)
     else:
-        solved = WARM_PASSES if kind in ("partial", "gradual", "lp_ft") else 0
+        solved = WARM_PASSES if kind in ("partial", "gradual", "lp_ft", "full") else 0
         assert (strategy.adam_epochs, strategy.epochs) == (epochs, solved + epochs)
 
 
@@ -272,7 +299,8 @@ def test_cost_of_partial_to_the_last_term() -> None:
 
 def test_boundary_0_has_no_cache() -> None:
     strategy = make("full", epochs=2)
-    expected = 2 * (800 * 0.06 + 200 * 0.01) + 250 * 0.01
+    solving = WARM_PASSES * 800 * 10 * 4e-7 + 200 * 0.00005
+    expected = solving + 2 * (800 * 0.06 + 200 * 0.01) + 250 * 0.01
     assert estimate_seconds(strategy, facts(), LITE) == pytest.approx((expected, 0.0))
 
 
@@ -441,9 +469,9 @@ def test_a_plan_leaves_room_for_a_worker_that_has_to_load(kind: Kind) -> None:
 
 def test_a_cut_plan_knows_what_it_may_grow_to() -> None:
     cut, whole = make("full", minutes=2, costs=COSTS), make("full")
-    (phase,) = cut.phases
-    assert phase.epochs < whole.epochs == phase.most_epochs
-    assert make("full", minutes=60, costs=COSTS).phases[0].most_epochs == 0
+    _, phase = cut.phases
+    assert phase.epochs < whole.adam_epochs == phase.most_epochs
+    assert make("full", minutes=60, costs=COSTS).phases[-1].most_epochs == 0
     with pytest.raises(PlanError, match="A phase of 5 epochs cannot have 4 at most"):
         Phase(0, 5, 1e-3, most_epochs=4)
 

@@ -164,9 +164,11 @@ def sentence(
     followed: Answer,
     facts: DatasetFacts,
     situation: Situation,
+    equal: Candidate | None = None,
 ) -> str:
-    """The recommendation in a sentence with its numbers, and one for the linear probe that it stands
-    beside."""
+    """The recommendation in a sentence with its numbers, and one for the linear probe that it stands beside.
+
+    equal: what would be trained here if it were forecast to end any higher."""
     name = book(followed.rulebook)
     title = STRATEGIES[best.strategy.kind].title
     work = epochs_in_words(best.strategy)
@@ -175,7 +177,10 @@ def sentence(
         if best.seconds is not None
         else "time on this machine not measured yet"
     )
-    if answered.strategy.kind == best.strategy.kind:
+    if equal is not None:
+        dearer = STRATEGIES[equal.strategy.kind].title.lower()
+        first = f"{title} is forecast to end as high here as {dearer}, and is cheaper: {work}, {took}."
+    elif answered.strategy.kind == best.strategy.kind:
         images = counted(facts.train_images, "training image")
         first = (
             f"{title} is what the {name} advises for {images} of {situation.similarity} similarity: "
@@ -287,8 +292,11 @@ def warnings(
     return tuple(said)
 
 
-def confidence(kind: Kind, record: LeafRecord | None) -> str:
-    """How sure the measured rulebook is, in words with what they rest on; '' for a textbook's answer."""
+def confidence(kind: Kind, record: LeafRecord | None, epochs: int = 0, uncut: int = 0) -> str:
+    """How sure the measured rulebook is of this plan, in words with what they rest on; '' for a textbook's answer.
+
+    epochs, uncut: of descent, as planned and as the recipe asks for. A plan that the budget cut to less than half is
+    another one than most that the evidence is of."""
     if record is None:
         return ""
     lost = 100 * record.regrets.get(kind, 1.0)
@@ -298,9 +306,13 @@ def confidence(kind: Kind, record: LeafRecord | None) -> str:
         word = "Low"
     else:
         word = "Moderate"
+    cut = ""
+    if 2 * epochs < uncut:
+        word = "Low" if word == "Low" else "Moderate"
+        cut = f" This plan has {counted(epochs, 'epoch')} of the {uncut} that the recipe asks for."
     return (
         f"{word}: on the {counted(record.tasks, 'task')} most like this one, from {record.families} kinds of images, "
-        f"it ended {lost:.1f} points below the best strategy on average."
+        f"it ended {lost:.1f} points below the best strategy on average.{cut}"
     )
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 COPIED = (
     "test_accuracy", "test_correct", "test_total", "val_accuracy", "val_loss", "train_accuracy", "best_epoch",
     "epochs", "cache_seconds", "trainable_params", "total_params", "stopped_early", "device", "arithmetic",
-    "weights_sha256", "note", "peak_memory_bytes", "overhead_seconds", "rollbacks",
+    "weights_sha256", "note", "refitted_on", "peak_memory_bytes", "overhead_seconds", "rollbacks",
     "target_accuracy", "target_correct", "target_total",
 )  # fmt: skip
 """What a run's document takes from its result as it is (None when the result has no such value)."""
@@ -68,6 +68,8 @@ def run_lines(home: Path, job: Job) -> list[str]:
         if document[f"{images}_total"]:
             accuracy = wilson(document[f"{images}_correct"], document[f"{images}_total"])
             lines.append(f"{images.capitalize()} accuracy {percent(accuracy)}, {accuracy.how}.")
+    if document["refitted_on"]:
+        lines.append(f"The chosen head was solved once more on all {document['refitted_on']:,} images but the test's.")
     if document["lineage"]:
         lines.append(f"Lineage: {in_words(RunResult.of(job).lineage, 'this run')}.")
     if document["weights"]:

@@ -16,7 +16,7 @@ Record = dict[str, Any]
 THAW = "thaw"
 COLD, WARM, PLAN, BUDGET = "cold", "warm", "default plan", "equal time"
 """How a run of Thaw came about: a rung of the ladder in a fresh home, the same again, no choosing, under minutes."""
-GOALS = {"frozen": 20.0, "partial": 4.0, "full": 2.0}
+GOALS = {"frozen": 12.0, "partial": 8.0, "full": 2.0}
 """How many times faster to the same accuracy the project wants to be."""
 SAME = 1e-6
 """Accuracies this near are one: peers average in float32."""

@@ -30,7 +30,6 @@ from core.plans import KINDS, Kind
 from core.types import Similarity
 
 ADVISOR, FORECASTER, RANDOM, SINGLE = "advisor", "best forecast", "random", "single best elsewhere"
-CHEAPER = "advisor, cheaper of equals"
 MINUTES = {"short": 10.0, "medium": 10.0, "long": 100.0}
 DRAWS = 10_000
 NEAR = 0.01
@@ -78,7 +77,6 @@ def choosers(others: Sequence[Task]) -> dict[str, Chooser]:
     single = min(KINDS, key=lambda kind: (round(learning.mean_regret(kind, averaged), 6), KINDS.index(kind)))
     rules: dict[str, Chooser] = {
         ADVISOR: lambda task: _by_tree(grown, task),
-        CHEAPER: lambda task: _cheaper(corrections, task, _by_tree(grown, task)),
         FORECASTER: lambda task: _by_forecast(corrections, task),
         SINGLE: lambda task: single,
     }
@@ -105,14 +103,6 @@ def _by_forecast(corrections: dict[Kind, forecasts.Correction], task: Task) -> K
         return "linear_probe"
     best = max(values.values())
     return next(kind for kind in KINDS if kind in values and values[kind] >= best - learning.NOISE)
-
-
-def _cheaper(corrections: dict[Kind, forecasts.Correction], task: Task, kind: Kind) -> Kind:
-    kind = carried_out(kind, task.scores)
-    found = {one: forecasts.forecast(one, task.facts, corrections) for one in task.scores}
-    return forecasts.cheaper_of_equals(
-        kind, {one: own.value if own else None for one, own in found.items()}, learning.NOISE
-    )
 
 
 def _by_textbook(name: str, task: Task) -> Kind:

@@ -7,7 +7,7 @@ is what the same procedure got wrong on kinds of images that it had not seen. Pu
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from advisor.advice.evidence import Task, TaskFacts
@@ -99,18 +99,6 @@ def forecast(kind: Kind, facts: TaskFacts, corrections: dict[Kind, Correction]) 
     half = known.width * spread(facts)
     how = f"probe plus a correction from {known.tasks} runs, 80% interval"
     return Estimate(value, max(0.0, value - half), min(1.0, value + half), how)
-
-
-def cheaper_of_equals(kind: Kind, foreseen: Mapping[Kind, float | None], noise: float) -> Kind:
-    """The least trained kind whose forecast is no lower than that of `kind` by more than `noise`; itself where nothing
-    was forecast. Prototypes are left out: they are for few images."""
-    least = foreseen.get(kind)
-    steps = [one for one in KINDS if one != "prototype"]
-    if least is None or kind not in steps:
-        return kind
-    cheaper = steps[: steps.index(kind)]
-    equals = ((one, foreseen.get(one)) for one in cheaper)
-    return next((one for one, value in equals if value is not None and value >= least - noise), kind)
 
 
 def _value(coefficients: Sequence[float], facts: TaskFacts) -> float:

@@ -164,11 +164,9 @@ def sentence(
     followed: Answer,
     facts: DatasetFacts,
     situation: Situation,
-    equal: Candidate | None = None,
 ) -> str:
-    """The recommendation in a sentence with its numbers, and one for the linear probe that it stands beside.
-
-    equal: what would be trained here if it were forecast to end any higher."""
+    """The recommendation in a sentence with its numbers, and one for the linear probe that it stands
+    beside."""
     name = book(followed.rulebook)
     title = STRATEGIES[best.strategy.kind].title
     work = epochs_in_words(best.strategy)
@@ -177,10 +175,7 @@ def sentence(
         if best.seconds is not None
         else "time on this machine not measured yet"
     )
-    if equal is not None:
-        dearer = STRATEGIES[equal.strategy.kind].title.lower()
-        first = f"{title} is forecast to end as high here as {dearer}, and is cheaper: {work}, {took}."
-    elif answered.strategy.kind == best.strategy.kind:
+    if answered.strategy.kind == best.strategy.kind:
         images = counted(facts.train_images, "training image")
         first = (
             f"{title} is what the {name} advises for {images} of {situation.similarity} similarity: "

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from advisor.advice import reasons
 from advisor.advice.candidates import LADDER, candidate_of, downwards, plan_within
-from advisor.advice.forecasts import cheaper_of_equals, forecast
+from advisor.advice.forecasts import forecast
 from advisor.advice.learned_rules import GAP_OF, Learned, facts_for, gap_percent
 from advisor.advice.learned_rules import similarity as similarity_of
 from advisor.advice.learning import NOISE, LeafRecord
@@ -65,14 +65,8 @@ def recommend(
             foreseen = forecast(one, known, learned.corrections)
             candidates[one] = replace(candidate, accuracy=foreseen or candidate.accuracy)
     record = learned.leaves.get(followed.leaf) if learned and followed.rulebook == MEASURED else None
-    fitting = _first_that_fits(followed.kind, {k: c.fits for k, c in candidates.items()})
-    kind = fitting
-    if record is not None:
-        values = {k: c.accuracy.value for k, c in candidates.items() if c.accuracy and c.fits is not False}
-        kind = cheaper_of_equals(fitting, values, NOISE)
-    need = _why_left(followed, candidates[followed.kind], candidates[fitting], budget)
-    if kind != fitting:
-        need = f"{need} {_why_cheaper(candidates[fitting], candidates[kind])}".strip()
+    kind = _first_that_fits(followed.kind, {k: c.fits for k, c in candidates.items()})
+    need = _why_left(followed, candidates[followed.kind], candidates[kind], budget)
     best = candidates[kind]
     if kind == followed.kind:
         best = replace(best, why=f"The {reasons.book(followed.rulebook)}'s answer: {followed.says}.")
@@ -85,8 +79,7 @@ def recommend(
         answers=answers,
         agree=len({a.kind for a in answers}) == 1,
         sentence=reasons.sentence(
-            best, candidates[followed.kind], candidates["linear_probe"], followed, facts, situation,
-            equal=candidates[fitting] if kind != fitting else None,
+            best, candidates[followed.kind], candidates["linear_probe"], followed, facts, situation
         ),
         reasons=reasons.reasons(best, candidates, answers, facts, card, need),
         would_change=what_ifs(
@@ -165,17 +158,6 @@ def _why_left(followed: Answer, answered: Candidate, best: Candidate, budget: Bu
         f"{asked}, the {reasons.book(followed.rulebook)}'s answer, needs at least "
         f"{duration(answered.seconds)} on this machine and the budget is {minutes(budget.minutes)}; "
         f"{fitting}."
-    )
-
-
-def _why_cheaper(dearer: Candidate, best: Candidate) -> str:
-    """Why less is trained than could be."""
-    assert dearer.accuracy is not None and best.accuracy is not None
-    titles = [STRATEGIES[one.strategy.kind].title for one in (dearer, best)]
-    took = "" if best.seconds is None else f" in {duration(best.seconds)}, not {duration(dearer.seconds)}"
-    return (
-        f"{titles[0]} as it fits here is forecast at {100 * dearer.accuracy.value:.1f}%, {titles[1].lower()} at "
-        f"{100 * best.accuracy.value:.1f}%{took}: where nothing is gained the cheaper is taken."
     )
 
 

@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 
 from advisor.advice import further, learned_rules
-from advisor.advice.forecasts import cheaper_of_equals
 from advisor.advice.pilot_runs import MOST, SHARE, decide, pilots
 from advisor.advice.recommendation import recommend
 from core.decode import decode
 from core.measures import CurvePoint, DomainGap
-from core.plans import Kind, to_json
+from core.plans import to_json
 from core.types import Budget, DatasetFacts, Estimate, Recommendation, Similarity, StageCost
 from core.zoo.catalog import BACKBONES
 from tests.support.evidence_rows import lines
@@ -72,31 +71,6 @@ def test_confidence_speaks_of_the_plan_and_not_of_its_name() -> None:
     assert f"This plan has {made} epoch" in cut.confidence
     assert f"of the {asked} that the recipe asks for." in cut.confidence
     assert not cut.confidence.startswith("High") and "This plan has" not in whole.confidence
-
-
-def test_where_nothing_is_gained_the_cheaper_is_taken() -> None:
-    """The rulebook says partial, but its plan here is forecast no higher than the probe's."""
-    same = {**KNOWN.corrections, "partial": KNOWN.corrections["linear_probe"]}
-    advice = recommend(facts(), None, Budget(10.0), follow="measured", learned=replace(KNOWN, corrections=same))
-    assert advice.answers[0].kind == "partial" and advice.best.strategy.kind == "linear_probe"
-    assert advice.sentence.startswith(
-        "Linear probe is forecast to end as high here as partial fine-tuning, and is cheaper:"
-    )
-    (why,) = (reason for reason in advice.reasons if "where nothing is gained" in reason)
-    assert why.startswith("Partial fine-tuning as it fits here is forecast at 6") and "linear probe at 6" in why
-    assert advise().best.strategy.kind == "partial", "where it is forecast higher it stays"
-
-
-def test_equal_forecasts_choose_the_least_trained() -> None:
-    def equals(kind: Kind, **foreseen: float | None) -> Kind:
-        return cheaper_of_equals(kind, foreseen, 0.005)  # type: ignore[arg-type]
-
-    assert equals("full", linear_probe=0.80, partial=0.896, full=0.90) == "partial"
-    assert equals("full", linear_probe=0.896, partial=0.80, full=0.90) == "linear_probe"
-    assert equals("full", linear_probe=0.80, partial=0.89, full=0.90) == "full"
-    assert equals("partial", linear_probe=0.8, partial=0.9, full=0.95) == "partial", "never dearer than was advised"
-    assert equals("full", linear_probe=0.9, partial=None) == "full", "nothing was forecast of it"
-    assert equals("prototype", linear_probe=0.9, prototype=0.9) == "prototype"
 
 
 def test_without_measurements_the_course_tree_leads() -> None:

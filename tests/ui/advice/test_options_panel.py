@@ -46,7 +46,7 @@ def test_what_is_set_reaches_the_run(
     button(at, "Train this plan").click().run()
     strategy = newest(store).strategy
     assert (strategy.mixup, strategy.balance, strategy.image_px, strategy.lr_range_test) == (0.2, "sampler", 128, True)
-    assert (strategy.epochs, strategy.phases[-1].patience, strategy.phases[-1].momentum) == (3, 2, 0.9)
+    assert (strategy.phases[-1].epochs, strategy.phases[-1].patience, strategy.phases[-1].momentum) == (3, 2, 0.9)
     assert (strategy.augment, strategy.head) == ("crop", "hidden")
     assert strategy.label_smoothing == RECIPES["full"].label_smoothing  # left alone
 

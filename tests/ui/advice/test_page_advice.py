@@ -165,7 +165,8 @@ def test_details_give_every_number(open_page: Open, dataset: DatasetRef, facts: 
     epochs = dict(zip(table.value["Strategy"], table.value["Epochs"], strict=True))
     assert epochs["Linear probe"] == "60 solver passes"
     assert epochs["Partial fine-tuning"] == f"probe + {RECIPES['partial'].epochs[1]}"
-    assert epochs["Full fine-tuning"] == str(RECIPES["full"].epochs[1])
+    assert epochs["Full fine-tuning"] == f"probe + {RECIPES['full'].epochs[1]}"
+    assert epochs["From scratch"] == str(RECIPES["scratch"].epochs[1])
     assert {"Epochs", "Head LR", "Trained parameters", "Estimated time", "Fits the budget"} <= set(
         table.value.columns
     )

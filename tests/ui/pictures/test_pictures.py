@@ -138,7 +138,7 @@ def test_cards_share_one_axis_and_an_unknown_forecast_stays_a_word():
         ("partial", "probe + 7", "stage 6 and up", 3),
         ("gradual", "probe + 7 in 4 phases", "stage 7 and up, then every stage", 9),
         ("lp_ft", "probe + 7", "every stage", 9),
-        ("full", "7", "every stage", 9),
+        ("full", "probe + 7", "every stage", 9),
     ],
 )
 def test_cards_count_no_solver_pass_as_an_epoch(kind, epochs, where, trained):

@@ -79,7 +79,8 @@ def systems(old: Path, out: Path) -> dict[str, Way]:
                 (home / "machine.json").write_text(json.dumps({key: pinned}))
             verb = ["profile", ground.images] if profile else ["fit", ground.images, "--strategy", "linear_probe"]
             seconds, document = thaw(home, *verb, tree=tree, environment=environment)
-            return seconds, {name: document.get(name) for name in ("test_accuracy", "seconds", "error", *FACTS)}
+            known = {**document, **(document.get("facts") or {})}
+            return seconds, {name: known.get(name) for name in ("test_accuracy", "seconds", "error", *FACTS)}
 
         return run
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core import find_as
+from training.evaluation.unseen import HELD_OUT
 from training.store import Extended, Job, RunFolder, RunResult
 
 MODEL, INT8, FACTS = "model.onnx", "model-int8.onnx", "export.json"
@@ -44,10 +45,6 @@ class Quantised:
     """Share of the images on which it answers as the full model does."""
     ms: float
     bytes: int
-
-
-HELD_OUT = "images held out in folds"
-"""Those that a head was fitted on once more, each answered by one that had not seen it."""
 
 
 @dataclass(frozen=True)

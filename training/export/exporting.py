@@ -34,7 +34,7 @@ from training.export import contents, model_card, onnx_graph, timm_folder
 from training.machine import Parts
 from training.report import html_page, metrics_files
 from training.requests import exportable
-from training.store import Job, RunFolder, RunResult, Store
+from training.store import Job, RunResult, Store
 
 VERIFIED = 50
 """Images on which onnxruntime is held against torch before anything is offered."""
@@ -82,7 +82,7 @@ def _write(run: Job, bench: Bench, stage: Path, tell: Tell) -> contents.ExportFa
     labels = data.labels
     learned = data.rows["train"]
     tell(0.05, "Calibrating", None)
-    folds = unseen(RunFolder(bench.home, run.id), len(bench.ref.classes)) if RunResult.of(run).refitted_on else None
+    folds = unseen(run, bench.home, len(bench.ref.classes))
     if folds:
         learned = folds[0]
         calibrated_on = _some(learned, data, MOST_CALIBRATED)

@@ -175,7 +175,7 @@ class _Moments:
         self._of_batches: list[tuple[int, Tensor, Tensor]] = []
 
     def add(self, x: Tensor) -> None:
-        # BatchNorm's own kernel: four times as fast as sums and sums of squares in float32, which copy everything.
+        # BatchNorm's own kernel: sums and sums of squares in float32 would copy all activations twice.
         running = torch.zeros(2, x.shape[1], device=x.device)
         mean, variance = torch.batch_norm_update_stats(x, running[0], running[1], 0.0)
         self._of_batches.append((x.numel() // x.shape[1], mean.float(), variance.float()))

@@ -1,7 +1,7 @@
 """What training and judging cost at each boundary on this machine, from real steps.
 
 Steps of the whole network are clocked and weighed between its stages (`training.caches.steps`): a step from each
-boundary would measure the upper stages again and again, and took three times as long.
+boundary would measure the upper stages again and again.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from training.engine import proportional
 from training.evaluation import temperature, wilson
 from training.evaluation.unseen import unseen
 from training.machine import Parts
-from training.store import Job, RunFolder, RunResult
+from training.store import Job
 from training.understand import activation_maps, findings
 from training.understand.findings import Explained, Source
 from training.understand.open_run import OpenRun
@@ -64,7 +64,7 @@ def explain(job: Job, home: Path, tell: Tell, source_id: str = "") -> dict[str, 
         parts[name] = run.bench.features(of, telling(tell, 0.05 + 0.2 * share, 0.2, f"Features of the {name} images"))
     sure, held = run.probabilities(parts["test"]), run.probabilities(parts["validation"])
     truth = torch.from_numpy(run.data.labels[test])
-    folds = unseen(RunFolder(home, job.id), len(run.data.classes)) if RunResult.of(job).refitted_on else None
+    folds = unseen(job, home, len(run.data.classes))
     if folds:
         heat = temperature(folds[1].astype(np.float64), run.data.labels[folds[0]])
     else:

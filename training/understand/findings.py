@@ -12,6 +12,7 @@ from typing import Any
 
 from core import Estimate, Unreadable, find_json
 from core.decode import decode
+from training.evaluation.unseen import HELD_OUT
 from training.store import RunFolder
 
 RECORD = "explained.json"
@@ -71,7 +72,7 @@ class Explained:
     @property
     def fitted_on(self) -> str:
         """Of the temperature: '49 validation images'."""
-        return f"{self.validation_images:,} {'images held out in folds' if self.folds else 'validation images'}"
+        return f"{self.validation_images:,} {HELD_OUT if self.folds else 'validation images'}"
 
     def losses(self) -> tuple[float, ...]:
         """Cross-entropy per test image, in nats."""

@@ -92,7 +92,7 @@ def _fields(kind: Kind, card: BackboneCard) -> dict[str, Any]:
         )  # fmt: skip
         given["unfreeze"] = clock
     if kind == "prototype":
-        st.caption("Prototypes are computed in closed form: there is nothing more to set.")
+        st.caption("Prototypes are computed in closed form: there is no rate or schedule to set.")
         given["refit"] = _refit()
         given["image_px"] = _size(card)
         return _set(given)

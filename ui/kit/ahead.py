@@ -1,4 +1,4 @@
-"""What pages import, imported before somebody opens them: half of the first view of Compare was that."""
+"""What pages import, imported before somebody opens them: a first view need not wait for it."""
 
 from __future__ import annotations
 

@@ -7,6 +7,9 @@ import time
 
 import psutil
 
+QUIET = 0.1
+"""Share of the CPUs that other programs may take while something is timed: above, it is timed again, and said."""
+
 
 class Others:
     """`with Others() as others: work()`, then `others.share`."""

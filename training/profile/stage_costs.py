@@ -21,7 +21,7 @@ from training.caches.arithmetic import choose_at
 from training.caches.frozen_pass import Taps
 from training.caches.steps import Step, backward_alone_s, step
 from training.machine import peak_of
-from training.machine.others import Others
+from training.machine.others import QUIET, Others
 
 COST_BATCH, ACCELERATED_COST_BATCH = 8, 32
 """Images of the steps that are timed, on the CPU and on an accelerator."""
@@ -33,8 +33,8 @@ UPPER = 4
 RUN_BATCH = 32
 """Images over which a run spreads one update of the weights (`Strategy.batch_size`)."""
 WHOLE = Phase(0, 1, 0.0)
-QUIET, TRIES = 0.1, 2
-"""Share of the CPUs that other programs may take while training is timed, and how often it is timed at most."""
+TRIES = 2
+"""How often training is timed at most."""
 
 
 def quietest(bench: Bench, forward_s: float | None) -> tuple[tuple[StageCost, ...], float]:

@@ -6,15 +6,13 @@ import streamlit as st
 
 from core import DatasetFacts, DatasetRef
 from core.zoo import backbone as find_backbone
+from training.machine.others import QUIET
 from training.requests import Profile
 from training.store import Job
 from ui import pictures
 from ui.kit import jobs, progress, state
 from ui.kit.show import show
 from ui.pictures.words import ago, count, duration, interval, percent
-
-BUSY = 0.1
-"""Share of the machine that other programs took from which it is said."""
 
 
 def measured_panel(ref: DatasetRef, backbone: str, *, start: bool) -> DatasetFacts | None:
@@ -46,7 +44,7 @@ def _again(asked: Profile, facts: DatasetFacts) -> None:
     """How old the speeds are and how busy the machine was, and a button to measure them anew."""
     if facts.timed_at is None:
         when = "Speeds were measured by an earlier version."
-    elif facts.others is not None and facts.others > BUSY:
+    elif facts.others is not None and facts.others > QUIET:
         when = (
             f"Speeds measured {ago(facts.timed_at)}, while other programs took {percent(facts.others)} of this "
             "machine: times may be forecast too long."

@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.command import append, read, thaw
+from benchmarks.command import append, copy_home, read, thaw
 from benchmarks.machine import describe
 from training.requests.train import Foreseen, forecast_in
 from training.store.run_folder import RunFolder
@@ -98,7 +98,8 @@ def profiled(out: Path, path: str) -> Path:
         _, answer = thaw(home, "profile", path)
         if answer.get("state") != "finished":
             raise SystemExit(f"{path} could not be profiled: {answer.get('error')}")
-        shutil.copytree(home, kept.with_suffix(".tmp"), dirs_exist_ok=True)
+        shutil.rmtree(kept.with_suffix(".tmp"), ignore_errors=True)
+        copy_home(home, kept.with_suffix(".tmp"))
         kept.with_suffix(".tmp").rename(kept)
         return home
     shutil.copytree(kept, home)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -57,6 +58,15 @@ def thaw(
     seconds = time.perf_counter() - started
     lines = done.stdout.strip().splitlines()
     return seconds, json.loads(lines[-1]) if lines else {"state": "failed", "error": last_line(done.stderr)}
+
+
+def copy_home(home: Path, to: Path, patience_s: float = 60.0) -> None:
+    """A home as it is once its last worker has gone: one that has told its result still has the database open for a
+    moment, and takes the files beside it away when it ends."""
+    until = time.monotonic() + patience_s
+    while (home / "thaw.db-wal").exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    shutil.copytree(home, to)
 
 
 def last_line(text: str) -> str:

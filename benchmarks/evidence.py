@@ -38,6 +38,7 @@ from training.caches.prefix import PrefixCache
 from training.engine.fit import Fit
 from training.machine import devices
 from training.profile import panel
+from training.profile.one_pass import deep_rows
 
 COSTS = (
     StageCost(0, 0.0, 0.0270, 0.00469),
@@ -147,7 +148,7 @@ class Bench:
         head, rows = self.pristine.head_index, task.shown
         self.prefix.fill([head - 2, head - 1, head], rows, 0, watch=self.pools.add)
         labels = task.labels[rows]
-        deep = rows[panel.deep_rows(labels)]
+        deep = rows[deep_rows(labels)]
         features = self.prefix.values(head, rows, 0)
         found = panel.measure(features, self.pools.read(deep), labels, len(task.classes), curve=False)
         gap = panel.domain_gap(self.pristine, self.pool, rows, self.device, Arithmetic.named(self.precision))

@@ -270,6 +270,8 @@ class RunConfig:
     """The run whose weights this one starts from; "" = the backbone's own (multi-stage transfer)."""
     per_class: int = 0
     """Train on so many images of each class, drawn by `seed`; 0 = all."""
+    tested: bool = True
+    """Whether the run ends by judging its test images. A rung of a race does not: they are the winner's, once."""
 
     def __post_init__(self) -> None:
         if self.strategy.align != "none" and not self.target_id:

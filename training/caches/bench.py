@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core import SPLIT_RULES, Augment, DatasetRef, PlanError, RunConfig, Tell, find_as, write_json
-from core.zoo import catalog
+from core.zoo import BackboneCard, catalog
 from dataset import load_dataset
 from training.caches import budget
 from training.caches.examples import Rows
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from training.backbones import Backbone
     from training.caches import frozen_pass
 
+NOWHERE: torch.device = None  # type: ignore[assignment]
+"""Where a graph lies: on no device of torch's."""
 BATCH = 128
 """Images of one pass of `Bench.features`."""
 
@@ -107,6 +109,14 @@ class Bench:
         return cls(home, ref, build(backbone_name, len(ref.classes), home=home).to(device), device, tick=tick)
 
     @classmethod
+    def of_graph(cls, ref: DatasetRef, backbone_name: str, home: Path, tick: Tick | None = None) -> Bench | None:
+        """As `of`, with the graph of the backbone in place of the network, without torch; None where there is none yet,
+        or an accelerator. Raises WeightsError when the weights are not here."""
+        card = catalog.backbone(backbone_name)
+        found = _graph_of(card, card.image_px, home) if card.pretrained else None
+        return cls(home, ref, found, NOWHERE, tick=tick) if found else None
+
+    @classmethod
     def of_run(
         cls, run_id: str, config: RunConfig, home: Path, tick: Tick | None = None, *, trains: bool = False,
         weights: Path | None = None, device: torch.device | None = None,
@@ -147,18 +157,17 @@ class Bench:
         """
         strategy, card = config.strategy, catalog.known(config.strategy.backbone)
         alone = all(phase.solved for phase in strategy.phases) and not (config.target_id or config.from_run)
-        if not alone or card is None or not strategy.pretrained or accelerated() or engines.usual() is None:
+        if not alone or card is None or not strategy.pretrained:
             return None
         runtime = _runtime(home, run_id, config, trains=True)
         if Engine.named(runtime.known.get("frozen", engines.exact().code)) is None:
             return None
-        found = graph.find(card, strategy.image_px or card.image_px, home)
+        found = _graph_of(card, strategy.image_px or card.image_px, home)
         if found is None:
             return None
         ref = load_dataset(home, config.dataset_id)
-        nowhere: torch.device = None  # type: ignore[assignment]  # a graph lies on none
         return cls(
-            home, ref, found, nowhere, config.seed, config.split_seed, config.split_rules, strategy.image_px,
+            home, ref, found, NOWHERE, config.seed, config.split_seed, config.split_rules, strategy.image_px,
             config.per_class, runtime, tick=tick,
         )  # fmt: skip
 
@@ -258,6 +267,11 @@ class Bench:
             parts.append(inputs.float().cpu())
             tick(min(start + BATCH, len(rows)), len(rows))
         return torch.cat(parts)
+
+
+def _graph_of(card: BackboneCard, px: int, home: Path) -> Graph | None:
+    """What takes the network's place where nothing is to be trained."""
+    return None if accelerated() or engines.usual() is None else graph.find(card, px, home)
 
 
 def _runtime(home: Path, run_id: str, config: RunConfig, *, trains: bool) -> Runtime:

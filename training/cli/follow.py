@@ -15,7 +15,7 @@ from core import StateError, signals
 from core.words import counted, duration, percent
 from training.jobs import hanging
 from training.jobs.executor import Executor
-from training.store import Job, Store
+from training.store import KEEPING, Job, Store
 
 POLL_SECONDS = 0.25
 SAY_SECONDS = 2.0
@@ -60,7 +60,7 @@ def follow(store: Store, executor: Executor, job_id: str, say: Say = to_stderr) 
                 return job
             if interrupted() and not stopping:
                 stopping = True
-                kept = "its best so far is kept" if job.kind == "train" else "nothing of it is kept"
+                kept = "its best so far is kept" if job.kind in KEEPING else "nothing of it is kept"
                 say(f"Stopping {job_id}: {kept}. Press Ctrl-C again to leave it alone.")
                 with suppress(StateError):  # it ended by itself in this very moment
                     store.request_stop(job_id)

@@ -24,11 +24,12 @@ if TYPE_CHECKING:
     from training.cli.shared import Answer
 
 VERBS = {
-    "profile": "advise", "check": "check", "advise": "advise", "fit": "fit", "compare": "runs", "explain": "explain",
-    "runs": "runs", "stop": "runs", "resume": "runs", "backbones": "backbones", "backbone": "backbones",
-    "target": "target", "data": "data", "public": "public", "extend": "extend", "cache": "caches", "datasets": "keep",
+    "auto": "auto", "profile": "advise", "check": "check", "advise": "advise", "fit": "fit", "compare": "runs",
+    "explain": "explain", "runs": "runs", "stop": "runs", "resume": "runs", "backbones": "backbones",
+    "backbone": "backbones", "target": "target", "data": "data", "public": "public", "extend": "explain",
+    "cache": "caches", "datasets": "keep",
     "label": "keep", "delete": "keep", "export": "take", "predict": "take", "report": "take", "bundle": "bundle",
-    "unbundle": "bundle", "reproduce": "bundle", "token": "keep", "password": "keep",
+    "unbundle": "bundle", "judge": "auto", "reproduce": "bundle", "token": "keep", "password": "keep",
 }  # fmt: skip
 """Each verb -> the module of `commands` whose function of that name it is."""
 Command = TypeVar("Command", bound=click.Command)

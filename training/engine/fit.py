@@ -42,9 +42,12 @@ MOST_ROLLBACKS = 6
 
 SAMPLED, WARMED = 32, 8
 """Validation images that tell what judging one takes, and how many are judged before: the first warm up."""
-DOUBTFUL, DOUBTED, MOST_DOUBTS = 0.7, 0.2, 2
-"""Judging is measured again where it would take more than the first share of the time left and that takes less than the
-second, and at most so often."""
+DOUBTFUL, DOUBTED = 0.7, 0.05
+"""Judging is measured again where it would take more than the first share of the time left, by as many images as take
+the second: first after `DOUBT_S`, then after twice as long each time."""
+DOUBT_S = 1.0
+DOUBTED_ABOVE = 0.1
+"""Share of the budget that has to be left for it to be measured again before a run is ended."""
 
 
 class NoTime(Exception):
@@ -96,8 +99,9 @@ class Fit(Probe):
             self._trained = self._restore(resume)
         self._runtime = runtime or Runtime({})
         self._solves_only = False
-        self._doubts = MOST_DOUBTS
-        """How often judging may still be measured again before the first validation."""
+        self._doubt_s, self._doubted_at = DOUBT_S, time.perf_counter()
+        """Seconds until what judging takes may be measured again, and when it last was; endless once all validation
+        images were judged."""
         self.telling = Telling(strategy, backbone.head_index, context, self.at, work)
         self.inputs = Inputs(strategy, backbone, data, prefix, seed, device, *([choose] if choose else []))
         self.judge = Judge(self.inputs, backbone, data, strategy.judged)
@@ -256,7 +260,7 @@ class Fit(Probe):
             self._publish(phase, self._train_columns(), pace.steps)
         if within and self._clock.save_due:
             self._save()
-        if within and self._clock.over:
+        if within and self._clock.over and not self._relieved(phase):
             self._end_early(pace.steps)
         self._check_stop()
 
@@ -266,7 +270,7 @@ class Fit(Probe):
             loss, accuracy, predicted = self.judge.validate(phase.boundary)
             self.backbone.set_phase(phase)
             self._clock.judging_took(time.perf_counter() - began, sum(self.judge.val_counts))
-            self._doubts = 0
+            self._doubt_s = math.inf
         columns = self._train_columns()
         if self.at.step == steps:
             self.at.epoch += 1
@@ -382,15 +386,27 @@ class Fit(Probe):
         self._clock.tick()
 
     def _doubt(self, phase: Phase) -> None:
-        """Before anything was validated, what judging takes rests on a few images, judged perhaps in a busy moment.
-        Where in the first half of the budget it would take most of the rest, some are judged again if that is quick."""
+        """What judging takes may have been measured in a busy moment. Where it would take most of the rest, some images
+        are judged again if that is quick."""
+        clock, now = self._clock, time.perf_counter()
+        if clock.to_come() > DOUBTFUL * clock.unused() and now - self._doubted_at > self._doubt_s:
+            self._look_again(phase)
+
+    def _relieved(self, phase: Phase) -> bool:
+        """Whether there is time for more after all: a run that looks late is looked at again while much is left."""
+        much = self._clock.unused() > DOUBTED_ABOVE * (self._clock.budget_s or math.inf)
+        return much and self._doubt_s < math.inf and self._look_again(phase) and not self._clock.over
+
+    def _look_again(self, phase: Phase) -> bool:
+        """Judge a few images to tell what judging takes; False where even one would take too long."""
         clock = self._clock
-        left_s, few_s = clock.unused(), WARMED * max(clock.judge_s, clock.test_s)
-        early = self._doubts and left_s > (clock.budget_s or math.inf) / 2
-        if early and clock.to_come() > DOUBTFUL * left_s and few_s < DOUBTED * left_s:
-            self._doubts -= 1
-            self._measure_judging(phase, WARMED, warm=0)
-            self.backbone.set_phase(phase)
+        images = int(DOUBTED * clock.unused() / max(1e-6, clock.judge_s, clock.test_s))
+        if images < 1:
+            return False
+        self._measure_judging(phase, min(images, WARMED), warm=0)
+        self.backbone.set_phase(phase)
+        self._doubt_s, self._doubted_at = 2 * self._doubt_s, time.perf_counter()
+        return True
 
     def _end_early(self, steps: int) -> None:
         self._finished_early = True

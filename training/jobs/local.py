@@ -18,7 +18,7 @@ from typing import IO
 
 from core import StateError, processes, signals
 from training.jobs import hanging, spares
-from training.store import LANES, Job, Lane, Store
+from training.store import KEEPING, LANES, Job, Lane, Store
 
 PROJECT = Path(__file__).resolve().parents[2]
 WORKER = (sys.executable, "-m", "training.jobs.worker")
@@ -32,7 +32,7 @@ GONE_S = 2.0
 """Within this a killed worker lets go of what it held."""
 ATTEMPT = "--- attempt"
 """Starts the log line that separates one attempt's output from the next."""
-KEPT = "What it saved is safe: resume the run to go on from there."
+KEPT = "What it saved is safe: resume the {what} to go on from there."
 NOT_KEPT = "Nothing of it was kept: start it again."
 BY_HAND = "The worker was ended by hand: it did not answer."
 UNKILLABLE = " Its process {pid} cannot be ended; whatever it still writes is refused."
@@ -156,7 +156,7 @@ class LocalExecutor:
         if job.pid is None:
             if processes.since(job.heartbeat or 0.0) < START_SECONDS:
                 return None
-            again = "Resume the run" if job.kind == "train" else "Start it again"
+            again = f"Resume the {job.noun.lower()}" if job.kind in KEEPING else "Start it again"
             return f"The worker never started; see its log {self.log_path(job.id)}. {again} to try once more."
         if processes.alive(job.pid, job.pid_started):
             return self._hung(job, job.pid)
@@ -190,7 +190,7 @@ def _kill(pid: int, pid_started: str | None) -> str:
 
 
 def _kept(job: Job) -> str:
-    return KEPT if job.kind == "train" else NOT_KEPT
+    return KEPT.format(what=job.noun.lower()) if job.kind in KEEPING else NOT_KEPT
 
 
 def _keep(child: subprocess.Popen[bytes]) -> None:

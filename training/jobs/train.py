@@ -41,6 +41,8 @@ def train(job: Job, context: StoreContext, store: Store, home: Path) -> tuple[Ru
         return lambda done, total: context.progress(0.0, f"Reading {what}, {done:,} of {total:,}")
 
     bench = Bench.of_probe(job.id, job.plan, home, reading("images"))
+    if bench and not job.plan.tested:
+        _leave_tests(bench.data)
     return _probe(job, context, store, bench) if bench else _network(job, context, store, home, reading)
 
 
@@ -62,7 +64,9 @@ def _probe(job: Job, context: StoreContext, store: Store, bench: Bench) -> tuple
     fitted = run.run()
     if config.strategy.kind == "prototype" and fitted.best.weights:
         context.note("few_shot", few_shot(partial(run.features, graph.head_index), bench.data, config.seed))
-    result = _finish(fitted, bench.data, folder, context, run, lambda: graph.with_head(fitted.best.weights))
+    result = _finish(
+        fitted, bench.data, folder, context, run, lambda: graph.with_head(fitted.best.weights), tested=config.tested
+    )
     head = len(bench.data.classes) * (graph.width + 1)
     result = replace(
         result, trainable_params=head, total_params=graph.facts.params + head, device=cpu.hardware().name,
@@ -70,6 +74,11 @@ def _probe(job: Job, context: StoreContext, store: Store, bench: Bench) -> tuple
         peak_memory_bytes=context.memory.bytes(),
     )  # fmt: skip
     return result, fitted.stopped
+
+
+def _leave_tests(data: ImageData) -> None:
+    """Nothing of this run reads the test images."""
+    data.rows = {**data.rows, "test": data.rows["test"][:0]}
 
 
 def _budget_s(config: RunConfig) -> float | None:
@@ -105,6 +114,8 @@ def _network(
     chain = starting.begin(config, job.id, store, home) if config.from_run else ()
     bench = Bench.of_run(job.id, config, home, reading("images"), trains=True)
     backbone, data, device, runtime = bench.backbone, bench.data, bench.device, bench.runtime
+    if not config.tested:
+        _leave_tests(data)
     _can_be_judged(data)
     # Sums in another number of threads round otherwise: a run resumed on a machine with other cores keeps its number.
     torch.set_num_threads(int(runtime.keep("threads", lambda: str(torch.get_num_threads()))))
@@ -152,7 +163,9 @@ def _network(
         context.event("caution", "probe_best", note, epoch=best.epoch)
     if config.strategy.kind == "prototype" and best.weights:
         context.note("few_shot", few_shot(partial(fit.features, head), data, config.seed))
-    result = _finish(fitted, data, folder, context, fit, lambda: as_safetensors(backbone.state_dict()))
+    result = _finish(
+        fitted, data, folder, context, fit, lambda: as_safetensors(backbone.state_dict()), tested=config.tested
+    )
     on_target = _judge_target(target, fit, folder) if target and best.val_accuracy >= 0 else {}
     return replace(
         result, **on_target, note=result.note or note,
@@ -225,7 +238,7 @@ def _judge_target(target: Target, fit: Fit, folder: RunFolder) -> dict[str, Any]
 
 def _finish(
     fitted: Fitted, data: ImageData, folder: RunFolder, context: StoreContext, run: Probe,
-    weights: Callable[[], bytes],
+    weights: Callable[[], bytes], *, tested: bool,
 ) -> RunResult:  # fmt: skip
     """Without what its callers know; test figures are None when there is no best yet or no test image.
 
@@ -245,11 +258,11 @@ def _finish(
             else "Stopped before the first epoch ended: there are no weights to keep."
         )
         return replace(result, seconds=context.seconds, note=nothing)
-    context.progress(1.0, "Judging once on the test images")
-    rows = data.rows["test"]
-    correct = write_predictions(folder.test_predictions, data, rows, run.predict(rows))
     kept = weights()
     write_whole(folder.weights, kept)
+    if tested:
+        context.progress(1.0, "Judging once on the test images")
+        result = replace(result, **test(data, folder, run.predict(data.rows["test"])))
     if again := run.refitted:
         result = replace(result, refitted_on=len(again.rows))
         write_whole(folder.out_of_fold, _npy(np.column_stack([again.rows, again.out_of_fold]).astype(np.float32)))
@@ -258,7 +271,16 @@ def _finish(
             folder.checkpoint.unlink(missing_ok=True)
     return replace(
         result, val_accuracy=best.val_accuracy, val_loss=best.val_loss,
-        test_accuracy=correct / len(rows) if len(rows) else None, test_correct=correct, test_total=len(rows),
         weights_sha256=hashlib.sha256(kept).hexdigest(), weights=folder.in_home(folder.weights),
-        predictions=folder.in_home(folder.test_predictions), seconds=context.seconds,
-    )  # fmt: skip
+        seconds=context.seconds,
+    )
+
+
+def test(data: ImageData, folder: RunFolder, probabilities: NDArray[np.float32]) -> dict[str, Any]:
+    """What a result says of the test images, whose answers are written down. probabilities: [test images, classes]."""
+    rows = data.rows["test"]
+    correct = write_predictions(folder.test_predictions, data, rows, probabilities)
+    return {
+        "test_accuracy": correct / len(rows) if len(rows) else None, "test_correct": correct, "test_total": len(rows),
+        "predictions": folder.in_home(folder.test_predictions),
+    }  # fmt: skip

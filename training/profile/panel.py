@@ -22,10 +22,9 @@ from training.evaluation.held_out import Ints
 from training.profile.cross_validation import Judged, cross_validate, difference
 from training.profile.logme import logme
 from training.profile.moments import Moments, distances
+from training.profile.one_pass import deep_rows
 from training.profile.out_of_fold import MOST_PROBED
 
-MOST_DEEP = 1000
-"""Images of the probes that are only compared with each other: depth gap and data curve."""
 GAP_IMAGES, GAP_BATCH = 64, 32
 """Images whose activation statistics are compared: 64 of them give 3,136 values a channel even at 7 x 7."""
 SHARES = (0.125, 0.25, 0.5)
@@ -73,11 +72,6 @@ def measure(
     points = _curve(part, same) if same and curve else ()
     evidence = logme(torch.from_numpy(part.features), torch.from_numpy(part.labels), classes)
     return Panel(ready, judged.plain(), depth, points, evidence)
-
-
-def deep_rows(labels: Ints, seed: int = 0) -> Rows:
-    """Positions of the images that the depth gap and the data curve are measured on."""
-    return stratified(labels, MOST_DEEP, seed, least=2)
 
 
 @dataclass(frozen=True)

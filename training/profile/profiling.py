@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from advisor.planning import PROFILED_STAGES
 from core import DatasetFacts, DatasetRef, MemoryFacts, Tell
 from dataset import live, read_manifest
 from dataset.audit import feature_check as label_check
@@ -21,18 +20,20 @@ from training.graphs import engines
 from training.machine import devices, memory, peak_of
 from training.profile import draw_map, moments, out_of_fold, panel
 from training.profile.feature_check import feature_check
+from training.profile.one_pass import deep_of, fitted_rows, one_pass
 from training.profile.stage_costs import quietest
 
 
 def profile(
     ref: DatasetRef, backbone_name: str, home: Path, tell: Tell, known: DatasetFacts | None = None,
-    publish: Callable[[DatasetFacts], None] = lambda facts: None,
+    publish: Callable[[DatasetFacts], None] = lambda facts: None, passed_s: float | None = None,
 ) -> DatasetFacts:  # fmt: skip
     """Decode once, run the backbone once, and measure. Fills the pixel and prefix caches that training reads.
 
     publish: given what is known before training is timed, without costs: accuracy and gaps are what one waits for.
     known: facts about another revision of the same images. What this machine costs is taken from them if they are of
-    this machine (an edit changes at most the width of the head); features come from the cache either way.
+    this machine (an edit changes at most the width of the head); features come from the cache either way. passed_s:
+    seconds per image of a pass that was made just before.
     """
     started = time.perf_counter()
     bench = Bench.of(ref, backbone_name, home, telling(tell, 0.0, 0.3, "Reading images"))
@@ -40,11 +41,10 @@ def profile(
     process = _besides_weights(backbone) if device.type == "cpu" else 0
     data, everything = bench.data, bench.everything
     tell(0.3, "Choosing the arithmetic for this machine", None)
-    fit_rows = np.sort(np.concatenate([data.rows["train"], data.rows["val"]]))
+    fit_rows, deep = fitted_rows(bench), deep_of(bench)
     labels = data.labels[fit_rows]
-    deep = fit_rows[panel.deep_rows(labels)]
     pools = Pools(bench.prefix, deep)
-    forward_s = _feature_pass(bench, tell, pools)
+    forward_s = one_pass(bench, tell, pools) or passed_s
     tell(0.85, "Comparing with the pre-training", None)
     gap = panel.domain_gap(backbone, data, fit_rows, device, _gap_in(bench))
     tell(0.87, "Cross-validating linear probes", None)
@@ -95,17 +95,6 @@ def _gap_in(bench: Bench) -> Arithmetic:
     if bench.device.type == "cpu":
         return Arithmetic("bf16", True) if engines.multiplies_bf16() else EXACT
     return Arithmetic.named(bench.precision)
-
-
-def _feature_pass(bench: Bench, tell: Tell, pools: Pools) -> float | None:
-    """Fill the cache with what the first runs will read; seconds per image, None when little of it was missing."""
-    boundaries = [b for b in (bench.backbone.head_index - stages for stages in PROFILED_STAGES) if b > 0]
-    room = bench.prefix.room()
-    boundaries = [b for b in boundaries if bench.prefix.bytes_per_image(b) * len(bench.everything) < room]
-    started = time.perf_counter()
-    tick = telling(tell, 0.3, 0.55, "Running the backbone")
-    done = bench.prefix.fill(boundaries, bench.everything, 0, tick, pools.add)
-    return (time.perf_counter() - started) / done if done >= 4 * frozen_pass.pass_batch(bench.device) else None
 
 
 def _besides_weights(backbone: Backbone) -> int | None:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from training.requests.data import AddBackbone, AddClass, FetchPublic
     from training.requests.imports import ImportImages
     from training.requests.kinds import MAPS, DrawMap, Explain, Export, MapName, MeasureGap, Profile, exportable
+    from training.requests.race import JudgeLater, Race
     from training.requests.registry import submit
     from training.requests.train import Forecast, Foreseen, NotForeseen, Train, fitted, forecast_in, limits, room
 else:
@@ -25,10 +26,12 @@ __all__ = [
     "Forecast",
     "Foreseen",
     "ImportImages",
+    "JudgeLater",
     "MapName",
     "MeasureGap",
     "NotForeseen",
     "Profile",
+    "Race",
     "Request",
     "Train",
     "exportable",

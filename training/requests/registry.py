@@ -20,7 +20,7 @@ from training.store import Job, RunFolder, Store
 KINDS = {
     "train": "Train", "profile": "Profile", "map": "DrawMap", "gap": "MeasureGap", "explain": "Explain",
     "export": "Export", "extend": "AddClass", "import": "ImportImages", "backbone": "AddBackbone",
-    "public": "FetchPublic",
+    "public": "FetchPublic", "race": "Race", "judge": "JudgeLater",
 }  # fmt: skip
 """Kind -> the name of its dataclass in this room."""
 

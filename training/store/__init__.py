@@ -7,7 +7,7 @@ from core.door import door
 if TYPE_CHECKING:
     from training.store.database import LANES, PATIENT_SECONDS, Lane
     from training.store.lineage import in_words
-    from training.store.records import METRICS, MOST_NAME, MOST_NOTE, Job, Label
+    from training.store.records import KEEPING, METRICS, MOST_NAME, MOST_NOTE, Job, Label
     from training.store.run_folder import RunFolder
     from training.store.run_notes import DomainMap, FewShot, Point, RangeTest, Shot
     from training.store.run_result import AddedClass, Extended, RunResult, Side, Stage
@@ -16,6 +16,7 @@ else:
     __getattr__ = door(__name__)
 
 __all__ = [
+    "KEEPING",
     "LANES",
     "METRICS",
     "MOST_NAME",

@@ -37,6 +37,9 @@ METRICS: tuple[str, ...] = (
 WHOLE_NUMBERS = frozenset({"phase", "step", "images", "boundary"})
 
 
+KEEPING = ("train", "race")
+"""Kinds of job that keep what they have come to: they go on from there when they are resumed, and stop with their best.
+"""
 MOST_NAME, MOST_TAG, MOST_TAGS, MOST_NOTE = 60, 24, 8, 2000
 """Characters of a name, a tag and a note; tags of one run."""
 

@@ -140,15 +140,8 @@ class Store(Measurements):
             job_id = _new_id(db)
             if prepare:
                 prepare(RunFolder(self.home, job_id))
-            db.execute(
-                'INSERT INTO jobs (id, kind, dataset_id, config, state, created, "group", position, lane, noun,'
-                " queued_by) VALUES (?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?)",
-                (
-                    job_id, kind, dataset_id, dump(dict(config)), time.time(), group, _last_position(db), lane, noun,
-                    queued_by,
-                ),
-            )  # fmt: skip
-            return find_job(db, job_id)
+            row = (job_id, kind, dataset_id, dump(dict(config)), time.time(), group)
+            return _queued(db, (*row, _last_position(db), lane, noun, queued_by))
 
     def claim_next(self, lane: Lane = "train", *, capacity: int = 1) -> Job | None:
         """If fewer than `capacity` jobs of this lane run, its first queued one becomes 'running' (attempt + 1)."""
@@ -163,11 +156,40 @@ class Store(Measurements):
             jobs, _ = readable(waiting)  # one that cannot be read keeps nobody waiting
             if not jobs:
                 return None
-            now, job = processes.steady(), jobs[0]
-            return _move(
-                db, job.id, "running", attempt=job.attempt + 1, started=job.started or time.time(), heartbeat=now,
-                stepped=now, stop_requested=0, finished=None, result=None, error=None, doing="Starting",
-            )  # fmt: skip
+            return _started(db, jobs[0])
+
+    def begin_within(
+        self, parent: Job, dataset_id: str, config: Mapping[str, Any], *, group: str,
+        prepare: Callable[[RunFolder], None] | None = None,
+    ) -> Job:  # fmt: skip
+        """A run that the worker of `parent` carries out itself, as a part of it: it waits in no queue. Raises
+        StateError when the parent was taken away."""
+        with self._read() as db:
+            job_id = _new_id(db)
+        if prepare:  # before the transaction: a worker's files take their names in one of their own (`held`)
+            prepare(RunFolder(self.home, job_id))
+        with self._write() as db:
+            parent = at_work(db, parent)
+            row = (job_id, "train", dataset_id, dump(dict(config)), time.time(), group)
+            return _taken(db, parent, _queued(db, (*row, _last_position(db), parent.lane, "Run", parent.queued_by)))
+
+    def resume_within(self, parent: Job, job_id: str) -> Job:
+        """A run that did not end goes on within `parent`. Raises StateError when it cannot, or the parent was taken
+        away."""
+        with self._write() as db:
+            parent, job = at_work(db, parent), find_job(db, job_id)
+            return _taken(db, parent, job if job.state == "queued" else _requeued(db, job_id))
+
+    def add_test(self, job_id: str, result: Mapping[str, Any]) -> Job:
+        """The result of a run that ended untested, with what its test images came to. Raises StateError for one that
+        has not ended, or was tested already: test images are looked at once."""
+        with self._write() as db:
+            job = find_job(db, job_id)
+            if job.active or job.result is None or job.result.get("test_total") is not None:
+                why = f"is {job.state} and has" if job.active or job.result is None else "has"
+                raise StateError(f"{job.noun} '{job.id}' {why} no test to be added: look at it as it is.")
+            db.execute("UPDATE jobs SET result = ? WHERE id = ?", (dump(dict(result)), job_id))
+            return find_job(db, job_id)
 
     def set_pid(self, job: Job, pid: int, pid_started: str | None) -> None:
         """Name the one process that works on a running job. Raises StateError when another one holds it."""
@@ -250,9 +272,7 @@ class Store(Measurements):
     def requeue(self, job_id: str) -> Job:
         """Back into the queue, at its end, to be resumed. Metrics, progress and result so far are kept."""
         with self._write() as db:
-            return _move(
-                db, job_id, "queued", stop_requested=0, error=None, finished=None, position=_last_position(db)
-            )
+            return _requeued(db, job_id)
 
     def describe(self, job_id: str, label: Label) -> Job:
         """Call a job so from now on, in every list. Raises NotFound."""
@@ -310,6 +330,35 @@ class Store(Measurements):
 def _call(db: sqlite3.Connection, job_id: str, label: Label) -> None:
     values = (label.name, dump(list(label.tags)), label.note, job_id)
     db.execute("UPDATE jobs SET name = ?, tags = ?, note = ? WHERE id = ?", values)
+
+
+def _queued(db: sqlite3.Connection, row: tuple[Any, ...]) -> Job:
+    """A new job. row: id, kind, dataset, config, created, group, position, lane, noun, by whom."""
+    db.execute(
+        'INSERT INTO jobs (id, kind, dataset_id, config, created, "group", position, lane, noun, queued_by, state)'
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued')",
+        row,
+    )
+    return find_job(db, str(row[0]))
+
+
+def _started(db: sqlite3.Connection, job: Job) -> Job:
+    now = processes.steady()
+    return _move(
+        db, job.id, "running", attempt=job.attempt + 1, started=job.started or time.time(), heartbeat=now,
+        stepped=now, stop_requested=0, finished=None, result=None, error=None, doing="Starting",
+    )  # fmt: skip
+
+
+def _taken(db: sqlite3.Connection, parent: Job, job: Job) -> Job:
+    """Started by the process that works on `parent`."""
+    job = _started(db, job)
+    db.execute("UPDATE jobs SET pid = ?, pid_started = ? WHERE id = ?", (parent.pid, parent.pid_started, job.id))
+    return find_job(db, job.id)
+
+
+def _requeued(db: sqlite3.Connection, job_id: str) -> Job:
+    return _move(db, job_id, "queued", stop_requested=0, error=None, finished=None, position=_last_position(db))
 
 
 def _move(db: sqlite3.Connection, job_id: str, to: State, **changes: Any) -> Job:

@@ -14,7 +14,7 @@ from core import Budget, Candidate, DatasetFacts, DatasetRef, Recommendation, Si
 from core.words import listing
 from core.zoo import STRATEGIES, BackboneCard, backbone
 from training.record import tally
-from training.requests import room
+from training.requests import Race, room
 from ui import pictures
 from ui.advice import also, domains, panel, pilots, record
 from ui.advice.by_hand import by_hand
@@ -27,6 +27,7 @@ from ui.kit.show import show
 from ui.pictures.words import duration
 
 CARDS_A_ROW = 2
+RACE = "Solves a head first, looks, and spends the rest of the time where it can still gain; says why, and ends early."
 
 
 def main() -> None:
@@ -119,7 +120,9 @@ def verdict(
         show(pictures.freeze_legend())
         planned = parts_jobs.plan_set(facts, card, budget.minutes)
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-            if st.button("Train this", type="primary", key="train_best"):
+            if st.button(f"Best in {duration(60 * budget.minutes)}", type="primary", key="race", help=RACE):
+                start_race(ref, card, budget)
+            if st.button("Train this", key="train_best"):
                 train(ref, best, budget)
             if st.button("Compare all strategies", key="compare_all"):
                 compare_all(ref, planned, advice, budget)
@@ -152,6 +155,11 @@ def cost_in_words(planned: list[parts_jobs.Planned], budget: Budget) -> str:
 def train(ref: DatasetRef, candidate: Candidate, budget: Budget) -> None:
     with frame.calm("This run cannot be started"):
         frame.open_run(parts_jobs.start_run(ref, candidate.strategy, budget.minutes).id)
+
+
+def start_race(ref: DatasetRef, card: BackboneCard, budget: Budget) -> None:
+    with frame.calm("This race cannot be started"):
+        frame.open_race(parts_jobs.start(Race(ref.id, card.name, budget.minutes, parts_jobs.SEED)).id)
 
 
 def compare_all(

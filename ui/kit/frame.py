@@ -128,7 +128,15 @@ def to_data(label: str) -> None:
 
 def open_run(run_id: str) -> None:
     """Show this run on the Train page."""
+    ids.remember("race", None)
     ids.remember("run", run_id)
+    st.switch_page(state.TRAIN_PAGE)
+
+
+def open_race(race_id: str) -> None:
+    """Show this race on the Train page."""
+    ids.remember("run", None)
+    ids.remember("race", race_id)
     st.switch_page(state.TRAIN_PAGE)
 
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import streamlit as st
 
 from core.home import home
 from ui.kit import choices
 
-Name = Literal["dataset", "run", "runs", "start"]
-NAMES: tuple[Name, ...] = ("dataset", "run", "runs", "start")
+Name = Literal["dataset", "run", "runs", "start", "race"]
+NAMES: tuple[Name, ...] = get_args(Name)
 _PLAIN = re.compile(r"[A-Za-z0-9_,-]{1,40000}")
 LONGEST = 400
 """Characters of ids in an address; more runs are there under a short name (`choices`)."""

@@ -11,7 +11,7 @@ from core import ThawError
 from core.zoo import BACKBONES
 from training.jobs import hanging
 from training.requests import registry
-from training.store import Job, RunResult
+from training.store import KEEPING, Job, RunResult
 from ui import pictures
 from ui.kit import frame, keep, state
 from ui.kit import jobs as parts_jobs
@@ -83,8 +83,8 @@ def queue_panel(shown: str | None) -> None:
             else:
                 st.markdown(f"{name} · {waiting(job, [one for one in queue if one.lane == job.lane])}")
             with st.container(horizontal=True, gap="small"):
-                if job.kind == "train" and job.id != shown and st.button("Open", key=f"open_{job.id}"):
-                    frame.open_run(job.id)
+                if job.kind in KEEPING and job.id != shown and st.button("Open", key=f"open_{job.id}"):
+                    (frame.open_race if job.kind == "race" else frame.open_run)(job.id)
                 if trouble and job.id != shown:
                     parts_jobs.end_button(job)
                 if job.state == "queued" and st.button(

@@ -6,10 +6,12 @@ from training.report import AxisRow, Scale, axis_scale, freeze_legend, mark
 from training.report.accuracy_axis import accuracy_axis
 from training.report.freeze_map import freeze_map
 from ui.pictures.cards import badge, card_grid, notice, rulebook_chips, strategy_card, thumb_url, tiles
+from ui.pictures.race import Lane, race_track
 from ui.pictures.tree import decision_tree
 
 __all__ = [
     "AxisRow",
+    "Lane",
     "Scale",
     "accuracy_axis",
     "axis_scale",
@@ -20,6 +22,7 @@ __all__ = [
     "freeze_map",
     "mark",
     "notice",
+    "race_track",
     "rulebook_chips",
     "strategy_card",
     "thumb_url",

@@ -21,7 +21,7 @@ from ui.kit import runs as parts_runs
 from ui.kit.show import show
 from ui.pictures.words import percent
 from ui.server import report_url
-from ui.train import range_test
+from ui.train import race, range_test
 from ui.train.live_chart import live_chart
 
 POLL_S = 2.0
@@ -30,11 +30,14 @@ CHART_PX = 300
 
 def main() -> None:
     state.pump()
-    asked = asked_run()
+    asked, racing = asked_run(), race.asked()
     if asked is not None and asked.dataset_id != ids.current("dataset"):
         ids.remember("dataset", asked.dataset_id)
         st.rerun()  # the header, drawn before this page, names the dataset
     ref = frame.dataset_or_stop("Train", "A run needs images: a zip of class folders, or one of the samples.")
+    if racing is not None and racing.dataset_id == ref.id:
+        race.page(racing)
+        return
     runs = state.store().jobs(kind="train", dataset_id=ref.id)
     job = asked or first_choice(runs)
     if job is None:
@@ -51,6 +54,7 @@ def main() -> None:
     left, right = st.columns([5, 2], gap="large")
     with left:
         heading(job)
+        race.of_run(job)
         live_chart([job.id], key="train_live", height=CHART_PX, wake=f"{job.state} {job.attempt}")
         range_test.lr_range(job)
         domains.of_run(job)
@@ -127,7 +131,8 @@ def heading(job: Job) -> None:
 
 def reached(job: Job, result: RunResult) -> str:
     """What a run that has ended reached, for whoever cannot see the chart's headline."""
-    text = f"Test accuracy {percent(result.test_accuracy, 1)}"
+    waits = result.test_total is None
+    text = "Its test images are not judged yet" if waits else f"Test accuracy {percent(result.test_accuracy, 1)}"
     if tested := result.on("test"):
         text += f" ({tested.correct:,} of {tested.total:,} test images)"
     if there := result.on("target"):

@@ -22,5 +22,5 @@ from training.jobs import train
 def test_a_run_without_weights_says_why(epochs: float, stopped: bool, said: str) -> None:
     fitted = Fitted(Best(), Position(), epochs, stopped, finished_early=False)
     context, nothing = cast(Any, SimpleNamespace(seconds=1.0)), cast(Any, None)
-    result = train._finish(fitted, cast(Any, task()), nothing, context, nothing, nothing)
+    result = train._finish(fitted, cast(Any, task()), nothing, context, nothing, nothing, tested=True)
     assert result.note is not None and result.note.startswith(said) and result.weights is None

@@ -23,6 +23,7 @@ from training.requests.base import Request
 from training.requests.data import AddBackbone, AddClass, FetchPublic
 from training.requests.imports import ImportImages
 from training.requests.kinds import DrawMap, Explain, Export, MeasureGap, Profile
+from training.requests.race import JudgeLater, Race
 from training.requests.registry import KINDS
 from training.requests.train import Foreseen, NotForeseen, Train
 from training.store.database import Lane
@@ -41,6 +42,8 @@ REQUESTS: tuple[Request, ...] = (
     ),
     Train(RunConfig("d", plan("scratch", CARD, train_images=99, classes=3), per_class=5), UNSAID),
     Profile("d", LITE),
+    Race("d", LITE, 10.0, seed=2),
+    JudgeLater("d", "run00001"),
     DrawMap("d", LITE, "tsne"),
     Explain("d", "run00001", "source"),
     Export("d", "run00001", int8=True),

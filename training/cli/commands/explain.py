@@ -1,13 +1,16 @@
-"""`python -m training explain RUN`: the terminal's look into a run. No torch."""
+"""A finished run opened again from a terminal: looking into it, a class more for it. No torch."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from core.words import percent
+from core.words import counted, percent
 from training.cli import steps
-from training.cli.shared import DATASETS, Answer, Place, run_argument, verb
-from training.requests import Explain
+from training.cli.shared import DATASETS, FILE, Answer, Place, run_argument, verb
+from training.export import contents
+from training.requests import AddClass, Explain
 from training.understand.findings import Explained, read, to_record
 
 MOST_LISTED = 10
@@ -46,3 +49,25 @@ def lines(found: Explained) -> list[str]:
     by_loss = sorted(zip(found.losses(), found.rows, strict=True), reverse=True)[:MOST_LISTED]
     said.append("Highest losses, as manifest rows: " + ", ".join(f"{row} ({loss:.2f})" for loss, row in by_loss) + ".")
     return said
+
+
+@verb
+@run_argument
+@click.argument("name", metavar="NAME", help="of the new class")
+@click.argument("folder", type=FILE, metavar="FOLDER", help="its images")
+def extend(place: Place, run_id: str, name: str, folder: Path) -> Answer:
+    """Add a class to a finished prototype model from a folder of images, without training."""
+    run = place.store.job(run_id)
+    job = place.carry_out(AddClass.of(run, name, folder), f"Adding '{name}' to run {run.id}")
+    document = job.result
+    if job.state != "finished" or document is None:
+        error = job.error or f"The class was not added: its job was {job.state} before it was done."
+        return Answer({"run_id": run.id, "state": job.state, "error": error}, [], 1, error)
+    lines = [
+        f"Run {run.id} now knows {len(document['classes'])} classes: '{name}' from "
+        f"{counted(document['images'], 'image')}, nothing was trained.",
+        f"On the old classes' test images: {percent(document['before'])} before, {percent(document['after'])} now.",
+        f"Weights: {place.home / document['weights']}",
+        contents.left_out(place.home, run),
+    ]
+    return Answer({"run_id": run.id, **document}, lines)

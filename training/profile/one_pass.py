@@ -1,0 +1,49 @@
+"""The one pass over the images that everything rests on: probe, profile and the first runs read what it stores. No
+torch of its own: where the backbone's graph is there, an engine makes it."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from advisor.planning import PROFILED_STAGES
+from core import Tell
+from training.caches import Bench, Pools, Rows, telling
+from training.evaluation import stratified
+from training.evaluation.held_out import Ints
+
+MOST_DEEP = 1000
+"""Images of the probes that are only compared with each other: depth gap and data curve."""
+TELLING = 32
+"""Images that a pass has to make for its time to be told from its start."""
+
+
+def deep_rows(labels: Ints, seed: int = 0) -> Rows:
+    """Positions of the images that the depth gap and the data curve are measured on."""
+    return stratified(labels, MOST_DEEP, seed, least=2)
+
+
+def fitted_rows(bench: Bench) -> Rows:
+    """The images for training and validation, ascending."""
+    return np.sort(np.concatenate([bench.data.rows["train"], bench.data.rows["val"]]))
+
+
+def deep_of(bench: Bench) -> Rows:
+    """As `deep_rows`, of the images of a bench."""
+    fit = fitted_rows(bench)
+    deep: Rows = fit[deep_rows(bench.data.labels[fit])]
+    return deep
+
+
+def one_pass(bench: Bench, tell: Tell, pools: Pools, first: float = 0.3, share: float = 0.55) -> float | None:
+    """Fill the cache with what the first runs will read; seconds per image, None when little of it was missing. first,
+    share: where it begins in the work that `tell` is told of, and how much of it it is."""
+    head = bench.network.head_index
+    boundaries = [b for b in (head - stages for stages in PROFILED_STAGES) if b > 0]
+    room = bench.prefix.room()
+    boundaries = [b for b in boundaries if bench.prefix.bytes_per_image(b) * len(bench.everything) < room]
+    started = time.perf_counter()
+    tick = telling(tell, first, share, "Running the backbone")
+    done = bench.prefix.fill(boundaries, bench.everything, 0, tick, pools.add)
+    return (time.perf_counter() - started) / done if done >= 4 * TELLING else None

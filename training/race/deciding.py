@@ -1,0 +1,261 @@
+"""Which rung next, or none: from what the rungs so far reached, what is forecast, and the time that is left. Pure.
+
+An expert solves the cheap things first, looks, and spends what is left where it can still gain. So: a head on frozen
+features; then, where the forecast's interval reaches above the best so far, the strategy that it puts first; then, with
+the time that leaves, all stages from the weights that were reached. A rung that can gain nothing is not begun.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from advisor.advice import Learned, gap_percent
+from advisor.advice.forecasts import COVERAGE, forecast, settled
+from advisor.advice.learned_rules import facts_for
+from advisor.planning import Options, affordable_epochs, estimate_seconds, plan
+from core import DatasetFacts, Estimate, Kind, Strategy
+from core.words import duration
+from core.zoo import STRATEGIES, BackboneCard
+
+WORTH = 0.004
+"""What a rung has to be able to gain, in [0, 1]: less is within any luck of a seed (1.2 points a run)."""
+FEW = 10
+"""Images a class below which class means are tried beside the solved head."""
+LEAST_S = 6.0
+"""Shorter than this no rung that descends gets beyond its first steps."""
+DEEPER_EPOCHS = 4.0
+"""Epochs of the whole network that the time has to hold for some of it to be kept for all stages."""
+TOP_SHARE = 0.5
+"""What the top stages get of the time, where some is kept for all stages."""
+LEAST_DEEPER = 2.0
+"""Epochs of the whole network below which training all stages on top of the best is not begun."""
+MEASURED_SHARE = 0.15
+"""Of the budget, for measuring what only the choice needs."""
+MEASURING_S = 6.0
+"""What that takes at least, of a few hundred images."""
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A run of the race that has ended."""
+
+    run_id: str
+    kind: Kind
+    val_accuracy: float | None
+    """None where no weights were kept."""
+    minutes: float
+    """What it was given."""
+    complete: bool
+    """Whether its plan was done."""
+
+    @property
+    def descended(self) -> bool:
+        return self.kind not in ("linear_probe", "prototype")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """All that a decision rests on."""
+
+    card: BackboneCard
+    train_images: int
+    """For training and validation together."""
+    test_images: int
+    classes: int
+    val_images: int
+    budget_s: float
+    left_s: float
+    """Of it, when what has to follow the last rung is taken off."""
+    rungs: tuple[Rung, ...]
+    facts: DatasetFacts | None
+    """Measured of these images with this backbone; None = not yet."""
+    learned: Learned | None
+
+    @property
+    def affordable(self) -> float | None:
+        """Epochs of the whole network in the time that is left."""
+        return affordable_epochs(self.facts, self.left_s / 60) if self.facts and self.left_s > 0 else None
+
+
+@dataclass(frozen=True)
+class Begin:
+    """A rung to be carried out."""
+
+    strategy: Strategy
+    minutes: float
+    says: str
+    gain: float | None = None
+    from_run: str = ""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What the choice needs is to be measured first."""
+
+    says: str
+
+
+@dataclass(frozen=True)
+class End:
+    """Nothing is worth its time any more."""
+
+    says: str
+    gain: float | None = None
+
+
+Next = Begin | Measure | End
+
+
+def decide(at: Standing) -> Next:
+    """What to do now. Every solved head is on the table before anything descends."""
+    ran = {rung.kind for rung in at.rungs}
+    if "linear_probe" not in ran:
+        says = "First the head alone, solved on frozen features in one pass over the images"
+        return _solved(at, "linear_probe", says)
+    if "prototype" not in ran and at.train_images < FEW * at.classes:
+        says = f"Fewer than {FEW} images a class: the classes' means are compared as well"
+        return _solved(at, "prototype", says)
+    if at.left_s < LEAST_S:
+        return End(f"{_reached(at)}; the {duration(max(0.0, at.left_s))} left are too short for another rung")
+    if at.facts is None or not at.facts.costs:
+        if max(MEASURED_SHARE * at.budget_s, 0.3 * at.left_s) < MEASURING_S:
+            return End(f"{_reached(at)}; {duration(at.left_s)} are too short to measure what else could gain")
+        return Measure(f"{_reached(at)}. What training costs here and what it may gain is measured next")
+    if not any(rung.descended for rung in at.rungs):
+        return _first(at)
+    return _deeper(at)
+
+
+def _solved(at: Standing, kind: Kind, says: str) -> Begin:
+    strategy = plan(kind, at.card, train_images=at.train_images, classes=at.classes, test_images=at.test_images)
+    return Begin(strategy, at.left_s / 60, f"{says}.")
+
+
+def _first(at: Standing) -> Next:
+    """The first rung that descends: what the forecasts put first, the cheaper of equals."""
+    assert at.facts is not None
+    partial = _planned(at, "partial", at.left_s / 60)
+    foreseen = foresee(at, "partial", at.left_s)
+    gain = _gain(at, foreseen)
+    if gain is not None and gain < WORTH:
+        return End(f"{_reached(at)}, and what is left can gain at most {_points(gain)}", gain)
+    affordable = at.affordable or 0.0
+    given = at.left_s
+    if affordable >= DEEPER_EPOCHS:
+        given = max(LEAST_S, TOP_SHARE * at.left_s)
+        partial = _planned(at, "partial", given / 60)
+    says = f"{_reached(at)}. Training the top stages {_may(foreseen, gain)}: it gets {_given(at, partial, given)}"
+    return Begin(partial, given / 60, f"{says}.", gain)
+
+
+def _deeper(at: Standing) -> Next:
+    """What the time that is left can still do for the best of those that descended."""
+    assert at.facts is not None
+    last = max(rung.minutes for rung in at.rungs if rung.descended)
+    if any(rung.kind == "full" for rung in at.rungs):
+        return End(f"{_reached(at)}; every rung was tried, and {duration(at.left_s)} are left")
+    foreseen = foresee(at, "full", at.left_s + 60 * last)
+    gain = _gain(at, foreseen)
+    if gain is not None and gain < WORTH:
+        return End(f"{_reached(at)}, and what is left can gain at most {_points(gain)}", gain)
+    affordable = at.affordable or 0.0
+    if affordable < LEAST_DEEPER:
+        few = f"the {duration(at.left_s)} left hold {affordable:.1f} epochs of all stages"
+        return End(f"{_reached(at)}; {few}, too few to gain by", gain)
+    best = max((r for r in at.rungs if r.descended and r.val_accuracy is not None), key=_reach, default=None)
+    strategy = _planned(at, "full", at.left_s / 60, Options(head_init="random") if best else Options())
+    says = f"{_reached(at)}. Training all stages from there {_may(foreseen, gain)}: it gets {duration(at.left_s)}"
+    return Begin(strategy, at.left_s / 60, f"{says}.", gain, best.run_id if best else "")
+
+
+def _planned(at: Standing, kind: Kind, minutes: float, options: Options | None = None) -> Strategy:
+    assert at.facts is not None
+    return plan(
+        kind, at.card, train_images=at.train_images, classes=at.classes, minutes=minutes, costs=at.facts.costs,
+        test_images=at.test_images, options=options or Options(),
+    )  # fmt: skip
+
+
+def foresee(at: Standing, kind: Kind, seconds: float) -> Estimate | None:
+    """Test accuracy of a strategy in so many seconds, with its 80 % interval; None where nothing was learned."""
+    if at.facts is None or at.learned is None:
+        return None
+    epochs = affordable_epochs(at.facts, seconds / 60)
+    facts = facts_for(at.facts, gap_percent(at.facts, at.learned), epochs)
+    return forecast(kind, facts, at.learned.corrections)
+
+
+# --- what the rungs reached --------------------------------------------------------------------------------
+
+
+def _reach(rung: Rung) -> float:
+    return -1.0 if rung.val_accuracy is None else rung.val_accuracy
+
+
+def believed(at: Standing, rung: Rung) -> float:
+    """What a rung's model is worth: its validation accuracy, a sample of so many images and the best of its epochs,
+    weighed with what was forecast of it. The luck of choosing among many is less where both are heard."""
+    reached = _reach(rung)
+    if reached < 0:
+        return -1.0
+    n = max(1, at.val_images)
+    centre = (reached * n + 2) / (n + 4)
+    variance = centre * (1 - centre) / (n + 4)
+    said = foresee(at, rung.kind, 60 * rung.minutes)
+    if said is None:
+        return centre
+    sd = max(1e-3, (said.high - said.low) / 2 / 1.2816)  # half of an 80 % interval of a normal
+    weight = variance / (variance + sd * sd)
+    return weight * said.value + (1 - weight) * centre
+
+
+def choose(at: Standing) -> Rung | None:
+    """The rung whose model is worth most, the cheaper of equals; None where none kept weights."""
+    kept = [rung for rung in at.rungs if rung.val_accuracy is not None]
+    return max(kept, key=lambda rung: round(believed(at, rung), 6), default=None)
+
+
+def _gain(at: Standing, foreseen: Estimate | None) -> float | None:
+    """How far the interval reaches above what is there already."""
+    best = choose(at)
+    if foreseen is None or best is None:
+        return None
+    here = believed(at, best)
+    if at.facts and at.learned and not best.descended:
+        own = settled(facts_for(at.facts, None, None))  # on all images in folds: finer than one validation set
+        here = here if own is None else max(here, own)
+    return max(0.0, foreseen.high - here)
+
+
+# --- in words ----------------------------------------------------------------------------------------------
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:.1f} points"
+
+
+def _reached(at: Standing) -> str:
+    best = choose(at)
+    if best is None:
+        return "No rung has kept weights yet"
+    title = STRATEGIES[best.kind].title
+    return f"{title} leads with {100 * _reach(best):.1f}% of {at.val_images:,} validation images"
+
+
+def _may(foreseen: Estimate | None, gain: float | None) -> str:
+    if foreseen is None or gain is None:
+        return "may gain, how much is not known"
+    low, high = 100 * foreseen.low, 100 * foreseen.high
+    return f"may gain up to {_points(gain)} (forecast {low:.0f} to {high:.0f}%, {100 * COVERAGE:.0f}% interval)"
+
+
+def _given(at: Standing, strategy: Strategy, given: float) -> str:
+    assert at.facts is not None
+    price = estimate_seconds(strategy, at.facts, at.card)
+    whole = price is not None and all(not phase.most_epochs for phase in strategy.phases)
+    seconds = min(given, price[0]) if price and whole else given
+    rest = at.left_s - given
+    kept = f", {duration(rest)} are kept for all stages" if rest > LEAST_S else ""
+    return f"{duration(seconds)}{kept}"
+
+

@@ -1,0 +1,103 @@
+"""What a race wrote down: each decision as it was made, and what came of it all. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Self
+
+from core import PlanError, Unreadable, find_as, to_json, write_json
+from core.decode import check_counts, decode
+from training.store import Job, RunFolder, Store
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One sentence of a race, and what it set going."""
+
+    at_s: float
+    """Seconds of the race that were over."""
+    says: str
+    run: str = ""
+    """The rung that it began; "" = none."""
+    minutes: float = 0.0
+    """What that rung was given."""
+    gain: float | None = None
+    """What was still to be gained at most, in [0, 1], by the forecast's 80 % interval; None = not known."""
+
+    def __post_init__(self) -> None:
+        check_counts(at_s=self.at_s, minutes=self.minutes, gain=self.gain)
+        if not self.says:
+            raise PlanError("A decision says what was decided.")
+
+
+@dataclass(frozen=True)
+class RaceRecord:
+    """All of them, in order; a race that is resumed goes on after the last."""
+
+    decisions: tuple[Decision, ...] = ()
+    measured_s: float = 0.0
+    """Seconds that went into measuring what only the choice needs."""
+    val_images: int = 0
+    """What the rungs are chosen by."""
+
+    def __post_init__(self) -> None:
+        check_counts(measured_s=self.measured_s, val_images=self.val_images)
+
+    def with_decision(self, decision: Decision) -> Self:
+        return replace(self, decisions=(*self.decisions, decision))
+
+    @property
+    def rungs(self) -> tuple[str, ...]:
+        """Ids of the runs, in the order in which they began."""
+        return tuple(one.run for one in self.decisions if one.run)
+
+
+@dataclass(frozen=True)
+class RaceResult:
+    """What a race came to."""
+
+    winner: str = ""
+    """Id of the run that was chosen; "" where none has weights."""
+    val_accuracy: float | None = None
+    test_accuracy: float | None = None
+    """Of the winner, the only one that was judged."""
+    seconds: float = 0.0
+    measured_s: float = 0.0
+    """Of these, for measuring what only the choice needs."""
+    left: float | None = None
+    """What the time that was left could have gained at most, in [0, 1]; None = not known."""
+    rungs: tuple[str, ...] = field(default=())
+
+    @classmethod
+    def of(cls, job: Job) -> Self:
+        """All empty while there is none. Raises Unreadable."""
+        return decode(job.result or {}, cls, f"The result of race '{job.id}'", "Start another one.", error=Unreadable)
+
+
+def group_of(race_id: str) -> str:
+    """What the runs of a race have in common."""
+    return f"race-{race_id}"
+
+
+def race_of(run: Job) -> str:
+    """Id of the race that a run is a rung of; "" = of none."""
+    return run.group.removeprefix("race-") if run.group.startswith("race-") else ""
+
+
+def path_of(home: Path, race_id: str) -> Path:
+    return RunFolder(home, race_id).note("race")
+
+
+def record_of(home: Path, race_id: str) -> RaceRecord:
+    """As far as it was written down; empty where nothing can be read."""
+    return find_as(path_of(home, race_id), RaceRecord) or RaceRecord()
+
+
+def write(home: Path, race_id: str, record: RaceRecord) -> None:
+    write_json(path_of(home, race_id), to_json(record))
+
+
+def rungs_of(store: Store, race_id: str) -> list[Job]:
+    """The runs of a race, in the order in which they began."""
+    return store.jobs(kind="train", group=group_of(race_id))[::-1]

@@ -1,0 +1,221 @@
+"""A race from its first rung to its tested winner: a job that holds the training lane and carries out runs within it.
+
+Every rung is a run of its own, with its own rows, checkpoint and page; this process works on both. What was decided is
+written down before it is done: a race that is resumed goes on with the rung that was interrupted, from its checkpoint.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+from advisor.advice import learned
+from advisor.planning import Sizes
+from core import DatasetFacts, DatasetRef, HardwareFacts, RunConfig, TrainingError, to_json
+from core.words import duration, percent
+from core.zoo import STRATEGIES, catalog
+from dataset import everything, load_dataset, sides
+from training.caches import Bench, Pools, telling
+from training.jobs.context import StopRequested, StoreContext
+from training.jobs.worker import perform
+from training.machine import accelerated, cpu
+from training.machine.others import QUIET
+from training.profile.one_pass import deep_of, one_pass
+from training.race import record
+from training.race.deciding import Begin, End, Measure, Rung, Standing, choose, decide
+from training.race.judging import judge
+from training.race.record import Decision, RaceResult
+from training.record import to_train
+from training.requests import Race
+from training.store import Job, RunResult, Store
+
+CLOSING_S = 2.0
+"""Opening the winner's weights and writing its answers, besides judging its test images."""
+FRESH_S = 7 * 24 * 3600.0
+"""Speeds that other images of this machine were measured with hold for these too, when they are no older."""
+
+
+def race(request: Race, context: StoreContext) -> dict[str, Any]:
+    """Rungs until none is worth its time; then the winner alone is judged on the test images. Raises TrainingError
+    where no rung kept weights, StopRequested with the result when it was asked to stop."""
+    return dict(to_json(_Race(request, context).run()))
+
+
+class _Within(StoreContext):
+    """One rung from the inside: a stop of the race stops it too, and the race tells how far it is."""
+
+    def __init__(self, store: Store, job: Job, whole: StoreContext, budget_s: float) -> None:
+        self._whole, self._budget_s = whole, budget_s
+        self._title = STRATEGIES[job.plan.strategy.kind].title
+        super().__init__(store, job)
+
+    def stop_requested(self) -> bool:
+        return super().stop_requested() or self._whole.stop_requested()
+
+    def progress(self, fraction: float, doing: str, eta_s: float | None = None) -> None:
+        super().progress(fraction, doing, eta_s)
+        spent = self._whole.seconds
+        left = max(0.0, self._budget_s - spent)
+        self._whole.progress(min(0.99, spent / self._budget_s), f"{self._title}: {doing}", left)
+
+
+class _Race:
+    def __init__(self, request: Race, context: StoreContext) -> None:
+        self.request, self.context, self.store = request, context, context.store
+        self.card = catalog.backbone(request.backbone)
+        self.ref: DatasetRef = load_dataset(context.home, request.dataset_id)
+        self.budget_s = 60 * request.minutes
+        self.log = record.record_of(context.home, context.job.id)
+        split = sides(self.ref, request.seed).tolist()
+        self.train_images, self.test_images = split.count("train") + split.count("val"), split.count("test")
+        self.log = replace(self.log, val_images=split.count("val"))
+        self.passed_s: float | None = None
+        """Seconds per image of the pass that this attempt made."""
+
+    def run(self) -> RaceResult:
+        self._go_on()
+        if not self.log.rungs and not self.context.stop_requested():
+            self._pass()
+        last: float | None = None
+        while not self.context.stop_requested():
+            step = decide(self.standing())
+            if isinstance(step, Measure):
+                self._note(step.says + ".")
+                self._measure()
+            elif isinstance(step, End):
+                self._note(step.says + ".", gain=step.gain)
+                last = step.gain
+                break
+            else:
+                self._begin(step)
+        return self._finish(last)
+
+    # ---- where it stands ------------------------------------------------------------------------------
+
+    def standing(self) -> Standing:
+        facts = self._facts()
+        return Standing(
+            self.card, self.train_images, self.test_images, len(self.ref.classes), self.log.val_images,
+            self.budget_s, self.budget_s - self.context.seconds - self._closing_s(facts), tuple(self._rungs()), facts,
+            learned(self.context.home),
+        )  # fmt: skip
+
+    def _facts(self) -> DatasetFacts | None:
+        facts = self.store.facts(self.ref.id, self.card.name)
+        return facts if facts and facts.hardware == _hardware() else None
+
+    def _closing_s(self, facts: DatasetFacts | None) -> float:
+        """What follows the last rung."""
+        if facts is None or not facts.costs:
+            return CLOSING_S
+        return CLOSING_S + Sizes.measured(facts).test * facts.costs[0].eval_s
+
+    def _rungs(self) -> list[Rung]:
+        given = {one.run: one.minutes for one in self.log.decisions if one.run}
+        found = []
+        for job in record.rungs_of(self.store, self.context.job.id):
+            if not job.active and job.id in given:
+                result = RunResult.of(job)
+                kept = result.val_accuracy if result.weights else None
+                complete = job.state == "finished" and not result.stopped_early
+                found.append(Rung(job.id, job.plan.strategy.kind, kept, given[job.id], complete))
+        return found
+
+    # ---- what it does ---------------------------------------------------------------------------------
+
+    def _begin(self, step: Begin) -> None:
+        plan = RunConfig(
+            self.ref.id, step.strategy, seed=self.request.seed, split_seed=self.request.seed, minutes=step.minutes,
+            group=record.group_of(self.context.job.id), from_run=step.from_run, tested=False,
+        )  # fmt: skip
+        request = to_train(self.store, plan)
+        job = self.store.begin_within(
+            self.context.job, self.ref.id, request.config(), group=plan.group, prepare=request.prepare
+        )
+        self._note(step.says, job.id, step.minutes, step.gain)
+        self._carry_out(job)
+
+    def _go_on(self) -> None:
+        """With the rung that an earlier attempt did not end."""
+        known = {job.id: job for job in record.rungs_of(self.store, self.context.job.id)}
+        job = known.get(self.log.rungs[-1]) if self.log.rungs else None
+        if job is not None and job.state in ("lost", "stopped", "queued"):
+            self._carry_out(self.store.resume_within(self.context.job, job.id))
+
+    def _carry_out(self, job: Job) -> None:
+        ended = perform(_Within(self.store, job, self.context, self.budget_s))
+        if ended.state == "failed":
+            self._note(f"{STRATEGIES[job.plan.strategy.kind].title} failed: {ended.error}")
+
+    def _tell(self, fraction: float, doing: str, eta_s: float | None) -> None:
+        spent = self.context.seconds
+        self.context.tell(min(0.99, spent / self.budget_s), doing, max(0.0, self.budget_s - spent))
+
+    def _pass(self) -> None:
+        """The pass that the probe reads, and whatever is measured or trained after it."""
+        home, reading = self.context.home, telling(self._tell, 0.0, 0.3, "Reading images")
+        bench = Bench.of_graph(self.ref, self.card.name, home, reading) or Bench.of(
+            self.ref, self.card.name, home, reading
+        )
+        deep = deep_of(bench)
+        pools = Pools(bench.prefix, deep)
+        self.passed_s = one_pass(bench, self._tell, pools)
+        pools.read(deep)
+
+    def _measure(self) -> None:
+        from training.profile import profiling
+
+        began = time.monotonic()
+        facts = profiling.profile(
+            self.ref, self.card.name, self.context.home, self._tell, self._like(), passed_s=self.passed_s
+        )
+        self.store.save_facts(facts, self.context.job)
+        self.log = replace(self.log, measured_s=self.log.measured_s + time.monotonic() - began)
+        record.write(self.context.home, self.context.job.id, self.log)
+
+    def _like(self) -> DatasetFacts | None:
+        """The newest facts of other images whose speeds were measured on this machine while it was quiet."""
+        since = time.time() - FRESH_S
+        found = (self.store.facts(ref.id, self.card.name) for ref in everything(self.context.home))
+        timed = [one for one in found if one and one.costs and one.hardware == _hardware() and one.timed_at]
+        quiet = [one for one in timed if (one.timed_at or 0) > since and (one.others or 0) <= QUIET]
+        return max(quiet, key=lambda one: one.timed_at or 0.0, default=None)
+
+    def _finish(self, left: float | None) -> RaceResult:
+        standing = self.standing()
+        best = choose(standing)
+        if best is None:
+            raise TrainingError("No rung of this race kept weights: look at its runs, each says what it met.")
+        job = self.store.job(best.run_id)
+        if RunResult.of(job).test_total is None:
+            self.context.progress(0.99, "Judging the winner once on the test images")
+            job = self.store.add_test(job.id, to_json(judge(job, self.context)))
+        tested = RunResult.of(job)
+        self._note(
+            f"{STRATEGIES[best.kind].title} is taken, by validation: it alone was judged on the test images and "
+            f"answers {percent(tested.test_accuracy)} of them rightly. {self._used()}", gain=left,
+        )  # fmt: skip
+        result = RaceResult(
+            best.run_id, tested.val_accuracy, tested.test_accuracy, self.context.seconds, self.log.measured_s, left,
+            self.log.rungs,
+        )  # fmt: skip
+        if self.context.stop_requested():
+            raise StopRequested(dict(to_json(result)))
+        return result
+
+    def _used(self) -> str:
+        return f"{duration(self.context.seconds)} of {duration(self.budget_s)} were used."
+
+    def _note(self, says: str, run: str = "", minutes: float = 0.0, gain: float | None = None) -> None:
+        self.log = self.log.with_decision(Decision(self.context.seconds, says, run, minutes, gain))
+        record.write(self.context.home, self.context.job.id, self.log)
+        self.context.event("info", "race", says)
+
+
+def _hardware() -> HardwareFacts:
+    if not accelerated():
+        return cpu.hardware()
+    from training.machine import devices
+
+    return devices.hardware(devices.pick())

@@ -7,6 +7,7 @@ written down before it is done: a race that is resumed goes on with the rung tha
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -74,22 +75,21 @@ class _Race:
         """Seconds per image of the pass that this attempt made."""
 
     def run(self) -> RaceResult:
-        self._go_on()
-        if not self.log.rungs and not self.context.stop_requested():
-            self._pass()
-        last: float | None = None
-        while not self.context.stop_requested():
-            step = decide(self.standing())
-            if isinstance(step, Measure):
-                self._note(step.says + ".")
-                self._measure()
-            elif isinstance(step, End):
-                self._note(step.says + ".", gain=step.gain)
-                last = step.gain
-                break
-            else:
-                self._begin(step)
-        return self._finish(last)
+        with suppress(StopRequested):  # of what keeps nothing: the rungs that have ended are there
+            self._go_on()
+            if not self.log.rungs:
+                self._pass()
+            while not self.context.stop_requested():
+                step = decide(self.standing())
+                if isinstance(step, Measure):
+                    self._note(step.says + ".")
+                    self._measure()
+                elif isinstance(step, End):
+                    self._note(step.says + ".", gain=step.gain)
+                    return self._finish(step.gain)
+                else:
+                    self._begin(step)
+        return self._finish(None)
 
     # ---- where it stands ------------------------------------------------------------------------------
 
@@ -185,6 +185,8 @@ class _Race:
     def _finish(self, left: float | None) -> RaceResult:
         standing = self.standing()
         best = choose(standing)
+        if best is None and self.context.stop_requested():
+            raise StopRequested
         if best is None:
             raise TrainingError("No rung of this race kept weights: look at its runs, each says what it met.")
         job = self.store.job(best.run_id)

@@ -1,0 +1,119 @@
+"""A race as a real process: its rungs are runs, its winner alone is judged, it may be stopped, killed and resumed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from core.errors import StateError
+from core.types import DatasetRef
+from dataset.ingest.sources import import_path
+from tests.support.terminal import say
+from tests.training.jobs.test_worker import ended, wait
+from training.jobs.executor import executor
+from training.race import RaceResult, record_of, rungs_of
+from training.race.judging import AFTERWARDS
+from training.race.record import race_of
+from training.requests import JudgeLater, Race, Train, submit
+from training.store import Job, RunFolder, RunResult, Store
+
+CLASSES = ("round", "square", "pointed")
+
+
+@pytest.fixture
+def data(home: Path, tmp_path: Path, image_folder: Callable[..., Path]) -> DatasetRef:
+    return import_path(image_folder(tmp_path / "shapes", classes=CLASSES, per_class=20), home)
+
+
+def started(home: Path, ref: DatasetRef, minutes: float, backbone: str = "mlp") -> Job:
+    return executor(home).submit(submit(Store(home), Race(ref.id, backbone, minutes)).id)
+
+
+def test_a_race_leaves_runs_and_one_tested_winner(home: Path, data: DatasetRef) -> None:
+    store = Store(home)
+    race = wait(home, started(home, data, 0.5), ended)
+    assert race.state == "finished", race.error
+    result, rungs, log = RaceResult.of(race), rungs_of(store, race.id), record_of(home, race.id)
+    assert [rung.id for rung in rungs] == list(result.rungs) == list(log.rungs)
+    assert rungs[0].plan.strategy.kind == "linear_probe" and len(rungs) > 1
+    assert all(race_of(rung) == race.id and rung.state == "finished" for rung in rungs)
+    tested = [rung.id for rung in rungs if RunResult.of(rung).test_total is not None]
+    assert tested == [result.winner], "the winner alone is judged"
+    winner = RunResult.of(store.job(result.winner))
+    assert (winner.test_accuracy, winner.val_accuracy) == (result.test_accuracy, result.val_accuracy)
+    assert (home / str(winner.predictions)).read_text().count("\n") == 1 + (winner.test_total or 0)
+    assert log.decisions[-1].says.endswith("were used.") and race.seconds < 0.5 * 60 * 1.05 + 3
+    assert [event["text"] for event in store.events(race.id)] == [one.says for one in log.decisions]
+    _judged_afterwards(home, next(rung for rung in rungs if rung.id != result.winner))
+
+
+def _judged_afterwards(home: Path, rung: Job) -> None:
+    """Once, and its record says that it was no part of the choice."""
+    before = RunResult.of(rung)
+    said = say("judge", rung.id, "--home", home)
+    assert said.code == 0 and "after the choice" in said.out, said.err
+    result = RunResult.of(Store(home).job(rung.id))
+    assert result.test_total and result.note and result.note.endswith(AFTERWARDS)
+    assert replace(result, note=before.note, test_accuracy=None, test_correct=None, test_total=None,
+                   predictions=None) == before  # fmt: skip
+    with pytest.raises(StateError, match="looked at once"):
+        submit(Store(home), JudgeLater.of(Store(home).job(rung.id)))
+
+
+@pytest.mark.fault
+def test_killed_within_a_rung_it_goes_on_and_ends_with_the_same_bits(home: Path, data: DatasetRef) -> None:
+    """The interrupted rung, resumed within the race, ends as the same run alone, which nobody interrupts."""
+    store = Store(home)
+    race = started(home, data, 0.8, "efficientnet_lite0")
+
+    def descends(now: Job) -> bool:
+        last = rungs_of(store, race.id)[-1:]
+        return ended(now) or any(RunFolder(home, one.id).checkpoint.exists() for one in last)
+
+    now = wait(home, race, descends)
+    assert now.state == "running" and now.pid
+    os.kill(now.pid, signal.SIGKILL)
+    assert wait(home, race, ended).state == "lost"
+    killed = rungs_of(store, race.id)[-1]
+    assert killed.state == "lost" and "resume the run" in (killed.error or "")
+    store.requeue(race.id)
+    race = wait(home, executor(home).submit(race.id), ended)
+    assert race.state == "finished", race.error
+    resumed = store.job(killed.id)
+    assert resumed.state == "finished" and resumed.attempt == 2
+    request = Train.read(resumed.dataset_id, resumed.config)
+    alone = store.create_job(
+        "train", resumed.dataset_id, replace(request, plan=replace(request.plan, repeats=resumed.id, group="")).config()
+    )
+    alone = wait(home, executor(home).submit(alone.id), ended)
+    assert RunResult.of(alone).weights_sha256 == RunResult.of(resumed).weights_sha256
+
+
+def test_stopped_it_keeps_the_best_and_judges_it(home: Path, data: DatasetRef) -> None:
+    store = Store(home)
+    race = started(home, data, 30.0)
+    wait(home, race, lambda now: ended(now) or any(one.state == "finished" for one in rungs_of(store, race.id)))
+    executor(home).stop(race.id)
+    race = wait(home, race, ended)
+    if race.state == "finished":
+        pytest.skip("it had ended before it was asked to stop")
+    assert race.state == "stopped"
+    result = RaceResult.of(race)
+    assert result.winner and result.test_accuracy is not None
+    assert not any(one.active for one in rungs_of(store, race.id))
+
+
+def test_a_race_from_the_terminal_says_what_it_decided(home: Path, data: DatasetRef) -> None:
+    said = say("auto", data.id, "--minutes", "0.3", "--backbone", "mlp", "--home", home)
+    assert said.code == 0, said.err
+    assert "First the head alone" in said.err and "test accuracy" in said.out and "taken" in said.out
+
+
+def test_no_minutes_are_no_race(home: Path, data: DatasetRef) -> None:
+    said = say("auto", data.id, "--minutes", "0", "--home", home)
+    assert said.code == 2 and "above 0" in said.err

@@ -7,12 +7,12 @@ the time that leaves, all stages from the weights that were reached. A rung that
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from advisor.advice import Learned, gap_percent
 from advisor.advice.forecasts import COVERAGE, forecast, settled
 from advisor.advice.learned_rules import facts_for
-from advisor.planning import Options, affordable_epochs, estimate_seconds, plan
+from advisor.planning import affordable_epochs, estimate_seconds, plan
 from core import DatasetFacts, Estimate, Kind, Strategy
 from core.words import duration
 from core.zoo import STRATEGIES, BackboneCard
@@ -29,6 +29,11 @@ TOP_SHARE = 0.5
 """What the top stages get of the time, where some is kept for all stages."""
 LEAST_DEEPER = 2.0
 """Epochs of the whole network below which training all stages on top of the best is not begun."""
+DEEPER: Kind = "lp_ft"
+"""What trains all stages from weights that were reached: at a low rate, BatchNorm as it is. 'full' from there lost 12
+points on drawn shapes: its rate is that of a start from the backbone's own weights."""
+OWN_CURVE = 0.5
+"""What a deeper rung may gain of what the one before it gained (ours, to be measured)."""
 MEASURED_SHARE = 0.15
 """Of the budget, for measuring what only the choice needs."""
 MEASURING_S = 6.0
@@ -152,27 +157,30 @@ def _deeper(at: Standing) -> Next:
     """What the time that is left can still do for the best of those that descended."""
     assert at.facts is not None
     last = max(rung.minutes for rung in at.rungs if rung.descended)
-    if any(rung.kind == "full" for rung in at.rungs):
+    if any(rung.kind == DEEPER for rung in at.rungs):
         return End(f"{_reached(at)}; every rung was tried, and {duration(at.left_s)} are left")
-    foreseen = foresee(at, "full", at.left_s + 60 * last)
-    gain = _gain(at, foreseen)
-    if gain is not None and gain < WORTH:
+    foreseen = foresee(at, DEEPER, at.left_s + 60 * last) or foresee(at, "partial", at.left_s + 60 * last)
+    gain = _gain_deeper(at, foreseen)
+    if gain < WORTH:
         return End(f"{_reached(at)}, and what is left can gain at most {_points(gain)}", gain)
     affordable = at.affordable or 0.0
     if affordable < LEAST_DEEPER:
         few = f"the {duration(at.left_s)} left hold {affordable:.1f} epochs of all stages"
         return End(f"{_reached(at)}; {few}, too few to gain by", gain)
     best = max((r for r in at.rungs if r.descended and r.val_accuracy is not None), key=_reach, default=None)
-    strategy = _planned(at, "full", at.left_s / 60, Options(head_init="random") if best else Options())
-    says = f"{_reached(at)}. Training all stages from there {_may(foreseen, gain)}: it gets {duration(at.left_s)}"
+    strategy = _planned(at, DEEPER, at.left_s / 60)
+    if best:  # its head is there already
+        strategy = replace(strategy, phases=strategy.phases[-1:])
+    may = f"may gain up to {_points(gain)}: it gets {duration(at.left_s)}"
+    says = f"{_reached(at)}. Training all stages from there {may}"
     return Begin(strategy, at.left_s / 60, f"{says}.", gain, best.run_id if best else "")
 
 
-def _planned(at: Standing, kind: Kind, minutes: float, options: Options | None = None) -> Strategy:
+def _planned(at: Standing, kind: Kind, minutes: float) -> Strategy:
     assert at.facts is not None
     return plan(
         kind, at.card, train_images=at.train_images, classes=at.classes, minutes=minutes, costs=at.facts.costs,
-        test_images=at.test_images, options=options or Options(),
+        test_images=at.test_images,
     )  # fmt: skip
 
 
@@ -225,6 +233,15 @@ def _gain(at: Standing, foreseen: Estimate | None) -> float | None:
         own = settled(facts_for(at.facts, None, None))  # on all images in folds: finer than one validation set
         here = here if own is None else max(here, own)
     return max(0.0, foreseen.high - here)
+
+
+def _gain_deeper(at: Standing, foreseen: Estimate | None) -> float:
+    """As `_gain`, for more of the network. The evidence was trained for a few epochs and knows little of that, so this
+    dataset's own curve is heard as well: what the last step down gained, the next may gain `OWN_CURVE` of."""
+    best, probes = choose(at), [believed(at, rung) for rung in at.rungs if not rung.descended]
+    here = believed(at, best) if best else 0.0
+    own = OWN_CURVE * (here - max(probes, default=0.0)) if best and best.descended else 0.0
+    return min(1 - here, max(own, _gain(at, foreseen) or 0.0))
 
 
 # --- in words ----------------------------------------------------------------------------------------------

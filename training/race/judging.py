@@ -13,10 +13,9 @@ from core import to_json
 from training.caches import Bench, ImageData
 from training.jobs import train
 from training.jobs.context import StoreContext
+from training.race.record import AFTERWARDS
 from training.requests import JudgeLater
 from training.store import Job, RunFolder, RunResult
-
-AFTERWARDS = "Judged after the race was decided: no part of the choice."
 
 
 def judge(run: Job, context: StoreContext) -> RunResult:

@@ -10,6 +10,9 @@ from core import PlanError, Unreadable, find_as, to_json, write_json
 from core.decode import check_counts, decode
 from training.store import Job, RunFolder, Store
 
+AFTERWARDS = "Judged after the race was decided: no part of the choice."
+"""What the result of a rung says that was not chosen and judged later."""
+
 
 @dataclass(frozen=True)
 class Decision:

@@ -120,7 +120,7 @@ def verdict(
         show(pictures.freeze_legend())
         planned = parts_jobs.plan_set(facts, card, budget.minutes)
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-            if st.button(f"Best in {duration(60 * budget.minutes)}", type="primary", key="race", help=RACE):
+            if st.button(f"Best in {duration(60 * budget.minutes)}", type="primary", key="best_in", help=RACE):
                 start_race(ref, card, budget)
             if st.button("Train this", key="train_best"):
                 train(ref, best, budget)

@@ -47,7 +47,7 @@ def race_track(lanes: Sequence[Lane], budget_s: float, now_s: float, measured: S
 
     grid = "".join(
         f'<line class="thaw-grid" x1="0" x2="100%" y1="{y(t):.1f}" y2="{y(t):.1f}"/>'
-        f'<text x="0" y="{y(t) - 3:.1f}">{100 * t:.0f}%</text>'
+        f'<text x="-40" y="{y(t) + 4:.1f}">{100 * t:.0f}%</text>'
         for t in scale.ticks
     )
     drawn = "".join(_lane(lane, now_s, x, y) for lane in lanes)
@@ -119,7 +119,8 @@ def _bar(
 def _legend(lanes: Sequence[Lane]) -> str:
     rows = "".join(
         f'<li class="{"is-taken" if lane.taken else ""}">{mark(lane.kind)}<b>{esc(lane.title)}</b>'
-        f"<span>{esc(interval(lane.reached))}</span><span>{esc(lane.state)}</span></li>"
+        f"<span>{esc(interval(lane.reached) if lane.reached else 'no figure yet')}</span>"
+        f"<span>{esc(lane.state)}</span></li>"
         for lane in lanes
     )
     return f'<ul class="thaw-lanes">{rows}</ul>' if rows else ""

@@ -9,7 +9,7 @@ from core.zoo import BACKBONES, STRATEGIES
 from training.evaluation import wilson
 from training.jobs import hanging
 from training.race import RaceRecord, RaceResult, record_of, rungs_of
-from training.race.record import race_of
+from training.race.record import AFTERWARDS, race_of
 from training.requests import JudgeLater, Race, registry
 from training.store import Job, RunResult
 from ui import pictures
@@ -59,6 +59,8 @@ def of_run(job: Job) -> None:
 
 def _judging(job: Job, race_id: str) -> None:
     result = RunResult.of(job)
+    if result.note and AFTERWARDS in result.note:
+        st.caption(AFTERWARDS)
     if job.active or not result.weights or result.test_total is not None:
         return
     latest = jobs.latest(JudgeLater.of(job))
@@ -134,8 +136,8 @@ def _headline(job: Job) -> None:
             said += f" ({100 * own.low:.0f} to {100 * own.high:.0f}%, 95% interval, {tested.total:,} images)"
         most = None if result.left is None else f"{100 * result.left:.1f} points"
         gain = f" What was left could have gained at most {most}." if most else ""
-        measured = f"{duration(result.measured_s)} of them to measure for the choice"
-        spent = f"{duration(result.seconds)} were used, {measured}."
+        measured = f", {duration(result.measured_s)} of them to measure for the choice" if result.measured_s else ""
+        spent = f"{duration(result.seconds)} of the time given were used{measured}."
         show(pictures.notice("good" if job.state == "finished" else "caution", said, f"{spent}{gain}"))
 
 

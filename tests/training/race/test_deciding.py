@@ -96,9 +96,9 @@ def test_time_for_many_epochs_is_kept_for_all_stages() -> None:
     first = decide(long)
     assert isinstance(first, Begin) and first.minutes * 60 == pytest.approx(290)
     then = decide(replace(long, rungs=(PROBE, rung("partial", 0.9, first.minutes)), left_s=290.0))
-    assert isinstance(then, Begin) and then.strategy.kind == "full" and then.from_run == "partial"
+    assert isinstance(then, Begin) and then.strategy.kind == "lp_ft" and then.from_run == "partial"
     assert [phase.boundary for phase in then.strategy.phases] == [0], "its head comes with the weights it starts from"
-    done = (PROBE, rung("partial", 0.9), rung("full", 0.91))
+    done = (PROBE, rung("partial", 0.9), rung("lp_ft", 0.91))
     assert isinstance(decide(replace(long, rungs=done)), End)
 
 

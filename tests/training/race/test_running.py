@@ -17,8 +17,7 @@ from tests.support.terminal import say
 from tests.training.jobs.test_worker import ended, wait
 from training.jobs.executor import executor
 from training.race import RaceResult, record_of, rungs_of
-from training.race.judging import AFTERWARDS
-from training.race.record import race_of
+from training.race.record import AFTERWARDS, race_of
 from training.requests import JudgeLater, Race, Train, submit
 from training.store import Job, RunFolder, RunResult, Store
 

@@ -44,12 +44,12 @@ def _document(place: Place, job: Job) -> dict[str, object]:
     result, log = RaceResult.of(job), record_of(place.home, job.id)
     return {
         "race_id": job.id, "state": job.state, "error": job.error, "run_id": result.winner or None,
-        "validation_accuracy_fraction": result.val_accuracy, "test_accuracy_fraction": result.test_accuracy,
-        "seconds": result.seconds, "measuring_seconds": result.measured_s, "left_at_most_fraction": result.left,
+        "val_accuracy": result.val_accuracy, "test_accuracy": result.test_accuracy,
+        "seconds": result.seconds, "measured_seconds": result.measured_s, "left_at_most": result.left,
         "rungs": [
             {
                 "run_id": rung.id, "strategy": rung.plan.strategy.kind, "state": rung.state, "seconds": rung.seconds,
-                "validation_accuracy_fraction": RunResult.of(rung).val_accuracy,
+                "val_accuracy": RunResult.of(rung).val_accuracy,
             }
             for rung in rungs_of(place.store, job.id)
         ],

@@ -3,12 +3,13 @@
     python -m benchmarks.race DATA [DATA ...] --out FOLDER [--minutes 1] [--strategies linear_probe partial full]
         [--seed 0] [--hours H] [--table FILE]
 
-For each set: a home into which it is imported, nothing measured (the backbone's graph is there, as on any machine that
-was used once); `python -m training auto --minutes M` in a copy of it. Then `python -m training profile`, once, and each
-strategy by `fit --strategy S --minutes M` in a copy of that: single runs find the set measured, the race measures it
-within its minutes. The regret of the race is the best single run's test accuracy less its own, raw: below zero where
-it is better than each of them. The best is chosen with hindsight, on the test images, which favours it by its luck. A
-line a run goes to FOLDER/runs.jsonl, the set's turn comes whole: a killed benchmark goes on where it ended.
+For each set `python -m training profile`, once (the backbone's graph is there, as on any machine that was used once).
+In a copy of that home each time: `auto --minutes M`, and each strategy by `fit --strategy S --minutes M`: both find the
+set measured, as on the Advice page. And the race in a home into which the set was only imported, where the pass over
+the images and what is measured count in its minutes. The regret of the race is the best single run's test accuracy
+less its own, raw: below zero where it is better than each of them. The best is chosen with hindsight, on the test
+images, which favours it by its luck. A line a run goes to FOLDER/runs.jsonl, the set's turn comes whole: a killed
+benchmark goes on where it ended.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from benchmarks.command import append, copy_home, read, thaw
 from benchmarks.machine import describe
 from benchmarks.speed import made_once
 
-RACE = "race"
+RACE, COLD = "race", "race, nothing measured"
 WITHIN = 0.01
 """A point: goal 90 % of the tasks."""
 Record = dict[str, Any]
@@ -45,7 +46,7 @@ def main() -> None:
     log, began = options.out / "runs.jsonl", time.monotonic()
     for minutes in options.minutes:
         for path in options.data:
-            for arm in (RACE, *options.strategies):
+            for arm in (RACE, *options.strategies, COLD):
                 over = options.hours is not None and time.monotonic() - began > 3600 * options.hours
                 known = {(one["data"], one["minutes"], one["arm"], one["seed"]) for one in read(log)}
                 if not over and (Path(path).stem, minutes, arm, options.seed) not in known:
@@ -57,14 +58,14 @@ def main() -> None:
 
 
 def run_one(out: Path, path: str, arm: str, minutes: float, seed: int) -> Record:
-    home = home_for(out, path, measured=arm != RACE)
-    words = ("auto", path) if arm == RACE else ("fit", path, "--strategy", arm)
+    home = home_for(out, path, measured=arm != COLD)
+    words = ("auto", path) if arm in (RACE, COLD) else ("fit", path, "--strategy", arm)
     _, answer = thaw(home, *words, "--minutes", str(minutes), "--seed", str(seed))
     found = {"data": Path(path).stem, "minutes": minutes, "arm": arm, "seed": seed, "state": answer.get("state")}
     found |= {name: answer.get(name) for name in ("error", "test_accuracy")}
     seconds = answer.get("seconds")
     found |= {"seconds": seconds}
-    if arm == RACE:
+    if arm in (RACE, COLD):
         names = ("measured_seconds", "left_at_most", "rungs", "decisions", "run_id")
         found |= {name: answer.get(name) for name in names}
     reached = answer.get("test_accuracy")
@@ -95,7 +96,7 @@ def table(runs: list[Record]) -> str:
     tasks: dict[tuple[str, float, int], dict[str, Record]] = {}
     for run in runs:
         tasks.setdefault((run["data"], run["minutes"], run["seed"]), {})[run["arm"]] = run
-    arms = sorted({run["arm"] for run in runs} - {RACE}, key=("linear_probe", "partial", "gradual", "full").index)
+    arms = sorted({run["arm"] for run in runs} - {RACE, COLD}, key=("linear_probe", "partial", "gradual", "full").index)
     rows, regrets, losses = [], [], {arm: [] for arm in arms}  # type: ignore[var-annotated]
     for (data, minutes, seed), by_arm in tasks.items():
         reached = {arm: run["test_accuracy"] for arm, run in by_arm.items()}
@@ -117,9 +118,11 @@ def table(runs: list[Record]) -> str:
             "- always the same single run: "
             + ", ".join(f"{arm} {_points(fmean(losses[arm]))}" for arm in arms)
             + " (mean, raw; the single run that was best has zero)",
-            f"- share of the budget that went into measuring for the choice: {_share(runs)}",
+            f"- share of the budget that went into measuring for the choice, where nothing was: {_share(runs)}",
         ]
-    head = ["set", "minutes", "seed", "race", *arms, "regret", "seconds of the race", "measuring", "rungs"]
+    head = [
+        "set", "minutes", "seed", "race", *arms, "regret", "seconds", "rungs", COLD, "measuring, s", "its rungs"
+    ]  # fmt: skip
     return "\n".join([*lines, "", f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *rows, ""])
 
 
@@ -131,18 +134,20 @@ def _row(data: str, minutes: float, seed: int, by_arm: dict[str, Record], arms: 
         value = run["test_accuracy"]
         return f"{100 * value:.1f}" if value is not None else f"{run['state']}: {run['error']}"
 
-    race = by_arm.get(RACE, {})
-    taken = race.get("run_id")
-    rungs = "; ".join(
-        f"{one['strategy']} {_percent(one['val_accuracy'])}{' *' if one['run_id'] == taken else ''}"
-        for one in race.get("rungs") or ()
-    )
-    used = f"{race['seconds']:.0f}" if race.get("seconds") else ""
+    race, cold = by_arm.get(RACE, {}), by_arm.get(COLD, {})
     cells = [
-        data, f"{minutes:g}", str(seed), said(RACE), *map(said, arms), "" if regret is None else _points(regret), used,
-        f"{race.get('measured_seconds') or 0:.0f}", rungs,
+        data, f"{minutes:g}", str(seed), said(RACE), *map(said, arms), "" if regret is None else _points(regret),
+        f"{race.get('seconds') or 0:.0f}", _rungs(race), said(COLD), f"{cold.get('measured_seconds') or 0:.0f}",
+        _rungs(cold),
     ]  # fmt: skip
     return f"| {' | '.join(cells)} |"
+
+
+def _rungs(race: Record) -> str:
+    return "; ".join(
+        f"{one['strategy']} {_percent(one['val_accuracy'])}{' *' if one['run_id'] == race.get('run_id') else ''}"
+        for one in race.get("rungs") or ()
+    )
 
 
 def _percent(share: float | None) -> str:
@@ -154,7 +159,7 @@ def _points(share: float) -> str:
 
 
 def _share(runs: list[Record]) -> str:
-    shares = [(run.get("measured_seconds") or 0) / (60 * run["minutes"]) for run in runs if run["arm"] == RACE]
+    shares = [(run.get("measured_seconds") or 0) / (60 * run["minutes"]) for run in runs if run["arm"] == COLD]
     if not shares:
         return "none"
     return f"{100 * fmean(shares):.0f} % on average, {100 * max(shares):.0f} % at most (goal 15 %)"

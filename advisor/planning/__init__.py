@@ -18,15 +18,8 @@ if TYPE_CHECKING:
     )
     from advisor.planning.memory import fit_batch, fits, forecast_bytes, memory_for
     from advisor.planning.options import DESCENDING, Options, Unfreeze
-    from advisor.planning.strategies import (
-        PLANNED,
-        lowest_boundary,
-        plan,
-        stage_lrs,
-        state_at,
-        trainable_params,
-        trains_all,
-    )
+    from advisor.planning.strategies import PLANNED, plan
+    from advisor.planning.trained import lowest_boundary, stage_lrs, state_at, trainable_params, trains_all
     from advisor.planning.two_domains import check_domains, gap_words, likely_to_hurt, plan_adaptation, shares_apart
 else:
     __getattr__ = door(__name__)

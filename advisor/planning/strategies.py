@@ -8,29 +8,18 @@ trains.
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from advisor.planning.costs import PROFILED_STAGES, Sizes, cost_at, estimate_seconds, for_steps, price
+from advisor.planning.costs import PROFILED_STAGES, Sizes, estimate_seconds, for_steps
+from advisor.planning.cutting import cut_to, growing, judged
 from advisor.planning.options import Options, freeze_point
-from core import ADAPTING, KINDS, SOLVED_KINDS, Kind, Phase, PlanError, StageCost, Strategy
+from core import KINDS, SOLVED_KINDS, Kind, Phase, PlanError, StageCost, Strategy
 from core.zoo import BackboneCard
 
 DEFAULTS = Options()
 
-__all__ = [
-    "PLANNED",
-    "RECIPES",
-    "Recipe",
-    "estimate_seconds",
-    "lowest_boundary",
-    "plan",
-    "stage_lrs",
-    "state_at",
-    "trainable_params",
-    "trains_all",
-]
+__all__ = ["PLANNED", "RECIPES", "Recipe", "estimate_seconds", "plan"]
 
 
 @dataclass(frozen=True)
@@ -133,16 +122,6 @@ BATCH, SMALL_BATCH, SMALL_BELOW = 32, 16, 128
 more it gains nothing (benchmarks/results/sweep_full.md)."""
 BN_TRAIN_FROM = 16
 """Smallest batch whose own statistics BatchNorm may use in a trained stage."""
-JUDGED_SHARE, LEAST_JUDGED = 0.04, 200
-"""Judging after an epoch may take this share of the epoch's time, but looks at no fewer validation images than this:
-the standard error of their accuracy is at most 3.5 points, the same images each time."""
-CACHE_SHARE = 0.5
-"""Augmented views are dropped until filling the cache takes at most this share of the budget."""
-EPOCHS_A_VIEW = 2
-"""Augmented views are dropped until a cut plan shows each view of an image at least so many times: with 1 to 4
-epochs no view was better than one by 1.0 and 2.0 points, with 9 and more three were better than none by 1.3 and 1.9
-(benchmarks/results/sweep_partial.md)."""
-
 PLANNED: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind in RECIPES)
 """The kinds that this version trains, from least to most trained."""
 
@@ -196,13 +175,13 @@ def plan(
         lr_range_test=options.lr_range_test,
     )
     if minutes is not None and costs:
-        uncut, strategy = strategy, _cut(strategy, sizes, costs, card.image_px, for_steps(minutes))
-        strategy = _growing(strategy, uncut)
+        uncut, strategy = strategy, cut_to(strategy, sizes, costs, card.image_px, for_steps(minutes))
+        strategy = growing(strategy, uncut)
         if kind == "full" and strategy.adam_epochs == 1 and batch == BATCH and options.batch_size is None:
             strategy = replace(strategy, batch_size=SMALL_BATCH)
     if costs:
         seconds = math.inf if minutes is None else for_steps(minutes)
-        strategy = replace(strategy, judged=_judged(strategy, sizes, costs, card.image_px, seconds))
+        strategy = replace(strategy, judged=judged(strategy, sizes, costs, card.image_px, seconds))
     return strategy if options.lr is not None else _gentle(strategy, sizes)
 
 
@@ -319,119 +298,3 @@ def _gentle(strategy: Strategy, sizes: Sizes) -> Strategy:
         return replace(phase, lr_head=phase.lr_head * share, lr_stage=phase.lr_stage * share)
 
     return replace(strategy, phases=tuple(map(gentle, strategy.phases)))
-
-
-def _judged(
-    strategy: Strategy, sizes: Sizes, costs: tuple[StageCost, ...], px: int, seconds: float
-) -> int | None:
-    """How many validation images an epoch leaves time to judge; None where it is all of them or costs are unknown."""
-    fewest = sizes.val
-    for phase in strategy.phases:
-        cost = cost_at(costs, phase.boundary)
-        if phase.reads_plain or cost is None or not cost.eval_s:
-            continue
-        # An epoch that the budget will cut short leaves no more time to judge than the budget's own share.
-        epoch_s = sizes.fit * cost.train_s * phase.mean_area(strategy.image_px or px)
-        fewest = min(fewest, max(LEAST_JUDGED, math.ceil(JUDGED_SHARE * min(epoch_s, seconds) / cost.eval_s)))
-    return fewest if fewest < sizes.val else None
-
-
-# --- cut to a budget ---------------------------------------------------------------------------------------
-
-
-def _cut(strategy: Strategy, sizes: Sizes, costs: tuple[StageCost, ...], px: int, seconds: float) -> Strategy:
-    """The strategy within `seconds`: first fewer thawed stages ('gradual'), then fewer views, then fewer
-    epochs."""
-    now = price(strategy, sizes, costs, px)
-    if now is None or now[0] <= seconds:
-        return strategy
-    if strategy.kind == "gradual" and len(strategy.phases) > 1 and strategy.phases[-1].boundary == 0:
-        return _cut(replace(strategy, phases=strategy.phases[:-1]), sizes, costs, px, seconds)
-    once = price(_with_epochs(strategy, 0.0), sizes, costs, px) or now
-    # Without a cache (boundary 0) views cost nothing: dropping them would only take the augmentation away.
-    caches_views = any(not phase.reads_plain and phase.boundary > 0 for phase in strategy.phases)
-    while caches_views and strategy.views > 0 and (now[1] > CACHE_SHARE * seconds or once[0] > seconds):
-        strategy = replace(strategy, views=strategy.views // 2)
-        now = price(strategy, sizes, costs, px) or now
-        once = price(_with_epochs(strategy, 0.0), sizes, costs, px) or now
-    if now[0] <= seconds:
-        return strategy
-    if strategy.kind == "gradual" and len(strategy.phases) > 2 and once[0] > seconds:
-        return _cut(replace(strategy, phases=strategy.phases[:-1]), sizes, costs, px, seconds)
-    # Every phase keeps one epoch; what lies above that is scaled. The price rises with it, but not along a line.
-    most = max((phase.epochs for phase in strategy.phases if not phase.solved), default=1)
-
-    def needs(extra: int) -> float:
-        return (price(_with_epochs(strategy, extra / (most - 1)), sizes, costs, px) or now)[0]
-
-    affordable = bisect_right(range(1, most), seconds, key=needs)
-    cut = _with_epochs(strategy, affordable / max(1, most - 1))
-    viewed = sum(phase.epochs for phase in cut.phases if not phase.reads_plain)
-    if caches_views and 0 < viewed < EPOCHS_A_VIEW * (1 + strategy.views) and strategy.views > 0:
-        return _cut(replace(strategy, views=strategy.views // 2), sizes, costs, px, seconds)
-    return cut
-
-
-def _growing(strategy: Strategy, uncut: Strategy) -> Strategy:
-    """Where epochs were cut, as many as before may still be made, should time be left: a forecast is no measurement."""
-    phases = (
-        replace(phase, most_epochs=before.epochs) if phase.epochs < before.epochs else phase
-        for phase, before in zip(strategy.phases, uncut.phases, strict=False)
-    )
-    return replace(strategy, phases=tuple(phases))
-
-
-def _with_epochs(strategy: Strategy, share: float) -> Strategy:
-    """One epoch a phase plus `share` of the others; solver passes cost next to nothing and stay."""
-    phases = tuple(
-        phase
-        if phase.solved
-        else replace(phase, epochs=1 + math.floor((phase.epochs - 1) * share + 1e-9))
-        for phase in strategy.phases
-    )
-    return replace(strategy, phases=phases)
-
-
-# --- what a plan trains -----------------------------------------------------------------------------------
-
-
-def lowest_boundary(strategy: Strategy) -> int:
-    """Index of the lowest stage that is trained at any time in the run."""
-    return min(phase.boundary for phase in strategy.phases)
-
-
-def trains_all(strategy: Strategy, card: BackboneCard) -> str:
-    """A sentence where a plan whose name says that stages stay frozen leaves none frozen; else empty."""
-    kind = strategy.kind
-    freezes = kind in ("partial", *ADAPTING) or (kind == "gradual" and card.head == 1)  # else it ends with everything
-    if lowest_boundary(strategy) or not freezes:
-        return ""
-    stages = "is a single stage" if card.head == 1 else f"has {card.head} stages"
-    return f"{card.title} {stages}: '{kind}' trains everything, as 'full' does."
-
-
-def trainable_params(strategy: Strategy, card: BackboneCard, classes: int) -> int:
-    """Parameters that are trained at any time in the run; a stage frozen up to some layer counts whole."""
-    return sum(
-        params
-        for stage, params in enumerate(card.params(classes, strategy.head))
-        if any(p.trains(stage) for p in strategy.phases)
-    )
-
-
-def stage_lrs(strategy: Strategy, card: BackboneCard) -> tuple[float, ...]:
-    """Peak learning rate per stage over the run, the head last; 0 = never trained by gradient descent.
-
-    A head that only a solver trains has no learning rate: 0. `state_at` says whether a stage is trained.
-    """
-    peaks = [0.0] * (card.head + 1)
-    for phase in strategy.phases:
-        peaks = [max(peak, phase.stage_lr(stage, card.head)) for stage, peak in enumerate(peaks)]
-    return tuple(peaks)
-
-
-def state_at(strategy: Strategy, card: BackboneCard, phase_index: int) -> tuple[bool, ...]:
-    """Per stage, the head last: whether it is trained (True) or frozen (False) in one phase."""
-    if not 0 <= phase_index < len(strategy.phases):
-        raise PlanError(f"The strategy has {len(strategy.phases)} phases; there is no phase {phase_index}.")
-    return tuple(strategy.phases[phase_index].trains(stage) for stage in range(card.head + 1))

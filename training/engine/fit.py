@@ -28,7 +28,7 @@ from training.engine.clock import Clock, Pace
 from training.engine.coach import ROLLBACK, rollback_text
 from training.engine.descent import Descent, NotFinite
 from training.engine.head_solver import Floats
-from training.engine.judge import Judge
+from training.engine.judge import Judge, JudgingTime
 from training.engine.probe import Probe
 from training.engine.progress import Best, Context, Position
 from training.engine.publish import Telling
@@ -39,15 +39,6 @@ LOWER = 0.3
 """What a roll-back multiplies the learning rates by."""
 MOST_ROLLBACKS = 6
 """0.3^6 is a thousandth of the planned rate: whatever diverges then is not the rate's fault."""
-
-SAMPLED, WARMED = 32, 8
-"""Validation images that tell what judging one takes, and how many are judged before: the first warm up."""
-DOUBTFUL, DOUBTED = 0.7, 0.05
-"""Judging is measured again where it would take more than the first share of the time left, by as many images as take
-the second: first after `DOUBT_S`, then after twice as long each time."""
-DOUBT_S = 1.0
-DOUBTED_ABOVE = 0.1
-"""Share of the budget that has to be left for it to be measured again before a run is ended."""
 
 
 class NoTime(Exception):
@@ -99,9 +90,6 @@ class Fit(Probe):
             self._trained = self._restore(resume)
         self._runtime = runtime or Runtime({})
         self._solves_only = False
-        self._doubt_s, self._doubted_at = DOUBT_S, time.perf_counter()
-        """Seconds until what judging takes may be measured again, and when it last was; endless once all validation
-        images were judged."""
         self.telling = Telling(strategy, backbone.head_index, context, self.at, work)
         self.inputs = Inputs(strategy, backbone, data, prefix, seed, device, *([choose] if choose else []))
         self.judge = Judge(self.inputs, backbone, data, strategy.judged)
@@ -111,6 +99,7 @@ class Fit(Probe):
             judged=sum(self.judge.val_counts) + sum(len(rows["val"]) for rows in sides[1:]),
             tested=sum(len(rows["test"]) for rows in sides),
         )  # fmt: skip
+        self._judging = JudgingTime(self.judge, self._clock, data.rows["val"])
 
     # ---- the outline -------------------------------------------------------------------------------------------
 
@@ -172,7 +161,7 @@ class Fit(Probe):
             self._finished_early = True
             return
         self.inputs.choose_arithmetic(phase, self.at.phase)
-        self._measure_judging(phase)
+        self._judging.measure(phase.boundary)
         self.backbone.set_phase(phase)
         if self.best.weights and self._clock.over:
             self._end_early(0)
@@ -252,7 +241,8 @@ class Fit(Probe):
 
     def _after_step(self, phase: Phase, pace: Pace) -> None:
         self._clock.tick()
-        self._doubt(phase)
+        if self._judging.doubt(phase.boundary):
+            self.backbone.set_phase(phase)
         if pace.fit(self._made(pace), self.telling.later(), self._clock):
             self._say_of_time(self.telling.fitted_text)
         within = self.at.step < pace.steps and not self._over(pace)
@@ -260,8 +250,11 @@ class Fit(Probe):
             self._publish(phase, self._train_columns(), pace.steps)
         if within and self._clock.save_due:
             self._save()
-        if within and self._clock.over and not self._relieved(phase):
-            self._end_early(pace.steps)
+        if within and self._clock.over:
+            relieved = self._judging.relieves(phase.boundary)
+            self.backbone.set_phase(phase)
+            if not relieved:
+                self._end_early(pace.steps)
         self._check_stop()
 
     def _end_epoch(self, phase: Phase, steps: int) -> None:
@@ -270,7 +263,7 @@ class Fit(Probe):
             loss, accuracy, predicted = self.judge.validate(phase.boundary)
             self.backbone.set_phase(phase)
             self._clock.judging_took(time.perf_counter() - began, sum(self.judge.val_counts))
-            self._doubt_s = math.inf
+            self._judging.known()
         columns = self._train_columns()
         if self.at.step == steps:
             self.at.epoch += 1
@@ -367,46 +360,6 @@ class Fit(Probe):
     def _over(self, pace: Pace) -> bool:
         """Whether this phase has made all of its steps."""
         return self._made(pace) >= pace.total(self._made(pace))
-
-    def _measure_judging(self, phase: Phase, images: int = SAMPLED, warm: int = WARMED) -> None:
-        """What judging an image takes in this phase, before its first validation can tell."""
-        if self._clock.budget_s is None:
-            return
-        with self._clock.overhead(), torch.no_grad():
-            rows = self.data.rows["val"][:images]
-            if warm:
-                self.judge.predict(phase.boundary, rows[:warm])
-            began = time.perf_counter()
-            self.judge.predict(phase.boundary, rows)
-            self._clock.testing_took(time.perf_counter() - began, len(rows))
-            began = time.perf_counter()
-            for _ in self.inputs.logits(phase.boundary, rows):
-                pass
-            self._clock.judging_took(time.perf_counter() - began, len(rows))
-        self._clock.tick()
-
-    def _doubt(self, phase: Phase) -> None:
-        """What judging takes may have been measured in a busy moment. Where it would take most of the rest, some images
-        are judged again if that is quick."""
-        clock, now = self._clock, time.perf_counter()
-        if clock.to_come() > DOUBTFUL * clock.unused() and now - self._doubted_at > self._doubt_s:
-            self._look_again(phase)
-
-    def _relieved(self, phase: Phase) -> bool:
-        """Whether there is time for more after all: a run that looks late is looked at again while much is left."""
-        much = self._clock.unused() > DOUBTED_ABOVE * (self._clock.budget_s or math.inf)
-        return much and self._doubt_s < math.inf and self._look_again(phase) and not self._clock.over
-
-    def _look_again(self, phase: Phase) -> bool:
-        """Judge a few images to tell what judging takes; False where even one would take too long."""
-        clock = self._clock
-        images = int(DOUBTED * clock.unused() / max(1e-6, clock.judge_s, clock.test_s))
-        if images < 1:
-            return False
-        self._measure_judging(phase, min(images, WARMED), warm=0)
-        self.backbone.set_phase(phase)
-        self._doubt_s, self._doubted_at = 2 * self._doubt_s, time.perf_counter()
-        return True
 
     def _end_early(self, steps: int) -> None:
         self._finished_early = True

@@ -13,6 +13,8 @@ from advisor.advice import Learned, gap_percent
 from advisor.advice.forecasts import COVERAGE, forecast, settled
 from advisor.advice.learned_rules import facts_for
 from advisor.planning import affordable_epochs, estimate_seconds, plan
+from advisor.planning.costs import cost_at
+from advisor.planning.strategies import PARTIAL_STAGES
 from core import DatasetFacts, Estimate, Kind, Strategy
 from core.words import duration
 from core.zoo import STRATEGIES, BackboneCard
@@ -23,21 +25,20 @@ FEW = 10
 """Images a class below which class means are tried beside the solved head."""
 LEAST_S = 6.0
 """Shorter than this no rung that descends gets beyond its first steps."""
-DEEPER_EPOCHS = 4.0
+DEEPER_EPOCHS = 12.0
 """Epochs of the whole network that the time has to hold for some of it to be kept for all stages."""
 TOP_SHARE = 0.5
 """What the top stages get of the time, where some is kept for all stages."""
-LEAST_DEEPER = 2.0
+LEAST_DEEPER = 4.0
 """Epochs of the whole network below which training all stages on top of the best is not begun."""
 DEEPER: Kind = "lp_ft"
 """What trains all stages from weights that were reached: at a low rate, BatchNorm as it is. 'full' from there lost 12
 points on drawn shapes: its rate is that of a start from the backbone's own weights."""
 OWN_CURVE = 0.5
 """What a deeper rung may gain of what the one before it gained (ours, to be measured)."""
-MEASURED_SHARE = 0.15
-"""Of the budget, for measuring what only the choice needs."""
-MEASURING_S = 6.0
-"""What that takes at least, of a few hundred images."""
+MEASURING_S, MEASURING_OF_PASS = 7.5, 0.18
+"""Seconds that it takes to measure what only the choice needs, and what it takes more for each second of the pass over
+the images (benchmarks/results/race.md: 8.5 s after a pass of 4, 9.8 after 10, 12.4 after 27)."""
 
 
 @dataclass(frozen=True)
@@ -70,16 +71,26 @@ class Standing:
     val_images: int
     budget_s: float
     left_s: float
-    """Of it, when what has to follow the last rung is taken off."""
+    """Of it, when what has to follow the last rung is taken off, except judging the test images."""
+    passed_s: float
+    """What one pass over an image took, reading it included; 0 where that is not known."""
     rungs: tuple[Rung, ...]
     facts: DatasetFacts | None
     """Measured of these images with this backbone; None = not yet."""
     learned: Learned | None
 
     @property
-    def affordable(self) -> float | None:
-        """Epochs of the whole network in the time that is left."""
-        return affordable_epochs(self.facts, self.left_s / 60) if self.facts and self.left_s > 0 else None
+    def measuring_s(self) -> float:
+        """What it would take to measure what the choice needs."""
+        return MEASURING_S + MEASURING_OF_PASS * self.passed_s * (self.train_images + self.test_images)
+
+    def left_for(self, boundary: int) -> float:
+        """Seconds for a rung that trains from this boundary up: its test images may have to be judged after it."""
+        cost = cost_at(self.facts.costs, boundary) if self.facts else None
+        if cost is None:
+            return self.left_s - self.test_images * self.passed_s
+        below_s = cost.below_s if 0 < boundary < self.card.head else 0.0
+        return self.left_s - self.test_images * (cost.eval_s + below_s)
 
 
 @dataclass(frozen=True)
@@ -121,9 +132,9 @@ def decide(at: Standing) -> Next:
         says = f"Fewer than {FEW} images a class: the classes' means are compared as well"
         return _solved(at, "prototype", says)
     if at.left_s < LEAST_S:
-        return End(f"{_reached(at)}; the {duration(max(0.0, at.left_s))} left are too short for another rung")
+        return _too_short(at, at.left_s)
     if at.facts is None or not at.facts.costs:
-        if max(MEASURED_SHARE * at.budget_s, 0.3 * at.left_s) < MEASURING_S:
+        if at.measuring_s > at.left_for(0) - at.measuring_s:
             return End(f"{_reached(at)}; {duration(at.left_s)} are too short to measure what else could gain")
         return Measure(f"{_reached(at)}. What training costs here and what it may gain is measured next")
     if not any(rung.descended for rung in at.rungs):
@@ -138,42 +149,55 @@ def _solved(at: Standing, kind: Kind, says: str) -> Begin:
 
 def _first(at: Standing) -> Next:
     """The first rung that descends: what the forecasts put first, the cheaper of equals."""
-    assert at.facts is not None
-    partial = _planned(at, "partial", at.left_s / 60)
-    foreseen = foresee(at, "partial", at.left_s)
+    left_s = at.left_for(at.card.head - PARTIAL_STAGES)
+    if left_s < LEAST_S:
+        return _too_short(at, left_s)
+    partial = _planned(at, "partial", left_s / 60)
+    foreseen = foresee(at, "partial", left_s)
     gain = _gain(at, foreseen)
     if gain is not None and gain < WORTH:
         return End(f"{_reached(at)}, and what is left can gain at most {_points(gain)}", gain)
-    affordable = at.affordable or 0.0
-    given = at.left_s
-    if affordable >= DEEPER_EPOCHS:
-        given = max(LEAST_S, TOP_SHARE * at.left_s)
+    given = left_s
+    if _affordable(at, at.left_for(0)) >= DEEPER_EPOCHS:
+        given = max(LEAST_S, TOP_SHARE * left_s)
         partial = _planned(at, "partial", given / 60)
-    says = f"{_reached(at)}. Training the top stages {_may(foreseen, gain)}: it gets {_given(at, partial, given)}"
+    gets = _given(at, partial, given, left_s)
+    says = f"{_reached(at)}. Training the top stages {_may(foreseen, gain)}: it gets {gets}"
     return Begin(partial, given / 60, f"{says}.", gain)
 
 
 def _deeper(at: Standing) -> Next:
     """What the time that is left can still do for the best of those that descended."""
-    assert at.facts is not None
+    left_s = at.left_for(0)
     last = max(rung.minutes for rung in at.rungs if rung.descended)
     if any(rung.kind == DEEPER for rung in at.rungs):
         return End(f"{_reached(at)}; every rung was tried, and {duration(at.left_s)} are left")
-    foreseen = foresee(at, DEEPER, at.left_s + 60 * last) or foresee(at, "partial", at.left_s + 60 * last)
+    if left_s < LEAST_S:
+        return _too_short(at, left_s)
+    foreseen = foresee(at, DEEPER, left_s + 60 * last) or foresee(at, "partial", left_s + 60 * last)
     gain = _gain_deeper(at, foreseen)
     if gain < WORTH:
         return End(f"{_reached(at)}, and what is left can gain at most {_points(gain)}", gain)
-    affordable = at.affordable or 0.0
+    affordable = _affordable(at, left_s)
     if affordable < LEAST_DEEPER:
-        few = f"the {duration(at.left_s)} left hold {affordable:.1f} epochs of all stages"
+        few = f"the {duration(left_s)} left hold {affordable:.1f} epochs of all stages"
         return End(f"{_reached(at)}; {few}, too few to gain by", gain)
     best = max((r for r in at.rungs if r.descended and r.val_accuracy is not None), key=_reach, default=None)
-    strategy = _planned(at, DEEPER, at.left_s / 60)
+    strategy = _planned(at, DEEPER, left_s / 60)
     if best:  # its head is there already
         strategy = replace(strategy, phases=strategy.phases[-1:])
-    may = f"may gain up to {_points(gain)}: it gets {duration(at.left_s)}"
+    may = f"may gain up to {_points(gain)}: it gets {duration(left_s)}"
     says = f"{_reached(at)}. Training all stages from there {may}"
-    return Begin(strategy, at.left_s / 60, f"{says}.", gain, best.run_id if best else "")
+    return Begin(strategy, left_s / 60, f"{says}.", gain, best.run_id if best else "")
+
+
+def _too_short(at: Standing, left_s: float) -> End:
+    return End(f"{_reached(at)}; the {duration(max(0.0, left_s))} left are too short for another rung")
+
+
+def _affordable(at: Standing, seconds: float) -> float:
+    """Epochs of the whole network in so many seconds."""
+    return (affordable_epochs(at.facts, seconds / 60) or 0.0) if at.facts and seconds > 0 else 0.0
 
 
 def _planned(at: Standing, kind: Kind, minutes: float) -> Strategy:
@@ -266,12 +290,12 @@ def _may(foreseen: Estimate | None, gain: float | None) -> str:
     return f"may gain up to {_points(gain)} (forecast {low:.0f} to {high:.0f}%, {100 * COVERAGE:.0f}% interval)"
 
 
-def _given(at: Standing, strategy: Strategy, given: float) -> str:
+def _given(at: Standing, strategy: Strategy, given: float, left_s: float) -> str:
     assert at.facts is not None
     price = estimate_seconds(strategy, at.facts, at.card)
     whole = price is not None and all(not phase.most_epochs for phase in strategy.phases)
     seconds = min(given, price[0]) if price and whole else given
-    rest = at.left_s - given
+    rest = left_s - seconds if given < left_s else 0.0
     kept = f", {duration(rest)} are kept for all stages" if rest > LEAST_S else ""
     return f"{duration(seconds)}{kept}"
 

@@ -12,8 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from advisor.advice import learned
-from advisor.planning import Sizes
-from core import DatasetFacts, DatasetRef, HardwareFacts, RunConfig, TrainingError, to_json
+from core import DatasetFacts, DatasetRef, HardwareFacts, PlanError, RunConfig, TrainingError, to_json
 from core.words import duration, percent
 from core.zoo import STRATEGIES, catalog
 from dataset import everything, load_dataset, sides
@@ -87,8 +86,9 @@ class _Race:
                 elif isinstance(step, End):
                     self._note(step.says + ".", gain=step.gain)
                     return self._finish(step.gain)
-                else:
-                    self._begin(step)
+                elif why := self._begin(step):
+                    self._note(why)
+                    break
         return self._finish(None)
 
     # ---- where it stands ------------------------------------------------------------------------------
@@ -97,19 +97,13 @@ class _Race:
         facts = self._facts()
         return Standing(
             self.card, self.train_images, self.test_images, len(self.ref.classes), self.log.val_images,
-            self.budget_s, self.budget_s - self.context.seconds - self._closing_s(facts), tuple(self._rungs()), facts,
-            learned(self.context.home),
+            self.budget_s, self.budget_s - self.context.seconds - CLOSING_S, self.passed_s or 0.0,
+            tuple(self._rungs()), facts, learned(self.context.home),
         )  # fmt: skip
 
     def _facts(self) -> DatasetFacts | None:
         facts = self.store.facts(self.ref.id, self.card.name)
         return facts if facts and facts.hardware == _hardware() else None
-
-    def _closing_s(self, facts: DatasetFacts | None) -> float:
-        """What follows the last rung."""
-        if facts is None or not facts.costs:
-            return CLOSING_S
-        return CLOSING_S + Sizes.measured(facts).test * facts.costs[0].eval_s
 
     def _rungs(self) -> list[Rung]:
         given = {one.run: one.minutes for one in self.log.decisions if one.run}
@@ -124,17 +118,26 @@ class _Race:
 
     # ---- what it does ---------------------------------------------------------------------------------
 
-    def _begin(self, step: Begin) -> None:
+    def _begin(self, step: Begin) -> str:
+        """Why it could not be begun; "" where it was."""
+        try:
+            return self._begun(step)
+        except PlanError as error:  # memory
+            return f"{STRATEGIES[step.strategy.kind].title} cannot be trained here: {error}"
+
+    def _begun(self, step: Begin) -> str:
         plan = RunConfig(
             self.ref.id, step.strategy, seed=self.request.seed, split_seed=self.request.seed, minutes=step.minutes,
             group=record.group_of(self.context.job.id), from_run=step.from_run, tested=False,
         )  # fmt: skip
         request = to_train(self.store, plan)
+        request.check(self.store)
         job = self.store.begin_within(
             self.context.job, self.ref.id, request.config(), group=plan.group, prepare=request.prepare
         )
         self._note(step.says, job.id, step.minutes, step.gain)
         self._carry_out(job)
+        return ""
 
     def _go_on(self) -> None:
         """With the rung that an earlier attempt did not end."""

@@ -65,7 +65,7 @@ def by_hand(ref: DatasetRef, facts: DatasetFacts, card: BackboneCard, budget: Bu
         for limit in limits(state.store(), run, strategy.batch_size):
             st.caption(limit)
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-            if st.button("Train this plan", type="primary", key="train_by_hand"):
+            if st.button("Train this plan", key="train_by_hand"):
                 with frame.calm("This run cannot be started"):
                     frame.open_run(jobs.train(run, by_hand=given_batch).id)
             st.caption(_cost(run.strategy, facts, card, budget))

@@ -15,9 +15,11 @@ from training.store import Job, RunResult
 from ui import pictures
 from ui.kit import frame, ids, jobs, progress, state
 from ui.kit.show import show
-from ui.pictures.words import duration, esc, percent
+from ui.pictures.words import ago, duration, esc, percent
 
 EVERY_S = 1.0
+LISTED = 20
+"""Past races at most."""
 
 
 def page(job: Job) -> None:
@@ -31,6 +33,24 @@ def page(job: Job) -> None:
     rungs = tuple((rung.id, rung.state) for rung in rungs_of(state.store(), job.id))
     frame.fragment(_live, EVERY_S if job.active else None)(job.id, job.state, rungs)
     _lanes_opened(job)
+
+
+def past(dataset_id: str) -> None:
+    """The races of these images, newest first, a row each; nothing where there was none."""
+    races = state.store().jobs(kind=Race.kind, dataset_id=dataset_id, limit=LISTED)
+    if not races:
+        return
+    st.subheader("Past races of these images")
+    for job in races:
+        columns = st.columns([4, 3, 2, 2, 2], vertical_alignment="center")
+        if columns[0].button(frame.plain(registry.read(job).title), key=f"past_race_{job.id}", type="tertiary"):
+            frame.open_race(job.id)
+        with columns[1]:
+            show(pictures.badge(job.state))
+        reached = RaceResult.of(job).test_accuracy
+        columns[2].markdown(f":small[{'–' if reached is None else percent(reached, 1)}]")
+        columns[3].markdown(f":small[{duration(job.seconds) if job.seconds else '–'}]")
+        columns[4].markdown(f":small[{ago(job.finished) if job.finished else '–'}]")
 
 
 def asked() -> Job | None:

@@ -64,6 +64,7 @@ def main() -> None:
         every = POLL_S if any(one in state.ACTIVE for _, one, _ in watched) else None
         frame.fragment(queue, every)(watched, job.id)
     parts_runs.past_runs(runs, job.id)
+    race.past(ref.id)
     frame.set_aside(state.store().set_aside(ref.id))
     revisions.other_runs(ref)
 

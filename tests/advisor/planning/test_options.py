@@ -9,15 +9,8 @@ import pytest
 
 from advisor.planning.costs import Sizes, price
 from advisor.planning.options import DESCENDING, Options, freeze_point
-from advisor.planning.strategies import (
-    HIDDEN_RATE,
-    PLANNED,
-    RECIPES,
-    SGD_RATE,
-    plan,
-    state_at,
-    trainable_params,
-)
+from advisor.planning.strategies import HIDDEN_RATE, PLANNED, RECIPES, SGD_RATE, plan
+from advisor.planning.trained import state_at, trainable_params
 from core.decode import decode
 from core.errors import PlanError
 from core.plans import Kind, Phase, Strategy, to_json

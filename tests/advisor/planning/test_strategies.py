@@ -3,18 +3,11 @@ from typing import Any
 
 import pytest
 
-from advisor.planning import costs, strategies
+from advisor.planning import costs
 from advisor.planning.costs import estimate_seconds
 from advisor.planning.options import Options
-from advisor.planning.strategies import (
-    PLANNED,
-    RECIPES,
-    WARM_PASSES,
-    plan,
-    stage_lrs,
-    state_at,
-    trainable_params,
-)
+from advisor.planning.strategies import PLANNED, RECIPES, WARM_PASSES, plan
+from advisor.planning.trained import lowest_boundary, stage_lrs, state_at, trainable_params
 from core.decode import decode
 from core.errors import PlanError
 from core.plans import Kind, Phase, Strategy, to_json
@@ -409,7 +402,7 @@ def test_a_plan_fits_its_budget_or_is_down_to_one_epoch_a_phase(
 def test_more_minutes_never_train_less(kind: Kind) -> None:
     def work(minutes: float) -> tuple[int, int]:
         strategy = make(kind, 5_000, minutes=minutes, costs=COSTS)
-        return -strategies.lowest_boundary(strategy), sum(p.epochs for p in strategy.phases)
+        return -lowest_boundary(strategy), sum(p.epochs for p in strategy.phases)
 
     fits = [m for m in range(1, 200) if _fits(make(kind, 5_000, minutes=m, costs=COSTS), 5_000, m)]
     assert fits == list(range(fits[0], 200))  # once it fits, it goes on fitting

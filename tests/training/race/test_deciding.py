@@ -42,8 +42,9 @@ def standing(*rungs: Rung, left_s: float = 50.0, known: DatasetFacts | None = No
     assert isinstance(KNOWN, Learned)
     whole = known.train_images if known else 500
     at = Standing(
-        CARD, whole, 100, 5, whole // 5, budget_s=60.0, left_s=left_s, rungs=rungs, facts=known, learned=KNOWN
-    )
+        CARD, whole, 100, 5, whole // 5, budget_s=60.0, left_s=left_s, passed_s=0.006, rungs=rungs, facts=known,
+        learned=KNOWN,
+    )  # fmt: skip
     return replace(at, **other)  # type: ignore[arg-type]
 
 
@@ -94,7 +95,7 @@ def test_it_ends_where_nothing_is_left_to_gain_and_says_so() -> None:
 def test_time_for_many_epochs_is_kept_for_all_stages() -> None:
     long = standing(PROBE, known=facts(), left_s=580.0, budget_s=600.0)
     first = decide(long)
-    assert isinstance(first, Begin) and first.minutes * 60 == pytest.approx(290)
+    assert isinstance(first, Begin) and first.minutes * 60 == pytest.approx(290, rel=0.01)
     then = decide(replace(long, rungs=(PROBE, rung("partial", 0.9, first.minutes)), left_s=290.0))
     assert isinstance(then, Begin) and then.strategy.kind == "lp_ft" and then.from_run == "partial"
     assert [phase.boundary for phase in then.strategy.phases] == [0], "its head comes with the weights it starts from"
@@ -104,7 +105,7 @@ def test_time_for_many_epochs_is_kept_for_all_stages() -> None:
 
 def test_short_of_epochs_the_top_stages_get_all_the_time() -> None:
     first = decide(standing(PROBE, known=facts(), left_s=50.0))
-    assert isinstance(first, Begin) and first.minutes * 60 == pytest.approx(50)
+    assert isinstance(first, Begin) and first.minutes * 60 == pytest.approx(50, rel=0.02)
     then = decide(standing(PROBE, rung("partial", 0.86), known=facts(slow=5), left_s=30.0))
     assert isinstance(then, End) and "too few to gain by" in then.says
 

@@ -121,7 +121,8 @@ def table(runs: list[Record]) -> str:
             f"- share of the budget that went into measuring for the choice, where nothing was: {_share(runs)}",
         ]
     head = [
-        "set", "minutes", "seed", "race", *arms, "regret", "seconds", "rungs", COLD, "measuring, s", "its rungs"
+        "set", "minutes", "seed", "race", *arms, "regret", "seconds", "rungs", COLD, "pass over the images, s",
+        "first model, s", "measuring, s", "its rungs",
     ]  # fmt: skip
     return "\n".join([*lines, "", f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *rows, ""])
 
@@ -137,10 +138,16 @@ def _row(data: str, minutes: float, seed: int, by_arm: dict[str, Record], arms: 
     race, cold = by_arm.get(RACE, {}), by_arm.get(COLD, {})
     cells = [
         data, f"{minutes:g}", str(seed), said(RACE), *map(said, arms), "" if regret is None else _points(regret),
-        f"{race.get('seconds') or 0:.0f}", _rungs(race), said(COLD), f"{cold.get('measured_seconds') or 0:.0f}",
-        _rungs(cold),
+        f"{race.get('seconds') or 0:.0f}", _rungs(race), said(COLD), *_begun(cold),
+        f"{cold.get('measured_seconds') or 0:.0f}", _rungs(cold),
     ]  # fmt: skip
     return f"| {' | '.join(cells)} |"
+
+
+def _begun(race: Record) -> tuple[str, str]:
+    """When its pass was made, and when the first model could be used, in seconds of the race."""
+    at = [one["at_seconds"] for one in race.get("decisions") or ()][:2]
+    return (f"{at[0]:.1f}", f"{at[1]:.1f}") if len(at) == 2 else ("", "")
 
 
 def _rungs(race: Record) -> str:

@@ -72,6 +72,12 @@ def percent(estimate: Estimate | float | None) -> str:
     return f"{_whole(estimate)}%" if math.isfinite(estimate) else UNKNOWN
 
 
+def told_apart(a: float, b: float, most: int = 6) -> tuple[str, str]:
+    """Two different numbers with as few decimals as tell them apart: ('100', '100') says nothing."""
+    digits = next((n for n in range(most) if f"{a:.{n}f}" != f"{b:.{n}f}"), most)
+    return f"{a:.{digits}f}", f"{b:.{digits}f}"
+
+
 def _whole(share: float) -> str:
     # "100%" is a strong claim: 99.7 % must not read as 100 %, nor 0.3 % as 0 %.
     value = share * 100

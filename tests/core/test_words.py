@@ -61,3 +61,14 @@ def test_counts_and_lists() -> None:
     assert words.minutes(0.5) == "30 s"
     assert words.minutes(90) == "1 h 30 min"
     assert [words.listing(list("abc"[:n])) for n in range(4)] == ["", "a", "a and b", "a, b and c"]
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "said"),
+    [
+        (40, 60, ("40", "60")), (99.98, 99.996, ("99.98", "100.00")), (99.6, 100, ("99.6", "100.0")),
+        (99.99999, 100.0, ("99.99999", "100.00000")),
+    ],
+)  # fmt: skip
+def test_two_numbers_are_said_so_that_they_differ(a: float, b: float, said: tuple[str, str]) -> None:
+    assert words.told_apart(a, b) == said

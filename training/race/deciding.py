@@ -51,8 +51,8 @@ class Rung:
     """None where no weights were kept."""
     minutes: float
     """What it was given."""
-    complete: bool
-    """Whether its plan was done."""
+    judged: int = 0
+    """Validation images that say so; 0 = all."""
 
     @property
     def descended(self) -> bool:
@@ -230,15 +230,15 @@ def believed(at: Standing, rung: Rung) -> float:
     reached = _reach(rung)
     if reached < 0:
         return -1.0
-    n = max(1, at.val_images)
-    centre = (reached * n + 2) / (n + 4)
+    n = max(1, rung.judged or at.val_images)
+    centre = (reached * n + 2) / (n + 4)  # all of a few right is no certainty
     variance = centre * (1 - centre) / (n + 4)
     said = foresee(at, rung.kind, 60 * rung.minutes)
     if said is None:
-        return centre
+        return reached
     sd = max(1e-3, (said.high - said.low) / 2 / 1.2816)  # half of an 80 % interval of a normal
     weight = variance / (variance + sd * sd)
-    return weight * said.value + (1 - weight) * centre
+    return weight * said.value + (1 - weight) * reached
 
 
 def choose(at: Standing) -> Rung | None:

@@ -21,6 +21,7 @@ from training.jobs.context import StopRequested, StoreContext
 from training.jobs.worker import perform
 from training.machine import accelerated, cpu
 from training.machine.others import QUIET
+from training.machine.shrinking import give_back
 from training.profile.one_pass import deep_of, one_pass
 from training.race import record
 from training.race.deciding import Begin, End, Measure, Rung, Standing, choose, decide
@@ -110,10 +111,9 @@ class _Race:
         found = []
         for job in record.rungs_of(self.store, self.context.job.id):
             if not job.active and job.id in given:
-                result = RunResult.of(job)
+                result, strategy = RunResult.of(job), job.plan.strategy
                 kept = result.val_accuracy if result.weights else None
-                complete = job.state == "finished" and not result.stopped_early
-                found.append(Rung(job.id, job.plan.strategy.kind, kept, given[job.id], complete))
+                found.append(Rung(job.id, strategy.kind, kept, given[job.id], strategy.judged or 0))
         return found
 
     # ---- what it does ---------------------------------------------------------------------------------
@@ -148,6 +148,7 @@ class _Race:
 
     def _carry_out(self, job: Job) -> None:
         ended = perform(_Within(self.store, job, self.context, self.budget_s))
+        give_back()
         if ended.state == "failed":
             self._note(f"{STRATEGIES[job.plan.strategy.kind].title} failed: {ended.error}")
 

@@ -110,7 +110,7 @@ class Job:
     error: str | None
     group: str
     position: float
-    """Order in the queue of its lane: smaller is earlier (profile jobs always go before runs)."""
+    """Order in the queue of its lane: smaller is earlier (profile jobs always go before runs and races)."""
     lane: Lane
     """Which queue it waits in; lanes never wait for each other."""
     noun: str

@@ -40,6 +40,8 @@ from training.store.run_folder import RunFolder
 __all__ = ["LANES", "METRICS", "STATES", "Job", "Label", "Lane", "Store"]
 
 ALPHABET = string.ascii_lowercase + string.digits
+IN_TURN = "kind NOT IN ('train', 'race') DESC, position"
+"""Of a lane's queue: what measures goes before what trains."""
 
 
 class Store(Measurements):
@@ -109,7 +111,7 @@ class Store(Measurements):
         with self._read() as db:
             rows = db.execute(
                 "SELECT * FROM jobs WHERE state IN ('running', 'queued') AND lane = COALESCE(?, lane)"
-                " ORDER BY state = 'running' DESC, kind <> 'train' DESC, position",
+                f" ORDER BY state = 'running' DESC, {IN_TURN}",
                 (lane,),
             ).fetchall()
         return readable(rows)[0]
@@ -150,7 +152,7 @@ class Store(Measurements):
             if running.fetchone()[0] >= capacity:
                 return None
             waiting = db.execute(
-                "SELECT * FROM jobs WHERE state = 'queued' AND lane = ? ORDER BY kind <> 'train' DESC, position",
+                f"SELECT * FROM jobs WHERE state = 'queued' AND lane = ? ORDER BY {IN_TURN}",
                 (lane,),
             ).fetchall()
             jobs, _ = readable(waiting)  # one that cannot be read keeps nobody waiting

@@ -129,7 +129,7 @@ def _runs(ref: DatasetRef, target: DatasetRef, facts: DatasetFacts, card: Backbo
         names = ", ".join(f"{job.config['strategy']['kind']} ({job.state})" for job in active)
         st.caption(f"On their way: {frame.plain(names)}. Reload to see what came of them.")
     with st.container(horizontal=True, gap="small"):
-        if st.button("Train all three", type="primary", key="train_domains"):
+        if st.button("Train all three", key="train_domains"):
             with frame.calm("These runs cannot be started"):
                 group = [start(ref, target, kind, facts, card, budget) for kind in ADAPTING]
                 frame.open_run(group[0].id)

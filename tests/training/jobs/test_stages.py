@@ -39,7 +39,7 @@ from training.store.run_result import RunResult
 from training.store.store import Store
 from training.understand.extending import extend
 
-EPOCHS = 200
+EPOCHS = 80
 """Seconds of work after the solved head, whose end is the first checkpoint."""
 CLASSES = ("round", "square", "pointed")
 RESULT = ("weights_sha256", "test_accuracy", "val_accuracy", "val_loss", "best_epoch")

@@ -92,7 +92,7 @@ def test_a_queue_of_runs_drains_by_itself_and_leaves_results(home: Path, data: D
 
 @pytest.mark.fault
 def test_kill_9_is_seen_and_the_resumed_run_ends_with_the_same_bits(home: Path, data: DatasetRef) -> None:
-    what = strategy(1500)
+    what = strategy(900)
     undisturbed = wait(home, queue(home, data, what), ended)
     assert undisturbed.state == "finished", undisturbed.error
     victim = queue(home, data, what)

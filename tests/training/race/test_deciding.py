@@ -49,7 +49,7 @@ def standing(*rungs: Rung, left_s: float = 50.0, known: DatasetFacts | None = No
 
 
 def rung(kind: Kind, accuracy: float | None, minutes: float = 0.5, run_id: str = "") -> Rung:
-    return Rung(run_id or kind, kind, accuracy, minutes, complete=True)
+    return Rung(run_id or kind, kind, accuracy, minutes)
 
 
 PROBE = rung("linear_probe", 0.85)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from advisor.advice import Learned, gap_percent
 from advisor.advice.forecasts import COVERAGE, forecast, settled
 from advisor.advice.learned_rules import facts_for
-from advisor.planning import affordable_epochs, estimate_seconds, plan
+from advisor.planning import LOADING_S, affordable_epochs, estimate_seconds, plan
 from advisor.planning.costs import cost_at
 from advisor.planning.strategies import PARTIAL_STAGES
 from core import DatasetFacts, Estimate, Kind, Strategy
@@ -201,10 +201,11 @@ def _affordable(at: Standing, seconds: float) -> float:
 
 
 def _planned(at: Standing, kind: Kind, minutes: float) -> Strategy:
+    """Planned for a worker that is loaded: this one."""
     assert at.facts is not None
     return plan(
-        kind, at.card, train_images=at.train_images, classes=at.classes, minutes=minutes, costs=at.facts.costs,
-        test_images=at.test_images,
+        kind, at.card, train_images=at.train_images, classes=at.classes, minutes=minutes + LOADING_S / 60,
+        costs=at.facts.costs, test_images=at.test_images,
     )  # fmt: skip
 
 

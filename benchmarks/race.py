@@ -120,11 +120,23 @@ def table(runs: list[Record]) -> str:
             + " (mean, raw; the single run that was best has zero)",
             f"- share of the budget that went into measuring for the choice, where nothing was: {_share(runs)}",
         ]
+    lines += [f"- the race less {arm}: {said}" for arm in arms if (said := _less(tasks, arm))]
     head = [
         "set", "minutes", "seed", "race", *arms, "regret", "seconds", "rungs", COLD, "pass over the images, s",
         "first model, s", "measuring, s", "its rungs",
     ]  # fmt: skip
     return "\n".join([*lines, "", f"| {' | '.join(head)} |", f"|{'---|' * len(head)}", *rows, ""])
+
+
+def _less(tasks: dict[tuple[str, float, int], dict[str, Record]], arm: str) -> str:
+    """How much more than this single run the race reached, over every task in which both were tested."""
+    both = [(by_arm[RACE]["test_accuracy"], by_arm[arm]["test_accuracy"]) for by_arm in tasks.values()
+            if {RACE, arm} <= by_arm.keys()]  # fmt: skip
+    gains = [race - single for race, single in both if race is not None and single is not None]
+    if not gains:
+        return ""
+    more, fewer = sum(gain > 0 for gain in gains), sum(gain < 0 for gain in gains)
+    return f"{_points(fmean(gains))} on average, more in {more} and less in {fewer} of {len(gains)} tasks"
 
 
 def _row(data: str, minutes: float, seed: int, by_arm: dict[str, Record], arms: list[str], regret: float | None) -> str:

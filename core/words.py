@@ -72,7 +72,7 @@ def percent(estimate: Estimate | float | None) -> str:
     return f"{_whole(estimate)}%" if math.isfinite(estimate) else UNKNOWN
 
 
-def told_apart(a: float, b: float, most: int = 6) -> tuple[str, str]:
+def unlike(a: float, b: float, most: int = 6) -> tuple[str, str]:
     """Two different numbers with as few decimals as tell them apart: ('100', '100') says nothing."""
     digits = next((n for n in range(most) if f"{a:.{n}f}" != f"{b:.{n}f}"), most)
     return f"{a:.{digits}f}", f"{b:.{digits}f}"

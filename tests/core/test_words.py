@@ -71,4 +71,4 @@ def test_counts_and_lists() -> None:
     ],
 )  # fmt: skip
 def test_two_numbers_are_said_so_that_they_differ(a: float, b: float, said: tuple[str, str]) -> None:
-    assert words.told_apart(a, b) == said
+    assert words.unlike(a, b) == said

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from core import Decoding, NotFound, Unreadable, csv_text
 from core.names import is_image_name, is_litter
-from core.words import told_apart
+from core.words import unlike
 from dataset.ingest import Drawers, Square
 from training.export.contents import INT8, MODEL
 
@@ -178,7 +178,7 @@ def _why(model: Model, confidence: float, similarity: float) -> str:
     threshold, least = float(model.about["threshold"]), float(model.about["least_similarity"])
     reasons = []
     if confidence < threshold:
-        sure, limit = told_apart(100 * confidence, 100 * threshold)
+        sure, limit = unlike(100 * confidence, 100 * threshold)
         reasons.append(f"its confidence of {sure}% is below the limit of {limit}%")
     if similarity < least:
         reasons.append(f"no training image is like it (nearest {similarity:.2f}, limit {least:.2f})")

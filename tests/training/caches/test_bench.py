@@ -53,7 +53,10 @@ def nothing(done: float, doing: str, left: float | None) -> None: ...
 
 
 def config(ref: DatasetRef, kind: Kind, epochs: int, **how: object) -> RunConfig:
-    options = Options(epochs=epochs, refit=False if "per_class" in how else None)
+    # A solved head may be hard to beat: 'full' begins without one, so that all that is trained is kept.
+    options = Options(
+        epochs=epochs, refit=False if "per_class" in how else None, head_init="random" if kind == "full" else None
+    )
     strategy = plan(kind, catalog.backbone("mlp"), train_images=60, classes=3, options=options)
     return RunConfig(ref.id, strategy, **how)  # type: ignore[arg-type]
 

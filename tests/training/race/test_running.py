@@ -15,7 +15,9 @@ from core.types import DatasetRef
 from dataset.ingest.sources import import_path
 from tests.support.terminal import say
 from tests.training.jobs.test_worker import ended, wait
+from tests.training.race.test_deciding import facts
 from training.jobs.executor import executor
+from training.machine import cpu
 from training.race import RaceResult, record_of, rungs_of
 from training.race.record import AFTERWARDS, race_of
 from training.requests import JudgeLater, Race, Train, submit
@@ -68,7 +70,8 @@ def _judged_afterwards(home: Path, rung: Job) -> None:
 def test_killed_within_a_rung_it_goes_on_and_ends_with_the_same_bits(home: Path, data: DatasetRef) -> None:
     """The interrupted rung, resumed within the race, ends as the same run alone, which nobody interrupts."""
     store = Store(home)
-    race = started(home, data, 0.8, "efficientnet_lite0")
+    store.save_facts(replace(facts(classes=3, train_images=48), dataset_id=data.id, hardware=cpu.hardware()))
+    race = started(home, data, 0.5, "efficientnet_lite0")
 
     def descends(now: Job) -> bool:
         last = rungs_of(store, race.id)[-1:]

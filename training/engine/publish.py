@@ -149,6 +149,13 @@ class Telling:
         )
 
     def complete_text(self, budget_s: float) -> str:
+        at = self._at
+        whole = sum(max(phase.epochs, phase.most_epochs) for phase in self._strategy.phases if not phase.solved)
+        if round(at.earlier - at.earlier_passes, 1) < whole:  # fitted to the time, or ended on a plateau
+            return (
+                f"{duration(at.seconds)} of the {duration(budget_s)} that were given were used: more was kept for "
+                "judging than it took, or a phase ended early."
+            )
         return (
             f"The plan is complete after {duration(self._at.seconds)} of the {duration(budget_s)} that were given: by "
             "its recipe there is no more to train."

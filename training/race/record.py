@@ -8,7 +8,13 @@ from typing import Self
 
 from core import PlanError, Unreadable, find_as, to_json, write_json
 from core.decode import check_counts, decode
+from training.requests.race import group_of, race_of
 from training.store import Job, RunFolder, Store
+
+__all__ = [
+    "AFTERWARDS", "Decision", "RaceRecord", "RaceResult", "group_of", "path_of", "race_of", "record_of", "rungs_of",
+    "write",
+]  # fmt: skip
 
 AFTERWARDS = "Judged after the race was decided: no part of the choice."
 """What the result of a rung says that was not chosen and judged later."""
@@ -76,16 +82,6 @@ class RaceResult:
     def of(cls, job: Job) -> Self:
         """All empty while there is none. Raises Unreadable."""
         return decode(job.result or {}, cls, f"The result of race '{job.id}'", "Start another one.", error=Unreadable)
-
-
-def group_of(race_id: str) -> str:
-    """What the runs of a race have in common."""
-    return f"race-{race_id}"
-
-
-def race_of(run: Job) -> str:
-    """Id of the race that a run is a rung of; "" = of none."""
-    return run.group.removeprefix("race-") if run.group.startswith("race-") else ""
 
 
 def path_of(home: Path, race_id: str) -> Path:

@@ -93,7 +93,13 @@ class Explain(Request):
 
     def check(self, store: Store) -> None:
         super().check(store)
-        exportable(store.job(self.run), "look into")
+        run = store.job(self.run)
+        exportable(run, "look into")
+        if not run.plan.tested and RunResult.of(run).test_total is None:
+            raise StateError(
+                f"What is found inside run '{run.id}' rests on its test images, which its race left alone. Judge it on "
+                f"them first: python -m training judge {run.id}"
+            )
         if self.source:
             load_dataset(store.home, self.source)
 

@@ -14,6 +14,16 @@ from training.requests.kinds import exportable, weights_are_here
 from training.store import Job, RunResult, Store
 
 
+def group_of(race_id: str) -> str:
+    """What the runs of a race have in common."""
+    return f"race-{race_id}"
+
+
+def race_of(run: Job) -> str:
+    """Id of the race that a run is a rung of; "" = of none."""
+    return run.group.removeprefix("race-") if run.group.startswith("race-") else ""
+
+
 @dataclass(frozen=True)
 class Race(Request):
     """Train rung after rung, each a run of its own, while one is worth its time; judge the winner alone."""
@@ -60,3 +70,5 @@ class JudgeLater(Request):
         exportable(run, "judge")
         if RunResult.of(run).test_total is not None:
             raise StateError(f"Run '{run.id}' was judged on its test images already; they are looked at once.")
+        if any(job.id == race_of(run) for job in store.queue()):
+            raise StateError(f"Run '{run.id}' is part of a race that goes on: its test images wait until it has ended.")

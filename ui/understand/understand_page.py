@@ -13,7 +13,7 @@ from training.evaluation import Answers, answers_of
 from training.evaluation.scores import scores
 from training.store import Job, RunResult
 from ui import pictures
-from ui.kit import frame, ids, keep, progress, runs, state
+from ui.kit import frame, ids, jobs, keep, progress, runs, state
 from ui.kit.show import show
 from ui.pictures.words import duration, percent
 from ui.understand import before_after, confusion, corrections, errors, inside
@@ -35,6 +35,9 @@ def main() -> None:
         if run.active:
             frame.empty("Nothing to look into yet", "The run's answers appear here when it has been tested.")
             progress.follow(run, cancel="")
+        elif waits_for_its_test(run):
+            waits = "It is a rung of a race, which judges its winner alone. The Train page can judge it afterwards."
+            frame.empty("Its test images were left alone", waits)
         else:
             frame.empty("No answers to look into", f"This run ended without a test result: {run.state}.")
         return
@@ -71,6 +74,11 @@ def asked() -> Job | None:
             st.switch_page(state.TRAIN_PAGE)
         return None
     return job
+
+
+def waits_for_its_test(run: Job) -> bool:
+    config = jobs.config_of(run)
+    return config is not None and not config.tested and RunResult.of(run).test_total is None
 
 
 def heading(run: Job) -> None:

@@ -20,6 +20,8 @@ from training.caches.prefix import PrefixCache
 from training.engine.descent import Descent
 from training.engine.fit import Fit
 from training.engine.judge import Judge
+from training.engine.progress import Position
+from training.engine.publish import Telling
 
 
 @pytest.mark.parametrize("kind", STRATEGIES)
@@ -301,6 +303,16 @@ def test_the_steps_are_fitted_to_the_time_and_a_repetition_makes_the_same(
         assert equal(weights(backbone), weights(resumed))
         seen = {row["epoch"]: row for row in (*first.epochs, *second.epochs)}
         assert list(seen.values()) == context.epochs
+
+
+def test_a_plan_that_the_clock_has_cut_is_not_called_complete() -> None:
+    strategy = STRATEGIES["lp_ft"]
+    passes, whole = sum(p.epochs for p in strategy.phases if p.solved), strategy.adam_epochs
+    at = Position(phase=len(strategy.phases), earlier=passes + whole, earlier_passes=passes, seconds=22.0)
+    telling = Telling(strategy, 3, Recorder(), at)
+    assert telling.complete_text(30.0).startswith("The plan is complete after 22 s of the 30 s")
+    at.earlier -= 0.5 * whole
+    assert telling.complete_text(30.0).startswith("22 s of the 30 s that were given were used: more was kept")
 
 
 def test_a_run_that_leaves_time_says_that_its_plan_is_complete() -> None:

@@ -56,6 +56,8 @@ def test_a_race_leaves_runs_and_one_tested_winner(home: Path, data: DatasetRef) 
 def _judged_afterwards(home: Path, rung: Job) -> None:
     """Once, and its record says that it was no part of the choice."""
     before = RunResult.of(rung)
+    refused = say("explain", rung.id, "--home", home)
+    assert refused.code == 2 and "Judge it on them first" in refused.err
     said = say("judge", rung.id, "--home", home)
     assert said.code == 0 and "after the choice" in said.out, said.err
     result = RunResult.of(Store(home).job(rung.id))

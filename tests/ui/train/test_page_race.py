@@ -8,7 +8,7 @@ import os
 import pytest
 
 from advisor.planning.strategies import plan
-from core import Kind, RunConfig, processes, to_json
+from core import Kind, RunConfig, StateError, processes, to_json
 from core.types import DatasetFacts, DatasetRef
 from core.zoo import backbone
 from tests.support.seeding import NoWorkers, button, param, result_of, words, write_rows
@@ -116,6 +116,9 @@ def test_a_rung_says_that_its_test_images_wait_and_is_judged_by_a_click(
     assert "Its test images are not judged yet" in words(at)
     assert "the race judges its winner alone" in words(at)
     assert not [one for one in at.button if "Judge on the test" in one.label]
+    with pytest.raises(StateError, match="part of a race that goes on"):
+        submit(store, JudgeLater.of(probe))
+    assert "Its test images were left alone" in words(open_page("run", run=probe.id))
     store.finish(store.job(race.id), to_json(RaceResult(rungs=(probe.id,))))
     at = open_page("train", dataset=dataset.id, run=probe.id)
     button(at, "Judge on the test images").click().run()

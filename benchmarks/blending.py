@@ -57,11 +57,11 @@ def run_one(out: Path, path: str, strategy: str, minutes: float, seed: int) -> R
     words = ("--seed", str(seed))
     _, probe = thaw(home, "fit", path, "--strategy", "linear_probe", "--no-refit", *words)
     _, tuned = thaw(home, "fit", path, "--strategy", strategy, "--minutes", str(minutes), *words)
+    made = blends(home, probe["run_id"], tuned["run_id"])
     found = {"data": Path(path).stem, "strategy": strategy, "seed": seed, "probe": probe.get("test_accuracy")}
-    found["blends"] = blends(home, probe["run_id"], tuned["run_id"])
-    said = (f"{one['share']:g}: {one['val_loss']:.4f} {one['test']:.4f}" for one in found["blends"])
+    said = (f"{one['share']:g}: {one['val_loss']:.4f} {one['test']:.4f}" for one in made)
     print(found["data"], strategy, seed, *said, sep="  ", flush=True)
-    return found
+    return {**found, "blends": made}
 
 
 def blends(home: Path, probe: str, tuned: str) -> list[Record]:
@@ -79,7 +79,7 @@ def blends(home: Path, probe: str, tuned: str) -> list[Record]:
     strategy, bench = opened.config.strategy, opened.bench
     begun = read_weights(home / str(RunResult.of(store.job(probe)).weights))
     boundary = min(phase.boundary for phase in strategy.phases)
-    found = []
+    found: list[Record] = []
     for share in SHARES:
         state = {
             name: torch.lerp(begun[name], end, share) if end.is_floating_point() else end
@@ -88,7 +88,7 @@ def blends(home: Path, probe: str, tuned: str) -> list[Record]:
         opened.backbone.load_state_dict(state)
         inputs = Inputs(strategy, opened.backbone, opened.data, bench.prefix, 0, bench.device)
         judge = Judge(inputs, opened.backbone, opened.data)
-        sides = {}
+        sides: dict[str, float] = {}
         for side in ("val", "test"):
             rows = opened.data.rows[side]
             answers, truth = judge.predict(boundary, rows), opened.data.labels[rows]

@@ -97,7 +97,9 @@ def table(runs: list[Record]) -> str:
     for run in runs:
         tasks.setdefault((run["data"], run["minutes"], run["seed"]), {})[run["arm"]] = run
     arms = sorted({run["arm"] for run in runs} - {RACE, COLD}, key=("linear_probe", "partial", "gradual", "full").index)
-    rows, regrets, losses = [], [], {arm: [] for arm in arms}  # type: ignore[var-annotated]
+    rows: list[str] = []
+    regrets: list[float] = []
+    losses: dict[str, list[float]] = {arm: [] for arm in arms}
     for (data, minutes, seed), by_arm in tasks.items():
         reached = {arm: run["test_accuracy"] for arm, run in by_arm.items()}
         singles = [reached[arm] for arm in arms if reached.get(arm) is not None]

@@ -122,6 +122,7 @@ BATCH, SMALL_BATCH, SMALL_BELOW = 32, 16, 128
 more it gains nothing (benchmarks/results/sweep_full.md)."""
 BN_TRAIN_FROM = 16
 """Smallest batch whose own statistics BatchNorm may use in a trained stage."""
+
 PLANNED: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind in RECIPES)
 """The kinds that this version trains, from least to most trained."""
 

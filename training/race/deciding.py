@@ -1,8 +1,8 @@
 """Which rung next, or none: from what the rungs so far reached, what is forecast, and the time that is left. Pure.
 
 An expert solves the cheap things first, looks, and spends what is left where it can still gain. So: a head on frozen
-features; then, where the forecast's interval reaches above the best so far, the strategy that it puts first; then, with
-the time that leaves, all stages from the weights that were reached. A rung that can gain nothing is not begun.
+features; then, where the forecast's interval reaches above the best so far, the top stages; then, with the time that
+leaves, all stages from the weights that were reached. A rung that can gain nothing is not begun.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ TOP_SHARE = 0.5
 LEAST_DEEPER = 4.0
 """Epochs of the whole network below which training all stages on top of the best is not begun."""
 DEEPER: Kind = "lp_ft"
-"""What trains all stages from weights that were reached: at a low rate, BatchNorm as it is. 'full' from there lost 12
-points on drawn shapes: its rate is that of a start from the backbone's own weights."""
+"""What trains all stages from weights that were reached: at a low rate, BatchNorm as it is. The rate of 'full' is that
+of a start from the backbone's own weights (ours, to be measured)."""
 OWN_CURVE = 0.5
 """What a deeper rung may gain of what the one before it gained (ours, to be measured)."""
 MEASURING_S, MEASURING_OF_PASS = 7.5, 0.18
 """Seconds that it takes to measure what only the choice needs, and what it takes more for each second of the pass over
-the images (benchmarks/results/race.md: 8.5 s after a pass of 4, 9.8 after 10, 12.4 after 27)."""
+the images: about what benchmarks/results/race.md shows, 9 s after a pass of 4, 10 after 10, 11 after 26."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,8 @@ class Standing:
     test_images: int
     classes: int
     val_images: int
-    budget_s: float
     left_s: float
-    """Of it, when what has to follow the last rung is taken off, except judging the test images."""
+    """Of the budget, when what has to follow the last rung is taken off, except judging the test images."""
     passed_s: float
     """What one pass over an image took, reading it included; 0 where that is not known."""
     rungs: tuple[Rung, ...]
@@ -148,7 +147,7 @@ def _solved(at: Standing, kind: Kind, says: str) -> Begin:
 
 
 def _first(at: Standing) -> Next:
-    """The first rung that descends: what the forecasts put first, the cheaper of equals."""
+    """The first rung that descends: the top stages."""
     left_s = at.left_for(at.card.head - PARTIAL_STAGES)
     if left_s < LEAST_S:
         return _too_short(at, left_s)

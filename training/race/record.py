@@ -8,13 +8,8 @@ from typing import Self
 
 from core import PlanError, Unreadable, find_as, to_json, write_json
 from core.decode import check_counts, decode
-from training.requests.race import group_of, race_of
+from training.requests.race import group_of
 from training.store import Job, RunFolder, Store
-
-__all__ = [
-    "AFTERWARDS", "Decision", "RaceRecord", "RaceResult", "group_of", "path_of", "race_of", "record_of", "rungs_of",
-    "write",
-]  # fmt: skip
 
 AFTERWARDS = "Judged after the race was decided: no part of the choice."
 """What the result of a rung says that was not chosen and judged later."""

@@ -29,6 +29,7 @@ from training.race.judging import judge
 from training.race.record import Decision, RaceResult
 from training.record import to_train
 from training.requests import Race
+from training.requests.race import group_of
 from training.store import Job, RunResult, Store
 
 CLOSING_S = 2.0
@@ -98,7 +99,7 @@ class _Race:
         facts = self._facts()
         return Standing(
             self.card, self.train_images, self.test_images, len(self.ref.classes), self.log.val_images,
-            self.budget_s, self.budget_s - self.context.seconds - CLOSING_S, self.passed_s or 0.0,
+            self.budget_s - self.context.seconds - CLOSING_S, self.passed_s or 0.0,
             tuple(self._rungs()), facts, learned(self.context.home),
         )  # fmt: skip
 
@@ -128,7 +129,7 @@ class _Race:
     def _begun(self, step: Begin) -> str:
         plan = RunConfig(
             self.ref.id, step.strategy, seed=self.request.seed, split_seed=self.request.seed, minutes=step.minutes,
-            group=record.group_of(self.context.job.id), from_run=step.from_run, tested=False,
+            group=group_of(self.context.job.id), from_run=step.from_run, tested=False,
         )  # fmt: skip
         request = to_train(self.store, plan)
         request.check(self.store)

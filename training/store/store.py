@@ -187,9 +187,12 @@ class Store(Measurements):
         has not ended, or was tested already: test images are looked at once."""
         with self._write() as db:
             job = find_job(db, job_id)
-            if job.active or job.result is None or job.result.get("test_total") is not None:
-                why = f"is {job.state} and has" if job.active or job.result is None else "has"
-                raise StateError(f"{job.noun} '{job.id}' {why} no test to be added: look at it as it is.")
+            if job.active or job.result is None:
+                said = f"is {job.state} and has no model to be judged: wait or resume it."
+                raise StateError(f"{job.noun} '{job.id}' {said}")
+            if job.result.get("test_total") is not None:
+                said = "was judged on its test images already; they are looked at once."
+                raise StateError(f"{job.noun} '{job.id}' {said}")
             db.execute("UPDATE jobs SET result = ? WHERE id = ?", (dump(dict(result)), job_id))
             return find_job(db, job_id)
 

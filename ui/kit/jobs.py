@@ -16,6 +16,7 @@ from core import DatasetFacts, DatasetRef, Kind, RunConfig, StateError, Strategy
 from core.zoo import BackboneCard
 from training.compare import group_of
 from training.graphs import resuming
+from training.jobs import hanging
 from training.record import to_train
 from training.requests import Explain, Export, Request, room, submit
 from training.store import Job, RunFolder
@@ -169,6 +170,20 @@ def end_button(job: Job) -> None:
             state.jobs_executor().end(job.id)
         state.pump()
         st.rerun()
+
+
+def stop_buttons(job: Job) -> None:
+    """What ends a run or a race that waits or runs."""
+    if job.state == "queued":
+        if st.button("Take out of the queue", key="unqueue"):
+            stop(job)
+            st.rerun()
+        return
+    if st.button("Stop and keep the best", disabled=job.stop_requested, key="stop"):
+        stop(job)
+        st.rerun()
+    if hanging.trouble(job):
+        end_button(job)
 
 
 def why_unknown(job: Job) -> str:

@@ -9,8 +9,9 @@ from core.zoo import BACKBONES, STRATEGIES
 from training.evaluation import wilson
 from training.jobs import hanging
 from training.race import RaceRecord, RaceResult, record_of, rungs_of
-from training.race.record import AFTERWARDS, race_of
+from training.race.record import AFTERWARDS
 from training.requests import JudgeLater, Race, registry
+from training.requests.race import race_of
 from training.store import Job, RunResult
 from ui import pictures
 from ui.kit import frame, ids, jobs, progress, state
@@ -104,25 +105,22 @@ def _active(race_id: str) -> bool:
         return False
 
 
-def _facts_line(job: Job) -> str:
+def _asked_for(job: Job) -> Race:
     request = registry.read(job)
     assert isinstance(request, Race)
+    return request
+
+
+def _facts_line(job: Job) -> str:
+    request = _asked_for(job)
     name = BACKBONES[request.backbone].title if request.backbone in BACKBONES else request.backbone
     parts = [request.title, name, f"seed {request.seed}", f"race {job.id}"]
     return frame.plain(" · ".join([*parts, *([f"by {job.queued_by}"] if job.queued_by else [])]))
 
 
 def _controls(job: Job) -> None:
-    if job.state == "running":
-        if st.button("Stop and keep the best", disabled=job.stop_requested, key="stop_race"):
-            jobs.stop(job)
-            st.rerun()
-        if hanging.trouble(job):
-            jobs.end_button(job)
-    elif job.state == "queued":
-        if st.button("Take out of the queue", key="unqueue_race"):
-            jobs.stop(job)
-            st.rerun()
+    if job.active:
+        jobs.stop_buttons(job)
     elif job.resumable and st.button("Resume", type="primary", key="resume_race"):
         with frame.calm("This race cannot be resumed"):
             jobs.resume(job)
@@ -157,7 +155,7 @@ def _headline(job: Job) -> None:
         most = None if result.left is None else f"{100 * result.left:.1f} points"
         gain = f" What was left could have gained at most {most}." if most else ""
         measured = f", {duration(result.measured_s)} of them to measure for the choice" if result.measured_s else ""
-        spent = f"{duration(result.seconds)} of the time given were used{measured}."
+        spent = f"{duration(result.seconds)} of {duration(60 * _asked_for(job).minutes)} were used{measured}."
         show(pictures.notice("good" if job.state == "finished" else "caution", said, f"{spent}{gain}"))
 
 
@@ -169,12 +167,10 @@ def _live(race_id: str, seen: str, rungs: tuple[tuple[str, str], ...]) -> None:
     if job.state != seen or tuple((run.id, run.state) for run in runs) != rungs:
         st.rerun()
     record = record_of(state.store().home, race_id)
-    request = registry.read(job)
-    assert isinstance(request, Race)
     winner = RaceResult.of(job).winner
     lanes = _lanes(record, runs, winner)
     measured = _measured(record, lanes)
-    show(pictures.race_track(lanes, 60 * request.minutes, job.seconds, measured))
+    show(pictures.race_track(lanes, 60 * _asked_for(job).minutes, job.seconds, measured))
     if trouble := hanging.trouble(job):
         st.caption(frame.plain(trouble))
     elif job.active:

@@ -150,16 +150,8 @@ def reached(job: Job, result: RunResult) -> str:
 
 def controls(job: Job) -> None:
     """Stop, resume, cancel: whatever this state allows, and the way on."""
-    if job.state == "running":
-        if st.button("Stop and keep the best", disabled=job.stop_requested, key="stop"):
-            jobs.stop(job)
-            st.rerun()
-        if hanging.trouble(job):
-            jobs.end_button(job)
-    elif job.state == "queued":
-        if st.button("Take out of the queue", key="unqueue"):
-            jobs.stop(job)
-            st.rerun()
+    if job.active:
+        jobs.stop_buttons(job)
     elif job.resumable:
         resume_button(job)
     tested = bool(RunResult.of(job).test_total) and not job.active

@@ -42,7 +42,7 @@ def standing(*rungs: Rung, left_s: float = 50.0, known: DatasetFacts | None = No
     assert isinstance(KNOWN, Learned)
     whole = known.train_images if known else 500
     at = Standing(
-        CARD, whole, 100, 5, whole // 5, budget_s=60.0, left_s=left_s, passed_s=0.006, rungs=rungs, facts=known,
+        CARD, whole, 100, 5, whole // 5, left_s=left_s, passed_s=0.006, rungs=rungs, facts=known,
         learned=KNOWN,
     )  # fmt: skip
     return replace(at, **other)  # type: ignore[arg-type]
@@ -68,7 +68,7 @@ def test_class_means_are_compared_where_images_are_few() -> None:
 
 def test_what_the_choice_needs_is_measured_once_and_within_its_share() -> None:
     assert isinstance(decide(standing(PROBE)), Measure)
-    short = decide(standing(PROBE, left_s=15.0, budget_s=30.0))
+    short = decide(standing(PROBE, left_s=15.0))
     assert isinstance(short, End) and "too short to measure" in short.says
 
 
@@ -93,7 +93,7 @@ def test_it_ends_where_nothing_is_left_to_gain_and_says_so() -> None:
 
 
 def test_time_for_many_epochs_is_kept_for_all_stages() -> None:
-    long = standing(PROBE, known=facts(), left_s=580.0, budget_s=600.0)
+    long = standing(PROBE, known=facts(), left_s=580.0)
     first = decide(long)
     assert isinstance(first, Begin) and first.minutes * 60 == pytest.approx(290, rel=0.01)
     then = decide(replace(long, rungs=(PROBE, rung("partial", 0.9, first.minutes)), left_s=290.0))
@@ -137,7 +137,7 @@ def test_every_race_comes_to_an_end(seconds: float, probe: float, images: int) -
     """Each rung takes what it was given; whatever they reach, the next decision is made, within the budget."""
     known, rungs, left = facts(probe, train_images=images), [], float(seconds)
     for _ in range(10):
-        at = standing(*rungs, known=known, left_s=left, budget_s=float(seconds), train_images=images)
+        at = standing(*rungs, known=known, left_s=left, train_images=images)
         step = decide(at)
         if isinstance(step, End):
             return

@@ -83,10 +83,10 @@ def test_a_finished_run_is_not_begun_again(store: Store, race: Job) -> None:
 
 def test_test_images_are_added_once_to_a_run_that_has_ended(store: Store, race: Job) -> None:
     run = store.begin_within(race, "d", {}, group="g")
-    with pytest.raises(StateError, match="is running and has no test to be added"):
+    with pytest.raises(StateError, match="is running and has no model to be judged"):
         store.add_test(run.id, {**UNTESTED, **TEST})
     store.finish(run, UNTESTED)
     tested = store.add_test(run.id, {**UNTESTED, **TEST})
     assert RunResult.of(tested).test_accuracy == 0.75 and tested.state == "finished"
-    with pytest.raises(StateError, match="no test to be added"):
+    with pytest.raises(StateError, match="looked at once"):
         store.add_test(run.id, {**UNTESTED, **TEST})

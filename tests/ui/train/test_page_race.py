@@ -13,8 +13,9 @@ from core.types import DatasetFacts, DatasetRef
 from core.zoo import backbone
 from tests.support.seeding import NoWorkers, button, param, result_of, words, write_rows
 from tests.ui.conftest import Open
-from training.race.record import AFTERWARDS, Decision, RaceRecord, RaceResult, group_of, write
+from training.race.record import AFTERWARDS, Decision, RaceRecord, RaceResult, write
 from training.requests import JudgeLater, Race, submit
+from training.requests.race import group_of
 from training.store import Job, RunResult, Store
 
 LITE = "efficientnet_lite0"

@@ -44,6 +44,7 @@ def test_the_best_in_a_minute(server: Server, page: Page) -> None:
     page.wait_for_url("**/train**run=**")
     page.get_by_role("button", name="Judge on the test images").click()
     expect(page.get_by_text("no part of the choice").first).to_be_visible(timeout=SLOW)
+    expect(page.locator(".thaw-live .l-note")).to_contain_text("test accuracy")  # the chart knows it too
     shoot(page, "race-rung")
     page.get_by_role("button", name="Show its race").click()
     page.get_by_role("button", name="Use this model").click()

@@ -55,7 +55,8 @@ def main() -> None:
     with left:
         heading(job)
         race.of_run(job)
-        live_chart([job.id], key="train_live", height=CHART_PX, wake=f"{job.state} {job.attempt}")
+        wake = f"{job.state} {job.attempt} {RunResult.of(job).test_total}"  # a rung may be judged after its end
+        live_chart([job.id], key="train_live", height=CHART_PX, wake=wake)
         range_test.lr_range(job)
         domains.of_run(job)
         run_details(job, len(ref.classes))

@@ -60,8 +60,8 @@ def live_chart(
 
     height: of one panel, in px. freeze: draw the freeze map (one run only). axis: the one shown first; the viewer can
     switch. A new `key` mounts anew and loses the zoom: keep it stable. wake: any text that changes when a run may have
-    begun again or been judged (its state, its attempt, its test): a chart whose runs have ended asks no more until it changes. Returns True in
-    the script run that follows a run's end (then read the store again).
+    begun again or been judged (its state, its attempt, its test): a chart whose runs have ended asks no more until it
+    changes. Returns True in the script run that follows a run's end (then read the store again).
     """
     if not run_ids:
         return False

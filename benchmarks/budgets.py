@@ -11,7 +11,8 @@ turns.
 - Wall: from the moment the job leaves the queue (the click: nothing else runs) to its end, as the store knows both.
   Import and profile come before; the import is excepted, and a user who has looked at the images has the profile.
 - In the slack: it ends no later than 5 % or 3 s after its budget, whichever is more, and uses at least 85 % of it
-  unless the plan was complete or a phase ended on a plateau, as the run's log says.
+  unless the plan was complete, a phase ended on a plateau, or the time kept for judging with trained stages was not
+  needed since none beat the solved head: as the run's log says.
 - Forecasts are those written down when the run was queued. Goals: 95 % in the slack; time within 20 % and memory within
   15 % in 95 % of the runs. The machine should have nothing else to do.
 """
@@ -36,7 +37,8 @@ STRATEGIES = ("partial", "gradual", "lp_ft", "full", "scratch")
 SLACK_SHARE, SLACK_S, LEAST_USED = 0.05, 3.0, 0.85
 TIME_WITHIN, MEMORY_WITHIN = 0.20, 0.15
 COMPLETE = ("The plan is complete", "The validation loss has not improved")
-"""How an event begins that says why time is left."""
+NOT_BEATEN = "training on did not beat the solved head"
+"""How an event begins, and what is in one, that says why time is left."""
 
 Record = dict[str, Any]
 Cell = tuple[str, str, float]
@@ -132,7 +134,7 @@ def in_time(run: Record) -> bool:
 
 def well_used(run: Record) -> bool:
     """Or why not is told."""
-    told = any(text.startswith(COMPLETE) for text in run["said"])
+    told = any(text.startswith(COMPLETE) or NOT_BEATEN in text for text in run["said"])
     return told or run["wall_s"] >= LEAST_USED * 60 * run["minutes"]
 
 

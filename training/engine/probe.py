@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,8 @@ class Probe:
             if self._clock.late():
                 self._say_of_time(self.telling.late_text)
             elif self._clock.little_used:
-                self._say_of_time(self.telling.complete_text)
+                by_head = self.best.boundary == self.network.head_index
+                self._say_of_time(partial(self.telling.unused_text, by_head=by_head))
         return Fitted(self.best, self.at, self.telling.epochs_done(self._steps), stopped, self._finished_early)
 
     def _phase(self, phase: Phase) -> None:

@@ -148,18 +148,19 @@ class Telling:
             f"phase instead of {pace.planned / pace.steps:.3g}: its learning rate comes down by then."
         )
 
-    def complete_text(self, budget_s: float) -> str:
-        at = self._at
-        whole = sum(max(phase.epochs, phase.most_epochs) for phase in self._strategy.phases if not phase.solved)
-        if round(at.earlier - at.earlier_passes, 1) < whole:  # fitted to the time, or ended on a plateau
+    def unused_text(self, budget_s: float, by_head: bool) -> str:
+        """Why time is left. by_head: whether the best weights are those of a solved head on stages as they were."""
+        at, phases = self._at, [phase for phase in self._strategy.phases if not phase.solved]
+        used = f"{duration(at.seconds)} of the {duration(budget_s)} that were given were used:"
+        whole = sum(max(phase.epochs, phase.most_epochs) for phase in phases)
+        if round(at.earlier - at.earlier_passes, 1) >= whole:
             return (
-                f"{duration(at.seconds)} of the {duration(budget_s)} that were given were used: more was kept for "
-                "judging than it took, or a phase ended early."
+                f"The plan is complete after {duration(at.seconds)} of the {duration(budget_s)} that were given: by "
+                "its recipe there is no more to train."
             )
-        return (
-            f"The plan is complete after {duration(self._at.seconds)} of the {duration(budget_s)} that were given: by "
-            "its recipe there is no more to train."
-        )
+        if by_head and phases:  # fitted to the time
+            return f"{used} training on did not beat the solved head, whose answers to the test images take no time."
+        return f"{used} more was kept for judging than it took, or a phase ended early."
 
     def late_text(self, budget_s: float) -> str:
         return (

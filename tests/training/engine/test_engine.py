@@ -310,9 +310,11 @@ def test_a_plan_that_the_clock_has_cut_is_not_called_complete() -> None:
     passes, whole = sum(p.epochs for p in strategy.phases if p.solved), strategy.adam_epochs
     at = Position(phase=len(strategy.phases), earlier=passes + whole, earlier_passes=passes, seconds=22.0)
     telling = Telling(strategy, 3, Recorder(), at)
-    assert telling.complete_text(30.0).startswith("The plan is complete after 22 s of the 30 s")
+    for by_head in (True, False):
+        assert telling.unused_text(30.0, by_head).startswith("The plan is complete after 22 s of the 30 s")
     at.earlier -= 0.5 * whole
-    assert telling.complete_text(30.0).startswith("22 s of the 30 s that were given were used: more was kept")
+    assert telling.unused_text(30.0, False).startswith("22 s of the 30 s that were given were used: more was kept")
+    assert telling.unused_text(30.0, True).endswith("the solved head, whose answers to the test images take no time.")
 
 
 def test_a_run_that_leaves_time_says_that_its_plan_is_complete() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional as F
 
@@ -22,7 +23,7 @@ from dataset.ingest import import_path
 from training.backbones import Backbone, Preprocessing, build, read_weights, write_weights
 from training.caches import Bench, views
 from training.caches.frozen_pass import TorchPass
-from training.graphs import Graph, engines, front, graph, making, resize_weights
+from training.graphs import Graph, engines, front, graph, making, resize_weights, sessions
 from training.graphs.engines import Engine
 from training.graphs.sessions import Session
 
@@ -120,6 +121,26 @@ def test_the_weights_with_a_head_are_what_torch_would_write(made: Graph, backbon
     head = {"head.weight": backbone.head.weight.detach().numpy(), "head.bias": backbone.head.bias.detach().numpy()}
     (tmp_path / "ours").write_bytes(made.with_head(head))
     assert (tmp_path / "ours").read_bytes() == (tmp_path / "theirs").read_bytes()
+
+
+def test_an_engine_never_gets_more_images_at_once_than_it_needs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """However many are asked for: judging 128 images at once took three gigabytes."""
+    given: list[int] = []
+
+    def opened(engine: Engine, file: Path) -> Callable[[NDArray[np.float32]], list[NDArray[np.float32]]]:
+        def run(batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+            given.append(len(batch))
+            return [2 * batch, -batch]
+
+        return run
+
+    monkeypatch.setattr(sessions, "_onnxruntime", opened)
+    inputs = np.arange(3 * 20, dtype=np.float32).reshape(20, 3)
+    twice, minus = Session(engines.exact(), tmp_path / "any.onnx", "nothing").run(inputs)
+    assert given == [8, 8, 4]
+    assert np.array_equal(twice, 2 * inputs) and np.array_equal(minus, -inputs)
 
 
 def test_a_graph_is_made_once_and_found_by_its_weights(

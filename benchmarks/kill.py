@@ -4,9 +4,9 @@
 
 Images are made on the spot. Each strategy runs once undisturbed, then once a point: a real worker process is started
 with empty caches, its process group is killed at a moment drawn uniformly from the undisturbed run's work (from its
-first word after the start of Python to its end), and the run is resumed; half of the points kill the resumed attempt as
-well, at any moment. Compared are the
-sha256 of the weights, every test answer, the metrics and all validated rows. The phase named is what the worker had
+first word after the start of Python to its end; where a run has ended sooner, from that one's), and the run is resumed;
+half of the points kill the resumed attempt as well, at any moment. Compared are the sha256 of the weights, every test
+answer, the metrics and all validated rows. The phase named is what the worker had
 last said it did, up to half a second earlier. A line of OUT/points.jsonl is written after each point, so a killed
 benchmark goes on; OUT/table.md is rewritten. Exits with 1 when anything differs.
 """
@@ -145,14 +145,15 @@ def disturbed(
     """One point: kill, resume (half of the points: kill again, resume), compare with `whole`."""
     kills: list[dict[str, Any]] = []
     ended: Job | None = None
-    for _ in range(DRAWS):  # a run may end before its moment has come; then another moment is drawn
+    work = whole["began"], whole["seconds"]
+    for _ in range(DRAWS):  # a run may end before its moment has come; then one is drawn from what that run took
         if ended:
             end(bench, ended)
-        job, kill, _ = attempt(bench, begin(bench, kind), moments.uniform(whole["began"], whole["seconds"]))
+        job, kill, took = attempt(bench, begin(bench, kind), moments.uniform(*work))
         if kill:
             kills.append(kill)
             break
-        ended = job
+        ended, work = job, took
     if kills and moments.random() < 0.5:
         job, kill, _ = attempt(bench, resumed(bench, job), moments.uniform(0, whole["seconds"]))
         kills += [kill] if kill else []

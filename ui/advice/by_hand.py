@@ -133,8 +133,10 @@ def _fields(kind: Kind, card: BackboneCard) -> dict[str, Any]:
             )
         with right:
             given["ewc"] = _decimal(
-                "EWC lambda", "hand_ewc", 100.0, "As L2-SP, each weight by how much it mattered on ImageNet. 0.01 to 1."
-            )
+                "EWC lambda", "hand_ewc", 100.0,
+                "As L2-SP, each weight by how much it mattered on ImageNet. Measured at 1 it prevented no forgetting: "
+                "what has to be kept is better frozen.",
+            )  # fmt: skip
     left, middle, right = st.columns(3, gap="medium")
     with left:
         given["optimizer"] = st.selectbox(

@@ -36,8 +36,9 @@ class TestTrace(Callback):
 
     order = Recorder.order + 1
 
-    def __init__(self, trace: Trace, test: Any) -> None:
-        self.trace, self.test = trace, test
+    def __init__(self, trace: Trace, test: Any, stems: list[str]) -> None:
+        """stems: of the files of `test`, in its order."""
+        self.trace, self.test, self.stems = trace, test, stems
 
     def after_epoch(self) -> None:
         seconds = self.trace.seconds()
@@ -45,10 +46,10 @@ class TestTrace(Callback):
             self.trace.epoch(seconds, float(self.recorder.values[-1][-1]), self.judge())
 
     @torch.no_grad()
-    def judge(self) -> float:
+    def judge(self) -> dict[str, bool]:
         self.model.eval()
-        right = [(self.model(images).argmax(1) == labels).float() for images, labels in self.test]
-        return float(torch.cat(right).mean())
+        right = torch.cat([self.model(images).argmax(1) == labels for images, labels in self.test])
+        return dict(zip(self.stems, right.tolist(), strict=True))
 
 
 def main(task: Task) -> None:
@@ -62,7 +63,8 @@ def main(task: Task) -> None:
         item_tfms=RandomResizedCrop(prep.size, min_scale=0.5),
         batch_tfms=[*aug_transforms(), Normalize.from_stats(prep.mean, prep.std)],
     )  # fmt: skip
-    test = loaders.test_dl(get_image_files(task.data / "test"), with_labels=True)
+    files = get_image_files(task.data / "test")
+    test = loaders.test_dl(files, with_labels=True)
 
     below[-1] = without_pool(below[-1])
     head = create_head(width, classes)
@@ -76,7 +78,7 @@ def main(task: Task) -> None:
     apply_init(head, nn.init.kaiming_normal_)
     learner = Learner(
         loaders, model, loss_func=CrossEntropyLossFlat(), metrics=accuracy, splitter=groups,
-        cbs=TestTrace(trace, test), train_bn=True,
+        cbs=TestTrace(trace, test, [file.stem for file in files]), train_bn=True,
     )  # fmt: skip
     trace.training_begins()
     with learner.no_bar(), learner.no_logging():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ class Task:
     data: Path
     """Folder with train/, val/ and test/, each with a folder for every class."""
     result: Path
-    """Where the trace goes: a JSON line for every finished epoch."""
+    """Where the trace goes: a JSON line for every finished epoch. Beside it lies `answers_file`."""
     strategy: str
     """'frozen', 'partial' or 'full'."""
     backbone: str
@@ -40,6 +40,11 @@ class Task:
     seed: int
     started: float
     """`time.monotonic()` when the parent started this process."""
+
+    @property
+    def answers_file(self) -> Path:
+        """Whether each test image was answered rightly after the last epoch: {its file's stem: bool}."""
+        return self.result.with_suffix(".answers.json")
 
     def words(self) -> list[str]:
         """The task as command-line arguments, to be read back by `task_from`."""
@@ -58,7 +63,7 @@ class Trace:
     """Writes a line an epoch: seconds of the process, seconds of training alone, validation and test accuracy."""
 
     def __init__(self, task: Task) -> None:
-        self._file, self._started = task.result, task.started
+        self._file, self._answers, self._started = task.result, task.answers_file, task.started
         self._paused, self._setup, self._epoch = 0.0, 0.0, 0
 
     def seconds(self) -> float:
@@ -78,9 +83,12 @@ class Trace:
         finally:
             self._paused += time.monotonic() - began
 
-    def epoch(self, seconds: float, val_accuracy: float, test_accuracy: float) -> None:
-        """seconds: what the clock showed when the epoch and its validation had ended."""
+    def epoch(self, seconds: float, val_accuracy: float, right: Mapping[str, bool]) -> None:
+        """seconds: what the clock showed when the epoch and its validation had ended. right: of each test image, by the
+        stem of its file."""
         self._epoch += 1
+        test_accuracy = sum(right.values()) / max(1, len(right))
+        self._answers.write_text(json.dumps(right))
         line = {
             "epoch": self._epoch, "seconds": round(seconds, 3), "training_seconds": round(seconds - self._setup, 3),
             "val_accuracy": val_accuracy, "test_accuracy": test_accuracy,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
-from core import PlanError, Unreadable, find_as, to_json, write_json
+from core import Answer, PlanError, Unreadable, find_as, to_json, write_json
 from core.decode import check_counts, decode
 from training.requests.race import group_of
 from training.store import Job, RunFolder, Store
@@ -44,6 +44,8 @@ class RaceRecord:
     """Seconds that went into measuring what only the choice needs."""
     val_images: int = 0
     """What the rungs are chosen by."""
+    answers: tuple[Answer, ...] = ()
+    """What the rulebooks said of these images and minutes, from what was measured; they chose nothing."""
 
     def __post_init__(self) -> None:
         check_counts(measured_s=self.measured_s, val_images=self.val_images)

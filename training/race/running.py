@@ -11,8 +11,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from advisor.advice import learned
-from core import DatasetFacts, DatasetRef, HardwareFacts, PlanError, RunConfig, TrainingError, to_json
+from advisor.advice import learned, recommend
+from core import Budget, DatasetFacts, DatasetRef, HardwareFacts, PlanError, RunConfig, TrainingError, to_json
 from core.words import duration, percent
 from core.zoo import STRATEGIES, catalog
 from dataset import everything, load_dataset, sides
@@ -192,6 +192,10 @@ class _Race:
         best = choose(standing)
         if best is None and self.context.stop_requested():
             raise StopRequested
+        if standing.facts is not None:
+            budget = Budget(self.request.minutes)
+            said = recommend(standing.facts, None, budget, follow="measured", learned=standing.learned)
+            self.log = replace(self.log, answers=said.answers)
         if best is None:
             raise TrainingError("No rung of this race kept weights: look at its runs, each says what it met.")
         job = self.store.job(best.run_id)

@@ -74,16 +74,17 @@ def card_grid(cards: Sequence[str]) -> str:
     return f'<div class="thaw-cards">{"".join(cards)}</div>'
 
 
-def rulebook_chips(answers: Sequence[Answer], *, followed: str = "") -> str:
-    """What each rulebook says, as chips: 'Course: Linear probe'."""
+def rulebook_chips(answers: Sequence[Answer], *, followed: str = "", taken: Kind | None = None) -> str:
+    """What each rulebook says, as chips: 'Course: Linear probe'. taken: what a race came to."""
     chips = []
     for answer in answers:
-        on = answer.rulebook == followed
+        on = answer.rulebook == followed or answer.kind == taken
+        note = " (followed)" if answer.rulebook == followed else " (as taken)" if answer.kind == taken else ""
         title = STRATEGIES[answer.kind].title
         chips.append(
             f'<span class="thaw-chip{" is-followed" if on else ""}" title="{esc(answer.says)}. {esc(answer.source)}">'
             f"{mark(answer.kind)}"
-            f"<span>{esc(answer.rulebook.capitalize())}: <b>{esc(title)}</b>{' (followed)' if on else ''}</span></span>"
+            f"<span>{esc(answer.rulebook.capitalize())}: <b>{esc(title)}</b>{note}</span></span>"
         )
     return f'<div class="thaw-chips">{"".join(chips)}</div>'
 

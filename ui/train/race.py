@@ -176,6 +176,10 @@ def _live(race_id: str, seen: str, rungs: tuple[tuple[str, str], ...]) -> None:
     elif job.active:
         left = f", {duration(job.eta_s)} left" if job.eta_s else ""
         st.caption(frame.plain(f"{job.doing or 'Starting'}{left}"))
+    if record.answers:
+        taken = next((lane.kind for lane in lanes if lane.taken), None)
+        st.subheader("What the rulebooks said")
+        show(pictures.rulebook_chips(record.answers, taken=taken))
     if record.decisions:
         st.subheader("What was decided")
         lines = "".join(

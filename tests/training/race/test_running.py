@@ -50,6 +50,7 @@ def test_a_race_leaves_runs_and_one_tested_winner(home: Path, data: DatasetRef) 
     assert (winner.test_accuracy, winner.val_accuracy) == (result.test_accuracy, result.val_accuracy)
     assert (home / str(winner.predictions)).read_text().count("\n") == 1 + (winner.test_total or 0)
     assert log.decisions[-1].says.endswith("were used.") and race.seconds < 66
+    assert {"course", "workflow", "classic"} <= {answer.rulebook for answer in log.answers}
     assert [event["text"] for event in store.events(race.id)] == [one.says for one in log.decisions]
     _judged_afterwards(home, next(rung for rung in rungs if rung.id != result.winner))
 
@@ -112,9 +113,10 @@ def test_stopped_it_keeps_the_best_and_judges_it(home: Path, data: DatasetRef) -
 
 
 def test_a_race_from_the_terminal_says_what_it_decided(home: Path, data: DatasetRef) -> None:
-    said = say("auto", data.id, "--minutes", "0.3", "--backbone", "mlp", "--home", home)
+    said = say("auto", data.id, "--minutes", "0.5", "--backbone", "mlp", "--home", home)
     assert said.code == 0, said.err
     assert "First the head alone" in said.err and "test accuracy" in said.out and "taken" in said.out
+    assert "what the rulebooks said:" in said.out and "course " in said.out
 
 
 def test_no_minutes_are_no_race(home: Path, data: DatasetRef) -> None:

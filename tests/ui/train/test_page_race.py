@@ -4,16 +4,17 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import pytest
 
 from advisor.planning.strategies import plan
-from core import Kind, RunConfig, StateError, processes, to_json
+from core import Answer, Kind, RunConfig, StateError, processes, to_json
 from core.types import DatasetFacts, DatasetRef
 from core.zoo import backbone
 from tests.support.seeding import NoWorkers, button, param, result_of, words, write_rows
 from tests.ui.conftest import Open
-from training.race.record import AFTERWARDS, Decision, RaceRecord, RaceResult, write
+from training.race.record import AFTERWARDS, Decision, RaceRecord, RaceResult, record_of, write
 from training.requests import JudgeLater, Race, submit
 from training.requests.race import group_of
 from training.store import Job, RunResult, Store
@@ -48,8 +49,6 @@ def rung(store: Store, race: Job, ref: DatasetRef, kind: Kind, best: float, *, e
 
 
 def _decided(store: Store, race: Job) -> tuple[Decision, ...]:
-    from training.race import record_of
-
     return record_of(store.home, race.id).decisions
 
 
@@ -107,6 +106,18 @@ def test_the_winner_is_named_with_its_interval_and_used_by_one_click(
     assert "taken, 90.0% of the test images" in text
     button(at, "Use this model").click().run()
     assert at.title[0].value == "Predict" and param(at, "run") == winner.id
+
+
+def test_what_the_rulebooks_said_is_held_against_what_was_taken(
+    open_page: Open, dataset: DatasetRef, store: Store, race: Job
+) -> None:
+    job, *_ = ended(store, race, dataset)
+    kinds: dict[str, Kind] = {"measured": "partial", "course": "full"}
+    answers = tuple(Answer(book, kind, None, "a", "as it says", (), "a book") for book, kind in kinds.items())
+    write(store.home, job.id, replace(record_of(store.home, job.id), answers=answers))
+    text = words(open_page("train", dataset=dataset.id, race=job.id))
+    assert "Measured: Partial fine-tuning (as taken)" in text and "Course: Full fine-tuning" in text
+    assert text.count("(as taken)") == 1
 
 
 def test_a_rung_says_that_its_test_images_wait_and_is_judged_by_a_click(

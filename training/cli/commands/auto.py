@@ -45,6 +45,7 @@ def _document(place: Place, job: Job) -> dict[str, object]:
     return {
         "race_id": job.id, "state": job.state, "error": job.error, "run_id": result.winner or None,
         "val_accuracy": result.val_accuracy, "test_accuracy": result.test_accuracy,
+        "rulebooks": {one.rulebook: one.kind for one in log.answers},
         "seconds": result.seconds, "measured_seconds": result.measured_s, "left_at_most": result.left,
         "rungs": [
             {
@@ -65,6 +66,9 @@ def _lines(place: Place, job: Job) -> list[str]:
         said = f"{percent(reached.val_accuracy)} of the validation images" if reached.weights else rung.state
         lines.append(f"{mark} {rung.id}  {title}: {said}, {duration(rung.seconds)}")
     if result.winner:
+        said = [f"{one.rulebook} {STRATEGIES[one.kind].title}" for one in record_of(place.home, job.id).answers]
+        if said:
+            lines.append(f"what the rulebooks said: {', '.join(said)}")
         lines.append(f"test accuracy {percent(result.test_accuracy)}, of the one taken alone")
         lines.append(f"take it along: python -m training export {result.winner} --out FOLDER")
     return lines

@@ -61,6 +61,7 @@ def main(task: Task) -> None:
         val_accuracy = sum(judged) / len(judged)
         seconds = trace.seconds()
         with trace.stopped():
+            assert isinstance(test.dataset, datasets.ImageFolder)
             stems = [Path(path).stem for path, _ in test.dataset.samples]
             trace.epoch(seconds, val_accuracy, dict(zip(stems, right(model, test), strict=True)))
 

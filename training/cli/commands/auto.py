@@ -66,9 +66,9 @@ def _lines(place: Place, job: Job) -> list[str]:
         said = f"{percent(reached.val_accuracy)} of the validation images" if reached.weights else rung.state
         lines.append(f"{mark} {rung.id}  {title}: {said}, {duration(rung.seconds)}")
     if result.winner:
-        said = [f"{one.rulebook} {STRATEGIES[one.kind].title}" for one in record_of(place.home, job.id).answers]
-        if said:
-            lines.append(f"what the rulebooks said: {', '.join(said)}")
+        books = [f"{one.rulebook} {STRATEGIES[one.kind].title}" for one in record_of(place.home, job.id).answers]
+        if books:
+            lines.append(f"what the rulebooks said: {', '.join(books)}")
         lines.append(f"test accuracy {percent(result.test_accuracy)}, of the one taken alone")
         lines.append(f"take it along: python -m training export {result.winner} --out FOLDER")
     return lines

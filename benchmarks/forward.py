@@ -4,6 +4,8 @@
 
 On an accelerator a large batch shows what the chip can do. Each way runs `ROUNDS` times in turn over one batch; the
 median is printed with the relative error of the pooled features against eager fp32 (norm of the difference over norm).
+Then the export's arithmetic, folded fp32, over `JUDGED` images in batches of several sizes, as test images are judged:
+images a second, and what the tensors alive at once take.
 """
 
 from __future__ import annotations
@@ -20,10 +22,12 @@ from benchmarks.machine import describe
 from core.zoo.catalog import DEFAULT_BACKBONE
 from training.backbones.backbone import build
 from training.caches import frozen_pass
-from training.caches.arithmetic import candidates
-from training.machine import devices
+from training.caches.arithmetic import EXACT, candidates
+from training.machine import devices, peak_of
 
 ROUNDS = 5
+JUDGED = 128
+SIZES = (8, 16, 32, 64, 128)
 
 
 def main() -> None:
@@ -67,6 +71,24 @@ def main() -> None:
     for way in ways:
         error = float((features[way] - wanted).norm() / wanted.norm())
         print(f"| {way} | {batch / median(seconds[way][1:]):.0f} | {error:.2%} |")
+    _judging(frozen_pass.taps(backbone, [head], EXACT.code, device, last), _photos(size, JUDGED).to(device))
+
+
+def _judging(run: frozen_pass.Taps, images: Tensor) -> None:
+    """The same images in batches of several sizes, in turn."""
+    seconds: dict[int, list[float]] = {size: [] for size in SIZES}
+    for _ in range(ROUNDS):
+        for size in SIZES:
+            started = time.perf_counter()
+            for batch in images.split(size):
+                run(batch)
+            if images.is_cuda:
+                torch.cuda.synchronize()
+            seconds[size].append(time.perf_counter() - started)
+    print("\n| images judged at once | images/s | MB alive at once |\n|---|---|---|")
+    for size in SIZES:
+        alive = peak_of(lambda size=size: run(images[:size]))  # type: ignore[misc]
+        print(f"| {size} | {JUDGED / median(seconds[size][1:]):.0f} | {alive / 1e6:.0f} |")
 
 
 def _photos(size: int, batch: int) -> Tensor:

@@ -17,9 +17,9 @@ from core.words import size
 from core.zoo import BackboneCard
 
 FLOAT = 4
-EVAL_BATCH, PASS_BATCH, ACCELERATED_PASS_BATCH = 128, 32, 256
-"""Images per batch of judging, and of a frozen pass on the CPU and on an accelerator (a test holds them to
-`training.caches.inputs` and `.frozen`)."""
+EVAL_BATCH, ACCELERATED_EVAL_BATCH, PASS_BATCH, ACCELERATED_PASS_BATCH = 16, 128, 32, 256
+"""Images per batch of judging, and of a frozen pass, on the CPU and on an accelerator (a test holds them to
+`training.caches.inputs` and `.frozen_pass`)."""
 LBFGS_VECTORS = 46
 """Vectors as long as the head's weights that L-BFGS keeps: two for each of its 20 steps of history, and six."""
 ALLOCATOR = 1.25
@@ -86,7 +86,8 @@ def _descending(
     steps = math.ceil(sizes.fit / strategy.batch_size)  # of one size
     domains = 1 if strategy.align == "none" else 2  # a step that aligns passes as many images of the target
     step = domains * (sizes.fit // steps) * cost.train_bytes
-    judging = min(EVAL_BATCH, max(sizes.val, sizes.test)) * cost.eval_bytes
+    judged = EVAL_BATCH if facts.hardware is None or facts.hardware.device == "cpu" else ACCELERATED_EVAL_BATCH
+    judging = min(judged, max(sizes.val, sizes.test)) * cost.eval_bytes
     moments = 2 if phase.optimizer == "adamw" else 1 if phase.momentum else 0
     return best + (1 + moments) * trained + max(step, judging)
 

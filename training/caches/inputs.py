@@ -17,7 +17,9 @@ from training.caches.arithmetic import EXACT, PLAIN, Arithmetic
 from training.caches.examples import Data, Rows
 from training.caches.prefix import PrefixCache
 
-EVAL_BATCH = 128
+EVAL_BATCH, ACCELERATED_EVAL_BATCH = 16, 128
+"""Images judged at once, on the CPU and on an accelerator. On two cores more are no faster and take memory
+(benchmarks/results/forward.md)."""
 SMALL, MANY = 1024, 2048
 """Examples of at most so many numbers are judged so many at a time: the calls would take longer than the arithmetic."""
 
@@ -134,7 +136,7 @@ class Inputs:
         """Plain activations of many rows at once."""
         if boundary in self.cached:
             return self._prefix.read(boundary, rows, 0)
-        chunks = (rows[start : start + EVAL_BATCH] for start in range(0, len(rows), EVAL_BATCH))
+        chunks = (rows[start : start + self._judged] for start in range(0, len(rows), self._judged))
         return torch.cat([self._frozen_part(self._data.batch(chunk, 0), boundary) for chunk in chunks])
 
     def labels(self, rows: Rows) -> Tensor:
@@ -158,7 +160,7 @@ class Inputs:
             cached = False  # stored in half precision, or computed in it
         below = self._prefix.exactly(boundary) if exact and boundary and not cached else None
         first = boundary if cached or below else 0
-        size = MANY if self._data.batch(rows[:1], 0).numel() <= SMALL else EVAL_BATCH
+        size = MANY if self._data.batch(rows[:1], 0).numel() <= SMALL else self._judged
         fixed = size if self._device.type != "cpu" else 0  # one size there, as for `equal_batches`
         stages: frozen_pass.Taps | None = None
         for start in range(0, len(rows), size):
@@ -172,6 +174,10 @@ class Inputs:
                 stages = stages or self._judged_stages(first, inputs, exact=exact)
                 inputs = stages(inputs)[0]
             yield true, inputs.to(self._device)
+
+    @property
+    def _judged(self) -> int:
+        return EVAL_BATCH if self._device.type == "cpu" else ACCELERATED_EVAL_BATCH
 
     def _judged_stages(self, first: int, example: Tensor, *, exact: bool) -> frozen_pass.Taps:
         """From activations at `first` to the head's, by the stages as they are now. In fp32, except for the validation

@@ -16,7 +16,13 @@ import torch
 from torch import nn
 
 from advisor.planning.costs import Sizes
-from advisor.planning.memory import ACCELERATED_PASS_BATCH, EVAL_BATCH, PASS_BATCH, forecast_bytes
+from advisor.planning.memory import (
+    ACCELERATED_EVAL_BATCH,
+    ACCELERATED_PASS_BATCH,
+    EVAL_BATCH,
+    PASS_BATCH,
+    forecast_bytes,
+)
 from advisor.planning.options import Options
 from advisor.planning.strategies import plan
 from core.plans import RunConfig, to_json
@@ -151,8 +157,8 @@ def test_a_container_has_less_than_its_machine(monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_the_forecast_judges_in_the_engines_batches() -> None:
-    assert (EVAL_BATCH, PASS_BATCH, ACCELERATED_PASS_BATCH) == (
-        inputs.EVAL_BATCH, frozen_pass.BATCH, frozen_pass.ACCELERATED_BATCH,
+    assert (EVAL_BATCH, ACCELERATED_EVAL_BATCH, PASS_BATCH, ACCELERATED_PASS_BATCH) == (
+        inputs.EVAL_BATCH, inputs.ACCELERATED_EVAL_BATCH, frozen_pass.BATCH, frozen_pass.ACCELERATED_BATCH,
     )  # fmt: skip
 
 

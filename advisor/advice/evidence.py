@@ -22,6 +22,14 @@ FAMILIES = {
     "pacs_photo": "pacs", "pacs_sketch": "pacs", "emoji_google": "emoji", "emoji_twitter": "emoji",
 }  # fmt: skip
 """Sets that share classes or drawings count as one where a whole set is left out."""
+DERIVED = "+"
+"""Follows the parent's name in that of a set that was made from it (`benchmarks.derived_sets`)."""
+
+
+def family_of(dataset: str) -> str:
+    """What a set is left out with: a derived one with its parent."""
+    parent = dataset.partition(DERIVED)[0]
+    return FAMILIES.get(parent, parent)
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,7 @@ class Task:
 
     @property
     def family(self) -> str:
-        return FAMILIES.get(self.dataset, self.dataset)
+        return family_of(self.dataset)
 
     @property
     def cell(self) -> tuple[str, str, int, int, str]:

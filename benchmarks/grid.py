@@ -1,0 +1,175 @@
+"""New evidence: every strategy, and the race, on many sets within budgets of wall time, by the commands users type.
+
+    python -m benchmarks.grid DATA [DATA ...] --out FOLDER --hours H [--evidence FILE.csv] [--table FILE.md]
+
+DATA: archives, or folders of class folders (`benchmarks.derived_sets` makes some). A task is a set and a budget:
+`SHORT_S` for every set, a minute for `OF_A_MINUTE` of them, five for `OF_FIVE`. Each arm of a task runs in a copy of a
+home in which the set was measured and nothing else done (`benchmarks.race`). Tasks of the three budgets are mixed so
+that wherever the grid stops each has had its share, and the sets take turns by family. A line a run goes to
+FOLDER/runs.jsonl at once, so a killed grid goes on; whole tasks become lines of --evidence, in the columns that
+`benchmarks.rulebook` and `benchmarks.regret` read. The table says how many hours it took.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from advisor.advice.evidence import family_of
+from advisor.planning import affordable_epochs
+from benchmarks.command import append, read
+from benchmarks.evidence import COLUMNS
+from benchmarks.machine import describe
+from benchmarks.race import RACE, Record, run_one
+from benchmarks.speed import made_once
+from core import DatasetFacts
+from core.zoo import catalog
+from dataset import everything
+from training.store.store import Store
+
+SHORT_S = 15
+OF_A_MINUTE, OF_FIVE = 12, 4
+BUDGETS = {SHORT_S / 60: "15 s", 1.0: "1 min", 5.0: "5 min"}
+ARMS = (RACE, "linear_probe", "prototype", "partial", "gradual", "lp_ft", "full")
+
+Task = tuple[str, float]
+"""(path of a set, minutes)."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", nargs="+")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--hours", type=float, required=True, help="begin with no further run after so many")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--evidence", type=Path)
+    parser.add_argument("--table", type=Path)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    made_once(options.out)
+    log, began = options.out / "runs.jsonl", time.monotonic()
+    for path, minutes in in_turn(options.data):
+        known = {(one["data"], one["minutes"], one["arm"], one["seed"]) for one in read(log)}
+        for arm in ARMS:
+            if time.monotonic() - began > 3600 * options.hours:
+                break
+            if (Path(path).stem, minutes, arm, options.seed) not in known:
+                started = time.monotonic()
+                record = run_one(options.out, path, arm, minutes, options.seed)
+                seen = {"facts": _facts(options.out, minutes), "took_s": time.monotonic() - started}
+                append(log, {**record, **seen})
+    runs = read(log)
+    if options.evidence:
+        write(options.evidence, lines(runs))
+    text = table(runs)
+    print(text)
+    if options.table:
+        options.table.write_text(text, encoding="utf-8")
+
+
+def in_turn(data: Sequence[str]) -> list[Task]:
+    """All tasks: sets by turns of their families, each budget's tasks spread evenly over the whole."""
+    families: dict[str, list[str]] = defaultdict(list)
+    for path in data:
+        families[family_of(Path(path).stem)].append(path)
+    most = max(map(len, families.values()))
+    turns = [own[turn] for turn in range(most) for own in families.values() if turn < len(own)]
+    placed: list[tuple[float, Task]] = []
+    for minutes, sets in ((SHORT_S / 60, turns), (1.0, turns[:OF_A_MINUTE]), (5.0, turns[:OF_FIVE])):
+        placed += [((place + 0.5) / len(sets), (path, minutes)) for place, path in enumerate(sets)]
+    return [task for _, task in sorted(placed, key=lambda one: one[0])]
+
+
+def _facts(out: Path, minutes: float) -> dict[str, Any]:
+    """What a profile says of the images of the run that has just ended, in the columns of the evidence."""
+    home = out / "home"
+    (ref,) = everything(home)
+    facts = Store(home).facts(ref.id, catalog.DEFAULT_BACKBONE)
+    assert facts is not None, f"{ref.name} was measured"
+    return facts_of(facts, minutes)
+
+
+def facts_of(facts: DatasetFacts, minutes: float) -> dict[str, Any]:
+    gap, ready, plain, depth = facts.domain_gap, facts.ready_made, facts.probe_accuracy, facts.depth_gap
+    return {
+        "classes": len(facts.classes), "train_images": facts.train_images, "test_images": facts.test_images,
+        "affordable_epochs": affordable_epochs(facts, minutes),
+        "smallest_class": min(facts.per_class), "largest_class": max(facts.per_class),
+        "ready_made": ready and ready.value, "ready_made_low": ready and ready.low,
+        "ready_made_high": ready and ready.high, "probe_accuracy": plain and plain.value,
+        "domain_gap_raw": gap and gap.raw,
+        "domain_gap_stages": " ".join(f"{stage:.4f}" for stage in gap.stages) if gap else "",
+        "depth_gap": depth and depth.value, "depth_gap_low": depth and depth.low,
+        "depth_gap_high": depth and depth.high,
+    }  # fmt: skip
+
+
+def whole(runs: Sequence[Record]) -> dict[tuple[str, float, int], dict[str, Record]]:
+    """Tasks of which every arm has run, in order."""
+    tasks: dict[tuple[str, float, int], dict[str, Record]] = defaultdict(dict)
+    for run in runs:
+        tasks[run["data"], run["minutes"], run["seed"]][run["arm"]] = run
+    return {task: by_arm for task, by_arm in tasks.items() if by_arm.keys() >= set(ARMS)}
+
+
+def lines(runs: Sequence[Record]) -> list[dict[str, Any]]:
+    """Of the evidence: one a tested run of a single strategy, of whole tasks."""
+    card, found = catalog.backbone(catalog.DEFAULT_BACKBONE), []
+    for (data, minutes, seed), by_arm in whole(runs).items():
+        for arm, run in by_arm.items():
+            if arm == RACE or run["test_accuracy"] is None:
+                continue
+            key = {
+                "dataset": data, "backbone": card.name, "image_px": card.image_px, "per_class": 0,
+                "budget": BUDGETS[minutes], "strategy": arm, "seed": seed,
+            }  # fmt: skip
+            outcome = {"test_accuracy": run["test_accuracy"], "fit_seconds": run["seconds"]}
+            found.append({**key, **run["facts"], **outcome})
+    return found
+
+
+def write(path: Path, found: Sequence[dict[str, Any]]) -> None:
+    part = path.with_suffix(".tmp")
+    with part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n", restval="")
+        writer.writeheader()
+        for line in found:
+            shown = {name: f"{v:.5g}" if isinstance(v, float) else "" if v is None else v for name, v in line.items()}
+            writer.writerow(shown)
+    part.replace(path)
+
+
+def table(runs: Sequence[Record]) -> str:
+    """Markdown: test accuracy of every arm, a row a task."""
+    tasks = whole(runs)
+    hours = sum(run["took_s"] for run in runs) / 3600
+    families = {family_of(data) for data, _, _ in tasks}
+    failed = [run for run in runs if run["test_accuracy"] is None]
+    rows = [
+        f"Measured on {describe()}, in {hours:.1f} hours.",
+        "",
+        f"{len(tasks)} whole tasks on {len({data for data, _, _ in tasks})} sets of {len(families)} families; "
+        f"{len(failed)} of {len(runs)} runs failed.",
+        "",
+        f"| set | budget | seed | images | classes | affordable epochs | {' | '.join(ARMS)} |",
+        f"|{'---|' * (6 + len(ARMS))}",
+    ]
+    for (data, minutes, seed), by_arm in sorted(tasks.items(), key=lambda one: (one[0][1], one[0][0], one[0][2])):
+        facts = by_arm[RACE]["facts"]
+        reached = [by_arm[arm]["test_accuracy"] for arm in ARMS]
+        best = max((one for one in reached if one is not None), default=None)
+        shown = ["failed" if one is None else f"{100 * one:.1f}" for one in reached]
+        cells = [f"**{text}**" if one == best else text for text, one in zip(shown, reached, strict=True)]
+        about = f"{facts['train_images']:,} | {facts['classes']} | {facts['affordable_epochs']:.1f}"
+        rows.append(f"| {data} | {BUDGETS[minutes]} | {seed} | {about} | {' | '.join(cells)} |")
+    rows += ["", *(f"- {run['data']}, {BUDGETS[run['minutes']]}, {run['arm']}: {run['error']}" for run in failed)]
+    return "\n".join([*rows, ""])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,8 +1,9 @@
 """What a plan takes in memory at its fullest moment, from what the profile measured, and the batch that fits.
 
-Counted, not fitted: a worker holds its own weights and a copy of the initial ones; a descent adds gradients, the
-optimizer's moments and the best weights so far. On top lies the largest of what only lasts a moment: filling the
-caches, the solver's features, a training step, a batch of judging, writing the weights. Unmeasured stays unknown.
+Counted, but for what libraries keep (`ALLOCATOR`, `ENGINE_IMAGES`, `LIGHT`): a worker holds its own weights and a copy
+of the initial ones; a descent adds gradients, the optimizer's moments and the best weights so far. On top lies the
+largest of what only lasts a moment: filling the caches, the solver's features, a training step, a batch of judging,
+writing the weights. A run that only solves heads loads no torch. Unmeasured stays unknown.
 """
 
 from __future__ import annotations
@@ -22,9 +23,14 @@ EVAL_BATCH, ACCELERATED_EVAL_BATCH, PASS_BATCH, ACCELERATED_PASS_BATCH = 16, 128
 `training.caches.inputs` and `.frozen_pass`)."""
 LBFGS_VECTORS = 46
 """Vectors as long as the head's weights that L-BFGS keeps: two for each of its 20 steps of history, and six."""
-ALLOCATOR = 1.25
+ALLOCATOR = 1.08
 """What the process holds per byte of tensors alive: freed blocks are not all returned at once.
-`python -m benchmarks.memory` prints measured peaks beside forecasts made with it."""
+`python -m benchmarks.memory` prints measured peaks beside forecasts made with these three."""
+ENGINE_IMAGES = 20
+"""Images whose passage through the whole network takes what inference engines keep in a run that descends above frozen
+stages: they compute plain and augmented views and the test images, eight at once each."""
+LIGHT = 110_000_000
+"""Bytes of a worker that needs no torch, what an engine takes for a pass included."""
 SHARE_USED = 0.8
 """Share of the available memory that a plan may take."""
 
@@ -39,15 +45,20 @@ def forecast_bytes(strategy: Strategy, card: BackboneCard, sizes: Sizes, facts: 
     if strategy.image_px not in (None, card.image_px):
         return None
     params = card.params(sizes.classes, strategy.head)
+    accelerated = facts.hardware is not None and facts.hardware.device != "cpu"
+    if card.timm and not accelerated and all(phase.solved for phase in strategy.phases):
+        return round(LIGHT + ALLOCATOR * _solving(card, sizes))
     weights = FLOAT * sum(params)
     held = 2 * weights  # the backbone, and its initial weights to go back to
-    accelerated = facts.hardware is not None and facts.hardware.device != "cpu"
     batch = ACCELERATED_PASS_BATCH if accelerated else PASS_BATCH
     held += FLOAT * batch * 3 * card.image_px**2  # the batch that the arithmetic is chosen on
     if strategy.l2_sp or strategy.ewc:
         held += weights  # what they pull towards
     if strategy.ewc:
         held += weights  # Fisher information
+    whole = cost_at(facts.costs, 0)
+    if not accelerated and whole and whole.eval_bytes and any(0 < p.boundary < card.head for p in strategy.phases):
+        held += ENGINE_IMAGES * whole.eval_bytes
     moments = [facts.memory.batch, 2 * weights]  # writing the result: the file's bytes, twice
     if _fills(strategy, card):
         moments.append(facts.memory.frozen_pass)

@@ -61,8 +61,8 @@ def main() -> None:
             if (Path(path).stem, minutes, arm, options.seed) not in known:
                 started = time.monotonic()
                 record = run_one(options.out, path, arm, minutes, options.seed)
-                seen = {"facts": _facts(options.out, minutes), "took_s": time.monotonic() - started}
-                append(log, {**record, **seen})
+                record |= {"facts": _facts(options.out, minutes), "curves": _curves(options.out)}
+                append(log, {**record, "took_s": time.monotonic() - started})
     runs = read(log)
     if options.evidence:
         write(options.evidence, lines(runs))
@@ -92,6 +92,19 @@ def _facts(out: Path, minutes: float) -> dict[str, Any]:
     facts = Store(home).facts(ref.id, catalog.DEFAULT_BACKBONE)
     assert facts is not None, f"{ref.name} was measured"
     return facts_of(facts, minutes)
+
+
+def _curves(out: Path) -> list[dict[str, Any]]:
+    """Of every run that the last command made: what it reached on the validation images, and after how many of its
+    seconds: for rules that stop a rung which loses."""
+    store = Store(out / "home")
+    return [
+        {
+            "strategy": run.plan.strategy.kind, "seconds": run.seconds, "minutes": run.plan.minutes,
+            "points": [(round(row["seconds"], 2), row["val_accuracy"]) for row in store.validated(run.id)],
+        }
+        for run in reversed(store.jobs(kind="train"))
+    ]  # fmt: skip
 
 
 def facts_of(facts: DatasetFacts, minutes: float) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from typing import Any
 from benchmarks.command import PROJECT, append, last_line, read, thaw
 from benchmarks.machine import describe
 from benchmarks.peers.task import Task
+from benchmarks.race import rungs_of
 from benchmarks.speed import BATCH, PEERS, boundary, made_once
 from benchmarks.speed_data import Ground, prepare
 from core.zoo import catalog
@@ -174,7 +175,7 @@ def table(runs: list[Record]) -> str:
     lines += ["", f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     for (data, minutes), by_arm in tasks.items():
         own = by_arm.get(RACE)
-        cells = [data, f"{minutes:g}", _said(own), f"{own['seconds']:.0f}" if own else "", _rungs(own)]
+        cells = [data, f"{minutes:g}", _said(own), f"{own['seconds']:.0f}" if own else "", rungs_of(own or {})]
         for peer in peers:
             other = by_arm.get(peer)
             cells += [_said(other), f"{other['seconds']:.0f}" if other else "", str(other["epochs"]) if other else ""]
@@ -188,11 +189,6 @@ def _said(run: Record | None) -> str:
         return "not run"
     value = run["test_accuracy"]
     return f"{100 * value:.1f}" if value is not None else f"{run['state']}: {run['error']}"
-
-
-def _rungs(run: Record | None) -> str:
-    rungs = (run or {}).get("rungs") or ()
-    return "; ".join(f"{one['strategy']} {100 * (one['val_accuracy'] or 0):.1f}" for one in rungs)
 
 
 if __name__ == "__main__":

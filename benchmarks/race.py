@@ -24,6 +24,7 @@ from typing import Any
 from benchmarks.command import append, copy_home, read, thaw
 from benchmarks.machine import describe
 from benchmarks.speed import made_once
+from core.zoo.catalog import DEFAULT_BACKBONE
 
 RACE, COLD = "race", "race, nothing measured"
 WITHIN = 0.01
@@ -152,8 +153,8 @@ def _row(data: str, minutes: float, seed: int, by_arm: dict[str, Record], arms: 
     race, cold = by_arm.get(RACE, {}), by_arm.get(COLD, {})
     cells = [
         data, f"{minutes:g}", str(seed), said(RACE), *map(said, arms), "" if regret is None else _points(regret),
-        f"{race.get('seconds') or 0:.0f}", _rungs(race), said(COLD), *_begun(cold),
-        f"{cold.get('measured_seconds') or 0:.0f}", _rungs(cold),
+        f"{race.get('seconds') or 0:.0f}", rungs_of(race), said(COLD), *_begun(cold),
+        f"{cold.get('measured_seconds') or 0:.0f}", rungs_of(cold),
     ]  # fmt: skip
     return f"| {' | '.join(cells)} |"
 
@@ -164,11 +165,14 @@ def _begun(race: Record) -> tuple[str, str]:
     return (f"{at[0]:.1f}", f"{at[1]:.1f}") if len(at) == 2 else ("", "")
 
 
-def _rungs(race: Record) -> str:
-    return "; ".join(
-        f"{one['strategy']} {_percent(one['val_accuracy'])}{' *' if one['run_id'] == race.get('run_id') else ''}"
-        for one in race.get("rungs") or ()
-    )
+def rungs_of(race: Record) -> str:
+    """Each with what it reached on validation, another backbone named, the winner with a star."""
+    said = []
+    for one in race.get("rungs") or ():
+        beside = one.get("backbone", DEFAULT_BACKBONE)
+        name = one["strategy"] if beside == DEFAULT_BACKBONE else f"{one['strategy']} of {beside}"
+        said.append(f"{name} {_percent(one['val_accuracy'])}{' *' if one['run_id'] == race.get('run_id') else ''}")
+    return "; ".join(said)
 
 
 def _percent(share: float | None) -> str:

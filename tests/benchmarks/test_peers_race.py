@@ -47,8 +47,9 @@ def test_a_win_is_more_than_luck_on_the_same_images() -> None:
 
 def test_the_table_counts_verdicts_and_keeps_failures() -> None:
     failed = run("plain", "", state="failed", error="No memory.", seconds=5.0)
-    rungs = [{"strategy": "partial", "val_accuracy": 0.9}]
-    text = peers_race.table([run("race", "1" * 10, rungs=rungs), failed, run("fastai", "1111" + "0" * 6)])
+    rungs = [{"strategy": "partial", "val_accuracy": 0.9, "run_id": "a", "backbone": "efficientnet_lite2"}]
+    text = peers_race.table([run("race", "1" * 10, rungs=rungs, run_id="a"), failed, run("fastai", "1111" + "0" * 6)])
     assert "- the race beside fastai: 1 win of 1; +60.0 points on average" in text
     assert "- the race beside plain: 1 not comparable of 1; nothing to compare" in text
-    assert "| bees | 1 | 100.0 | 58 | partial 90.0 | failed: No memory. | 5 | 3 |  | 40.0 | 58 | 3 | win |" in text
+    row = "| bees | 1 | 100.0 | 58 | partial of efficientnet_lite2 90.0 % * | failed: No memory. | 5 | 3 |  | 40.0 |"
+    assert f"{row} 58 | 3 | win |" in text

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
-from core import Answer, PlanError, Unreadable, find_as, to_json, write_json
+from core import Answer, PlanError, Strategy, Unreadable, find_as, to_json, write_json
 from core.decode import check_counts, decode
+from core.zoo import STRATEGIES, catalog
 from training.requests.race import group_of
 from training.store import Job, RunFolder, Store
 
@@ -44,11 +45,13 @@ class RaceRecord:
     """Seconds that went into measuring what only the choice needs."""
     val_images: int = 0
     """What the rungs are chosen by."""
+    measured_at_s: float = 0.0
+    """Seconds of the race that were over when measuring began."""
     answers: tuple[Answer, ...] = ()
     """What the rulebooks said of these images and minutes, from what was measured; they chose nothing."""
 
     def __post_init__(self) -> None:
-        check_counts(measured_s=self.measured_s, val_images=self.val_images)
+        check_counts(measured_s=self.measured_s, measured_at_s=self.measured_at_s, val_images=self.val_images)
 
     def with_decision(self, decision: Decision) -> Self:
         return replace(self, decisions=(*self.decisions, decision))
@@ -79,6 +82,14 @@ class RaceResult:
     def of(cls, job: Job) -> Self:
         """All empty while there is none. Raises Unreadable."""
         return decode(job.result or {}, cls, f"The result of race '{job.id}'", "Start another one.", error=Unreadable)
+
+
+def title_of(strategy: Strategy, backbone: str) -> str:
+    """What a rung is called: with its backbone's title where that is not the race's own, `backbone`."""
+    title, card = STRATEGIES[strategy.kind].title, catalog.known(strategy.backbone)
+    if strategy.backbone == backbone:
+        return title
+    return f"{title}, {card.title if card else strategy.backbone}"
 
 
 def path_of(home: Path, race_id: str) -> Path:

@@ -12,9 +12,19 @@ from dataclasses import replace
 from typing import Any
 
 from advisor.advice import learned, recommend
-from core import Budget, DatasetFacts, DatasetRef, HardwareFacts, PlanError, RunConfig, TrainingError, to_json
+from core import (
+    Budget,
+    DatasetFacts,
+    DatasetRef,
+    HardwareFacts,
+    PlanError,
+    RunConfig,
+    Strategy,
+    TrainingError,
+    to_json,
+)
 from core.words import duration, percent
-from core.zoo import STRATEGIES, catalog
+from core.zoo import catalog
 from dataset import everything, load_dataset, sides
 from training.caches import Bench, Pools, telling
 from training.jobs.context import StopRequested, StoreContext
@@ -24,9 +34,12 @@ from training.machine.others import QUIET
 from training.machine.shrinking import give_back
 from training.profile.one_pass import deep_of, one_pass
 from training.race import record
-from training.race.deciding import Begin, End, Measure, Rung, Standing, choose, decide
+from training.race.deciding import decide
 from training.race.judging import judge
+from training.race.looking import look
 from training.race.record import Decision, RaceResult
+from training.race.standing import Begin, End, Measure, Rung, Standing, Wider
+from training.race.worth import choose
 from training.record import to_train
 from training.requests import Race
 from training.requests.race import group_of
@@ -34,6 +47,8 @@ from training.store import Job, RunResult, Store
 
 CLOSING_S = 2.0
 """Opening the winner's weights and writing its answers, besides judging its test images."""
+LOOK_S = 30.0
+"""Less time than this is not worth a look at a wider backbone."""
 FRESH_S = 7 * 24 * 3600.0
 """Speeds that other images of this machine were measured with hold for these too, when they are no older."""
 
@@ -49,7 +64,7 @@ class _Within(StoreContext):
 
     def __init__(self, store: Store, job: Job, whole: StoreContext, budget_s: float) -> None:
         self._whole, self._budget_s = whole, budget_s
-        self._title = STRATEGIES[job.plan.strategy.kind].title
+        self._title = record.title_of(job.plan.strategy, whole.job.config["backbone"])
         super().__init__(store, job)
 
     def stop_requested(self) -> bool:
@@ -74,12 +89,15 @@ class _Race:
         self.log = replace(self.log, val_images=split.count("val"))
         self.passed_s: float | None = None
         """Seconds per image of the pass that this attempt made."""
+        self.wider: Wider | None = None
+        self.looked = False
+        """Whether a wider backbone was looked for."""
 
     def run(self) -> RaceResult:
         with suppress(StopRequested):  # of what keeps nothing: the rungs that have ended are there
             self._go_on()
             if not self.log.rungs:
-                self._pass()
+                self.passed_s = self._pass(self.card.name)
             while not self.context.stop_requested():
                 step = decide(self.standing())
                 if isinstance(step, Measure):
@@ -96,11 +114,15 @@ class _Race:
     # ---- where it stands ------------------------------------------------------------------------------
 
     def standing(self) -> Standing:
-        facts = self._facts()
+        facts, rungs = self._facts(), tuple(self._rungs())
+        left_s = self.budget_s - self.context.seconds - CLOSING_S
+        if not self.looked and left_s > LOOK_S and any(rung.descended for rung in rungs):
+            self.looked = True
+            self.wider = look(self.card, self.ref, self.context.home, facts.decode_s if facts else None)
+            left_s = self.budget_s - self.context.seconds - CLOSING_S
         return Standing(
-            self.card, self.train_images, self.test_images, len(self.ref.classes), self.log.val_images,
-            self.budget_s - self.context.seconds - CLOSING_S, self.passed_s or 0.0,
-            tuple(self._rungs()), facts, learned(self.context.home),
+            self.card, self.train_images, self.test_images, len(self.ref.classes), self.log.val_images, left_s,
+            self.passed_s or 0.0, rungs, facts, learned(self.context.home), self.wider,
         )  # fmt: skip
 
     def _facts(self) -> DatasetFacts | None:
@@ -114,7 +136,8 @@ class _Race:
             if not job.active and job.id in given:
                 result, strategy = RunResult.of(job), job.plan.strategy
                 kept = result.val_accuracy if result.weights else None
-                found.append(Rung(job.id, strategy.kind, kept, given[job.id], strategy.judged or 0))
+                beside = "" if strategy.backbone == self.card.name else strategy.backbone
+                found.append(Rung(job.id, strategy.kind, kept, given[job.id], strategy.judged or 0, beside))
         return found
 
     # ---- what it does ---------------------------------------------------------------------------------
@@ -124,9 +147,11 @@ class _Race:
         try:
             return self._begun(step)
         except PlanError as error:  # memory
-            return f"{STRATEGIES[step.strategy.kind].title} cannot be trained here: {error}"
+            return f"{self._title(step.strategy)} cannot be trained here: {error}"
 
     def _begun(self, step: Begin) -> str:
+        if step.strategy.backbone != self.card.name:
+            self._pass(step.strategy.backbone)
         plan = RunConfig(
             self.ref.id, step.strategy, seed=self.request.seed, split_seed=self.request.seed, minutes=step.minutes,
             group=group_of(self.context.job.id), from_run=step.from_run, tested=False,
@@ -151,32 +176,33 @@ class _Race:
         ended = perform(_Within(self.store, job, self.context, self.budget_s))
         give_back()
         if ended.state == "failed":
-            self._note(f"{STRATEGIES[job.plan.strategy.kind].title} failed: {ended.error}")
+            self._note(f"{self._title(job.plan.strategy)} failed: {ended.error}")
 
     def _tell(self, fraction: float, doing: str, eta_s: float | None) -> None:
         spent = self.context.seconds
         self.context.tell(min(0.99, spent / self.budget_s), doing, max(0.0, self.budget_s - spent))
 
-    def _pass(self) -> None:
-        """The pass that the probe reads, and whatever is measured or trained after it."""
+    def _pass(self, backbone: str) -> float | None:
+        """The pass that the probe reads, and whatever is measured or trained after it; seconds per image, None where
+        little of it was missing."""
         home, reading = self.context.home, telling(self._tell, 0.0, 0.3, "Reading images")
-        bench = Bench.of_graph(self.ref, self.card.name, home, reading) or Bench.of(
-            self.ref, self.card.name, home, reading
-        )
+        bench = Bench.of_graph(self.ref, backbone, home, reading) or Bench.of(self.ref, backbone, home, reading)
         deep = deep_of(bench)
         pools = Pools(bench.prefix, deep)
-        self.passed_s = one_pass(bench, self._tell, pools)
+        passed_s = one_pass(bench, self._tell, pools)
         pools.read(deep)
+        return passed_s
 
     def _measure(self) -> None:
         from training.profile import profiling
 
-        began = time.monotonic()
+        began, at_s = time.monotonic(), self.context.seconds
         facts = profiling.profile(
             self.ref, self.card.name, self.context.home, self._tell, self._like(), passed_s=self.passed_s
         )
         self.store.save_facts(facts, self.context.job)
-        self.log = replace(self.log, measured_s=self.log.measured_s + time.monotonic() - began)
+        took_s = self.log.measured_s + time.monotonic() - began
+        self.log = replace(self.log, measured_s=took_s, measured_at_s=at_s)
         record.write(self.context.home, self.context.job.id, self.log)
 
     def _like(self) -> DatasetFacts | None:
@@ -204,7 +230,7 @@ class _Race:
             job = self.store.add_test(job.id, to_json(judge(job, self.context)))
         tested = RunResult.of(job)
         self._note(
-            f"{STRATEGIES[best.kind].title} is taken, by validation: it alone was judged on the test images and "
+            f"{self._title(job.plan.strategy)} is taken, by validation: it alone was judged on the test images and "
             f"answers {percent(tested.test_accuracy)} of them rightly. {self._used()}", gain=left,
         )  # fmt: skip
         result = RaceResult(
@@ -214,6 +240,9 @@ class _Race:
         if self.context.stop_requested():
             raise StopRequested(dict(to_json(result)))
         return result
+
+    def _title(self, strategy: Strategy) -> str:
+        return record.title_of(strategy, self.card.name)
 
     def _used(self) -> str:
         return f"{duration(self.context.seconds)} of {duration(self.budget_s)} were used."

@@ -5,11 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from core import ThawError
-from core.zoo import BACKBONES, STRATEGIES
+from core.zoo import BACKBONES
 from training.evaluation import wilson
 from training.jobs import hanging
 from training.race import RaceRecord, RaceResult, record_of, rungs_of
-from training.race.record import AFTERWARDS
+from training.race.record import AFTERWARDS, title_of
 from training.requests import JudgeLater, Race, registry
 from training.requests.race import race_of
 from training.store import Job, RunResult
@@ -147,7 +147,7 @@ def _headline(job: Job) -> None:
         st.caption("Waiting in the queue; it starts by itself, also when this page is closed.")
     elif result.winner:
         winner = RunResult.of(state.store().job(result.winner))
-        title = STRATEGIES[state.store().job(result.winner).plan.strategy.kind].title
+        title = title_of(state.store().job(result.winner).plan.strategy, _asked_for(job).backbone)
         said = f"{title}: {percent(result.test_accuracy, 1)} of the test images"
         if tested := winner.on("test"):
             own = wilson(tested.correct, tested.total)
@@ -168,8 +168,8 @@ def _live(race_id: str, seen: str, rungs: tuple[tuple[str, str], ...]) -> None:
         st.rerun()
     record = record_of(state.store().home, race_id)
     winner = RaceResult.of(job).winner
-    lanes = _lanes(record, runs, winner)
-    measured = _measured(record, lanes)
+    lanes = _lanes(record, runs, winner, _asked_for(job).backbone)
+    measured = [(record.measured_at_s, record.measured_at_s + record.measured_s)] if record.measured_s else []
     show(pictures.race_track(lanes, 60 * _asked_for(job).minutes, job.seconds, measured))
     if trouble := hanging.trouble(job):
         st.caption(frame.plain(trouble))
@@ -188,23 +188,20 @@ def _live(race_id: str, seen: str, rungs: tuple[tuple[str, str], ...]) -> None:
         show(f'<ul class="thaw-decisions">{lines}</ul>')
 
 
-def _lanes(record: RaceRecord, runs: list[Job], winner: str) -> list[pictures.Lane]:
+def _lanes(record: RaceRecord, runs: list[Job], winner: str, backbone: str) -> list[pictures.Lane]:
     begun = {one.run: one.at_s for one in record.decisions if one.run}
     found = []
     for run in runs:
         start, strategy = begun.get(run.id, 0.0), run.plan.strategy
-        kind, held = strategy.kind, strategy.judged or record.val_images
+        held, title = strategy.judged or record.val_images, title_of(strategy, backbone)
         result, rows = RunResult.of(run), state.store().validated(run.id)
         points = tuple((start + row["seconds"], row["val_accuracy"]) for row in rows)
         best = result.val_accuracy if result.val_accuracy is not None else max((p[1] for p in points), default=None)
         reached = wilson(round(best * held), held) if best is not None and held else None
         taken = run.id == winner
         ended = None if run.active else start + run.seconds
-        found.append(
-            pictures.Lane(
-                kind, STRATEGIES[kind].title, start, ended, points, reached, _state(run, result, taken=taken), taken
-            )
-        )
+        said = _state(run, result, taken=taken)
+        found.append(pictures.Lane(strategy.kind, title, start, ended, points, reached, said, taken))
     return found
 
 
@@ -218,15 +215,6 @@ def _state(run: Job, result: RunResult, *, taken: bool) -> str:
     return f"ended after {duration(run.seconds)}"
 
 
-def _measured(record: RaceRecord, lanes: list[pictures.Lane]) -> list[tuple[float, float]]:
-    """Where on the clock it was measured for the choice: before the first rung that came after it."""
-    if not record.measured_s:
-        return []
-    ends = [lane.ended_s for lane in lanes if lane.ended_s is not None and lane.kind in ("linear_probe", "prototype")]
-    start = max(ends, default=0.0)
-    return [(start, start + record.measured_s)]
-
-
 def _lanes_opened(job: Job) -> None:
     """A way into every rung, which is a run of its own."""
     runs = rungs_of(state.store(), job.id)
@@ -237,7 +225,8 @@ def _lanes_opened(job: Job) -> None:
         st.caption("One that has ended can be used already, while the race goes on.")
     for run in runs:
         with st.container(horizontal=True, gap="small", vertical_alignment="center", key=f"rung_{run.id}"):
-            st.markdown(frame.plain(f"{STRATEGIES[run.plan.strategy.kind].title} · run {run.id}"))
+            title = title_of(run.plan.strategy, _asked_for(job).backbone)
+            st.markdown(frame.plain(f"{title} · run {run.id}"))
             if st.button("Open", key=f"open_rung_{run.id}"):
                 frame.open_run(run.id)
             if RunResult.of(run).weights and st.button("Try it", key=f"try_rung_{run.id}"):

@@ -9,17 +9,9 @@ import pytest
 from advisor.advice import Learned, learned
 from core import DatasetFacts, Estimate, HardwareFacts, Kind, StageCost
 from core.zoo import catalog
-from training.race.deciding import (
-    LEAST_S,
-    Begin,
-    End,
-    Measure,
-    Rung,
-    Standing,
-    believed,
-    choose,
-    decide,
-)
+from training.race.deciding import decide
+from training.race.standing import LEAST_S, Begin, End, Measure, Rung, Standing
+from training.race.worth import believed, choose
 
 CARD = catalog.backbone("efficientnet_lite0")
 KNOWN = learned()

@@ -100,6 +100,21 @@ def test_killed_within_a_rung_it_goes_on_and_ends_with_the_same_bits(home: Path,
     assert RunResult.of(alone).weights_sha256 == RunResult.of(resumed).weights_sha256
 
 
+def test_with_time_left_over_a_wider_backbone_gets_a_lane(
+    home: Path, tmp_path: Path, image_folder: Callable[..., Path]
+) -> None:
+    store, ref = Store(home), import_path(image_folder(tmp_path / "few", classes=CLASSES, per_class=8), home)
+    store.save_facts(replace(facts(classes=3, train_images=19), dataset_id=ref.id, hardware=cpu.hardware()))
+    race = wait(home, started(home, ref, 2.0, "efficientnet_lite0"), ended)
+    assert race.state == "finished", race.error
+    plans = [(rung.plan.strategy.kind, rung.plan.strategy.backbone) for rung in rungs_of(store, race.id)]
+    assert ("partial", "efficientnet_lite0") in plans and ("linear_probe", "efficientnet_lite2") in plans
+    assert all(rung.state == "finished" for rung in rungs_of(store, race.id))
+    says = " ".join(one.says for one in record_of(home, race.id).decisions)
+    assert "EfficientNet-Lite2 knows more (77.6% of ImageNet against 75.1%)" in says
+    assert race.seconds < 126
+
+
 def test_stopped_it_keeps_the_best_and_judges_it(home: Path, data: DatasetRef) -> None:
     store = Store(home)
     race = started(home, data, 30.0)

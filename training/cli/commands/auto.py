@@ -19,6 +19,7 @@ from training.cli.shared import (
     verb,
 )
 from training.race import RaceResult, record_of, rungs_of
+from training.race.record import title_of
 from training.requests import JudgeLater, Race
 from training.store import Job, RunResult
 
@@ -49,7 +50,8 @@ def _document(place: Place, job: Job) -> dict[str, object]:
         "seconds": result.seconds, "measured_seconds": result.measured_s, "left_at_most": result.left,
         "rungs": [
             {
-                "run_id": rung.id, "strategy": rung.plan.strategy.kind, "state": rung.state, "seconds": rung.seconds,
+                "run_id": rung.id, "strategy": rung.plan.strategy.kind, "backbone": rung.plan.strategy.backbone,
+                "state": rung.state, "seconds": rung.seconds,
                 "val_accuracy": RunResult.of(rung).val_accuracy,
             }
             for rung in rungs_of(place.store, job.id)
@@ -61,7 +63,7 @@ def _document(place: Place, job: Job) -> dict[str, object]:
 def _lines(place: Place, job: Job) -> list[str]:
     result, lines = RaceResult.of(job), [f"race {job.id}: {job.state}"]
     for rung in rungs_of(place.store, job.id):
-        title, reached = STRATEGIES[rung.plan.strategy.kind].title, RunResult.of(rung)
+        title, reached = title_of(rung.plan.strategy, job.config["backbone"]), RunResult.of(rung)
         mark = "taken " if rung.id == result.winner else "      "
         said = f"{percent(reached.val_accuracy)} of the validation images" if reached.weights else rung.state
         lines.append(f"{mark} {rung.id}  {title}: {said}, {duration(rung.seconds)}")

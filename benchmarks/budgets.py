@@ -29,6 +29,7 @@ from typing import Any
 
 from benchmarks.command import append, copy_home, read, thaw
 from benchmarks.machine import describe
+from training.engine.publish import NOT_BEATEN
 from training.requests.train import Foreseen, forecast_in
 from training.store.run_folder import RunFolder
 from training.store.store import Store
@@ -37,8 +38,7 @@ STRATEGIES = ("partial", "gradual", "lp_ft", "full", "scratch")
 SLACK_SHARE, SLACK_S, LEAST_USED = 0.05, 3.0, 0.85
 TIME_WITHIN, MEMORY_WITHIN = 0.20, 0.15
 COMPLETE = ("The plan is complete", "The validation loss has not improved")
-NOT_BEATEN = "training on did not beat the solved head"
-"""How an event begins, and what is in one, that says why time is left."""
+"""How an event begins that says why time is left."""
 
 Record = dict[str, Any]
 Cell = tuple[str, str, float]

@@ -26,8 +26,8 @@ from PIL import Image, ImageFilter, ImageOps
 from advisor.advice.evidence import DERIVED
 
 SIDES = ("train", "test")
-SHORTER = 256
-"""Pixels of the shorter side that larger images are brought to first: more than a backbone reads."""
+SHORTER = 300
+"""Pixels of the shorter side that larger images are brought to first: as much as the bundled backbones read."""
 QUARTERS = ("0", "90", "180", "270")
 PEOPLE = ("smileys_emotion", "people_body")
 ANIMALS = ("bird", "cat", "deer", "dog", "frog", "horse")

@@ -100,7 +100,8 @@ def _curves(out: Path) -> list[dict[str, Any]]:
     store = Store(out / "home")
     return [
         {
-            "strategy": run.plan.strategy.kind, "seconds": run.seconds, "minutes": run.plan.minutes,
+            "strategy": run.plan.strategy.kind, "backbone": run.plan.strategy.backbone,
+            "seconds": run.seconds, "minutes": run.plan.minutes,
             "points": [(round(row["seconds"], 2), row["val_accuracy"]) for row in store.validated(run.id)],
         }
         for run in reversed(store.jobs(kind="train"))

@@ -4,9 +4,9 @@
     python -m benchmarks.peers_race DATA [DATA ...] --out FOLDER [--minutes 1] [--fastai-python PATH] [--hours H]
         [--table FILE]
 
-- Thaw: `python -m training auto FOLDER --minutes M` in an empty home (the backbone's graph is there, as on any machine
-  that was used once). The import is not in its minutes, so `M` is less by `IMPORT_S`, and the wall seconds of the
-  whole command stand in the table.
+- Thaw: `python -m training auto FOLDER --minutes M --one-backbone` in an empty home (the backbone's graph is there, as
+  on any machine that was used once): a wider backbone, which the peers do not have, is not tried. The import is not in
+  its minutes, so `M` is less by `IMPORT_S`, and the wall seconds of the whole command stand in the table.
 - Peers: fastai's `fine_tune` and a fine-tune of everything by the plain loop (peers/fastai_loop.py and plain_loop.py),
   with as many epochs as fit into the same seconds, from the start of their process. How many fit is known from a
   first run of one epoch, which is off the clock; so are the test images, which they judge after each epoch. At least
@@ -85,7 +85,7 @@ def main() -> None:
 def race(ground: Ground, place: Path, minutes: float) -> Record:
     home = place / "home"
     shutil.rmtree(home, ignore_errors=True)
-    seconds, answer = thaw(home, "auto", ground.images, "--minutes", f"{minutes - IMPORT_S / 60:.4f}")
+    seconds, answer = thaw(home, "auto", ground.images, "--minutes", f"{minutes - IMPORT_S / 60:.4f}", "--one-backbone")
     found = {name: answer.get(name) for name in ("state", "error", "test_accuracy", "rungs", "run_id")}
     right = {}
     if answer.get("test_accuracy") is not None:

@@ -54,6 +54,8 @@ PEERS = {"plain": "benchmarks.peers.plain_loop", "fastai": "benchmarks.peers.fas
 KINDS = {"frozen": "linear_probe", "partial": "partial", "full": "full"}
 LADDER = (1, 2, 4, 8)
 """Epochs of partial and full that Thaw may be given, fewest first."""
+WIDER = "efficientnet_lite2"
+"""What a race may try with time that is left over."""
 BATCH = 32
 COMMAND_S = 1.0
 """Seconds that `fit` takes besides its run: part of the seconds that a peer may take."""
@@ -137,10 +139,11 @@ def main() -> int:
 
 
 def made_once(out: Path) -> None:
-    """The backbone's graph, once per machine: homes are empty but for it."""
-    card = catalog.backbone(catalog.DEFAULT_BACKBONE)
+    """The graphs of the backbones that are used, once per machine: homes are empty but for them."""
     os.environ[graph.PLACE] = str((out / "graphs").absolute())
-    making.find_or_make(build(card.name, 2).eval(), card, card.image_px, out)
+    for name in (catalog.DEFAULT_BACKBONE, WIDER):
+        card = catalog.backbone(name)
+        making.find_or_make(build(card.name, 2).eval(), card, card.image_px, out)
 
 
 # --- the peers -----------------------------------------------------------------------------------------------

@@ -29,8 +29,8 @@ ALLOCATOR = 1.08
 ENGINE_IMAGES = 20
 """Images whose passage through the whole network takes what inference engines keep in a run that descends above frozen
 stages: they compute plain and augmented views and the test images, eight at once each."""
-LIGHT = 110_000_000
-"""Bytes of a worker that needs no torch, what an engine takes for a pass included."""
+LIGHT = 85_000_000
+"""Bytes of a worker that needs no torch, beside the weights that its engine holds and those that it writes."""
 SHARE_USED = 0.8
 """Share of the available memory that a plan may take."""
 
@@ -46,9 +46,9 @@ def forecast_bytes(strategy: Strategy, card: BackboneCard, sizes: Sizes, facts: 
         return None
     params = card.params(sizes.classes, strategy.head)
     accelerated = facts.hardware is not None and facts.hardware.device != "cpu"
-    if card.timm and not accelerated and all(phase.solved for phase in strategy.phases):
-        return round(LIGHT + ALLOCATOR * _solving(card, sizes))
     weights = FLOAT * sum(params)
+    if card.timm and not accelerated and all(phase.solved for phase in strategy.phases):
+        return round(LIGHT + 2 * weights + ALLOCATOR * _solving(card, sizes))
     held = 2 * weights  # the backbone, and its initial weights to go back to
     batch = ACCELERATED_PASS_BATCH if accelerated else PASS_BATCH
     held += FLOAT * batch * 3 * card.image_px**2  # the batch that the arithmetic is chosen on

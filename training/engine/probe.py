@@ -85,7 +85,7 @@ class Probe:
             if self._clock.late():
                 self._say_of_time(self.telling.late_text)
             elif self._clock.little_used:
-                by_head = self.best.boundary == self.network.head_index
+                by_head = self._chosen is not None and self.best.boundary == self.network.head_index
                 self._say_of_time(partial(self.telling.unused_text, by_head=by_head))
         return Fitted(self.best, self.at, self.telling.epochs_done(self._steps), stopped, self._finished_early)
 

@@ -13,6 +13,8 @@ from training.engine.progress import Context, Position
 ROW_EVERY_S = 1.0
 """A row is published at every epoch's end and at most this often within one."""
 
+NOT_BEATEN = "training on did not beat the solved head"
+"""Why time is left, within a sentence."""
 TOLD_FROM = 0.1
 """Steps that are so much fewer or more than planned are told, once."""
 
@@ -159,7 +161,7 @@ class Telling:
                 "its recipe there is no more to train."
             )
         if by_head and phases:  # fitted to the time
-            return f"{used} training on did not beat the solved head, whose answers to the test images take no time."
+            return f"{used} {NOT_BEATEN}, so what was kept for judging with trained stages was not needed."
         return f"{used} more was kept for judging than it took, or a phase ended early."
 
     def late_text(self, budget_s: float) -> str:

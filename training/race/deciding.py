@@ -21,10 +21,6 @@ from training.race.worth import WORTH, gain, gain_deeper, points, reach, reached
 
 FEW = 10
 """Images a class below which class means are tried beside the solved head."""
-DEEPER_EPOCHS = 12.0
-"""Epochs of the whole network that the time has to hold for some of it to be kept for all stages."""
-TOP_SHARE = 0.5
-"""What the top stages get of the time, where some is kept for all stages."""
 LEAST_DEEPER = 4.0
 """Epochs of the whole network below which training all stages on top of the best is not begun."""
 DEEPER: Kind = "lp_ft"
@@ -60,15 +56,12 @@ def _first(at: Standing) -> Next:
     left_s = at.left_for(at.card.head - PARTIAL_STAGES)
     if left_s < LEAST_S:
         return _too_short(at, left_s)
-    partial = at.planned("partial", left_s / 60)
     foreseen = at.foresee("partial", left_s)
     most = gain(at, foreseen)
     if most is not None and most < WORTH:
         return End(f"{reached(at)}, and what is left can gain at most {points(most)}", most)
-    given = left_s
-    if at.affordable(at.left_for(0)) >= DEEPER_EPOCHS:
-        given = max(LEAST_S, TOP_SHARE * left_s)
-        partial = at.planned("partial", given / 60)
+    given = at.for_top(left_s)
+    partial = at.planned("partial", given / 60)
     gets = _given(at, partial, given, left_s)
     says = f"{reached(at)}. Training the top stages {_may(foreseen, most)}: it gets {gets}"
     return Begin(partial, given / 60, f"{says}.", most)
@@ -76,10 +69,11 @@ def _first(at: Standing) -> Next:
 
 def _deeper(at: Standing) -> Next:
     """What the time that is left can still do for the best of those that descended."""
-    best = max((r for r in at.rungs if r.descended and r.val_accuracy is not None), key=reach, default=None)
+    known = [rung for rung in at.rungs if rung.descended and (not rung.backbone or at.beside() is not at)]
+    best = max((rung for rung in known if rung.val_accuracy is not None), key=reach, default=None)
     seen = at.of(best) if best else at
     left_s = seen.left_for(0)
-    last = max(rung.minutes for rung in at.rungs if rung.descended)
+    last = max(rung.minutes for rung in known if not best or rung.backbone == best.backbone)
     if any(rung.kind == DEEPER for rung in at.rungs):
         return End(f"{reached(at)}; every rung was tried, and {duration(at.left_s)} are left")
     if left_s < LEAST_S:

@@ -37,6 +37,21 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class Looked:
+    """What a look for a wider backbone found."""
+
+    backbone: str = ""
+    """"" = none."""
+    slower: float = 1.0
+    """How many times as long an image takes through it as through the race's own."""
+    read_s: float = 0.0
+    """Seconds to read an image for it."""
+
+    def __post_init__(self) -> None:
+        check_counts(slower=self.slower, read_s=self.read_s)
+
+
+@dataclass(frozen=True)
 class RaceRecord:
     """All of them, in order; a race that is resumed goes on after the last."""
 
@@ -47,6 +62,8 @@ class RaceRecord:
     """What the rungs are chosen by."""
     measured_at_s: float = 0.0
     """Seconds of the race that were over when measuring began."""
+    looked: Looked | None = None
+    """None = nobody has looked for a wider backbone."""
     answers: tuple[Answer, ...] = ()
     """What the rulebooks said of these images and minutes, from what was measured; they chose nothing."""
 

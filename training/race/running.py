@@ -6,12 +6,14 @@ written down before it is done: a race that is resumed goes on with the rung tha
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from advisor.advice import learned, recommend
+from advisor.planning import Sizes, fit_batch, fits, memory_for
 from core import (
     Budget,
     DatasetFacts,
@@ -20,6 +22,7 @@ from core import (
     PlanError,
     RunConfig,
     Strategy,
+    ThawError,
     TrainingError,
     to_json,
 )
@@ -36,19 +39,19 @@ from training.profile.one_pass import deep_of, one_pass
 from training.race import record
 from training.race.deciding import decide
 from training.race.judging import judge
+from training.race.lanes import worth_a_look
 from training.race.looking import look
-from training.race.record import Decision, RaceResult
+from training.race.record import Decision, Looked, RaceResult
 from training.race.standing import Begin, End, Measure, Rung, Standing, Wider
 from training.race.worth import choose
 from training.record import to_train
 from training.requests import Race
 from training.requests.race import group_of
+from training.requests.train import room
 from training.store import Job, RunResult, Store
 
 CLOSING_S = 2.0
 """Opening the winner's weights and writing its answers, besides judging its test images."""
-LOOK_S = 30.0
-"""Less time than this is not worth a look at a wider backbone."""
 FRESH_S = 7 * 24 * 3600.0
 """Speeds that other images of this machine were measured with hold for these too, when they are no older."""
 
@@ -89,9 +92,6 @@ class _Race:
         self.log = replace(self.log, val_images=split.count("val"))
         self.passed_s: float | None = None
         """Seconds per image of the pass that this attempt made."""
-        self.wider: Wider | None = None
-        self.looked = False
-        """Whether a wider backbone was looked for."""
 
     def run(self) -> RaceResult:
         with suppress(StopRequested):  # of what keeps nothing: the rungs that have ended are there
@@ -99,16 +99,23 @@ class _Race:
             if not self.log.rungs:
                 self.passed_s = self._pass(self.card.name)
             while not self.context.stop_requested():
-                step = decide(self.standing())
+                at = self.standing()
+                if self.log.looked is None and self.request.wider and worth_a_look(at):
+                    self._look(at)
+                    continue
+                step = decide(at)
                 if isinstance(step, Measure):
                     self._note(step.says + ".")
                     self._measure()
                 elif isinstance(step, End):
                     self._note(step.says + ".", gain=step.gain)
                     return self._finish(step.gain)
-                elif why := self._begin(step):
+                elif why := self._begin(step, at):
+                    if step.strategy.backbone != self.card.name:  # its own goes on
+                        self.log = replace(self.log, looked=Looked())
                     self._note(why)
-                    break
+                    if step.strategy.backbone == self.card.name:
+                        break
         return self._finish(None)
 
     # ---- where it stands ------------------------------------------------------------------------------
@@ -116,14 +123,15 @@ class _Race:
     def standing(self) -> Standing:
         facts, rungs = self._facts(), tuple(self._rungs())
         left_s = self.budget_s - self.context.seconds - CLOSING_S
-        if not self.looked and left_s > LOOK_S and any(rung.descended for rung in rungs):
-            self.looked = True
-            self.wider = look(self.card, self.ref, self.context.home, facts.decode_s if facts else None)
-            left_s = self.budget_s - self.context.seconds - CLOSING_S
         return Standing(
             self.card, self.train_images, self.test_images, len(self.ref.classes), self.log.val_images, left_s,
-            self.passed_s or 0.0, rungs, facts, learned(self.context.home), self.wider,
+            self.passed_s or 0.0, rungs, facts, learned(self.context.home), self._wider(),
         )  # fmt: skip
+
+    def _wider(self) -> Wider | None:
+        looked = self.log.looked
+        card = catalog.known(looked.backbone) if looked and looked.backbone else None
+        return Wider(card, looked.slower, looked.read_s) if looked and card else None
 
     def _facts(self) -> DatasetFacts | None:
         facts = self.store.facts(self.ref.id, self.card.name)
@@ -142,16 +150,40 @@ class _Race:
 
     # ---- what it does ---------------------------------------------------------------------------------
 
-    def _begin(self, step: Begin) -> str:
-        """Why it could not be begun; "" where it was."""
+    def _look(self, at: Standing) -> None:
+        """For a wider backbone, once; whatever is wrong with one ends no race."""
+        self._tell(0.0, "Looking for a wider backbone", None)
+        found = Looked()
         try:
-            return self._begun(step)
-        except PlanError as error:  # memory
+            found = look(self.card, self.ref, self.context.home, at.facts.decode_s if at.facts else None)
+        except Exception as error:  # its weights, its export or an engine, which may be anybody's
+            self._note(f"No wider backbone is tried: {error}")
+        self.log = replace(self.log, looked=found)
+        record.write(self.context.home, self.context.job.id, self.log)
+
+    def _begin(self, step: Begin, at: Standing) -> str:
+        """Why it could not be begun; "" where it was."""
+        beside = step.strategy.backbone != self.card.name
+        try:
+            return self._begun(self._fitted(step, at.beside()) if beside else step)
+        except ThawError as error:
+            if not beside and not isinstance(error, PlanError):  # memory
+                raise
             return f"{self._title(step.strategy)} cannot be trained here: {error}"
 
+    def _fitted(self, step: Begin, at: Standing) -> Begin:
+        """A rung of the wider backbone as memory allows, its features computed. Raises PlanError where it does not, and
+        TrainingError where the pass takes twice as long as it was to."""
+        assert at.facts is not None
+        sizes, there = Sizes.measured(at.facts), memory_for(at.facts, room(self.store))
+        strategy = fit_batch(step.strategy, at.card, sizes, at.facts, there)
+        if not fits(strategy, at.card, sizes, at.facts, there):
+            raise PlanError("it needs more memory than is free")
+        if step.strategy.kind == "linear_probe":
+            self._pass(at.card.name, 2 * at.images * at.passed_s)
+        return replace(step, strategy=strategy)
+
     def _begun(self, step: Begin) -> str:
-        if step.strategy.backbone != self.card.name:
-            self._pass(step.strategy.backbone)
         plan = RunConfig(
             self.ref.id, step.strategy, seed=self.request.seed, split_seed=self.request.seed, minutes=step.minutes,
             group=group_of(self.context.job.id), from_run=step.from_run, tested=False,
@@ -182,14 +214,21 @@ class _Race:
         spent = self.context.seconds
         self.context.tell(min(0.99, spent / self.budget_s), doing, max(0.0, self.budget_s - spent))
 
-    def _pass(self, backbone: str) -> float | None:
+    def _pass(self, backbone: str, most_s: float = math.inf) -> float | None:
         """The pass that the probe reads, and whatever is measured or trained after it; seconds per image, None where
-        little of it was missing."""
-        home, reading = self.context.home, telling(self._tell, 0.0, 0.3, "Reading images")
+        little of it was missing. Raises TrainingError when it takes longer than `most_s`."""
+        began = time.monotonic()
+
+        def tell(fraction: float, doing: str, eta_s: float | None) -> None:
+            if time.monotonic() - began > most_s:
+                raise TrainingError(f"its pass over the images takes longer than {duration(most_s)}")
+            self._tell(fraction, doing, eta_s)
+
+        home, reading = self.context.home, telling(tell, 0.0, 0.3, "Reading images")
         bench = Bench.of_graph(self.ref, backbone, home, reading) or Bench.of(self.ref, backbone, home, reading)
         deep = deep_of(bench)
         pools = Pools(bench.prefix, deep)
-        passed_s = one_pass(bench, self._tell, pools)
+        passed_s = one_pass(bench, tell, pools)
         pools.read(deep)
         return passed_s
 

@@ -14,6 +14,8 @@ from core.zoo import BackboneCard
 
 LEAST_S = 6.0
 """Shorter than this no rung that descends gets beyond its first steps."""
+TOP_SHARE, DEEPER_EPOCHS = 0.5, 12.0
+"""What the top stages get of the time where it holds so many epochs of the whole network: the rest is for those."""
 MEASURING_S, MEASURING_OF_PASS = 7.5, 0.18
 """Seconds that it takes to measure what only the choice needs, and what it takes more for each second of the pass over
 the images: about what benchmarks/results/race.md shows, 9 s after a pass of 4, 10 after 10, 11 after 26."""
@@ -44,8 +46,8 @@ class Wider:
     """A backbone that knows more and takes longer: a lane beside the race's own."""
 
     card: BackboneCard
-    pass_s: float
-    """Seconds that an image takes through it."""
+    slower: float
+    """How many times as long an image takes through it as through the race's own."""
     read_s: float
     """Seconds to read an image for it; 0 where its size was read already."""
 
@@ -86,6 +88,11 @@ class Standing:
         below_s = cost.below_s if 0 < boundary < self.card.head else 0.0
         return self.left_s - self.test_images * (cost.eval_s + below_s)
 
+    def for_top(self, left_s: float) -> float:
+        """Seconds of these that the top stages get."""
+        shared = self.affordable(self.left_for(0)) >= DEEPER_EPOCHS
+        return max(LEAST_S, TOP_SHARE * left_s) if shared else left_s
+
     def affordable(self, seconds: float) -> float:
         """Epochs of the whole network in so many seconds."""
         return (affordable_epochs(self.facts, seconds / 60) or 0.0) if self.facts and seconds > 0 else 0.0
@@ -121,14 +128,14 @@ class Standing:
         return self.beside() if rung.backbone else self
 
     def beside(self) -> Standing:
-        """As it stands for the wider backbone: costs are those measured of the race's own, in proportion to what an
-        image takes through both; the probe's accuracy moves by as much as the two solved heads differ on the same
-        validation images. As it is where there is none, or nothing was measured."""
+        """As it stands for the wider backbone: costs are those measured of the race's own, in proportion; the probe's
+        accuracy moves by as much as the two solved heads differ on the same validation images. As it is where there is
+        none, or nothing was measured."""
         wide, facts = self.wider, self.facts
         own_s = cost.below_s if facts and (cost := cost_at(facts.costs, self.card.head)) else 0.0
         if wide is None or facts is None or own_s <= 0:
             return self
-        slower = wide.pass_s / own_s
+        slower = wide.slower
         costs = tuple(
             replace(
                 cost, below_s=slower * cost.below_s, train_s=slower * cost.train_s, eval_s=slower * cost.eval_s,
@@ -143,7 +150,7 @@ class Standing:
                 probe, value=_share(probe.value + moved), low=_share(probe.low + moved), high=_share(probe.high + moved)
             )
         facts = replace(facts, backbone=wide.card.name, costs=costs, probe_accuracy=probe)
-        return replace(self, card=wide.card, facts=facts, passed_s=wide.pass_s + wide.read_s)
+        return replace(self, card=wide.card, facts=facts, passed_s=slower * own_s + wide.read_s)
 
 
 def _times(factor: float, size: int | None) -> int | None:

@@ -34,6 +34,8 @@ class Race(Request):
     minutes: float
     """From when it leaves the queue to the tested model."""
     seed: int = 0
+    wider: bool = True
+    """Whether time that is left over may go into a wider backbone beside."""
 
     def __post_init__(self) -> None:
         if not 0 < self.minutes < math.inf:

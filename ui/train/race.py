@@ -177,7 +177,8 @@ def _live(race_id: str, seen: str, rungs: tuple[tuple[str, str], ...]) -> None:
         left = f", {duration(job.eta_s)} left" if job.eta_s else ""
         st.caption(frame.plain(f"{job.doing or 'Starting'}{left}"))
     if record.answers:
-        taken = next((lane.kind for lane in lanes if lane.taken), None)
+        plans = [run.plan.strategy for run in runs if run.id == winner]
+        taken = next((one.kind for one in plans if one.backbone == _asked_for(job).backbone), None)
         st.subheader("What the rulebooks said")
         show(pictures.rulebook_chips(record.answers, taken=taken))
     if record.decisions:

@@ -126,7 +126,7 @@ def test_the_weights_with_a_head_are_what_torch_would_write(made: Graph, backbon
 def test_an_engine_never_gets_more_images_at_once_than_it_needs(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """However many are asked for: judging 128 images at once took three gigabytes."""
+    """However many are asked for: what it holds grows with them."""
     given: list[int] = []
 
     def opened(engine: Engine, file: Path) -> Callable[[NDArray[np.float32]], list[NDArray[np.float32]]]:

@@ -69,7 +69,7 @@ def test_one_coloured_button_starts_the_race(
     assert coloured == ["Best in 5 min"]
     button(at, "Best in 5 min").click().run()
     job = store.job(executor.submitted[0])
-    assert (job.kind, job.config) == ("race", {"backbone": LITE, "minutes": 5.0, "seed": 0})
+    assert (job.kind, job.config) == ("race", {"backbone": LITE, "minutes": 5.0, "seed": 0, "wider": True})
     assert at.title[0].value == "Race" and param(at, "race") == job.id
     assert "Waiting in the queue" in words(at)
 

@@ -28,7 +28,10 @@ from training.store import Job, RunResult
 @on_data
 @click.option("--minutes", type=positive_minutes, required=True, metavar="M", help="from here to the tested model")
 @click.option("--seed", type=at_least(0), default="0", metavar="S", help="of weights, order and split (0)")
-def auto(place: Place, path: str, backbone: str, how: HowRead, minutes: float, seed: int) -> Answer:
+@click.option("--one-backbone", is_flag=True, help="try no wider backbone with time that is left over")
+def auto(
+    place: Place, path: str, backbone: str, how: HowRead, minutes: float, seed: int, one_backbone: bool
+) -> Answer:  # fmt: skip
     """The best model that this machine reaches in so many minutes. Ctrl-C stops and keeps the best.
 
     Solves a head first, looks, and spends what is left where it can still gain; says why, and ends early where nothing
@@ -37,7 +40,8 @@ def auto(place: Place, path: str, backbone: str, how: HowRead, minutes: float, s
     card = steps.backbone_here(place, backbone)
     with steps.worker_ahead(place, light=True):
         ref = steps.import_data(path, place.home, how)
-    job = place.carry_out(Race(ref.id, card.name, minutes, seed), f"The best in {duration(60 * minutes)}")
+    race = Race(ref.id, card.name, minutes, seed, wider=not one_backbone)
+    job = place.carry_out(race, f"The best in {duration(60 * minutes)}")
     return Answer(_document(place, job), _lines(place, job), *steps.outcome(job))
 
 

@@ -9,12 +9,12 @@ import pytest
 from core.zoo import catalog
 from tests.training.race.test_deciding import CARD, PROBE, facts, rung, standing
 from training.race.deciding import decide
-from training.race.lanes import BEHIND
+from training.race.lanes import BEHIND, worth_a_look
 from training.race.standing import Begin, End, Rung, Standing, Wider
 from training.race.worth import believed, choose, reached
 
 LITE2 = catalog.backbone("efficientnet_lite2")
-WIDE = Wider(LITE2, 0.0105, 0.002)
+WIDE = Wider(LITE2, 2.1, 0.002)
 PARTIAL = rung("partial", 0.9, 1.5)
 
 
@@ -31,6 +31,24 @@ def test_with_time_left_over_a_head_is_solved_on_the_wider_backbone() -> None:
     assert isinstance(step, Begin)
     assert (step.strategy.kind, step.strategy.backbone) == ("linear_probe", LITE2.name)
     assert "EfficientNet-Lite2 knows more (" in step.says and "8 s for the pass" in step.says  # 600 images, 12.5 ms
+
+
+def test_a_look_is_taken_where_there_is_time_and_something_to_gain() -> None:
+    assert worth_a_look(after(wider=None))
+    assert not worth_a_look(after(wider=None, left_s=12.0))
+    assert not worth_a_look(standing(PROBE, known=facts(), left_s=400.0)), "before its own top stages"
+    perfect = replace(after(wider=None), rungs=(PROBE, rung("partial", 1.0, 1.5)), val_images=100_000)
+    assert not worth_a_look(perfect)
+    assert not worth_a_look(standing(PROBE, PARTIAL, left_s=400.0)), "nothing was measured"
+
+
+def test_where_nothing_is_known_of_the_wider_one_any_more_its_own_goes_on() -> None:
+    """Its card is gone, or its rung failed: the race's own weights are trained further."""
+    step = decide(after(theirs("linear_probe", 0.9), theirs("partial", 0.8, 2.0), wider=None))
+    assert isinstance(step, Begin) and (step.strategy.backbone, step.from_run) == (CARD.name, "partial")
+    failed = replace(theirs("partial", 0.0), val_accuracy=None)
+    step = decide(after(theirs("linear_probe", 0.9), failed))
+    assert isinstance(step, Begin) and (step.strategy.backbone, step.from_run) == (CARD.name, "partial")
 
 
 def test_nothing_is_looked_at_beside_before_the_top_stages_are_trained() -> None:

@@ -16,10 +16,11 @@ from dataset.ingest.sources import import_path
 from tests.support.terminal import say
 from tests.training.jobs.test_worker import ended, wait
 from tests.training.race.test_deciding import facts
+from training.jobs.context import StoreContext
 from training.jobs.executor import executor
 from training.machine import cpu
-from training.race import RaceResult, record_of, rungs_of
-from training.race.record import AFTERWARDS
+from training.race import RaceResult, record_of, rungs_of, running
+from training.race.record import AFTERWARDS, Looked, write
 from training.requests import JudgeLater, Race, Train, submit
 from training.requests.race import race_of
 from training.store import Job, RunFolder, RunResult, Store
@@ -113,6 +114,37 @@ def test_with_time_left_over_a_wider_backbone_gets_a_lane(
     says = " ".join(one.says for one in record_of(home, race.id).decisions)
     assert "EfficientNet-Lite2 knows more (77.6% of ImageNet against 75.1%)" in says
     assert race.seconds < 126
+
+
+def test_what_is_wrong_with_a_wider_backbone_ends_no_race(
+    home: Path, data: DatasetRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its weights, its export or an engine may fail in any way: it is told, and not looked for again."""
+    store = Store(home)
+    job = submit(store, Race(data.id, "efficientnet_lite0", 5.0))
+    claimed = store.claim_next("train")
+    assert claimed is not None and claimed.id == job.id
+    running_race = running._Race(Race(data.id, "efficientnet_lite0", 5.0), StoreContext(store, claimed))
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("the engine says no")
+
+    monkeypatch.setattr(running, "look", broken)
+    running_race._look(running_race.standing())
+    log = record_of(home, job.id)
+    assert log.looked == Looked() and log.decisions[-1].says == "No wider backbone is tried: the engine says no"
+    assert running_race.standing().wider is None
+
+
+def test_what_was_found_of_a_wider_backbone_is_kept_for_whoever_resumes(home: Path, data: DatasetRef) -> None:
+    store = Store(home)
+    job = submit(store, Race(data.id, "efficientnet_lite0", 5.0))
+    claimed = store.claim_next("train")
+    assert claimed is not None
+    write(home, job.id, replace(record_of(home, job.id), looked=Looked("efficientnet_lite2", 2.1, 0.003)))
+    resumed = running._Race(Race(data.id, "efficientnet_lite0", 5.0), StoreContext(store, claimed))
+    wider = resumed.standing().wider
+    assert wider is not None and (wider.card.name, wider.slower, wider.read_s) == ("efficientnet_lite2", 2.1, 0.003)
 
 
 def test_stopped_it_keeps_the_best_and_judges_it(home: Path, data: DatasetRef) -> None:

@@ -18,6 +18,7 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from advisor.advice.evidence import family_of
@@ -25,7 +26,7 @@ from advisor.planning import affordable_epochs
 from benchmarks.command import append, read
 from benchmarks.evidence import COLUMNS
 from benchmarks.machine import describe
-from benchmarks.race import RACE, Record, run_one
+from benchmarks.race import RACE, WITHIN, Record, run_one
 from benchmarks.speed import made_once
 from core import DatasetFacts
 from core.zoo import catalog
@@ -158,6 +159,37 @@ def write(path: Path, found: Sequence[dict[str, Any]]) -> None:
     part.replace(path)
 
 
+def regrets(tasks: dict[tuple[str, float, int], dict[str, Record]]) -> list[str]:
+    """A line an arm: how far it stays below the best single run of a task, families weighing the same."""
+    found: dict[str, dict[str, list[float]]] = {arm: defaultdict(list) for arm in ARMS}
+    said: list[bool] = []
+    for (data, _, _), by_arm in tasks.items():
+        reached = {arm: by_arm[arm]["test_accuracy"] for arm in ARMS}
+        best = max((one for arm, one in reached.items() if arm != RACE and one is not None), default=None)
+        if best is None:
+            continue
+        for arm, one in reached.items():
+            if one is not None:
+                found[arm][family_of(data)].append(best - one)
+        most = by_arm[RACE].get("left_at_most")
+        if most is not None and reached[RACE] is not None:
+            said.append(best - reached[RACE] <= most)
+    lines = []
+    for arm, by_family in found.items():
+        every = [one for own in by_family.values() for one in own]
+        if every:
+            raw = fmean(fmean(own) for own in by_family.values())
+            clipped = fmean(fmean(max(0.0, one) for one in own) for own in by_family.values())
+            near = sum(one <= WITHIN for one in every)
+            lines.append(
+                f"- {arm}: regret {100 * raw:.2f} points raw, {100 * clipped:.2f} clipped at zero, mean of families; "
+                f"within 1 point in {near} of {len(every)} tasks"
+            )
+    if said:
+        lines.append(f"- 'what is left can gain at most ...' held in {sum(said)} of {len(said)} races that said it")
+    return lines
+
+
 def table(runs: Sequence[Record]) -> str:
     """Markdown: test accuracy of every arm, a row a task."""
     tasks = whole(runs)
@@ -168,7 +200,10 @@ def table(runs: Sequence[Record]) -> str:
         f"Measured on {describe()}, in {hours:.1f} hours.",
         "",
         f"{len(tasks)} whole tasks on {len({data for data, _, _ in tasks})} sets of {len(families)} families; "
-        f"{len(failed)} of {len(runs)} runs failed.",
+        f"{len(failed)} of {len(runs)} runs failed. Regret: accuracy of the best single run of the task, by hindsight on",
+        "the test images, less that of the arm; below zero the race is better than each single run.",
+        "",
+        *regrets(tasks),
         "",
         f"| set | budget | seed | images | classes | affordable epochs | {' | '.join(ARMS)} |",
         f"|{'---|' * (6 + len(ARMS))}",

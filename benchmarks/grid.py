@@ -200,8 +200,8 @@ def table(runs: Sequence[Record]) -> str:
         f"Measured on {describe()}, in {hours:.1f} hours.",
         "",
         f"{len(tasks)} whole tasks on {len({data for data, _, _ in tasks})} sets of {len(families)} families; "
-        f"{len(failed)} of {len(runs)} runs failed. Regret: accuracy of the best single run of the task, by hindsight on",
-        "the test images, less that of the arm; below zero the race is better than each single run.",
+        f"{len(failed)} of {len(runs)} runs failed. Regret: accuracy of the best single run of the task, by hindsight",
+        "on the test images, less that of the arm; below zero the race is better than each single run.",
         "",
         *regrets(tasks),
         "",

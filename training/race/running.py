@@ -233,7 +233,7 @@ class _Race:
         return passed_s
 
     def _measure(self) -> None:
-        from training.profile import profiling
+        from training.profile import profiling  # loads torch, which is no measuring: whatever trains next needs it
 
         began, at_s = time.monotonic(), self.context.seconds
         facts = profiling.profile(

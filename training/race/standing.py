@@ -54,6 +54,8 @@ class Wider:
 
 @dataclass(frozen=True)
 class Standing:
+    """Where a race stands, for its own backbone; `beside` is the same for the wider one."""
+
     card: BackboneCard
     train_images: int
     """For training and validation together."""

@@ -36,16 +36,18 @@ def deep_of(bench: Bench) -> Rows:
     return deep
 
 
-def one_pass(bench: Bench, tell: Tell, pools: Pools, first: float = 0.3, share: float = 0.55) -> float | None:
-    """Fill the cache with what the first runs will read; seconds per image, None when little of it was missing. first,
-    share: where it begins in the work that `tell` is told of, and how much of it it is."""
+def one_pass(
+    bench: Bench, tell: Tell, pools: Pools, rows: Rows, first: float = 0.3, share: float = 0.55
+) -> float | None:
+    """Fill the cache with what the first runs will read of these rows; seconds per image, None when little of it was
+    missing. first, share: where it begins in the work that `tell` is told of, and how much of it it is."""
     head = bench.network.head_index
     boundaries = [b for b in (head - stages for stages in PROFILED_STAGES) if b > 0]
     room = bench.prefix.room()
-    boundaries = [b for b in boundaries if bench.prefix.bytes_per_image(b) * len(bench.everything) < room]
+    boundaries = [b for b in boundaries if bench.prefix.bytes_per_image(b) * len(rows) < room]
     started = time.perf_counter()
     tick = telling(tell, first, share, "Running the backbone")
-    done = bench.prefix.fill(boundaries, bench.everything, 0, tick, pools.add)
+    done = bench.prefix.fill(boundaries, rows, 0, tick, pools.add)
     least = TELLING
     if bench.device is not None and bench.device.type != "cpu":
         from training.caches import frozen_pass

@@ -26,36 +26,38 @@ from training.profile.stage_costs import quietest
 
 def profile(
     ref: DatasetRef, backbone_name: str, home: Path, tell: Tell, known: DatasetFacts | None = None,
-    publish: Callable[[DatasetFacts], None] = lambda facts: None, passed_s: float | None = None,
+    publish: Callable[[DatasetFacts], None] = lambda facts: None, passed_s: float | None = None, brief: bool = False,
 ) -> DatasetFacts:  # fmt: skip
     """Decode once, run the backbone once, and measure. Fills the pixel and prefix caches that training reads.
 
     publish: given what is known before training is timed, without costs: accuracy and gaps are what one waits for.
     known: facts about another revision of the same images. What this machine costs is taken from them if they are of
     this machine (an edit changes at most the width of the head); features come from the cache either way. passed_s:
-    seconds per image of a pass that was made just before.
+    seconds per image of a pass that was made just before. brief: only what a choice needs: no test image is looked at,
+    no label doubted, and no map drawn.
     """
     started = time.perf_counter()
     bench = Bench.of(ref, backbone_name, home, telling(tell, 0.0, 0.3, "Reading images"))
-    backbone, device = bench.backbone, bench.device
+    backbone, device, data = bench.backbone, bench.device, bench.data
     process = _besides_weights(backbone) if device.type == "cpu" else 0
-    data, everything = bench.data, bench.everything
     tell(0.3, "Choosing the arithmetic for this machine", None)
     fit_rows, deep = fitted_rows(bench), deep_of(bench)
+    shown = fit_rows if brief else bench.everything
     labels = data.labels[fit_rows]
     pools = Pools(bench.prefix, deep)
-    forward_s = one_pass(bench, tell, pools) or passed_s
+    forward_s = one_pass(bench, tell, pools, shown) or passed_s
     tell(0.85, "Comparing with the pre-training", None)
     gap = panel.domain_gap(backbone, data, fit_rows, device, _gap_in(bench))
     tell(0.87, "Cross-validating linear probes", None)
     manifest = read_manifest(ref)
     same = data.groups
-    every = bench.prefix.values(backbone.head_index, everything, 0)
-    fit = np.isin(everything, fit_rows)
+    every = bench.prefix.values(backbone.head_index, shown, 0)
+    fit = np.isin(shown, fit_rows)
     judged = out_of_fold.judge(
-        every, data.labels[everything], len(ref.classes), fit=np.flatnonzero(fit), groups=same[everything]
+        every, data.labels[shown], len(ref.classes), fit=np.flatnonzero(fit), groups=same[shown]
     )
-    label_check.save(home, feature_check(ref, backbone_name, judged, every, everything, same[everything]))
+    if not brief:
+        label_check.save(home, feature_check(ref, backbone_name, judged, every, shown, same[shown]))
     stages = pools.read(deep)
     if gap is None:
         gap = panel.frechet_gap(stages, moments.load(home, backbone.weights_id), data.prep.size)
@@ -64,7 +66,8 @@ def profile(
     )
     groups = len(set(manifest["group"].to_numpy()[fit_rows]) - {""})
     manifest = live(manifest)
-    draw_map.pca_of(bench)
+    if not brief:
+        draw_map.pca_of(bench)
     hardware = devices.hardware(device)
     counts = np.bincount(data.labels[fit_rows], minlength=len(ref.classes))
     so_far = DatasetFacts(

@@ -35,7 +35,7 @@ from training.jobs.worker import perform
 from training.machine import accelerated, cpu
 from training.machine.others import QUIET
 from training.machine.shrinking import give_back
-from training.profile.one_pass import deep_of, one_pass
+from training.profile.one_pass import deep_of, fitted_rows, one_pass
 from training.race import record
 from training.race.deciding import decide
 from training.race.judging import judge
@@ -215,8 +215,8 @@ class _Race:
         self.context.tell(min(0.99, spent / self.budget_s), doing, max(0.0, self.budget_s - spent))
 
     def _pass(self, backbone: str, most_s: float = math.inf) -> float | None:
-        """The pass that the probe reads, and whatever is measured or trained after it; seconds per image, None where
-        little of it was missing. Raises TrainingError when it takes longer than `most_s`."""
+        """The pass that the probe reads, and whatever is measured or trained after it; test images wait. Seconds per
+        image, None where little of it was missing. Raises TrainingError when it takes longer than `most_s`."""
         began = time.monotonic()
 
         def tell(fraction: float, doing: str, eta_s: float | None) -> None:
@@ -228,7 +228,7 @@ class _Race:
         bench = Bench.of_graph(self.ref, backbone, home, reading) or Bench.of(self.ref, backbone, home, reading)
         deep = deep_of(bench)
         pools = Pools(bench.prefix, deep)
-        passed_s = one_pass(bench, tell, pools)
+        passed_s = one_pass(bench, tell, pools, fitted_rows(bench))
         pools.read(deep)
         return passed_s
 
@@ -237,7 +237,7 @@ class _Race:
 
         began, at_s = time.monotonic(), self.context.seconds
         facts = profiling.profile(
-            self.ref, self.card.name, self.context.home, self._tell, self._like(), passed_s=self.passed_s
+            self.ref, self.card.name, self.context.home, self._tell, self._like(), passed_s=self.passed_s, brief=True
         )
         self.store.save_facts(facts, self.context.job)
         took_s = self.log.measured_s + time.monotonic() - began

@@ -73,7 +73,7 @@ def labels_note(ref: DatasetRef) -> None:
         st.caption("Labels that look wrong, and test images unlike the others, are looked for while measuring.")
     elif state.store().facts(ref.id, DEFAULT_BACKBONE) is not None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.caption("An older version measured these images and judged no labels.", width="content")
+            st.caption("A race, or an older version, measured these images and judged no labels.", width="content")
             if st.button("Judge the labels", key="judge_labels"):
                 jobs.start(Profile(ref.id, DEFAULT_BACKBONE))
                 st.rerun()

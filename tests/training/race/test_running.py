@@ -53,7 +53,7 @@ def test_a_race_leaves_runs_and_one_tested_winner(home: Path, data: DatasetRef) 
     assert (home / str(winner.predictions)).read_text().count("\n") == 1 + (winner.test_total or 0)
     assert log.decisions[-1].says.endswith("were used.") and race.seconds < 66
     assert {"course", "workflow", "classic"} <= {answer.rulebook for answer in log.answers}
-    assert feature_check.find(home, data, "mlp") is None, "labels are doubted when somebody asks, not in the race's minutes"
+    assert feature_check.find(home, data, "mlp") is None, "labels are doubted when asked, not in a race's minutes"
     assert [event["text"] for event in store.events(race.id)] == [one.says for one in log.decisions]
     _judged_afterwards(home, next(rung for rung in rungs if rung.id != result.winner))
 

@@ -31,8 +31,8 @@ def draw(ref: DatasetRef, backbone: str, name: str, home: Path, tell: Tell) -> d
 
 
 def make_pca(ref: DatasetRef, backbone_name: str, home: Path, tell: Tell) -> None:
-    """For datasets that an older version measured, or whose caches were cleared: the features as the profile makes
-    them."""
+    """For datasets that a race or an older version measured, or whose caches were cleared: the features as the profile
+    makes them."""
     from training.caches import Bench, telling
 
     bench = Bench.of(ref, backbone_name, home, telling(tell, 0.0, 0.3, "Reading images"))

@@ -27,17 +27,19 @@ from training.profile.stage_costs import quietest
 def profile(
     ref: DatasetRef, backbone_name: str, home: Path, tell: Tell, known: DatasetFacts | None = None,
     publish: Callable[[DatasetFacts], None] = lambda facts: None, passed_s: float | None = None, brief: bool = False,
+    split_seed: int = 0,
 ) -> DatasetFacts:  # fmt: skip
     """Decode once, run the backbone once, and measure. Fills the pixel and prefix caches that training reads.
 
     publish: given what is known before training is timed, without costs: accuracy and gaps are what one waits for.
     known: facts about another revision of the same images. What this machine costs is taken from them if they are of
     this machine (an edit changes at most the width of the head); features come from the cache either way. passed_s:
-    seconds per image of a pass that was made just before. brief: only what a choice needs: no test image is looked at,
-    no label doubted, and no map drawn.
+    seconds per image of a pass that was made just before. brief: only what a choice needs: no test image is passed or
+    judged, no label doubted, and no map drawn. split_seed: of the split where the images have none.
     """
     started = time.perf_counter()
     bench = Bench.of(ref, backbone_name, home, telling(tell, 0.0, 0.3, "Reading images"))
+    bench = replace(bench, split_seed=split_seed)
     backbone, device, data = bench.backbone, bench.device, bench.data
     process = _besides_weights(backbone) if device.type == "cpu" else 0
     tell(0.3, "Choosing the arithmetic for this machine", None)
@@ -53,10 +55,11 @@ def profile(
     same = data.groups
     every = bench.prefix.values(backbone.head_index, shown, 0)
     fit = np.isin(shown, fit_rows)
-    judged = out_of_fold.judge(
-        every, data.labels[shown], len(ref.classes), fit=np.flatnonzero(fit), groups=same[shown]
-    )
+    judged = None
     if not brief:
+        judged = out_of_fold.judge(
+            every, data.labels[shown], len(ref.classes), fit=np.flatnonzero(fit), groups=same[shown]
+        )
         label_check.save(home, feature_check(ref, backbone_name, judged, every, shown, same[shown]))
     stages = pools.read(deep)
     if gap is None:

@@ -17,7 +17,7 @@ from core import Estimate, Kind, Strategy
 from core.words import duration
 from training.race.lanes import other_lane
 from training.race.standing import LEAST_S, Begin, End, Measure, Next, Standing
-from training.race.worth import WORTH, gain, gain_deeper, points, reach, reached
+from training.race.worth import WORTH, believed, gain, gain_deeper, points, reached
 
 FEW = 10
 """Images a class below which class means are tried beside the solved head."""
@@ -33,7 +33,7 @@ def decide(at: Standing) -> Next:
     if "linear_probe" not in ran:
         says = "First the head alone, solved on frozen features in one pass over the images"
         return _solved(at, "linear_probe", says)
-    if "prototype" not in ran and at.train_images < FEW * at.classes:
+    if "prototype" not in ran and at.train_images < FEW * at.classes and at.left_s > 0:
         says = f"Fewer than {FEW} images a class: the classes' means are compared as well"
         return _solved(at, "prototype", says)
     if at.left_s < LEAST_S:
@@ -48,7 +48,7 @@ def decide(at: Standing) -> Next:
 
 
 def _solved(at: Standing, kind: Kind, says: str) -> Begin:
-    return Begin(at.solving(kind), at.left_s / 60, f"{says}.")
+    return Begin(at.solving(kind), max(0.0, at.left_s) / 60, f"{says}.")
 
 
 def _first(at: Standing) -> Next:
@@ -70,7 +70,8 @@ def _first(at: Standing) -> Next:
 def _deeper(at: Standing) -> Next:
     """What the time that is left can still do for the best of those that descended."""
     known = [rung for rung in at.rungs if rung.descended and (not rung.backbone or at.beside() is not at)]
-    best = max((rung for rung in known if rung.val_accuracy is not None), key=reach, default=None)
+    kept = [rung for rung in known if rung.val_accuracy is not None]
+    best = max(kept, key=lambda rung: believed(at, rung), default=None)
     seen = at.of(best) if best else at
     left_s = seen.left_for(0)
     last = max(rung.minutes for rung in known if not best or rung.backbone == best.backbone)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import to_json
-from training.caches import Bench, ImageData
+from training.caches import Bench, ImageData, telling
 from training.jobs import train
 from training.jobs.context import StoreContext
 from training.race.record import AFTERWARDS
@@ -45,6 +45,10 @@ def _by_graph(run: Job, context: StoreContext) -> tuple[ImageData, NDArray[np.fl
     bench = Bench.of_probe(run.id, run.plan, context.home)
     if bench is None or bench.graph is None:
         return None
+    rows, head = bench.data.rows["test"], bench.graph.head_index
+    # Not `tell`: a race that was stopped judges its winner all the same.
+    doing = telling(context.progress, 0.99, 0.0, "Judging once on the test images")
+    bench.prefix.exact_twin.fill([head], rows, 0, doing)
     probe = Probe(run.plan.strategy, bench.graph, bench.data, context, prefix=bench.prefix)
     with safe_open(str(RunFolder(context.home, run.id).weights), "numpy") as kept:
         probe.best.weights = {name: kept.get_tensor(name) for name in ("head.weight", "head.bias")}

@@ -29,25 +29,25 @@ def worth_a_look(at: Standing) -> bool:
     if best is None or cost is None or not any(rung.descended for rung in at.rungs) or 1 - believed(at, best) < WORTH:
         return False
     priced = _recipe_s(at)
-    return priced is not None and LEAST_SLOWER * (at.images * cost.below_s + HALF * priced) < at.left_s
+    return priced is not None and LEAST_SLOWER * (at.train_images * cost.below_s + HALF * priced) < at.left_s
 
 
 def other_lane(at: Standing) -> Begin | None:
     """The next rung of the wider backbone; None where there is none that is worth it."""
     best, seen = choose(at), at.beside()
     trained = any(rung.backbone and rung.descended for rung in at.rungs)
-    if best is None or seen is at or trained or 1 - believed(at, best) < WORTH:
+    closed = at.wider is None or at.wider.closed
+    if best is None or seen is at or closed or trained or 1 - believed(at, best) < WORTH:
         return None
-    left_s = seen.left_for(seen.card.head - PARTIAL_STAGES)
     if at.solved(beside=True) is None:
-        return _look(at, seen, left_s)
-    return _train(at, seen, left_s)
+        return _look(at, seen)
+    return _train(at, seen, seen.left_for(seen.card.head - PARTIAL_STAGES))
 
 
-def _look(at: Standing, seen: Standing, left_s: float) -> Begin | None:
+def _look(at: Standing, seen: Standing) -> Begin | None:
     """Its head, solved: the pass over the images is what it costs."""
-    priced, pass_s = _recipe_s(seen), seen.images * seen.passed_s
-    if priced is None or pass_s + HALF * priced > left_s:
+    priced, pass_s = _recipe_s(seen), at.pass_s  # the recipe's price holds the test images
+    if priced is None or pass_s + HALF * priced > at.left_s:
         return None
     knows = f"{seen.card.imagenet_top1:.1f}% of ImageNet against {at.card.imagenet_top1:.1f}%"
     says = f"{seen.card.title} knows more ({knows}): its head is solved next, {duration(pass_s)} for the pass"

@@ -46,6 +46,8 @@ class Looked:
     """How many times as long an image takes through it as through the race's own."""
     read_s: float = 0.0
     """Seconds to read an image for it."""
+    closed: bool = False
+    """Whether something of it could not be carried out: no further rung of it begins."""
 
     def __post_init__(self) -> None:
         check_counts(slower=self.slower, read_s=self.read_s)

@@ -33,6 +33,7 @@ from training.caches import Bench, Pools, telling
 from training.jobs.context import StopRequested, StoreContext
 from training.jobs.worker import perform
 from training.machine import accelerated, cpu
+from training.machine.memory import available_bytes
 from training.machine.others import QUIET
 from training.machine.shrinking import give_back
 from training.profile.one_pass import deep_of, fitted_rows, one_pass
@@ -47,9 +48,10 @@ from training.race.worth import choose
 from training.record import to_train
 from training.requests import Race
 from training.requests.race import group_of
-from training.requests.train import room
 from training.store import Job, RunResult, Store
 
+OPENING_S = 5.0
+"""For opening a graph and the caches, beside a pass over the images."""
 CLOSING_S = 2.0
 """Opening the winner's weights and writing its answers, besides judging its test images."""
 FRESH_S = 7 * 24 * 3600.0
@@ -92,8 +94,11 @@ class _Race:
         self.log = replace(self.log, val_images=split.count("val"))
         self.passed_s: float | None = None
         """Seconds per image of the pass that this attempt made."""
+        self.loaded_s = 0.0
+        """Seconds that loading torch took, for measuring."""
 
     def run(self) -> RaceResult:
+        left = None
         with suppress(StopRequested):  # of what keeps nothing: the rungs that have ended are there
             self._go_on()
             if not self.log.rungs:
@@ -109,14 +114,16 @@ class _Race:
                     self._measure()
                 elif isinstance(step, End):
                     self._note(step.says + ".", gain=step.gain)
-                    return self._finish(step.gain)
+                    left = step.gain
+                    break
                 elif why := self._begin(step, at):
-                    if step.strategy.backbone != self.card.name:  # its own goes on
-                        self.log = replace(self.log, looked=Looked())
+                    own = step.strategy.backbone == self.card.name
+                    if not own and self.log.looked:
+                        self.log = replace(self.log, looked=replace(self.log.looked, closed=True))
                     self._note(why)
-                    if step.strategy.backbone == self.card.name:
+                    if own:
                         break
-        return self._finish(None)
+        return self._finish(left)
 
     # ---- where it stands ------------------------------------------------------------------------------
 
@@ -131,7 +138,7 @@ class _Race:
     def _wider(self) -> Wider | None:
         looked = self.log.looked
         card = catalog.known(looked.backbone) if looked and looked.backbone else None
-        return Wider(card, looked.slower, looked.read_s) if looked and card else None
+        return Wider(card, looked.slower, looked.read_s, looked.closed) if looked and card else None
 
     def _facts(self) -> DatasetFacts | None:
         facts = self.store.facts(self.ref.id, self.card.name)
@@ -165,22 +172,23 @@ class _Race:
         """Why it could not be begun; "" where it was."""
         beside = step.strategy.backbone != self.card.name
         try:
-            return self._begun(self._fitted(step, at.beside()) if beside else step)
+            return self._begun(self._fitted(step, at.beside(), at.pass_s) if beside else step)
         except ThawError as error:
             if not beside and not isinstance(error, PlanError):  # memory
                 raise
             return f"{self._title(step.strategy)} cannot be trained here: {error}"
 
-    def _fitted(self, step: Begin, at: Standing) -> Begin:
-        """A rung of the wider backbone as memory allows, its features computed. Raises PlanError where it does not, and
-        TrainingError where the pass takes twice as long as it was to."""
+    def _fitted(self, step: Begin, at: Standing, pass_s: float) -> Begin:
+        """A rung of the wider backbone as memory allows, its features computed. at: as it stands for that one. Raises
+        PlanError where memory is too small, and TrainingError where the pass takes twice as long as it was to."""
         assert at.facts is not None
-        sizes, there = Sizes.measured(at.facts), memory_for(at.facts, room(self.store))
+        ours = at.facts.memory.process if at.facts.memory else 0  # this process goes on: it is here already
+        sizes, there = Sizes.measured(at.facts), memory_for(at.facts, available_bytes() + ours)
         strategy = fit_batch(step.strategy, at.card, sizes, at.facts, there)
         if not fits(strategy, at.card, sizes, at.facts, there):
             raise PlanError("it needs more memory than is free")
         if step.strategy.kind == "linear_probe":
-            self._pass(at.card.name, 2 * at.images * at.passed_s)
+            self._pass(at.card.name, OPENING_S + 2 * pass_s)
         return replace(step, strategy=strategy)
 
     def _begun(self, step: Begin) -> str:
@@ -220,12 +228,13 @@ class _Race:
         began = time.monotonic()
 
         def tell(fraction: float, doing: str, eta_s: float | None) -> None:
-            if time.monotonic() - began > most_s:
+            if eta_s != 0 and time.monotonic() - began > most_s:  # not once all is done
                 raise TrainingError(f"its pass over the images takes longer than {duration(most_s)}")
             self._tell(fraction, doing, eta_s)
 
         home, reading = self.context.home, telling(tell, 0.0, 0.3, "Reading images")
         bench = Bench.of_graph(self.ref, backbone, home, reading) or Bench.of(self.ref, backbone, home, reading)
+        bench = replace(bench, split_seed=self.request.seed)
         deep = deep_of(bench)
         pools = Pools(bench.prefix, deep)
         passed_s = one_pass(bench, tell, pools, fitted_rows(bench))
@@ -233,11 +242,14 @@ class _Race:
         return passed_s
 
     def _measure(self) -> None:
-        from training.profile import profiling  # loads torch, which is no measuring: whatever trains next needs it
+        before = time.monotonic()
+        from training.profile import profiling  # loads torch: no measuring where something is trained by it next
 
+        self.loaded_s = time.monotonic() - before
         began, at_s = time.monotonic(), self.context.seconds
         facts = profiling.profile(
-            self.ref, self.card.name, self.context.home, self._tell, self._like(), passed_s=self.passed_s, brief=True
+            self.ref, self.card.name, self.context.home, self._tell, self._like(), passed_s=self.passed_s, brief=True,
+            split_seed=self.request.seed,
         )
         self.store.save_facts(facts, self.context.job)
         took_s = self.log.measured_s + time.monotonic() - began
@@ -257,6 +269,8 @@ class _Race:
         best = choose(standing)
         if best is None and self.context.stop_requested():
             raise StopRequested
+        if not any(rung.descended for rung in standing.rungs):
+            self.log = replace(self.log, measured_s=self.log.measured_s + self.loaded_s)
         if standing.facts is not None:
             budget = Budget(self.request.minutes)
             said = recommend(standing.facts, None, budget, follow="measured", learned=standing.learned)

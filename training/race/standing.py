@@ -50,6 +50,8 @@ class Wider:
     """How many times as long an image takes through it as through the race's own."""
     read_s: float
     """Seconds to read an image for it; 0 where its size was read already."""
+    closed: bool = False
+    """Whether no further rung of it may begin."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Standing:
     left_s: float
     """Of the budget, when what has to follow the last rung is taken off, except judging the test images."""
     passed_s: float
-    """What one pass over an image took, reading it included; 0 where that is not known."""
+    """What the pass took for an image; 0 where that is not known."""
     rungs: tuple[Rung, ...]
     facts: DatasetFacts | None
     """Measured of these images with this backbone; None = not yet."""
@@ -74,13 +76,9 @@ class Standing:
     """None where there is none, or nobody has looked."""
 
     @property
-    def images(self) -> int:
-        return self.train_images + self.test_images
-
-    @property
     def measuring_s(self) -> float:
         """What it would take to measure what the choice needs."""
-        return MEASURING_S + MEASURING_OF_PASS * self.passed_s * self.images
+        return MEASURING_S + MEASURING_OF_PASS * self.passed_s * self.train_images
 
     def left_for(self, boundary: int) -> float:
         """Seconds for a rung that trains from this boundary up: its test images may have to be judged after it."""
@@ -125,6 +123,12 @@ class Standing:
         own = (one for one in self.rungs if one.kind == "linear_probe" and bool(one.backbone) is beside)
         return next(own, None)
 
+    @property
+    def pass_s(self) -> float:
+        """Seconds of the wider backbone's pass over the images for training and validation, all of them read."""
+        read_s = self.wider.read_s if self.wider else 0.0
+        return self.beside().passed_s * self.train_images + read_s * (self.train_images + self.test_images)
+
     def of(self, rung: Rung) -> Standing:
         """As it stands for the backbone of this rung."""
         return self.beside() if rung.backbone else self
@@ -152,7 +156,7 @@ class Standing:
                 probe, value=_share(probe.value + moved), low=_share(probe.low + moved), high=_share(probe.high + moved)
             )
         facts = replace(facts, backbone=wide.card.name, costs=costs, probe_accuracy=probe)
-        return replace(self, card=wide.card, facts=facts, passed_s=slower * own_s + wide.read_s)
+        return replace(self, card=wide.card, facts=facts, passed_s=slower * own_s)
 
 
 def _times(factor: float, size: int | None) -> int | None:

@@ -52,6 +52,13 @@ def test_the_first_rung_is_a_solved_head() -> None:
     assert isinstance(step, Begin) and step.strategy.kind == "linear_probe" and not step.from_run
 
 
+def test_a_pass_that_took_all_the_time_leaves_a_head_and_no_more() -> None:
+    late = decide(standing(left_s=-3.0))
+    assert isinstance(late, Begin) and late.strategy.kind == "linear_probe" and late.minutes == 0
+    few = decide(standing(PROBE, train_images=45, left_s=-3.0))
+    assert isinstance(few, End) and "too short" in few.says
+
+
 def test_class_means_are_compared_where_images_are_few() -> None:
     few = decide(standing(PROBE, train_images=45))
     assert isinstance(few, Begin) and few.strategy.kind == "prototype"

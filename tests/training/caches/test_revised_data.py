@@ -13,11 +13,12 @@ import torch
 from core.errors import CompareError, StateError
 from core.plans import Phase, RunConfig, Strategy, to_json
 from core.types import DatasetFacts, DatasetRef
+from dataset.audit import feature_check
 from dataset.edits import Edit
 from dataset.ingest.sources import import_path
 from dataset.revisions import revise
 from training.backbones import Preprocessing, build
-from training.caches import budget, frozen_pass, pixels
+from training.caches import Bench, budget, frozen_pass, pixels
 from training.caches.image_data import ImageData
 from training.caches.prefix import PrefixCache
 from training.compare.comparison import compare
@@ -116,6 +117,19 @@ def test_facts_are_the_revisions_own_and_costs_are_not_measured_twice(
     assert again.train_images + again.test_images == 19
     assert again.depth_gap is not None
     assert (again.costs, again.memory, again.decode_s) == (facts.costs, facts.memory, facts.decode_s)
+
+
+def test_a_brief_profile_leaves_test_images_labels_and_the_map_for_a_whole_one(home: Path, ref: DatasetRef) -> None:
+    brief = profiling.profile(ref, "mlp", home, lambda *step: None, brief=True)
+    bench = Bench.of(ref, "mlp", home)
+    head, tests = bench.backbone.head_index, bench.data.rows["test"]
+    assert len(tests) and bench.prefix.missing(head, tests, 0) == len(tests)
+    assert feature_check.find(home, ref, "mlp") is None
+    whole = profiling.profile(ref, "mlp", home, lambda *step: None, brief)
+    assert (whole.probe_accuracy, whole.ready_made) == (brief.probe_accuracy, brief.ready_made)
+    assert whole.costs == brief.costs, "measured once"
+    assert Bench.of(ref, "mlp", home).prefix.missing(head, tests, 0) == 0
+    assert feature_check.find(home, ref, "mlp") is not None
 
 
 def test_a_class_that_is_gone_leaves_training_whole(

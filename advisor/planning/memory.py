@@ -18,7 +18,7 @@ from core.words import size
 from core.zoo import BackboneCard
 
 FLOAT = 4
-EVAL_BATCH, ACCELERATED_EVAL_BATCH, PASS_BATCH, ACCELERATED_PASS_BATCH = 16, 128, 32, 256
+EVAL_BATCH, ACCELERATED_EVAL_BATCH, PASS_BATCH, ACCELERATED_PASS_BATCH = 8, 128, 32, 256
 """Images per batch of judging, and of a frozen pass, on the CPU and on an accelerator (a test holds them to
 `training.caches.inputs` and `.frozen_pass`)."""
 LBFGS_VECTORS = 46

@@ -17,7 +17,7 @@ from training.caches.arithmetic import EXACT, PLAIN, Arithmetic
 from training.caches.examples import Data, Rows
 from training.caches.prefix import PrefixCache
 
-EVAL_BATCH, ACCELERATED_EVAL_BATCH = 16, 128
+EVAL_BATCH, ACCELERATED_EVAL_BATCH = 8, 128
 """Images judged at once, on the CPU and on an accelerator. On two cores more are no faster and take memory
 (benchmarks/results/forward.md)."""
 SMALL, MANY = 1024, 2048

@@ -10,6 +10,7 @@ from advisor.planning.costs import Sizes
 from advisor.planning.memory import (
     ALLOCATOR,
     ENGINE_IMAGES,
+    EVAL_BATCH,
     LIGHT,
     fit_batch,
     fits,
@@ -64,7 +65,9 @@ def test_sgd_holds_one_moment_less() -> None:
 
 def test_small_batches_are_outweighed_by_judging() -> None:
     held = 500 * MB + 2 * WEIGHTS + BATCH
-    assert forecast(planned("full", batch_size=2)) == round(held + ALLOCATOR * (4 * WEIGHTS + 16 * 12 * MB))
+    costs = tuple(replace(c, eval_bytes=40 * MB) for c in COSTS)
+    needed = forecast(planned("full", batch_size=2), replace(FACTS, costs=costs))
+    assert needed == round(held + ALLOCATOR * (4 * WEIGHTS + EVAL_BATCH * 40 * MB))
 
 
 def test_a_probe_on_stored_features_loads_no_torch() -> None:
@@ -140,7 +143,7 @@ def test_steps_are_of_one_size_so_that_a_batch_may_hold_fewer_images() -> None:
     assert needed == round(500 * MB + 2 * WEIGHTS + BATCH + ALLOCATOR * (4 * WEIGHTS + 31 * 80 * MB))
 
 
-@pytest.mark.parametrize(("val", "test", "judged"), [(9, 5, 9), (5, 9, 9), (0, 200, 16), (200, 0, 16)])
+@pytest.mark.parametrize(("val", "test", "judged"), [(7, 5, 7), (5, 7, 7), (0, 200, 8), (200, 0, 8)])
 def test_judging_takes_a_batch_of_the_larger_side(val: int, test: int, judged: int) -> None:
     facts = replace(FACTS, costs=tuple(replace(c, train_bytes=1, eval_bytes=12 * MB) for c in COSTS))
     needed = forecast_bytes(planned("full"), CARD, replace(SIZES, val=val, test=test), facts)

@@ -108,14 +108,21 @@ def test_with_time_left_over_a_wider_backbone_gets_a_lane(
 ) -> None:
     store, ref = Store(home), import_path(image_folder(tmp_path / "few", classes=CLASSES, per_class=8), home)
     store.save_facts(replace(facts(classes=3, train_images=19), dataset_id=ref.id, hardware=cpu.hardware()))
-    race = wait(home, started(home, ref, 2.0, "efficientnet_lite0"), ended)
-    assert race.state == "finished", race.error
-    plans = [(rung.plan.strategy.kind, rung.plan.strategy.backbone) for rung in rungs_of(store, race.id)]
-    assert ("partial", "efficientnet_lite0") in plans and ("linear_probe", "efficientnet_lite2") in plans
-    assert all(rung.state == "finished" for rung in rungs_of(store, race.id))
+
+    def solved_beside(race: Job) -> bool:
+        rungs = rungs_of(store, race.id)
+        return any(one.plan.strategy.backbone == "efficientnet_lite2" and one.state == "finished" for one in rungs)
+
+    race = wait(home, started(home, ref, 1.0, "efficientnet_lite0"), lambda now: ended(now) or solved_beside(now))
+    assert solved_beside(race), race.error
+    executor(home).stop(race.id)  # what follows takes the rest of the minute
+    race = wait(home, race, ended)
+    kinds = [(one.plan.strategy.kind, one.plan.strategy.backbone) for one in rungs_of(store, race.id)]
+    assert ("partial", "efficientnet_lite0") in kinds and ("linear_probe", "efficientnet_lite2") in kinds
+    assert RaceResult.of(race).test_accuracy is not None
     says = " ".join(one.says for one in record_of(home, race.id).decisions)
     assert "EfficientNet-Lite2 knows more (77.6% of ImageNet against 75.1%)" in says
-    assert race.seconds < 126
+    assert race.seconds < 66
 
 
 def test_what_is_wrong_with_a_wider_backbone_ends_no_race(

@@ -50,7 +50,7 @@ def _look(at: Standing, seen: Standing) -> Begin | None:
     if priced is None or pass_s + HALF * priced > at.left_s:
         return None
     knows = f"{seen.card.imagenet_top1:.1f}% of ImageNet against {at.card.imagenet_top1:.1f}%"
-    says = f"{seen.card.title} knows more ({knows}): its head is solved next, {duration(pass_s)} for the pass"
+    says = f"{seen.card.title} knows more ({knows}): its head is solved after a pass of about {duration(pass_s)}"
     return Begin(seen.solving("linear_probe"), at.left_s / 60, f"{reached(at)}. {says}.")
 
 

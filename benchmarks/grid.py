@@ -1,13 +1,15 @@
 """New evidence: every strategy, and the race, on many sets within budgets of wall time, by the commands users type.
 
-    python -m benchmarks.grid DATA [DATA ...] --out FOLDER --hours H [--evidence FILE.csv] [--table FILE.md]
+    python -m benchmarks.grid DATA [DATA ...] --out FOLDER --hours H [--log benchmarks/results/grid.jsonl]
+        [--evidence FILE.csv] [--table FILE.md]
 
 DATA: archives, or folders of class folders (`benchmarks.derived_sets` makes some). A task is a set and a budget:
 `SHORT_S` for every set, a minute for `OF_A_MINUTE` of them, five for `OF_FIVE`. Each arm of a task runs in a copy of a
 home in which the set was measured and nothing else done (`benchmarks.race`). Tasks of the three budgets are mixed so
-that wherever the grid stops each has had its share, and the sets take turns by family. A line a run goes to
-FOLDER/runs.jsonl at once, so a killed grid goes on; whole tasks become lines of --evidence, in the columns that
-`benchmarks.rulebook` and `benchmarks.regret` read. The table says how many hours it took.
+that wherever the grid stops each has had its share, and the sets take turns by family. A line a run goes to the log at
+once (FOLDER/runs.jsonl; the committed one goes on in other sessions), so a killed grid goes on; whole tasks become
+lines of --evidence, in the columns that `benchmarks.rulebook` and `benchmarks.regret` read. The table says how many
+hours it took.
 """
 
 from __future__ import annotations
@@ -48,12 +50,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--hours", type=float, required=True, help="begin with no further run after so many")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--log", type=Path, help="a line a run (FOLDER/runs.jsonl)")
     parser.add_argument("--evidence", type=Path)
     parser.add_argument("--table", type=Path)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     made_once(options.out)
-    log, began = options.out / "runs.jsonl", time.monotonic()
+    log, began = options.log or options.out / "runs.jsonl", time.monotonic()
     for path, minutes in in_turn(options.data):
         known = {(one["data"], one["minutes"], one["arm"], one["seed"]) for one in read(log)}
         for arm in ARMS:

@@ -99,8 +99,8 @@ def _facts(out: Path, minutes: float) -> dict[str, Any]:
 
 
 def _curves(out: Path) -> list[dict[str, Any]]:
-    """Of every run that the last command made: what it reached on the validation images, and after how many of its
-    seconds: for rules that stop a rung which loses."""
+    """Of every run of the last command that descends: what it reached on the validation images, and after how many of
+    its seconds: for rules that stop a rung which loses."""
     store = Store(out / "home")
     return [
         {
@@ -109,6 +109,7 @@ def _curves(out: Path) -> list[dict[str, Any]]:
             "points": [(round(row["seconds"], 2), row["val_accuracy"]) for row in store.validated(run.id)],
         }
         for run in reversed(store.jobs(kind="train"))
+        if run.plan.strategy.adam_epochs  # a solver's path tells nothing about when to stop
     ]  # fmt: skip
 
 
@@ -200,6 +201,10 @@ def table(runs: Sequence[Record]) -> str:
     families = {family_of(data) for data, _, _ in tasks}
     failed = [run for run in runs if run["test_accuracy"] is None]
     rows = [
+        "# New evidence, as far as it has run",
+        "",
+        "`python -m benchmarks.grid DATA ... --log benchmarks/results/grid.jsonl` goes on with it.",
+        "",
         f"Measured on {describe()}, in {hours:.1f} hours.",
         "",
         f"{len(tasks)} whole tasks on {len({data for data, _, _ in tasks})} sets of {len(families)} families; "

@@ -26,9 +26,10 @@ import torch
 from advisor.planning.costs import LOADING_S, START_S, Sizes, price
 from advisor.planning.strategies import plan
 from benchmarks.evidence_data import MOST_TEST, MOST_TRAIN, Drawn, Pool, draw, open_set
+from core import DomainGap
 from core.home import home as make_home
 from core.plans import Kind, Phase, Strategy
-from core.types import StageCost
+from core.types import Estimate, StageCost
 from core.zoo import catalog
 from training.backbones.backbone import build
 from training.caches import frozen_pass
@@ -108,6 +109,20 @@ OUTCOME = (
 COLUMNS = (*KEY, *FACTS, *OUTCOME)
 
 
+def measured(
+    ready: Estimate | None, plain: Estimate | None, depth: Estimate | None, gap: DomainGap | None
+) -> dict[str, Any]:
+    """Accuracies and gaps of a profile in the columns of the evidence."""
+    return {
+        "ready_made": ready and ready.value, "ready_made_low": ready and ready.low,
+        "ready_made_high": ready and ready.high, "probe_accuracy": plain and plain.value,
+        "domain_gap_raw": gap and gap.raw,
+        "domain_gap_stages": " ".join(f"{stage:.4f}" for stage in gap.stages) if gap else "",
+        "depth_gap": depth and depth.value, "depth_gap_low": depth and depth.low,
+        "depth_gap_high": depth and depth.high,
+    }  # fmt: skip
+
+
 class Silent:
     """An `engine.Context` that nobody watches."""
 
@@ -153,16 +168,10 @@ class Bench:
         found = panel.measure(features, self.pools.read(deep), labels, len(task.classes), curve=False)
         gap = panel.domain_gap(self.pristine, self.pool, rows, self.device, Arithmetic.named(self.precision))
         counts = np.bincount(labels, minlength=len(task.classes))
-        ready, depth, plain = found.ready_made, found.depth_gap, found.probe_accuracy
         return {
             "classes": len(task.classes), "train_images": len(rows), "smallest_class": int(counts.min()),
             "largest_class": int(counts.max()),
-            "ready_made": ready and ready.value, "ready_made_low": ready and ready.low,
-            "ready_made_high": ready and ready.high, "probe_accuracy": plain and plain.value,
-            "domain_gap_raw": gap and gap.raw,
-            "domain_gap_stages": " ".join(f"{stage:.4f}" for stage in gap.stages) if gap else "",
-            "depth_gap": depth and depth.value, "depth_gap_low": depth and depth.low,
-            "depth_gap_high": depth and depth.high,
+            **measured(found.ready_made, found.probe_accuracy, found.depth_gap, gap),
         }  # fmt: skip
 
     def planned(self, kind: Kind, task: Drawn, epochs: float) -> tuple[Strategy, float] | None:

@@ -26,7 +26,7 @@ from typing import Any
 from advisor.advice.evidence import family_of
 from advisor.planning import affordable_epochs
 from benchmarks.command import append, read
-from benchmarks.evidence import COLUMNS
+from benchmarks.evidence import COLUMNS, measured
 from benchmarks.machine import describe
 from benchmarks.race import RACE, WITHIN, Record, run_one
 from benchmarks.speed import made_once
@@ -114,17 +114,11 @@ def _curves(out: Path) -> list[dict[str, Any]]:
 
 
 def facts_of(facts: DatasetFacts, minutes: float) -> dict[str, Any]:
-    gap, ready, plain, depth = facts.domain_gap, facts.ready_made, facts.probe_accuracy, facts.depth_gap
     return {
         "classes": len(facts.classes), "train_images": facts.train_images, "test_images": facts.test_images,
         "affordable_epochs": affordable_epochs(facts, minutes),
         "smallest_class": min(facts.per_class), "largest_class": max(facts.per_class),
-        "ready_made": ready and ready.value, "ready_made_low": ready and ready.low,
-        "ready_made_high": ready and ready.high, "probe_accuracy": plain and plain.value,
-        "domain_gap_raw": gap and gap.raw,
-        "domain_gap_stages": " ".join(f"{stage:.4f}" for stage in gap.stages) if gap else "",
-        "depth_gap": depth and depth.value, "depth_gap_low": depth and depth.low,
-        "depth_gap_high": depth and depth.high,
+        **measured(facts.ready_made, facts.probe_accuracy, facts.depth_gap, facts.domain_gap),
     }  # fmt: skip
 
 

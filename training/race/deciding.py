@@ -69,7 +69,8 @@ def _first(at: Standing) -> Next:
 
 def _deeper(at: Standing) -> Next:
     """What the time that is left can still do for the best of those that descended."""
-    known = [rung for rung in at.rungs if rung.descended and (not rung.backbone or at.beside() is not at)]
+    open_beside = at.wider is not None and not at.wider.closed and at.beside() is not at
+    known = [rung for rung in at.rungs if rung.descended and (open_beside or not rung.backbone)]
     kept = [rung for rung in known if rung.val_accuracy is not None]
     best = max(kept, key=lambda rung: believed(at, rung), default=None)
     seen = at.of(best) if best else at

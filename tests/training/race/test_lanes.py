@@ -74,6 +74,8 @@ def test_after_something_went_wrong_no_further_rung_of_it_begins_and_it_may_stil
     closed = replace(WIDE, closed=True)
     step = decide(after(theirs("linear_probe", 0.86), wider=closed))
     assert isinstance(step, Begin) and step.strategy.backbone == CARD.name
+    refused = decide(after(theirs("linear_probe", 0.86), theirs("partial", 0.91, 2.0), wider=closed))
+    assert isinstance(refused, End) or refused.strategy.backbone == CARD.name, "it would be refused again, without end"  # type: ignore[union-attr]
     led = after(theirs("linear_probe", 0.9), theirs("partial", 0.97, 2.0), wider=closed)
     assert reached(led).startswith("Partial fine-tuning of EfficientNet-Lite2 leads")
 

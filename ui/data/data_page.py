@@ -64,6 +64,8 @@ def section(ref: DatasetRef) -> None:
     url_inputs.start("view", {slug: title for slug, title, _ in SECTIONS}, SECTIONS[0][1])
     tabs = st.tabs([title for _, title, _ in SECTIONS], key="view", on_change="rerun")
     for tab, (slug, _, draw) in zip(tabs, SECTIONS, strict=True):
+        if not tab.open and slug in LEFT:
+            LEFT[slug]()
         if tab.open:
             url_inputs.keep("view", slug, SECTIONS[0][0])
             with tab:
@@ -175,5 +177,7 @@ SECTIONS: tuple[tuple[str, str, Callable[[DatasetRef], None]], ...] = (
     ("target", target.TAB, target.section),
 )
 """(name in the URL, title, what draws it). A section is a module of its own where it is more than a few lines."""
+LEFT: dict[str, Callable[[], None]] = {"images": gallery.left, "map": parts_map.left}
+"""What a section does while another one is open."""
 
 main()

@@ -68,6 +68,11 @@ def images(dataset_id: str) -> None:
     picked.bar(ref, table, rows)
 
 
+def left() -> None:
+    """Another section is drawn: the filters are not on the page (see `_absent`)."""
+    _absent(*FILTERS)
+
+
 def forget() -> None:
     """Drop every filter: the next dataset is seen whole."""
     for name in FILTERS:
@@ -86,13 +91,15 @@ def _filters(ref: DatasetRef, table: ImageTable) -> tuple[Query, Any]:
         words = _kept_text("find", "Search", "part of a file's or a class's name")
         label = _kept_choice("class", "Class", {name: name for name in ref.classes}, width=190)
         splits = {name: SPLIT_WORDS.get(name, name) for name in table.split_names}
-        split = _kept_choice("split", "Split", splits, width=130) if len(splits) > 1 else None
+        split = _kept_choice("split", "Split", splits if len(splits) > 1 else {}, width=130)
         present = set(" ".join(set(table.traits)).split())
         kinds = {name: TRAITS[name] for name in TRAITS if name in present}
-        trait = _kept_choice("trait", "Read with a difference", kinds, width=180) if kinds else None
+        trait = _kept_choice("trait", "Read with a difference", kinds, width=180)
         among = _finding(ref)
         if label is None and not words and not trait and among is None:
             _arrange()
+        else:
+            _absent("arrange")
     index = ref.classes.index(label) if label is not None else None
     return Query(words or "", index, split, trait or ""), among
 
@@ -106,11 +113,14 @@ def _kept_text(name: str, label: str, hint: str) -> str:
 
 
 def _kept_choice(name: str, label: str, options: dict[str, str], width: int) -> str | None:
-    """A select box with 'all' before the options; None stands for all.
+    """A select box with 'all' before the options; None stands for all. Without options nothing is drawn.
 
     options: value -> words. The browser knows an option by its words: they must not change with an edit, as counts do.
     """
     key = f"images_{name}"
+    if not options:
+        _absent(name)
+        return None
     if _moved(name) or st.session_state[key] not in (*options, EVERY):
         asked = st.query_params.get(name, EVERY)
         st.session_state[key] = asked if asked in options else EVERY
@@ -145,8 +155,21 @@ def _arrange() -> None:
 def _changed(name: str) -> None:
     """A filter changed: write it to the URL and go back to the first page."""
     value = st.session_state.get(f"images_{name}")
-    _ask(name, None if value in (EVERY, "", "classes", None) else str(value).strip())
+    asked = "" if value in (EVERY, "", "classes", None) else str(value).strip()
+    if value is None or asked == st.session_state.get(f"asked_{name}", ""):
+        return  # the browser repeats what it said before another section was drawn
+    _ask(name, asked)
     _ask("page", None)
+
+
+def _absent(*names: str) -> None:
+    """These inputs are not drawn now.
+
+    The browser forgets what an input said as soon as it is gone, the server only a run later. An input that comes back
+    in between would be empty in the browser, and report that as the user's wish; let go of here, it is told its value.
+    """
+    for name in names:
+        st.session_state.pop(f"images_{name}", None)
 
 
 def _moved(name: str) -> bool:
@@ -173,13 +196,14 @@ def _finding(ref: DatasetRef) -> Any:
         place = st.empty()
         takes = f"Checks all {count(ref.images)} images first, which takes some seconds."
         if not place.button("Filter by finding", key="check_now", icon=":material/fact_check:", help=takes):
+            _absent("finding")
             return None
         with place, st.spinner("Checking the images"):
             state.audited(ref)
         place.empty()
     found = state.findings_with_images(ref)
     kinds = {kind: words for kind, words in FINDINGS.items() if kind in found}
-    kind = _kept_choice("finding", "Finding", kinds, width=180) if kinds else None
+    kind = _kept_choice("finding", "Finding", kinds, width=180)
     return found[kind] if kind else None
 
 

@@ -69,6 +69,11 @@ def the_map(dataset_id: str, backbone: str) -> None:
                      "select them, with Select or the Shift key.", everything=False)  # fmt: skip
 
 
+def left() -> None:
+    """Another section is drawn: the choice of a picture is not on the page (see `gallery.left`)."""
+    st.session_state.pop("map_name", None)
+
+
 def _which() -> MapName:
     if "map_name" not in st.session_state:
         asked = st.query_params.get("map", "pca")
@@ -81,10 +86,11 @@ def _which() -> MapName:
 
 
 def _keep_which() -> None:
-    if st.session_state["map_name"] == "pca":
+    name = st.session_state.get("map_name")
+    if name == "pca":
         st.query_params.pop("map", None)
-    else:
-        st.query_params["map"] = st.session_state["map_name"]
+    elif name:  # None: the browser repeats what it said before another section was drawn
+        st.query_params["map"] = name
 
 
 def _drawn(ref: DatasetRef, table: ImageTable, backbone: str, name: MapName, about: maps.About) -> None:

@@ -20,6 +20,8 @@ from tests.support.seeding import LONG, RTL, button, param, picture_folder, word
 from tests.ui.conftest import Open
 from ui.data import gallery, selection
 
+TITLE_OF_MAP = ":material/scatter_plot: Map"
+
 
 class Browser:
     """In place of the component: what it was told last, and the reports that it sends at the next run."""
@@ -99,6 +101,31 @@ def test_a_search_finds_files_and_starts_on_its_first_page(
     at.text_input(key="images_find").set_value("003").run()
     assert param(at, "find") == "003" and "page" not in at.query_params
     assert len(browser.rows()) == 3 and browser.told["noun"] == "images"
+
+
+def test_after_another_section_the_browser_is_told_every_filter_again(
+    open_page: Open, dataset: DatasetRef, facts: DatasetFacts, browser: Browser
+) -> None:
+    """It made the inputs anew; left alone it would report them empty, and an edit would show other images."""
+    at = open_page("data", **{"dataset": dataset.id, "find": "003", "class": "daisy", "map": "tsne"})
+    titles = {"images": at.session_state["view"], "map": TITLE_OF_MAP}
+
+    said = at._tree.get_widget_states()  # of a browser that is quicker than the server: it reports what is gone, too
+
+    def to(section: str) -> dict[str, Any]:
+        at.session_state["view"] = titles[section]
+        at._run(said)
+        said.MergeFrom(at._tree.get_widget_states())
+        return {one.key: one.value for one in (*at.text_input, *at.selectbox, *at.get("button_group")) if told(one)}
+
+    def told(one: Any) -> bool:
+        return bool(one.proto.set_value)
+
+    assert to("map")["map_name"] == "tsne"
+    filters = to("images")
+    assert (filters["images_find"], filters["images_class"]) == ("003", "daisy")
+    assert to("map")["map_name"] == "tsne"
+    assert len(browser.rows()) == 1 and param(at, "find") == "003"
 
 
 def test_nothing_found_is_said_with_a_way_back(

@@ -10,13 +10,14 @@ import os
 import torch
 
 from core import HardwareFacts, PlanError
-from training.machine import cpu
+from training.machine import allocation, cpu
 from training.machine.cpu import cores
 from training.machine.seeds import derive_seed
 
 torch.set_flush_denormal(True)
 # A solved head separates small data perfectly; its softmax then underflows and CPU kernels crawl through
 # subnormal numbers, many times slower. Set on import: threads started later inherit it.
+allocation.keep_freed()
 
 
 def pick() -> torch.device:

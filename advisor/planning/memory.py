@@ -23,8 +23,8 @@ EVAL_BATCH, ACCELERATED_EVAL_BATCH, PASS_BATCH, ACCELERATED_PASS_BATCH = 8, 128,
 `training.caches.inputs` and `.frozen_pass`)."""
 LBFGS_VECTORS = 46
 """Vectors as long as the head's weights that L-BFGS keeps: two for each of its 20 steps of history, and six."""
-ALLOCATOR = 1.08
-"""What the process holds per byte of tensors alive: freed blocks are not all returned at once.
+ALLOCATOR = 1.24
+"""What the process holds per byte of tensors alive: what is freed stays (`training.machine.allocation`), in pieces.
 `python -m benchmarks.memory` prints measured peaks beside forecasts made with these three."""
 ENGINE_IMAGES = 20
 """Images whose passage through the whole network takes what inference engines keep in a run that descends above frozen

@@ -24,11 +24,11 @@ EVAL_BATCH, ACCELERATED_EVAL_BATCH, PASS_BATCH, ACCELERATED_PASS_BATCH = 8, 128,
 LBFGS_VECTORS = 46
 """Vectors as long as the head's weights that L-BFGS keeps: two for each of its 20 steps of history, and six."""
 ALLOCATOR = 1.24
-"""What the process holds per byte of tensors alive: what is freed stays (`training.machine.allocation`), in pieces.
+"""What a process with torch holds per byte of tensors alive: what is freed stays (`machine.allocation`), in pieces.
 `python -m benchmarks.memory` prints measured peaks beside forecasts made with these three."""
-ENGINE_IMAGES = 20
+ENGINE_IMAGES = 16
 """Images whose passage through the whole network takes what inference engines keep in a run that descends above frozen
-stages: they compute plain and augmented views and the test images, eight at once each."""
+stages: they compute plain and augmented views, eight at once each."""
 LIGHT = 85_000_000
 """Bytes of a worker that needs no torch, beside the weights that its engine holds and those that it writes."""
 SHARE_USED = 0.8
@@ -48,7 +48,7 @@ def forecast_bytes(strategy: Strategy, card: BackboneCard, sizes: Sizes, facts: 
     accelerated = facts.hardware is not None and facts.hardware.device != "cpu"
     weights = FLOAT * sum(params)
     if card.timm and not accelerated and all(phase.solved for phase in strategy.phases):
-        return round(LIGHT + 2 * weights + ALLOCATOR * _solving(card, sizes))
+        return round(LIGHT + 2 * weights + _solving(card, sizes))
     held = 2 * weights  # the backbone, and its initial weights to go back to
     batch = ACCELERATED_PASS_BATCH if accelerated else PASS_BATCH
     held += FLOAT * batch * 3 * card.image_px**2  # the batch that the arithmetic is chosen on

@@ -116,7 +116,7 @@ def test_solving_on_many_images_is_counted_term_by_term() -> None:
     """Training features three times and those of validation twice, the solver's 46 vectors, the answers four times."""
     sizes = Sizes(fit=40_000, val=10_000, test=1, classes=20)
     features, head, answers = 1280 * (3 * 40_000 + 2 * 10_000), 1280 * 20, 20 * 40_000
-    expected = LIGHT + 2 * 4 * sum(CARD.params(20)) + ALLOCATOR * 4 * (features + 46 * head + 4 * answers)
+    expected = LIGHT + 2 * 4 * sum(CARD.params(20)) + 4 * (features + 46 * head + 4 * answers)
     assert forecast_bytes(planned("linear_probe"), CARD, sizes, FACTS) == round(expected)
 
 

@@ -45,7 +45,7 @@ def by_hand(ref: DatasetRef, facts: DatasetFacts, card: BackboneCard, budget: Bu
     with st.expander("Set a run up by hand", expanded=bool(st.session_state.get("open_by_hand"))):
         st.caption("What is left alone comes from the strategy's recipe. The schedule is cut to the time for training.")
         kind: Kind = st.selectbox(
-            "Strategy", PLANNED, index=PLANNED.index("partial"), key="hand_kind",
+            "Strategy", PLANNED, index=PLANNED.index("partial"), key="hand_kind", persist_state="session",
             format_func=lambda name: STRATEGIES[name].title,
         )  # fmt: skip
         st.caption(STRATEGIES[kind].one_line)
@@ -223,13 +223,16 @@ def _size(card: BackboneCard) -> int | None:
 
 
 def _number(label: str, key: str, low: int, high: int, help_text: str | None = None) -> int | None:
-    value = st.number_input(label, low, high, None, key=key, placeholder="recipe", help=help_text)
+    value = st.number_input(
+        label, low, high, None, key=key, placeholder="recipe", help=help_text, persist_state="session"
+    )
     return None if value is None else int(value)
 
 
 def _decimal(label: str, key: str, high: float, help_text: str | None = None) -> float | None:
     value = st.number_input(
-        label, 0.0, high, None, key=key, placeholder="recipe", help=help_text, format="%.6g", step=None
+        label, 0.0, high, None, key=key, placeholder="recipe", help=help_text, format="%.6g", step=None,
+        persist_state="session",
     )
     return None if value is None else float(value)
 

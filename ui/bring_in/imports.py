@@ -31,6 +31,7 @@ POLL_S = 0.15
 TOLD_S = 86_400.0
 """What came of an import is told to whoever comes within a day."""
 FEW = 5
+PICKER = "picker"
 LAYOUT = """flowers.zip
 ├── daisy/    1.jpg  2.jpg  …
 ├── rose/     1.jpg  2.jpg  …
@@ -184,6 +185,8 @@ def earlier(datasets: Sequence[DatasetRef]) -> None:
                 st.rerun()
     if len(datasets) > FEW:
         picker(datasets, None)
+    else:
+        no_picker()
 
 
 def _edited(ref: DatasetRef) -> str:
@@ -197,16 +200,20 @@ def picker(datasets: Sequence[DatasetRef], current: DatasetRef | None) -> None:
     names = frame.apart(
         {ref.id: f"{frame.short(ref.name, 40)}{_edited(ref)} · {ref.images:,} images" for ref in datasets}
     )
-    options = list(names)
-    chosen = st.selectbox(
-        "Dataset",
-        options,
-        index=options.index(current.id) if current and current.id in names else None,
-        format_func=lambda key: names[key],
-        placeholder="Earlier imports",
-        key=f"picker_{current.id if current else 'none'}",
-        label_visibility="collapsed",
-    )
-    if chosen and (current is None or chosen != current.id):
+    now = current.id if current and current.id in names else None
+    if st.session_state.get(PICKER) != now:
+        st.session_state[PICKER] = now  # the URL is the truth, the widget follows
+    st.selectbox(
+        "Dataset", list(names), index=None, format_func=names.__getitem__, placeholder="Earlier imports", key=PICKER,
+        label_visibility="collapsed", on_change=_picked,
+    )  # fmt: skip
+
+
+def no_picker() -> None:
+    """There is no choice to make here: what a browser still reports of one counts no more."""
+    st.session_state.pop(PICKER, None)
+
+
+def _picked() -> None:
+    if chosen := st.session_state.get(PICKER):
         state.choose_dataset(chosen)
-        st.rerun()

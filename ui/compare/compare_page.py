@@ -92,6 +92,7 @@ def picker(runs: Sequence[Job], chosen: Sequence[Job]) -> list[Job]:
     wanted = [] if ids.current("runs") == NONE else [job.id for job in chosen] or newest
     with st.expander(f"{len(wanted):,} of {len(by_id):,} runs chosen", expanded=not wanted, key="choose"):
         names = frame.apart({run_id: label(job) for run_id, job in by_id.items()})
+        st.session_state.pop("left_out" if len(wanted) <= MOST_CHIPS else "picked", None)
         if len(wanted) <= MOST_CHIPS:
             if st.session_state.get("picked") != wanted:
                 st.session_state["picked"] = wanted  # the URL is the truth, the widget follows
@@ -116,12 +117,16 @@ def picker(runs: Sequence[Job], chosen: Sequence[Job]) -> list[Job]:
 
 
 def picked_by_hand() -> None:
-    ids.remember_runs(st.session_state["picked"] or [NONE])
+    wanted = st.session_state.get("picked")
+    if wanted is not None:  # else the browser repeats what it said of an input that is not drawn any more
+        ids.remember_runs(wanted or [NONE])
 
 
 def left_out(wanted: Sequence[str]) -> None:
-    without = set(st.session_state.pop("left_out"))
-    ids.remember_runs([run_id for run_id in wanted if run_id not in without] or [NONE])
+    without = set(st.session_state.get("left_out") or ())
+    if without:
+        st.session_state["left_out"] = []  # set, not let go of: so the browser empties it too
+        ids.remember_runs([run_id for run_id in wanted if run_id not in without] or [NONE])
 
 
 def label(job: Job) -> str:

@@ -36,6 +36,9 @@ def main() -> None:
 
 def first_visit() -> None:
     """Nothing chosen yet: the ways in, the samples, earlier imports."""
+    for leave in LEFT.values():
+        leave()
+    st.session_state.pop("view", None)
     st.title("Bring in labelled images")
     st.markdown(
         "Thaw measures them, says which way of transfer learning suits them and why, trains it here while you watch, "
@@ -109,6 +112,8 @@ def heading(ref: DatasetRef) -> None:
         imported = list_current(state.home())
         if len(imported) > 1:
             imports.picker(imported, ref)
+        else:
+            imports.no_picker()
         if st.button("Bring in other images", key="other"):
             state.choose_dataset(None)
             st.rerun()

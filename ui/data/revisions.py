@@ -107,7 +107,9 @@ def other_runs(ref: DatasetRef) -> None:
 
 def merge(ref: DatasetRef) -> None:
     """Classes into one of them, or into a new name; one class alone is renamed."""
-    chosen = st.multiselect("Classes", ref.classes, key=f"merge_{ref.id}", placeholder="Choose one or more classes")
+    chosen = st.multiselect(
+        "Classes", ref.classes, key=f"merge_{ref.id}", placeholder="Choose one or more classes", persist_state="page"
+    )
     into = st.selectbox(
         "Become",
         chosen,

@@ -27,7 +27,7 @@ export default function (component) {
       root.picked.has(row) ? root.picked.delete(row) : root.picked.add(row);
       figure.classList.toggle("is-picked", root.picked.has(row));
       figure.querySelector(".t-pick").setAttribute("aria-pressed", root.picked.has(row));
-      root.tell("picked", [...root.picked]);
+      root.tell("picked", { set: root.dataset.set, rows: [...root.picked] });
     });
   }
   root.tell = (name, value) => setStateValue(name, value);

@@ -41,7 +41,8 @@ def tiles(items: Sequence[Tile], *, key: str, name: str) -> tuple[list[int], int
     }
     answer = mount(key, data)
     rows = {item.row for item in items}
-    picked = [int(row) for row in answer.get("picked") or [] if row in rows]
+    said = answer.get("picked") or {}
+    picked = [int(row) for row in said.get("rows", []) if row in rows and said.get("set") == name]
     look = answer.get("look")
     return picked, int(look) if look in rows else None
 

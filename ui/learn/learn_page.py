@@ -19,7 +19,7 @@ def main() -> None:
     with left:
         start("lesson", {key: key for key in LESSONS}, FIRST)
         chosen = st.radio(
-            "Lessons", list(LESSONS), key="lesson", label_visibility="collapsed",
+            "Lessons", list(LESSONS), key="lesson", label_visibility="collapsed", persist_state="session",
             format_func=lambda key: f"{list(LESSONS).index(key) + 1}. {LESSONS[key].title}",
             captions=[lesson.one_line for lesson in LESSONS.values()],
         )  # fmt: skip

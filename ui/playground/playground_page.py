@@ -178,8 +178,9 @@ def _slider(
     key = f"pg_{name}"
     start(key, {str(option): option for option in options}, default)
     value = st.select_slider(
-        label, options, key=key, help=help, format_func=lambda option: names[option] if names else f"{option:g}"
-    )
+        label, options, key=key, help=help, persist_state="session",
+        format_func=lambda option: names[option] if names else f"{option:g}",
+    )  # fmt: skip
     keep(key, value, default)
     return value
 
@@ -187,7 +188,7 @@ def _slider(
 def _toggle(label: str, name: str, help: str) -> bool:
     key = f"pg_{name}"
     start(key, {"True": True}, False)
-    value = st.toggle(label, key=key, help=help)
+    value = st.toggle(label, key=key, help=help, persist_state="session")
     keep(key, value, False)
     return value
 

@@ -45,10 +45,13 @@ def main() -> None:
     with choice:
         run = chosen(runs)
     facts = contents.find(state.home(), run)
-    if facts is None:
-        take_along.prepare(run)
-        return
     left, right = st.columns([5, 2], gap="large")
+    if facts is None:
+        with left:
+            take_along.prepare(run)
+            if files := given(ref, run):  # drawn for every model: images that were dropped stay from one to the next
+                st.caption(f"{counted(len(files), 'image')} will be answered once this model is prepared.")
+        return
     with right:
         take_along.panel(run, facts)
     with left:

@@ -30,7 +30,7 @@ def _component() -> Any:
 
 
 def mount(data: dict[str, Any]) -> str:
-    """Put the matrix here; returns the cell clicked, '' for none (a seam for tests)."""
+    """Put the matrix here; returns the cell that was clicked just now, '' for none (a seam for tests)."""
     return _component()(key="matrix", data=data, on_cell_change=lambda: None).cell or ""
 
 
@@ -50,8 +50,7 @@ def confusion(answers: Answers, ref: DatasetRef) -> None:
                 "chosen": st.query_params.get("cell", ""),
             }
         )
-        if clicked and clicked != st.session_state.get("clicked_cell"):
-            st.session_state["clicked_cell"] = clicked
+        if clicked:
             choose(clicked)
         more = ""
         if len(shown) < len(ref.classes):

@@ -26,7 +26,7 @@ function draw(root, data) {
 
 // Streamlit calls this at every script run with the same parent.
 export default function (component) {
-  const { parentElement: parent, data, setStateValue } = component;
+  const { parentElement: parent, data, setTriggerValue } = component;
   let root = parent.querySelector(".thaw-matrix");
   if (!root) {
     root = document.createElement("div");
@@ -39,7 +39,7 @@ export default function (component) {
   }
   root.choose = (cell) => {
     root.querySelectorAll(".m-cell").forEach((one) => one.classList.toggle("is-chosen", one.dataset.cell === cell));
-    setStateValue("cell", cell);
+    setTriggerValue("cell", cell);
   };
   const text = JSON.stringify(data);
   if (root.dataset.drawn !== text) { root.dataset.drawn = text; draw(root, data); }

@@ -51,6 +51,18 @@ def test_what_is_set_reaches_the_run(
     assert strategy.label_smoothing == RECIPES["full"].label_smoothing  # left alone
 
 
+def test_what_is_set_stays_while_another_strategy_is_looked_at(
+    open_page: Open, dataset: DatasetRef, facts: DatasetFacts, store: Store
+) -> None:
+    at = open_page("advice", dataset=dataset.id)
+    at.selectbox(key="hand_kind").set_value("full").run()
+    at.number_input(key="hand_lr").set_value(0.002)
+    at.number_input(key="hand_mixup").set_value(0.2).run()
+    at.selectbox(key="hand_kind").set_value("prototype").run()
+    at.selectbox(key="hand_kind").set_value("full").run()
+    assert (at.number_input(key="hand_lr").value, at.number_input(key="hand_mixup").value) == (0.002, 0.2)
+
+
 def test_surgical_and_first_layers_are_choices_of_partial(
     open_page: Open, dataset: DatasetRef, facts: DatasetFacts, store: Store
 ) -> None:

@@ -218,12 +218,28 @@ def test_of_two_imports_of_one_name_the_one_that_was_picked_is_shown(
     (folder / "cat" / "000.png").rename(folder / "cat" / "tom.png")
     second = import_path(folder, home)
     at = open_page("data", dataset=first.id)
-    (picker,) = [one for one in at.selectbox if one.key and one.key.startswith("picker_")]
+    picker = at.selectbox(key="picker")
     assert sorted(picker.options) == sorted(f"pets · 6 images · {one.id}" for one in (first, second))
     picker.set_value(second.id).run()
     assert param(at, "dataset") == second.id
     at.run()
     assert param(at, "dataset") == second.id
+
+
+def test_a_browser_that_repeats_an_earlier_choice_of_a_dataset_does_not_switch_back_and_forth(
+    open_page: Open, tmp_path: Path, home: Path
+) -> None:
+    first, second = (import_path(picture_folder(tmp_path / str(n), {"cat": n, "dog": 3}), home) for n in (3, 4))
+    at = open_page("data", dataset=first.id)
+    at.selectbox(key="picker").set_value(second.id).run()
+    said = at._tree.get_widget_states()
+    at.selectbox(key="picker").set_value(first.id).run()
+    assert param(at, "dataset") == first.id
+    at._run(said)  # of a moment ago, when the other one was shown
+    at.run()
+    assert at.selectbox(key="picker").value == param(at, "dataset")
+    at.selectbox(key="picker").set_value(first.id).run()
+    assert param(at, "dataset") == first.id
 
 
 def test_flat_folders_are_not_asked_about(open_page: Open, dataset: DatasetRef) -> None:
@@ -420,7 +436,7 @@ def test_earlier_imports_can_be_chosen_again(
     at = open_page("data")
     button(at, "flowers").click().run()
     assert "19 images in 3 classes" in words(at)
-    at.selectbox(key=f"picker_{dataset.id}").set_value(other.id).run()
+    at.selectbox(key="picker").set_value(other.id).run()
     assert "4 images in 2 classes" in words(at)
     button(at, "Bring in other images").click().run()
     assert "Bring in labelled images" in words(at)

@@ -91,6 +91,19 @@ def test_a_model_is_prepared_by_a_worker(
     assert button(at, "Prepare this model"), "it can be tried again"
 
 
+def test_dropped_images_stay_while_another_model_is_looked_at(
+    open_page: Open, dataset: DatasetRef, exported: Job, store: Store
+) -> None:
+    other = finished_run(store, dataset, "linear_probe")
+    at = open_page("predict", dataset=dataset.id, run=exported.id)
+    at.file_uploader[0].upload("one.png", png((0, 70, 20)), "image/png").run()
+    at.selectbox(key="model").set_value(other.id).run()
+    assert "This model is not prepared yet" in words(at)
+    assert "1 image will be answered once this model is prepared." in words(at)
+    at.selectbox(key="model").set_value(exported.id).run()
+    assert sum("thaw-answers" in str(one.value) for one in at.markdown) == 1
+
+
 def test_dropped_images_are_answered_with_probabilities_and_neighbours(
     open_page: Open, dataset: DatasetRef, exported: Job
 ) -> None:

@@ -13,7 +13,7 @@ from core.types import DatasetRef
 from dataset.folder import read_manifest
 from dataset.revisions import current
 from dataset.splits import sides
-from tests.support.seeding import NoWorkers, button, claim, queue_run, result_of, words
+from tests.support.seeding import NoWorkers, button, claim, param, queue_run, result_of, words
 from tests.ui.conftest import Open
 from training.evaluation.stats import wilson
 from training.store.records import Job
@@ -34,7 +34,8 @@ def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     def tiles(key: str, data: dict[str, Any]) -> dict[str, Any]:
         kept["tiles"] = data
-        return {"picked": kept["picked"], "look": kept["look"]}
+        said = {"set": kept.get("set", data["set"]), "rows": kept["picked"]}
+        return {"picked": said, "look": kept["look"]}
 
     monkeypatch.setattr(confusion, "mount", matrix)
     monkeypatch.setattr(parts_tiles, "mount", tiles)
@@ -135,6 +136,33 @@ def test_relabelled_images_make_a_revision_that_can_be_trained_and_undone(
     button(at, "Undo").click().run()
     assert current(store.home, dataset).id == dataset.id
     assert "The data was corrected" not in words(at)
+
+
+def test_what_was_picked_in_another_list_is_not_picked_here(
+    open_page: Open, dataset: DatasetRef, store: Store, told: dict[str, Any]
+) -> None:
+    """The browser marks nothing in a new list; a button that acted all the same would edit unmarked images."""
+    at = open_run(open_page, judged_run(store, dataset, wrong=1), cell="0-1")
+    told |= {"picked": [told["tiles"]["items"][0]["row"]], "set": told["tiles"]["set"]}
+    assert "1 image picked" in words(at.run())
+    at.segmented_control(key="which_errors").set_value("surest").run()
+    assert told["tiles"]["set"] != told["set"] and told["tiles"]["items"][0]["row"] in told["picked"]
+    assert "image picked" not in words(at)
+
+
+def test_a_cell_can_be_clicked_again_after_another_choice(
+    open_page: Open, dataset: DatasetRef, store: Store, told: dict[str, Any]
+) -> None:
+    at = open_run(open_page, judged_run(store, dataset, wrong=1))
+    for chosen in ("0-1", "1-1", "0-1"):
+        told["cell"] = chosen
+        at.run()
+        told["cell"] = ""  # a click is told once
+        at.run()
+        assert param(at, "cell") == chosen
+        at.query_params["cell"] = "1-0"  # by a button beside the matrix
+    told["cell"] = "0-1"
+    assert param(at.run(), "cell") == "0-1"
 
 
 def test_excluded_images_count_nowhere(

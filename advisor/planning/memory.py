@@ -1,9 +1,9 @@
 """What a plan takes in memory at its fullest moment, from what the profile measured, and the batch that fits.
 
-Counted, but for what libraries keep (`ALLOCATOR`, `ENGINE_IMAGES`, `LIGHT`): a worker holds its own weights and a copy
-of the initial ones; a descent adds gradients, the optimizer's moments and the best weights so far. On top lies the
-largest of what only lasts a moment: filling the caches, the solver's features, a training step, a batch of judging,
-writing the weights. A run that only solves heads loads no torch. Unmeasured stays unknown.
+Counted, but for what libraries keep (`ALLOCATOR`, `PIECES`, `ENGINE_IMAGES`, `LIGHT`): a worker holds its own weights
+and a copy of the initial ones; a descent adds gradients, the optimizer's moments and the best weights so far. On top
+lies the largest of what only lasts a moment: filling the caches, the solver's features, a training step, a batch of
+judging, writing the weights. A run that only solves heads loads no torch. Unmeasured stays unknown.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ LBFGS_VECTORS = 46
 """Vectors as long as the head's weights that L-BFGS keeps: two for each of its 20 steps of history, and six."""
 ALLOCATOR = 1.24
 """What a process with torch holds per byte of tensors alive: what is freed stays (`machine.allocation`), in pieces.
-`python -m benchmarks.memory` prints measured peaks beside forecasts made with these three."""
+`python -m benchmarks.memory` prints measured peaks beside forecasts made with these four."""
+PIECES = 0.7
+"""What an earlier phase that descended leaves in pieces too small for a later one, of its own fullest moment."""
 ENGINE_IMAGES = 16
 """Images whose passage through the whole network takes what inference engines keep in a run that descends above frozen
 stages: they compute plain and augmented views, eight at once each."""
@@ -62,11 +64,15 @@ def forecast_bytes(strategy: Strategy, card: BackboneCard, sizes: Sizes, facts: 
     moments = [facts.memory.batch, 2 * weights]  # writing the result: the file's bytes, twice
     if _fills(strategy, card):
         moments.append(facts.memory.frozen_pass)
+    descending = []
     for phase in strategy.phases:
         here = _solving(card, sizes) if phase.solved else _descending(phase, strategy, params, sizes, facts)
         if here is None:
             return None
         moments.append(here)
+        descending += [] if phase.solved else [here]
+    if not accelerated:
+        held += PIECES * sum(sorted(descending)[-2:-1])
     return round(facts.memory.process + held + ALLOCATOR * max(moments))
 
 

@@ -6,12 +6,14 @@ import pytest
 
 from advisor.advice.pilot_runs import pilots
 from advisor.advice.recommendation import recommend
+from advisor.planning import memory
 from advisor.planning.costs import Sizes
 from advisor.planning.memory import (
     ALLOCATOR,
     ENGINE_IMAGES,
     EVAL_BATCH,
     LIGHT,
+    PIECES,
     fit_batch,
     fits,
     forecast_bytes,
@@ -110,6 +112,18 @@ def test_a_frozen_pass_counts_where_features_must_be_computed(
     dear = replace(FACTS, memory=replace(FACTS.memory, frozen_pass=9_000 * MB))
     held = 500 * MB + 2 * WEIGHTS + BATCH + ENGINE_IMAGES * 12 * MB
     assert (forecast(planned(kind, **options), dear) == round(held + ALLOCATOR * 9_000 * MB)) == fills
+
+
+def test_what_an_earlier_descent_held_stays_in_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gradual unfreezing: each phase asks for larger blocks than those that the one before let go of."""
+    strategy, gpu = planned("gradual"), replace(FACTS, hardware=HardwareFacts("cuda", "H200", 16, 150_000 * MB))
+    whole, on_gpu = forecast(strategy), forecast(strategy, gpu)
+    monkeypatch.setattr(memory, "PIECES", 0)
+    alone, before = forecast(strategy), forecast(replace(strategy, phases=strategy.phases[:-1]))
+    assert whole is not None and alone is not None and before is not None
+    second = (before - (500 * MB + 2 * WEIGHTS + BATCH + ENGINE_IMAGES * 12 * MB)) / ALLOCATOR
+    assert whole - alone == pytest.approx(PIECES * second, abs=2) and second > 500 * MB
+    assert on_gpu == forecast(strategy, gpu), "torch's own allocator keeps whole blocks for one another"
 
 
 def test_solving_on_many_images_is_counted_term_by_term() -> None:

@@ -50,7 +50,8 @@ def main() -> None:
     log = options.out / "cells.jsonl"
     for path in options.data:
         for seed in range(options.seeds):
-            cell = {"data": Path(path).stem, "seed": seed, "strategy": options.strategy, "minutes": options.minutes}
+            cell = {"data": Path(path).stem, "seed": seed, "strategy": options.strategy, "minutes": options.minutes,
+                    "backbone_beside": options.beside or ""}  # fmt: skip
             if any(cell.items() <= known.items() for known in read(log)):
                 continue
             found = one(options.out / f"home-{Path(path).stem}", path, seed, options)

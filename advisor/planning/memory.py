@@ -23,11 +23,12 @@ EVAL_BATCH, ACCELERATED_EVAL_BATCH, PASS_BATCH, ACCELERATED_PASS_BATCH = 8, 128,
 `training.caches.inputs` and `.frozen_pass`)."""
 LBFGS_VECTORS = 46
 """Vectors as long as the head's weights that L-BFGS keeps: two for each of its 20 steps of history, and six."""
-ALLOCATOR = 1.24
-"""What a process with torch holds per byte of tensors alive: what is freed stays (`machine.allocation`), in pieces.
+ALLOCATOR, ACCELERATED_ALLOCATOR = 1.24, 1.08
+"""What a process with torch holds per byte of tensors alive, on the CPU, where what is freed stays, in pieces
+(`machine.allocation`), and what torch's own allocator holds on an accelerator.
 `python -m benchmarks.memory` prints measured peaks beside forecasts made with these four."""
 PIECES = 0.7
-"""What an earlier phase that descended leaves in pieces too small for a later one, of its own fullest moment."""
+"""What phases that descended leave in pieces too small for the fullest one, of the second fullest's moment."""
 ENGINE_IMAGES = 16
 """Images whose passage through the whole network takes what inference engines keep in a run that descends above frozen
 stages: they compute plain and augmented views, eight at once each."""
@@ -70,9 +71,11 @@ def forecast_bytes(strategy: Strategy, card: BackboneCard, sizes: Sizes, facts: 
         if here is None:
             return None
         moments.append(here)
-        descending += [] if phase.solved else [here]
-    if not accelerated:
-        held += PIECES * sum(sorted(descending)[-2:-1])
+        if not phase.solved:
+            descending.append(here)
+    if accelerated:
+        return round(facts.memory.process + held + ACCELERATED_ALLOCATOR * max(moments))
+    held += PIECES * sum(sorted(descending)[-2:-1])
     return round(facts.memory.process + held + ALLOCATOR * max(moments))
 
 

@@ -62,6 +62,14 @@ def test_from_a_cell_of_the_matrix_to_before_and_after(server: Server, page: Pag
     page.get_by_role("button", name=re.compile("of 12 images of round are answered square")).click()
     expect(page).to_have_url(re.compile("cell=0-1"))
     expect(page.get_by_text("Labelled round, answered square")).to_be_visible()
+    # A click counts once: after another cell, the button beside the matrix is not overruled by it.
+    page.get_by_role("button", name=re.compile("images of square are answered square")).click()
+    expect(page).to_have_url(re.compile("cell=1-1"))
+    page.get_by_role("button", name=re.compile("round answered square: 2 of")).click()
+    expect(page).to_have_url(re.compile("cell=0-1"))
+    expect(page.get_by_text("Labelled round, answered square")).to_be_visible()
+    page.wait_for_timeout(500)
+    expect(page).to_have_url(re.compile("cell=0-1"))
     for path in PLANTED:
         tile = page.locator(".t-tile", has=page.locator(f".t-pick[title*='{path}']"))
         tile.locator(".t-pick").click()

@@ -120,7 +120,7 @@ def choose_at(
 def _fastest(
     backbone: Backbone, phase: Phase, boundaries: Sequence[int], inputs: Tensor, classes: int, device: torch.device
 ) -> dict[int, Arithmetic]:
-    x = inputs[: TRAIN_BATCH if device.type == "cpu" else ACCELERATED_TRAIN_BATCH].to(device)
+    x = inputs[: _clocked(device)].to(device)
     labels = torch.arange(len(x), device=device) % classes
     backbone.set_phase(phase)
     was = {name: tensor.clone() for name, tensor in backbone.named_trained(phase.boundary)}
@@ -168,9 +168,14 @@ def _answers_alike(backbone: Backbone, boundary: int, x: Tensor, how: Arithmetic
     return within_tolerance(logits(how), logits(PLAIN))
 
 
+def _clocked(device: torch.device) -> int:
+    """Images of a step that is clocked."""
+    return TRAIN_BATCH if device.type == "cpu" else ACCELERATED_TRAIN_BATCH
+
+
 def _training_key(backbone: Backbone, boundary: int, side: tuple[int, ...], device: torch.device) -> str:
     shape, threads = "x".join(map(str, side)), torch.get_num_threads()
-    return f"train/{TRAIN_BATCH}/{backbone.name}/{boundary}/{shape}/{device.type}/{torch.__version__}/{threads}"
+    return f"train/{_clocked(device)}/{backbone.name}/{boundary}/{shape}/{device.type}/{torch.__version__}/{threads}"
 
 
 def within_tolerance(values: Tensor, reference: Tensor) -> bool:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from core import TrainingError
+from training.machine import allocation
 
 T = TypeVar("T")
 Say = Callable[[str], None]
@@ -52,9 +53,10 @@ def ran_out(error: BaseException) -> bool:
 
 
 def give_back() -> None:
-    """Let go of what nobody holds any more, on the accelerator too. Call it outside of the `except`: a traceback keeps
-    what has failed alive."""
+    """Let go of what nobody holds any more, back to the system, on the accelerator too. Call it outside of the
+    `except`: a traceback keeps what has failed alive."""
     gc.collect()
+    allocation.let_go()
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
         torch.cuda.empty_cache()

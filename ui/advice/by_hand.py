@@ -7,7 +7,7 @@ Nothing is decided here: the recipe fills in what is left alone.
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import streamlit as st
 
@@ -37,6 +37,9 @@ WHAT_TO_TRAIN = {
     "chosen": "Stages of my choice",
     "layers": "All but the first layers",
 }
+KEPT: Literal["page"] = "page"
+"""How long a field holds what was set: while another strategy is looked at, and no longer; the next lesson begins with
+empty ones."""
 SIZES_PX = (64, 96, 128, 160, 192, 224, 256, 288, 320, 384)
 
 
@@ -45,7 +48,7 @@ def by_hand(ref: DatasetRef, facts: DatasetFacts, card: BackboneCard, budget: Bu
     with st.expander("Set a run up by hand", expanded=bool(st.session_state.get("open_by_hand"))):
         st.caption("What is left alone comes from the strategy's recipe. The schedule is cut to the time for training.")
         kind: Kind = st.selectbox(
-            "Strategy", PLANNED, index=PLANNED.index("partial"), key="hand_kind", persist_state="session",
+            "Strategy", PLANNED, index=PLANNED.index("partial"), key="hand_kind", persist_state=KEPT,
             format_func=lambda name: STRATEGIES[name].title,
         )  # fmt: skip
         st.caption(STRATEGIES[kind].one_line)
@@ -87,7 +90,7 @@ def _fields(kind: Kind, card: BackboneCard) -> dict[str, Any]:
         given.update(_what_to_train(card))
     if kind == "gradual":
         clock = st.radio(
-            "Thaw the next stage", ["epochs", "plateau"], horizontal=True, key="hand_unfreeze",
+            "Thaw the next stage", ["epochs", "plateau"], horizontal=True, key="hand_unfreeze", persist_state=KEPT,
             format_func=lambda way: {"epochs": "after some epochs", "plateau": "when validation stops improving"}[way],
         )  # fmt: skip
         given["unfreeze"] = clock
@@ -121,7 +124,7 @@ def _fields(kind: Kind, card: BackboneCard) -> dict[str, Any]:
     left, middle, right = st.columns(3, gap="medium", vertical_alignment="bottom")
     with left:
         given["balance"] = st.selectbox(
-            "Unequal classes", ["none", "weights", "sampler"], key="hand_balance",
+            "Unequal classes", ["none", "weights", "sampler"], key="hand_balance", persist_state=KEPT,
             format_func=lambda way: {
                 "none": "Leave as they are", "weights": "Weigh the loss", "sampler": "Draw classes equally often"
             }[way],
@@ -140,18 +143,18 @@ def _fields(kind: Kind, card: BackboneCard) -> dict[str, Any]:
     left, middle, right = st.columns(3, gap="medium")
     with left:
         given["optimizer"] = st.selectbox(
-            "Optimizer", get_args(Optimizer), key="hand_optimizer",
+            "Optimizer", get_args(Optimizer), key="hand_optimizer", persist_state=KEPT,
             format_func=lambda name: {"adamw": "AdamW", "sgd": "SGD with momentum"}[name],
             help="SGD trains with momentum 0.9, at rates of its own.",
         )  # fmt: skip
     with middle:
         given["head"] = st.selectbox(
-            "Head", get_args(Head), key="hand_head",
+            "Head", get_args(Head), key="hand_head", persist_state=KEPT,
             format_func=lambda name: {"linear": "Linear", "hidden": f"With a hidden layer of {HIDDEN_WIDTH}"}[name],
         )  # fmt: skip
     with right:
         given["augment"] = st.selectbox(
-            "Augmented views show", [None, *get_args(Augment)], key="hand_augment",
+            "Augmented views show", [None, *get_args(Augment)], key="hand_augment", persist_state=KEPT,
             format_func=lambda name: {
                 None: "recipe", "light": "Crops, mirrored too", "crop": "Crops, never mirrored",
                 "colour": "Crops, mirrored, in changed colours", "trivial": "TrivialAugment",
@@ -159,12 +162,12 @@ def _fields(kind: Kind, card: BackboneCard) -> dict[str, Any]:
             help="Never mirrored: where a mirror image is of another class, as of letters, digits, left and right.",
         )  # fmt: skip
     given["lr_range_test"] = st.checkbox(
-        "Learning-rate range test first", key="hand_range",
+        "Learning-rate range test first", key="hand_range", persist_state=KEPT,
         help="60 steps at rising rates before training. It changes nothing in the run, and is shown beside its curves.",
     )  # fmt: skip
     if kind == "full":
         given["head_init"] = st.selectbox(
-            "The new head begins", [None, *get_args(HeadInit)], key="hand_head_init",
+            "The new head begins", [None, *get_args(HeadInit)], key="hand_head_init", persist_state=KEPT,
             format_func=lambda name: {
                 None: "recipe", "solved": "Solved on frozen features", "random": "At random, with everything else"
             }[name],
@@ -172,14 +175,15 @@ def _fields(kind: Kind, card: BackboneCard) -> dict[str, Any]:
         )  # fmt: skip
     if kind in ("full", "lp_ft", "scratch"):
         given["progressive"] = st.checkbox(
-            "Progressive resizing", key="hand_progressive", help="Starts with images of half the side: faster epochs."
-        )
+            "Progressive resizing", key="hand_progressive", persist_state=KEPT,
+            help="Starts with images of half the side: faster epochs.",
+        )  # fmt: skip
     return _set(given)
 
 
 def _refit() -> bool | None:
     chosen: bool | None = st.selectbox(
-        "When the head is chosen", [None, True, False], key="hand_refit",
+        "When the head is chosen", [None, True, False], key="hand_refit", persist_state=KEPT,
         format_func=lambda way: {
             None: "recipe", True: "Solve it once more on all but the test images", False: "Leave it"
         }[way],
@@ -190,21 +194,29 @@ def _refit() -> bool | None:
 
 def _what_to_train(card: BackboneCard) -> dict[str, Any]:
     way = st.radio(
-        "What is trained", list(WHAT_TO_TRAIN), horizontal=True, key="hand_what",
+        "What is trained", list(WHAT_TO_TRAIN), horizontal=True, key="hand_what", persist_state=KEPT,
         format_func=lambda name: WHAT_TO_TRAIN[name],
     )  # fmt: skip
     if way == "first":
         return {"only_stages": (0,)}
+    if not set(st.session_state.get("hand_stages", ())) <= set(card.stage_names[:-1]):
+        del st.session_state["hand_stages"]  # of another backbone
+    if st.session_state.get("hand_top", 1) > card.head:
+        del st.session_state["hand_top"]
     if way == "chosen":
-        names = st.multiselect("Stages, besides the head", card.stage_names[:-1], key="hand_stages")
+        names = st.multiselect(
+            "Stages, besides the head", card.stage_names[:-1], key="hand_stages", persist_state=KEPT
+        )
         return {"only_stages": tuple(sorted(card.stage_names.index(name) for name in names)) or None}
     if way == "layers":
         total = sum(stage.layers for stage in card.stages)
         text = st.text_input(
-            "Freeze the first", "80%", key="hand_freeze", help=f"A number of layers (of {total}), or a share like 80%."
-        )
+            "Freeze the first", "80%", key="hand_freeze", persist_state=KEPT,
+            help=f"A number of layers (of {total}), or a share like 80%.",
+        )  # fmt: skip
         return {"freeze": text.strip() or None}
-    return {"trained_stages": st.slider("Stages below the head", 1, card.head, min(2, card.head), key="hand_top")}
+    top = st.slider("Stages below the head", 1, card.head, min(2, card.head), key="hand_top", persist_state=KEPT)
+    return {"trained_stages": top}
 
 
 _EPOCHS = {
@@ -216,7 +228,7 @@ _EPOCHS = {
 def _size(card: BackboneCard) -> int | None:
     sizes = [None, *(px for px in SIZES_PX if px != card.image_px)]
     chosen: int | None = st.selectbox(
-        "Image side", sizes, key="hand_px",
+        "Image side", sizes, key="hand_px", persist_state=KEPT,
         format_func=lambda px: f"{card.image_px} px (the weights' own)" if px is None else f"{px} px",
     )  # fmt: skip
     return chosen
@@ -224,7 +236,7 @@ def _size(card: BackboneCard) -> int | None:
 
 def _number(label: str, key: str, low: int, high: int, help_text: str | None = None) -> int | None:
     value = st.number_input(
-        label, low, high, None, key=key, placeholder="recipe", help=help_text, persist_state="session"
+        label, low, high, None, key=key, placeholder="recipe", help=help_text, persist_state=KEPT
     )
     return None if value is None else int(value)
 
@@ -232,7 +244,7 @@ def _number(label: str, key: str, low: int, high: int, help_text: str | None = N
 def _decimal(label: str, key: str, high: float, help_text: str | None = None) -> float | None:
     value = st.number_input(
         label, 0.0, high, None, key=key, placeholder="recipe", help=help_text, format="%.6g", step=None,
-        persist_state="session",
+        persist_state=KEPT,
     )
     return None if value is None else float(value)
 

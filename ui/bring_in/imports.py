@@ -205,7 +205,7 @@ def picker(datasets: Sequence[DatasetRef], current: DatasetRef | None) -> None:
         st.session_state[PICKER] = now  # the URL is the truth, the widget follows
     st.selectbox(
         "Dataset", list(names), index=None, format_func=names.__getitem__, placeholder="Earlier imports", key=PICKER,
-        label_visibility="collapsed", on_change=_picked,
+        required=now is not None, label_visibility="collapsed", on_change=_picked,
     )  # fmt: skip
 
 

@@ -31,7 +31,9 @@ export default function (component) {
     });
   }
   root.tell = (name, value) => setStateValue(name, value);
-  if (root.dataset.set !== data.set) { root.dataset.set = data.set; root.picked = new Set(); }
+  // Each list keeps what was picked in it: the page knows it still when the list comes back.
+  root.dataset.set = data.set;
+  root.picked = (root.sets ??= {})[data.set] ??= new Set();
   const rows = new Set(data.items.map((item) => item.row));
   root.picked.forEach((row) => { if (!rows.has(row)) root.picked.delete(row); });
   const text = JSON.stringify(data.items);

@@ -30,7 +30,7 @@ def _component() -> Any:
 def tiles(items: Sequence[Tile], *, key: str, name: str) -> tuple[list[int], int | None]:
     """Draw them; returns the rows picked and the row to be looked at closer, if any.
 
-    name: what these pictures are; another name begins with nothing picked.
+    name: what these pictures are; each name has picks of its own.
     """
     data = {
         "set": name,

@@ -13,7 +13,8 @@ import streamlit as st
 
 
 def start(name: str, known: Mapping[str, Any], default: Any) -> None:
-    """A widget's first value in this session: the URL's if it is one that exists, else the default."""
+    """A widget's first value in this session: the URL's if it is one that exists, else the default. Where the widget is
+    kept over pages the session wins over older addresses in the browser's history."""
     if name not in st.session_state:
         st.session_state[name] = known.get(st.query_params.get(name, ""), default)
 

@@ -9,6 +9,7 @@ from advisor.advice.recommendation import recommend
 from advisor.planning import memory
 from advisor.planning.costs import Sizes
 from advisor.planning.memory import (
+    ACCELERATED_ALLOCATOR,
     ALLOCATOR,
     ENGINE_IMAGES,
     EVAL_BATCH,
@@ -138,7 +139,7 @@ def test_writing_the_result_counts_its_bytes_twice() -> None:
     assert FACTS.memory is not None
     gpu = HardwareFacts("cuda", "NVIDIA H200", 16, 150_000 * MB)
     facts = replace(FACTS, memory=replace(FACTS.memory, batch=0), hardware=gpu)
-    needed = 500 * MB + 2 * WEIGHTS + 8 * BATCH + ALLOCATOR * 2 * WEIGHTS
+    needed = 500 * MB + 2 * WEIGHTS + 8 * BATCH + ACCELERATED_ALLOCATOR * 2 * WEIGHTS
     assert forecast(planned("linear_probe"), facts) == round(needed)
 
 
@@ -147,7 +148,8 @@ def test_the_first_batch_is_larger_on_an_accelerator(device: str | None, images:
     hardware = HardwareFacts(device, "it", 2, 16_000 * MB) if device else None  # type: ignore[arg-type]
     costs = tuple(replace(c, train_bytes=1, eval_bytes=1) for c in COSTS)
     full = forecast(planned("full"), replace(FACTS, hardware=hardware, costs=costs))
-    assert full == round(500 * MB + 2 * WEIGHTS + 4 * images * 3 * CARD.image_px**2 + ALLOCATOR * 100 * MB)
+    factor = ACCELERATED_ALLOCATOR if device == "cuda" else ALLOCATOR
+    assert full == round(500 * MB + 2 * WEIGHTS + 4 * images * 3 * CARD.image_px**2 + factor * 100 * MB)
 
 
 def test_steps_are_of_one_size_so_that_a_batch_may_hold_fewer_images() -> None:

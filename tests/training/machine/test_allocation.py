@@ -33,6 +33,22 @@ def faults(first: str) -> int:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc is asked")
+def test_it_can_let_go_between_two_pieces_of_work() -> None:
+    held = """
+import psutil
+from training.machine import allocation, shrinking
+allocation.keep_freed()
+blocks = [b"x" * (1_000_000 + n) for n in range(400)]
+blocks[:-1] = []
+before = psutil.Process().memory_info().rss
+shrinking.give_back()
+print(before - psutil.Process().memory_info().rss)
+"""
+    done = subprocess.run([sys.executable, "-c", held], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert int(done.stdout) > 300_000_000
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc is asked")
 @pytest.mark.parametrize("first", ["from training.machine import allocation; assert allocation.keep_freed()",
                                    "import training.machine.devices"])  # fmt: skip
 def test_a_process_that_trains_has_what_it_freed_at_once(first: str) -> None:
@@ -44,7 +60,7 @@ def test_elsewhere_it_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     from training.machine import allocation
 
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert not allocation.keep_freed()
+    assert not allocation.keep_freed() and not allocation.let_go()
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(allocation.ctypes, "CDLL", lambda name: object())
-    assert not allocation.keep_freed()
+    assert not allocation.keep_freed() and not allocation.let_go()

@@ -56,11 +56,25 @@ def test_what_is_set_stays_while_another_strategy_is_looked_at(
 ) -> None:
     at = open_page("advice", dataset=dataset.id)
     at.selectbox(key="hand_kind").set_value("full").run()
-    at.number_input(key="hand_lr").set_value(0.002)
-    at.number_input(key="hand_mixup").set_value(0.2).run()
+    at.number_input(key="hand_lr").set_value(0.1)
+    at.selectbox(key="hand_optimizer").set_value("sgd")
+    at.checkbox(key="hand_progressive").check().run()
     at.selectbox(key="hand_kind").set_value("prototype").run()
     at.selectbox(key="hand_kind").set_value("full").run()
-    assert (at.number_input(key="hand_lr").value, at.number_input(key="hand_mixup").value) == (0.002, 0.2)
+    assert (at.number_input(key="hand_lr").value, at.selectbox(key="hand_optimizer").value) == (0.1, "sgd")
+    assert at.checkbox(key="hand_progressive").value
+
+
+def test_stages_of_another_backbone_are_let_go(
+    open_page: Open, dataset: DatasetRef, facts: DatasetFacts, store: Store
+) -> None:
+    at = open_page("advice", dataset=dataset.id)
+    at.slider(key="hand_top").set_value(5).run()
+    at.selectbox(key="hand_kind").set_value("full").run()
+    at.session_state["hand_top"] = 99  # as with a deeper backbone
+    at.session_state["hand_stages"] = ["no such stage"]
+    at.selectbox(key="hand_kind").set_value("partial").run()
+    assert not at.exception and at.slider(key="hand_top").value == 2
 
 
 def test_surgical_and_first_layers_are_choices_of_partial(

@@ -148,6 +148,8 @@ def test_what_was_picked_in_another_list_is_not_picked_here(
     at.segmented_control(key="which_errors").set_value("surest").run()
     assert told["tiles"]["set"] != told["set"] and told["tiles"]["items"][0]["row"] in told["picked"]
     assert "image picked" not in words(at)
+    at.segmented_control(key="which_errors").set_value("cell").run()
+    assert "1 image picked" in words(at), "the browser marks it again"
 
 
 def test_a_cell_can_be_clicked_again_after_another_choice(

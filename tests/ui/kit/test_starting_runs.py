@@ -110,7 +110,7 @@ def test_what_memory_is_too_small_for_is_left_out_of_compare_all_and_refused_alo
     assert f"Left out, as memory is too small: {descending}." in words(at)
     button(at, "Train: Full fine-tuning").click().run()
     assert "This run cannot be started" in words(at)
-    needs = r"needs about 8\.\d+ GB of memory in batches of 1 image, and 6 GB are there: free some"
+    needs = r"needs about 10\.\d+ GB of memory in batches of 1 image, and 6 GB are there: free some"
     assert re.search(needs, words(at))
     assert store.jobs() == []
     click("Compare all strategies")(open_page, store, dataset)

@@ -63,7 +63,7 @@ def test_from_a_cell_of_the_matrix_to_before_and_after(server: Server, page: Pag
     expect(page).to_have_url(re.compile("cell=0-1"))
     expect(page.get_by_text("Labelled round, answered square")).to_be_visible()
     # A click counts once: after another cell, the button beside the matrix is not overruled by it.
-    page.get_by_role("button", name=re.compile("images of square are answered square")).click()
+    page.get_by_role("button", name=re.compile("images of square are named right")).click()
     expect(page).to_have_url(re.compile("cell=1-1"))
     page.get_by_role("button", name=re.compile("round answered square: 2 of")).click()
     expect(page).to_have_url(re.compile("cell=0-1"))

@@ -4,7 +4,7 @@
 # Seen: torch's CPU allocator caches nothing, and glibc never raises the size from which it asks the system for each block by
 # itself above 32 MB. Activations are larger, so each step has about 700,000 pages handed out and cleared anew, half of its time.
 # Two calls of glibc's own mallopt (no block by mmap, no trimming) end that: 24 became 48 images a second on two cores, 7 became
-# 26 for the wider tf_efficientnet_lite2. Steps of 8 images stay below the bound, which is why small trials do not show it.
+# 26 for the wider tf_efficientnet_lite2. Most blocks of a step of 4 images stay below the bound: small trials show little of it.
 set -euo pipefail
 where=$(mktemp -d)
 trap 'rm -rf "$where"' EXIT
@@ -50,7 +50,8 @@ def step(way, batch):
 
 
 left, kept, small = step("left to glibc", 32), step("kept", 32), step("left to glibc", 4)
-assert left["faults"] > 100_000 > 10 * small["faults"]
+assert left["faults"] > 100_000
+assert left["faults"] / 32 > 3 * small["faults"] / 4, "an image of a small batch causes fewer"
 assert kept["faults"] < 20_000
 assert kept["speed"] > 1.2 * left["speed"]
 print("As described: with large batches glibc has every page of a step handed out anew; told to keep them it does not.")

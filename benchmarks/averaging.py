@@ -32,7 +32,7 @@ from training.store import RunFolder, Store
 
 SHARES = (0.25, 0.5, 0.75)
 """Of the way from the start to the trained weights."""
-Answers = dict[str, NDArray[np.float32]]
+Answers = dict[str, NDArray[Any]]
 """Of a side of the split, probabilities [images, classes]."""
 
 

@@ -75,8 +75,8 @@ def forecast_bytes(strategy: Strategy, card: BackboneCard, sizes: Sizes, facts: 
             descending.append(here)
     if accelerated:
         return round(facts.memory.process + held + ACCELERATED_ALLOCATOR * max(moments))
-    held += PIECES * sum(sorted(descending)[-2:-1])
-    return round(facts.memory.process + held + ALLOCATOR * max(moments))
+    pieces = PIECES * sum(sorted(descending)[-2:-1])
+    return round(facts.memory.process + held + pieces + ALLOCATOR * max(moments))
 
 
 def _fills(strategy: Strategy, card: BackboneCard) -> bool:

@@ -28,9 +28,9 @@ TOLERANCE = 0.08
 ones, over a batch. One bf16 rounding is 0.4 %; a whole EfficientNet-Lite0 gathers 4-5 % of it
 (benchmarks/results/forward.md). Arithmetic beyond the tolerance is not used, however fast."""
 TRAIN_BATCH, ACCELERATED_TRAIN_BATCH = 8, 32
-"""Images of the steps that are clocked. A small batch tells enough on the CPU (of four, top stages seem as fast in
-either layout, and are 1.3 times faster in one with 32); an accelerator needs a whole one, or it is the launching of
-kernels that is clocked."""
+"""Images of the steps that are clocked. A small batch tells enough on the CPU (by four, the layouts of top stages lie
+nearer to each other than single steps vary: `python -m benchmarks.training_steps`); an accelerator needs a whole one,
+or it is the launching of kernels that is clocked."""
 HOPELESS = 1.25
 """An arithmetic whose first step took this many times the best one's second is not clocked: a first step warms caches
 and kernels, but on a CPU hardly more than that once the reference has run."""

@@ -178,6 +178,7 @@ class Fit(Probe):
                 # The solver was judged by all validation images; what follows is compared with it on the same ones.
                 with self._clock.overhead():
                     self.best.val_loss, self.best.val_accuracy, _ = self.judge.validate(self.best.boundary)
+                self.best.counted = self.at.last_accuracy = self.best.val_accuracy
                 self.backbone.set_phase(phase)
         if self.strategy.lr_range_test and begins:
             with self._clock.overhead():
@@ -271,8 +272,8 @@ class Fit(Probe):
         self._clock.tick()
         if not math.isfinite(loss) and self._descent:
             self._roll_back(self._descent, "The validation loss is not a finite number any more")
-        elif self.strategy.keeps_last or self.best.beaten_by(accuracy, loss):
-            self._keep(phase.boundary, accuracy, loss, columns["train_accuracy"], steps)
+        elif self.best.beaten_by(counted := self.at.counts(accuracy), loss) or self.strategy.keeps_last:
+            self._keep(phase.boundary, accuracy, loss, columns["train_accuracy"], steps, counted)
         columns |= self._target_columns(phase)
         self.at.stale = 0 if loss < self.at.lowest_loss else self.at.stale + 1
         self.at.lowest_loss = min(loss, self.at.lowest_loss)
@@ -343,9 +344,12 @@ class Fit(Probe):
     def predict(self, rows: Rows) -> NDArray[np.float32]:
         return self.judge.predict(self.best.boundary, rows)
 
-    def _keep(self, boundary: int, accuracy: float, loss: float, train_accuracy: float, steps: int = 0) -> None:
+    def _keep(
+        self, boundary: int, accuracy: float, loss: float, train_accuracy: float, steps: int = 0,
+        counted: float | None = None,
+    ) -> None:  # fmt: skip
         weights = {name: tensor.clone() for name, tensor in self.backbone.named_trained(boundary)}
-        self._keep_best(boundary, accuracy, loss, train_accuracy, weights, steps)
+        self._keep_best(boundary, accuracy, loss, train_accuracy, weights, steps, counted)
 
     def _load_best(self) -> None:
         """Best weights over the initial ones: stages thawed after the best epoch go back to what they were."""
@@ -402,7 +406,7 @@ class Fit(Probe):
     def _restore(self, state: dict[str, Any]) -> dict[str, Tensor]:
         """Go on where the checkpoint was taken; returns the weights that it holds."""
         self.at = Position(**state["position"])
-        self.best = Best(**state["best"])
+        self.best = Best(**{"counted": state["best"]["val_accuracy"], **state["best"]})
         self._optimizer_state = state["optimizer"]
         self._boundary = self.strategy.phases[self.at.phase].boundary
         self._coach.restore(state["coach"])

@@ -228,9 +228,12 @@ class Probe:
 
     def _keep_best(
         self, boundary: int, accuracy: float, loss: float, train_accuracy: float, weights: dict[str, Any],
-        steps: int = 0,
+        steps: int = 0, counted: float | None = None,
     ) -> None:  # fmt: skip
-        self.best = Best(accuracy, loss, train_accuracy, self.telling.epochs_done(steps), boundary, weights)
+        """counted: what the accuracy counts when weights are compared; None = as it is, of a solver."""
+        if counted is None:
+            counted = self.at.last_accuracy = accuracy
+        self.best = Best(accuracy, loss, train_accuracy, self.telling.epochs_done(steps), boundary, weights, counted)
 
     def _say_of_time(self, text: Callable[[float], str | None]) -> None:
         """What `text` has to say of the budget, where there is one."""

@@ -34,7 +34,9 @@ class Context(Protocol):
 
 @dataclass
 class Best:
-    """The best weights on validation so far: highest accuracy, then lowest loss."""
+    """The best weights on validation so far: highest accuracy, then lowest loss. An epoch of descent counts with the
+    mean of its accuracy and of the one before: few validation images and many epochs make one of them look good by luck
+    (benchmarks/results/epochs_kept.md)."""
 
     val_accuracy: float = -1.0
     val_loss: float = math.inf
@@ -42,9 +44,12 @@ class Best:
     epoch: float = 0.0
     boundary: int = 0
     weights: dict[str, Any] = field(default_factory=dict)
+    counted: float = -1.0
+    """The accuracy that it was chosen by."""
 
-    def beaten_by(self, accuracy: float, loss: float) -> bool:
-        return (accuracy, -loss) > (self.val_accuracy, -self.val_loss)
+    def beaten_by(self, counted: float, loss: float) -> bool:
+        """By weights whose accuracy counts so much."""
+        return (counted, -loss) > (self.counted, -self.val_loss)
 
 
 @dataclass
@@ -78,9 +83,16 @@ class Position:
     rollbacks: int = 0
     parts: int = 1
     """Pieces that a batch is computed in, doubled when memory runs out; the batch itself stays what it was."""
+    last_accuracy: float | None = None
+    """Validation accuracy when it was judged last; None = not yet."""
     lowest_loss: float = math.inf
     """Validation loss, the lowest of this phase, and for how many epochs it has not been beaten: patience counts on."""
     stale: int = 0
+
+    def counts(self, accuracy: float) -> float:
+        """What this accuracy is worth with the one before it, which it takes the place of."""
+        before, self.last_accuracy = self.last_accuracy, accuracy
+        return accuracy if before is None else (before + accuracy) / 2
 
 
 @dataclass(frozen=True)

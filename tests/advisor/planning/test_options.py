@@ -67,8 +67,17 @@ def test_few_steps_get_lower_rates_after_a_solved_head(kind: str) -> None:
     """A handful of steps at the full rate would wreck the solved head with no time to mend it."""
     few, many = make(kind, images=40, epochs=2).phases[-1], make(kind, images=9_000, epochs=2).phases[-1]
     steps = 2 // (len(make(kind, images=40, epochs=2).phases) - 1) * 2  # 32 images to fit in batches of 16
-    assert few.lr_stage == pytest.approx(RECIPES[kind].lr_stage * steps / RECIPES[kind].full_rate_steps)  # type: ignore[index]
-    assert many.lr_stage == RECIPES[kind].lr_stage  # type: ignore[index]
+    recipe = RECIPES[kind]  # type: ignore[index]
+    assert few.lr_stage == pytest.approx(recipe.lr_stage * steps / recipe.full_rate_steps)
+    assert many.lr_stage == recipe.lr_stage
+
+
+@pytest.mark.parametrize(("images", "share"), [(200, 0.16), (625, 0.5), (1250, 1.0), (5000, 1.0)])
+def test_few_images_get_lower_rates_however_many_epochs_fit(images: int, share: float) -> None:
+    """281 photos for 28 epochs at the whole rate: validation fell from 99 to 50 % and came back to 94 (a fifth of the
+    images is for validation)."""
+    _, phase = make("partial", images=images).phases
+    assert phase.lr_stage == pytest.approx(share * RECIPES["partial"].lr_stage)
 
 
 @pytest.mark.parametrize(("epoch", "px"), [(0, 112), (4, 144), (8, 224), (9, 224)])

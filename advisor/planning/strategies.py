@@ -294,7 +294,8 @@ def _gentle(strategy: Strategy, sizes: Sizes) -> Strategy:
     step, and a few large ones wreck a solved head that they have no time, or no images, to mend. SGD moves it by the
     gradient, which is small there."""
     steps, recipe = math.ceil(sizes.fit / strategy.batch_size), RECIPES[strategy.kind]
-    by_images = sizes.fit / recipe.full_rate_images if recipe.full_rate_images else 1.0
+    fewest = recipe.full_rate_images if strategy.pretrained else 0
+    by_images = sizes.fit / fewest if fewest else 1.0
 
     def gentle(phase: Phase) -> Phase:
         share = min(1.0, by_images, phase.epochs * steps / recipe.full_rate_steps)

@@ -101,7 +101,7 @@ def test_rates_are_the_recipes_and_do_not_rise_towards_the_stem(kind: Kind) -> N
     recipe = RECIPES[kind]
     assert recipe.lr_head >= recipe.lr_stage > 0
     assert 0 < recipe.decay <= 1
-    for phase in make(kind).phases:
+    for phase in make(kind, images=2000).phases:
         if phase.optimizer == "adamw":
             assert (phase.lr_head, phase.lr_stage, phase.decay) == (recipe.lr_head, recipe.lr_stage, recipe.decay)
     lrs = stage_lrs(make(kind), LITE)
@@ -176,7 +176,7 @@ def test_layer_wise_rates_follow_the_formula() -> None:
 
 def test_frozen_stages_have_no_rate() -> None:
     of = RECIPES["partial"]
-    assert stage_lrs(make("partial"), LITE) == (*[0] * 6, of.lr_stage * of.decay, of.lr_stage, of.lr_head)
+    assert stage_lrs(make("partial", images=2000), LITE) == (*[0] * 6, of.lr_stage * of.decay, of.lr_stage, of.lr_head)
     assert stage_lrs(make("lp_ft"), LITE)[-1] == RECIPES["lp_ft"].lr_head  # of the phase after the solver
 
 

@@ -47,9 +47,7 @@ def test_one_lucky_epoch_does_not_replace_the_solved_head(monkeypatch: pytest.Mo
     accuracies = iter([0.94, 0.5, 0.6, 1.0, 0.94])
     monkeypatch.setattr(Judge, "validate", lambda self, boundary: (0.5, next(accuracies), [1] * 5))
     monkeypatch.setattr(Fit, "_solve", lambda self, phase: self._keep(phase.boundary, 0.986, 0.1, 1.0))
-    strategy = STRATEGIES["partial"]
-    strategy = replace(strategy, phases=(*strategy.phases[:-1], replace(strategy.phases[-1], epochs=5)))
-    _, fitted, _ = fit(strategy, Recorder())
+    _, fitted, _ = fit(STRATEGIES["lp_ft"], Recorder())
     assert (fitted.best.boundary, fitted.best.val_accuracy) == (HEAD, 0.986)
 
 

@@ -103,6 +103,8 @@ rates as a multiple of a recipe's, which are AdamW's. 'scratch' then gets 0.01, 
 SGD_DECAY = (1 - SGD_MOMENTUM) / SGD_RATE
 """What a recipe's weight decay is multiplied by for SGD, to pull as hard: a step of AdamW multiplies a weight by
 1 - lr wd, one of SGD with momentum m in the long run by 1 - lr wd / (1 - m). 0.01 becomes 1e-4, as ResNet's."""
+LEAST_BY_IMAGES = 0.2
+"""Share of the peak rates that few images leave at least: with fewer than 195 nothing was measured."""
 PARTIAL_STAGES = PROFILED_STAGES[-1]
 """Stages below the head that 'partial' trains by default: in EfficientNet-Lite all at the last resolution."""
 WARM_PASSES = 20
@@ -295,7 +297,7 @@ def _gentle(strategy: Strategy, sizes: Sizes) -> Strategy:
     gradient, which is small there."""
     steps, recipe = math.ceil(sizes.fit / strategy.batch_size), RECIPES[strategy.kind]
     fewest = recipe.full_rate_images if strategy.pretrained else 0
-    by_images = sizes.fit / fewest if fewest else 1.0
+    by_images = max(LEAST_BY_IMAGES, sizes.fit / fewest) if fewest else 1.0
 
     def gentle(phase: Phase) -> Phase:
         share = min(1.0, by_images, phase.epochs * steps / recipe.full_rate_steps)

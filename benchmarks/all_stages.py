@@ -10,8 +10,6 @@ choice sees it. A line a cell goes to OUT/cells.jsonl: it goes on where it ended
 
 from __future__ import annotations
 
-import argparse
-import tempfile
 import time
 from pathlib import Path
 from statistics import fmean
@@ -20,50 +18,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.planning.strategies import RECIPES
-from benchmarks.command import append, read
 from benchmarks.machine import describe
-from benchmarks.refit import VAL_SHARE
+from benchmarks.refit import STEPS, Seen, drawn, every_cell
 from core.home import home as make_home
 from core.zoo import DEFAULT_BACKBONE
 from dataset.ingest import import_path
 from training.caches import Bench, Pools
 from training.engine import head_solver
 from training.engine.head_solver import ProbeStep
-from training.evaluation import stratified
 
-STEPS = RECIPES["linear_probe"].epochs[0]
 HEADS = ("last", "all")
 Features = dict[str, NDArray[np.float32]]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", nargs="+")
-    parser.add_argument("--images", type=int, nargs="*", default=[5, 20], help="of each class, besides all")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--out", type=Path, default=Path(tempfile.gettempdir()) / "thaw-all-stages")
-    parser.add_argument("--table", type=Path)
-    options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
-    log = options.out / "cells.jsonl"
-    for path in options.data:
-        cells = [(n, seed) for n in (*options.images, 0) for seed in range(options.seeds if n else 1)]
-        done = {(cell["asked"], cell["seed"]) for cell in read(log) if cell["data"] == Path(path).stem}
-        if not (left := [cell for cell in cells if cell not in done]):
-            continue
-        features, labels, groups, test = seen(path, options.out)
-        for per_class, seed in left:
-            found = one(features, labels, groups, test, per_class, seed)
-            append(log, {"data": Path(path).stem, "asked": per_class, "seed": seed, **found})
-            print(Path(path).stem, per_class or "all", seed, found, flush=True)
-    text = table(read(log))
-    print(text)
-    if options.table:
-        options.table.write_text(text, encoding="utf-8")
+    every_cell(__doc__ or "", "thaw-all-stages", seen, one, table)
 
 
-def seen(path: str, out: Path) -> tuple[Features, NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+def seen(path: str, out: Path) -> Seen:
     """(features [N, width] of each head, labels [N], groups [N], which are test images)."""
     bench = Bench.of(import_path(path, make_home(str(out / "home"))), DEFAULT_BACKBONE, out / "home")
     rows, head = bench.everything, bench.backbone.head_index
@@ -79,13 +51,8 @@ def one(
     features: Features, labels: NDArray[np.int64], groups: NDArray[np.int64], test: NDArray[np.bool_],
     per_class: int, seed: int,
 ) -> dict[str, Any]:  # fmt: skip
-    classes, source = int(labels.max()) + 1, np.random.default_rng(seed)
-    rows = np.flatnonzero(~test)
-    if per_class:
-        drawn = [source.permutation(rows[labels[rows] == label])[:per_class] for label in range(classes)]
-        rows = np.sort(np.concatenate(drawn))
-    val = rows[stratified(labels[rows], max(classes, round(VAL_SHARE * len(rows))), seed, groups=groups[rows])]
-    train = np.setdiff1d(rows, val)
+    classes = int(labels.max()) + 1
+    rows, train, val = drawn(labels, groups, test, per_class, seed)
     found: dict[str, Any] = {"images": len(rows)}
     for which in HEADS:
         steps: list[ProbeStep] = []
@@ -103,8 +70,8 @@ def table(cells: list[dict[str, Any]]) -> str:
         "# A head on all stages beside one on the last", "",
         f"`python -m benchmarks.all_stages ...`, {describe()}, {time.strftime('%Y-%m-%d')}. Test accuracy in per cent,",
         "mean over the draws; 'chosen': of the head with the lower loss on validation.", "",
-        "| data | images a class | last stage | all stages | points | chosen | gap by validation | seconds more |",
-        "|---|---|---|---|---|---|---|---|",
+        "| data | images a class | draws | last stage | all stages | points | chosen | gap by validation | s more |",
+        f"|{'---|' * 9}",
     ]  # fmt: skip
     gains: dict[int, list[tuple[float, float]]] = {}
     for data, asked in dict.fromkeys((cell["data"], cell["asked"]) for cell in cells):
@@ -114,13 +81,13 @@ def table(cells: list[dict[str, Any]]) -> str:
         gap = 100 * fmean(cell["all"]["val"] - cell["last"]["val"] for cell in own)
         more = fmean(cell["all"]["seconds"] - cell["last"]["seconds"] for cell in own)
         lines.append(
-            f"| {data} | {asked or 'all'} | {last:.1f} | {every:.1f} | {every - last:+.1f} | "
+            f"| {data} | {asked or 'all'} | {len(own)} | {last:.1f} | {every:.1f} | {every - last:+.1f} | "
             f"{100 * fmean(picks):.1f} | {gap:+.1f} | {more:.1f} |"
         )
         gains.setdefault(asked, []).append((every - last, 100 * fmean(picks) - last))
     for asked, found in gains.items():
         both = [fmean(one[place] for one in found) for place in (0, 1)]
-        lines.append(f"| mean of {len(found)} | {asked or 'all'} | | | {both[0]:+.2f} | {both[1]:+.2f} points | | |")
+        lines.append(f"| mean of {len(found)} | {asked or 'all'} | | | | {both[0]:+.2f} | {both[1]:+.2f} points | | |")
     return "\n".join(lines) + "\n"
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -36,15 +36,26 @@ from training.evaluation import calibration_error, stratified
 from training.evaluation.calibration import temperature
 
 VAL_SHARE = 0.2
+Seen = tuple[Any, NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]
+"""Of a set: its features, the labels, groups and which are test images, of each image."""
 STEPS = RECIPES["linear_probe"].epochs[0]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    every_cell(__doc__ or "", "thaw-refit", seen, one, table)
+
+
+def every_cell(
+    says: str, folder: str, seen: Callable[[str, Path], Seen], one: Callable[..., dict[str, Any]],
+    table: Callable[[list[dict[str, Any]]], str],
+) -> None:  # fmt: skip
+    """The command of a benchmark on features of a few images: what is `seen` of each set, `one` cell for so many images
+    a class and seed, appended to the log, and their `table`."""
+    parser = argparse.ArgumentParser(description=says, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", nargs="+")
     parser.add_argument("--images", type=int, nargs="*", default=[5, 20], help="of each class, besides all")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--out", type=Path, default=Path(tempfile.gettempdir()) / "thaw-refit")
+    parser.add_argument("--out", type=Path, default=Path(tempfile.gettempdir()) / folder)
     parser.add_argument("--table", type=Path)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -54,9 +65,9 @@ def main() -> None:
         done = {(cell["asked"], cell["seed"]) for cell in read(log) if cell["data"] == Path(path).stem}
         if not (left := [cell for cell in cells if cell not in done]):
             continue
-        features, labels, groups, test = seen(path, options.out)
+        known = seen(path, options.out)
         for per_class, seed in left:
-            found = one(features, labels, groups, test, per_class, seed)
+            found = one(*known, per_class, seed)
             append(log, {"data": Path(path).stem, "asked": per_class, "seed": seed, **found})
             print(Path(path).stem, per_class or "all", seed, found, flush=True)
     text = table(read(log))
@@ -65,7 +76,7 @@ def main() -> None:
         options.table.write_text(text, encoding="utf-8")
 
 
-def seen(path: str, out: Path) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+def seen(path: str, out: Path) -> Seen:
     """(features [N, width], labels [N], groups [N], which are test images)."""
     bench = Bench.of(import_path(path, make_home(str(out / "home"))), DEFAULT_BACKBONE, out / "home")
     rows, head = bench.everything, bench.backbone.head_index
@@ -78,13 +89,8 @@ def one(
     features: NDArray[np.float32], labels: NDArray[np.int64], groups: NDArray[np.int64], test: NDArray[np.bool_],
     per_class: int, seed: int,
 ) -> dict[str, Any]:  # fmt: skip
-    classes, source = int(labels.max()) + 1, np.random.default_rng(seed)
-    rows = np.flatnonzero(~test)
-    if per_class:
-        drawn = [source.permutation(rows[labels[rows] == label])[:per_class] for label in range(classes)]
-        rows = np.sort(np.concatenate(drawn))
-    val = rows[stratified(labels[rows], max(classes, round(VAL_SHARE * len(rows))), seed, groups=groups[rows])]
-    train = np.setdiff1d(rows, val)
+    classes = int(labels.max()) + 1
+    rows, train, val = drawn(labels, groups, test, per_class, seed)
     steps: list[ProbeStep] = []
     sides = [(features[some], labels[some]) for some in (train, val)]
     head_solver.solve(sides[0], sides[1], classes, STEPS, steps.append)
@@ -96,6 +102,20 @@ def one(
     head = ProbeStep(0, 0.0, again.weight, again.bias, 0.0, 0.0, 0.0, 0.0)
     second = judged(head, features[test], labels[test], again.out_of_fold, labels[rows])
     return {"images": len(rows), "per_class": len(rows) / classes, "first": first, "again": second}
+
+
+def drawn(
+    labels: NDArray[np.int64], groups: NDArray[np.int64], test: NDArray[np.bool_], per_class: int, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """(all, for training, for validation): positions of so many images a class, 0 = every one, that are not for the
+    test; a fifth of them for validation, whole groups on one side."""
+    classes, source = int(labels.max()) + 1, np.random.default_rng(seed)
+    rows = np.flatnonzero(~test)
+    if per_class:
+        few = [source.permutation(rows[labels[rows] == label])[:per_class] for label in range(classes)]
+        rows = np.sort(np.concatenate(few))
+    val = rows[stratified(labels[rows], max(classes, round(VAL_SHARE * len(rows))), seed, groups=groups[rows])]
+    return rows, np.setdiff1d(rows, val), val
 
 
 def judged(

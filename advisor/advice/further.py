@@ -75,7 +75,8 @@ def pitfalls(facts: DatasetFacts, advice: Recommendation) -> list[str]:
     if best.kind in ("lp_ft", "full", "gradual") and trained < 50 * len(facts.classes):
         said.append(
             f"Overfitting: about {trained / len(facts.classes):.0f} images per class train every stage. Watch the "
-            "distance between the training and validation curves; the best epoch is kept, not the last."
+            "distance between the training and validation curves; the weights that validation prefers are kept, not "
+            "the last."
         )
     if best.kind in ("lp_ft", "full") and best.phases[-1].lr_stage > 1e-3:
         said.append("Catastrophic forgetting: the rate is high for pre-trained stages; lower it if validation drops.")

@@ -244,8 +244,8 @@ class Coach:
             "caution", "overfitting",
             f"Overfitting has begun: since {self._when(phase, epoch - found.ago)} the validation loss rose from"
             f" {found.level:.3g} to {last.val_loss:.3g} while the training loss fell from {found.train_level:.3g} to"
-            f" {last.train_loss:.3g}. The best epoch's weights are kept; fewer epochs, more augmentation or fewer"
-            " trained stages would help.",
+            f" {last.train_loss:.3g}. The weights that validation prefers are kept; fewer epochs, more augmentation or"
+            " fewer trained stages would help.",
         )  # fmt: skip
 
     def _plateau(self, phase: int, epoch: int) -> Diagnosis | None:

@@ -237,6 +237,7 @@ class Fit(Probe):
         peak = max(group["peak"] for group in descent.optimizer.param_groups)
         before, at.lr_scale = at.lr_scale, at.lr_scale * LOWER
         self._load_best()
+        at.last_accuracy = self.best.val_accuracy if self.best.weights else None
         descent.forget()
         self._say("bad", ROLLBACK, rollback_text(peak * before, peak * at.lr_scale, why))
 
@@ -272,8 +273,10 @@ class Fit(Probe):
         self._clock.tick()
         if not math.isfinite(loss) and self._descent:
             self._roll_back(self._descent, "The validation loss is not a finite number any more")
-        elif self.best.beaten_by(counted := self.at.counts(accuracy), loss) or self.strategy.keeps_last:
-            self._keep(phase.boundary, accuracy, loss, columns["train_accuracy"], steps, counted)
+        else:
+            counted = self.at.counts(accuracy)
+            if self.strategy.keeps_last or self.best.beaten_by(counted, loss):
+                self._keep(phase.boundary, accuracy, loss, columns["train_accuracy"], steps, counted)
         columns |= self._target_columns(phase)
         self.at.stale = 0 if loss < self.at.lowest_loss else self.at.stale + 1
         self.at.lowest_loss = min(loss, self.at.lowest_loss)

@@ -35,8 +35,8 @@ class Context(Protocol):
 @dataclass
 class Best:
     """The best weights on validation so far: highest accuracy, then lowest loss. An epoch of descent counts with the
-    mean of its accuracy and of the one before: few validation images and many epochs make one of them look good by luck
-    (benchmarks/results/epochs_kept.md)."""
+    mean of its accuracy and of the one before, so that one lucky epoch among bad ones replaces nothing. Over whole runs
+    that gained and cost nothing beyond luck (benchmarks/results/epochs_kept.md)."""
 
     val_accuracy: float = -1.0
     val_loss: float = math.inf
@@ -84,13 +84,14 @@ class Position:
     parts: int = 1
     """Pieces that a batch is computed in, doubled when memory runs out; the batch itself stays what it was."""
     last_accuracy: float | None = None
-    """Validation accuracy when it was judged last; None = not yet."""
+    """Validation accuracy, in [0, 1], of these weights one epoch ago, or of those rolled back to; None = not judged."""
     lowest_loss: float = math.inf
     """Validation loss, the lowest of this phase, and for how many epochs it has not been beaten: patience counts on."""
     stale: int = 0
 
     def counts(self, accuracy: float) -> float:
-        """What this accuracy is worth with the one before it, which it takes the place of."""
+        """The mean of this epoch's accuracy and of the one before, as `Best` counts it; to be asked once an epoch, as
+        the next one's is then counted with this one's."""
         before, self.last_accuracy = self.last_accuracy, accuracy
         return accuracy if before is None else (before + accuracy) / 2
 

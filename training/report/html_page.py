@@ -118,9 +118,10 @@ def _headline(job: Job) -> str:
 def _tiles(job: Job) -> list[tuple[str, str, str]]:
     """(what, how much, a note)."""
     result = RunResult.of(job)
-    trained, total, best = result.trainable_params or 0, result.total_params, result.best_epoch
+    trained, total = result.trainable_params or 0, result.total_params
+    kept = "" if result.best_epoch is None else f"of the weights kept, at epoch {result.best_epoch:g}"
     return [
-        ("Validation accuracy", as_share(result.val_accuracy), "" if best is None else f"best at epoch {best:g}"),
+        ("Validation accuracy", as_share(result.val_accuracy), kept),
         ("Training time", duration(result.seconds or job.seconds), result.device or ""),
         ("Trained parameters", f"{trained:,}", f"{as_share(trained / total if total else None)} of the network"),
         ("Peak memory", size(result.peak_memory_bytes), ""),

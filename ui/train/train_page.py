@@ -143,7 +143,7 @@ def reached(job: Job, result: RunResult) -> str:
     if result.val_accuracy is not None and (when := result.best_epoch) is not None:
         best, config = percent(result.val_accuracy, 1), jobs.config_of(job)
         said = moment_in_words(config.strategy, when) if config else f"epoch {when:g}"
-        text += f"; validation accuracy {best} at {said}, the best one"
+        text += f"; validation accuracy {best} at {said}, whose weights are kept"
     if result.refitted_on:
         text += f", before the head was solved once more on all {result.refitted_on:,} images but the test's"
     return text + "."

@@ -63,11 +63,11 @@ def test_a_rate_set_by_hand_keeps_the_heads_ratio_and_is_never_lowered() -> None
 
 
 @pytest.mark.parametrize("kind", ["partial", "gradual", "lp_ft"])
-def test_few_steps_get_lower_rates_after_a_solved_head(kind: str) -> None:
+def test_few_steps_get_lower_rates_after_a_solved_head(kind: Kind) -> None:
     """A handful of steps at the full rate would wreck the solved head with no time to mend it."""
     few, many = make(kind, images=40, epochs=2).phases[-1], make(kind, images=9_000, epochs=2).phases[-1]
     steps = 2 // (len(make(kind, images=40, epochs=2).phases) - 1) * 2  # 32 images to fit in batches of 16
-    recipe = RECIPES[kind]  # type: ignore[index]
+    recipe = RECIPES[kind]
     assert few.lr_stage == pytest.approx(recipe.lr_stage * steps / recipe.full_rate_steps)
     assert many.lr_stage == recipe.lr_stage
 

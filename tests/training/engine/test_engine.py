@@ -18,7 +18,7 @@ from tests.support.toys import HEAD, STRATEGIES, Recorder, equal, fit, task, wei
 from training.backbones.backbone import build
 from training.caches.bench import Runtime
 from training.caches.prefix import PrefixCache
-from training.engine.descent import Descent
+from training.engine.descent import Descent, NotFinite
 from training.engine.fit import Fit
 from training.engine.judge import Judge
 from training.engine.progress import Best, Position
@@ -49,6 +49,24 @@ def test_one_lucky_epoch_does_not_replace_the_solved_head(monkeypatch: pytest.Mo
     monkeypatch.setattr(Fit, "_solve", lambda self, phase: self._keep(phase.boundary, 0.986, 0.1, 1.0))
     _, fitted, _ = fit(STRATEGIES["lp_ft"], Recorder())
     assert (fitted.best.boundary, fitted.best.val_accuracy) == (HEAD, 0.986)
+
+
+def test_after_a_roll_back_an_epoch_counts_with_the_weights_that_it_went_back_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    accuracies, step, failed = iter([0.2, 0.95, 0.5, 0.5, 0.5]), Descent.step, []
+
+    def once(self: Descent, rows: Any, at: Position, steps: int) -> tuple[float, float]:
+        if at.epoch == 1 and not failed:
+            failed.append(True)
+            raise NotFinite
+        return step(self, rows, at, steps)
+
+    monkeypatch.setattr(Judge, "validate", lambda self, boundary: (0.5, next(accuracies), [1] * 5))
+    monkeypatch.setattr(Fit, "_solve", lambda self, phase: self._keep(phase.boundary, 0.9, 0.1, 1.0))
+    monkeypatch.setattr(Descent, "step", once)
+    _, fitted, _ = fit(STRATEGIES["lp_ft"], Recorder())
+    assert failed and (fitted.best.boundary, fitted.best.val_accuracy) == (0, 0.95)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,9 @@ Alignment = Literal["none", "mmd", "dann"]
 Augment = Literal["light", "crop", "colour", "trivial"]
 """What augmented views show. 'light': crops and mirror images; 'crop' mirrors nothing, 'colour' changes colours too,
 'trivial' adds TrivialAugmentWide (arXiv 2103.10158)."""
-Head = Literal["linear", "hidden"]
+Head = Literal["linear", "stages", "hidden"]
+"""'linear' reads the last stage's features; 'stages' is linear too and reads the pooled outputs of every stage
+(Head2Toe, arXiv 2201.03529); 'hidden' has a hidden layer between the features and the classes."""
 HIDDEN_WIDTH = 512
 """Units of the hidden layer of a 'hidden' head."""
 HeadInit = Literal["solved", "random"]
@@ -155,7 +157,6 @@ class Strategy:
     augment: Augment = "light"
     """What an augmented view shows."""
     head: Head = "linear"
-    """'hidden': one hidden layer (ReLU, dropout) between the features and the classes."""
     weight_decay: float = 0.01
     label_smoothing: float = 0.0
     pretrained: bool = True
@@ -218,6 +219,11 @@ class Strategy:
             raise PlanError(f"The head is one of {', '.join(get_args(Head))}, not '{self.head}'.")
         if self.head == "hidden" and any(phase.solved for phase in self.phases):
             raise PlanError("A head with a hidden layer cannot be solved: each of its phases has to descend.")
+        if self.head == "stages" and any(phase.optimizer != "lbfgs" for phase in self.phases):
+            raise PlanError(
+                f"A head on all stages is solved on what frozen stages give, and '{self.kind}' does more, or something "
+                "else: it goes with 'linear_probe'."
+            )
         if self.refit and not all(phase.solved for phase in self.phases):
             raise PlanError(f"Only a head that is solved alone is fitted once more, and '{self.kind}' trains more.")
         if self.augment not in get_args(Augment):

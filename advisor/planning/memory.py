@@ -51,7 +51,7 @@ def forecast_bytes(strategy: Strategy, card: BackboneCard, sizes: Sizes, facts: 
     accelerated = facts.hardware is not None and facts.hardware.device != "cpu"
     weights = FLOAT * sum(params)
     if card.timm and not accelerated and all(phase.solved for phase in strategy.phases):
-        return round(LIGHT + 2 * weights + _solving(card, sizes))
+        return round(LIGHT + 2 * weights + _solving(card.head_width(strategy.head), sizes))
     held = 2 * weights  # the backbone, and its initial weights to go back to
     batch = ACCELERATED_PASS_BATCH if accelerated else PASS_BATCH
     held += FLOAT * batch * 3 * card.image_px**2  # the batch that the arithmetic is chosen on
@@ -66,8 +66,9 @@ def forecast_bytes(strategy: Strategy, card: BackboneCard, sizes: Sizes, facts: 
     if _fills(strategy, card):
         moments.append(facts.memory.frozen_pass)
     descending = []
+    solving = _solving(card.head_width(strategy.head), sizes)
     for phase in strategy.phases:
-        here = _solving(card, sizes) if phase.solved else _descending(phase, strategy, params, sizes, facts)
+        here = solving if phase.solved else _descending(phase, strategy, params, sizes, facts)
         if here is None:
             return None
         moments.append(here)
@@ -87,10 +88,11 @@ def _fills(strategy: Strategy, card: BackboneCard) -> bool:
     return augmented or any(phase.boundary not in made for phase in frozen)
 
 
-def _solving(card: BackboneCard, sizes: Sizes) -> int:
-    """Features in memory while they are standardised (three times) or read (twice), and the solver's own."""
-    features = FLOAT * card.feature_width * (3 * sizes.fit + 2 * sizes.val)
-    head = FLOAT * card.feature_width * sizes.classes
+def _solving(width: int, sizes: Sizes) -> int:
+    """Features in memory while they are standardised (three times) or read (twice), and the solver's own. width: that
+    the head reads."""
+    features = FLOAT * width * (3 * sizes.fit + 2 * sizes.val)
+    head = FLOAT * width * sizes.classes
     answers = FLOAT * sizes.classes * sizes.fit
     return features + LBFGS_VECTORS * head + 4 * answers
 

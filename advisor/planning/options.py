@@ -111,6 +111,12 @@ class Options:
             raise PlanError(f"{card.title} is built for one side of its images: they cannot grow while it trains.")
         if kind == "scratch" and (self.l2_sp or self.ewc):
             raise PlanError("L2-SP and EWC hold weights near the pre-trained ones; 'scratch' has none.")
+        if self.head == "stages" and kind != "linear_probe":
+            raise PlanError(
+                f"A head on all stages goes with 'linear_probe', which trains nothing below it, not with '{kind}'."
+            )
+        if self.head == "stages":
+            card.head_width(self.head)
         if self.head == "hidden" and kind not in DESCENDING:
             raise PlanError(
                 f"'{kind}' solves a linear head at once; one with a hidden layer cannot be solved. It goes with "

@@ -33,7 +33,7 @@ class BackboneCard:
     stages: tuple[StageCard, ...]
     """From the input upwards, without the head."""
     feature_width: int
-    """Numbers the head reads per image."""
+    """Numbers that the last stage gives per image, and a head reads."""
     image_px: int
     """Side of the square image it reads."""
     imagenet_top1: float | None
@@ -54,6 +54,9 @@ class BackboneCard:
     change from epoch to epoch."""
     download_bytes: int = 0
     """About how much a download is: the weights in fp32, the classifier included. 0: nothing to download."""
+    all_width: int = 0
+    """Numbers that the pooled outputs of all stages have together: what a head on all of them reads. 0 = not known, of
+    a card that an earlier version of Thaw wrote."""
     tried: bool = False
     """Whether the export was tried before this card was written: earlier versions of Thaw did not."""
 
@@ -72,9 +75,20 @@ class BackboneCard:
         """Parameters below the head."""
         return sum(stage.params for stage in self.stages)
 
+    def head_width(self, head: Head) -> int:
+        """Numbers per image that a head reads. Raises PlanError for one on all stages where the card does not tell."""
+        if head != "stages":
+            return self.feature_width
+        if not self.all_width:
+            raise PlanError(
+                f"The card of {self.title} is older than heads on all stages. Add it again, its weights stay: "
+                f"python -m training backbone add {self.name}"
+            )
+        return self.all_width
+
     def params(self, classes: int, head: Head = "linear") -> tuple[int, ...]:
         """Parameters per stage, the head (weights and biases for `classes` classes) last."""
         if classes < 2:
             raise PlanError(f"A classifier needs at least 2 classes, not {classes}.")
-        widths = (self.feature_width, *((HIDDEN_WIDTH,) if head == "hidden" else ()), classes)
+        widths = (self.head_width(head), *((HIDDEN_WIDTH,) if head == "hidden" else ()), classes)
         return (*(stage.params for stage in self.stages), sum((a + 1) * b for a, b in pairwise(widths)))

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from core import Kind, PlanError, Unreadable, files
+from core import Head, Kind, PlanError, Unreadable, files
 from core.zoo.cards import HEAD, BackboneCard, StageCard
 from core.zoo.curated import CURATED
 
@@ -221,6 +221,11 @@ STRATEGIES: dict[Kind, StrategyCard] = {
         ),
     )
 }
+
+
+def titled(kind: Kind, head: Head = "linear") -> str:
+    """A strategy's title, with its head where that reads all stages."""
+    return f"{STRATEGIES[kind].title}{' on all stages' if head == 'stages' else ''}"
 
 
 def strategy(kind: str) -> StrategyCard:

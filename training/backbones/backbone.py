@@ -36,8 +36,8 @@ BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d)
 class Backbone(nn.Module):
     """`net` cut into stages: `stages[0]` takes the input batch, the last one returns features [B, width].
 
-    `head` is a fresh classifier on those features, linear or with a hidden layer; its index as a boundary is
-    `len(stages)`.
+    `head` is a fresh classifier, linear or with a hidden layer, on those features or, with 'stages', on the pooled
+    outputs of all stages; its index as a boundary is `len(stages)`.
     """
 
     def __init__(
@@ -52,14 +52,20 @@ class Backbone(nn.Module):
         weights_id: str,
         classifier: Callable[[], nn.Linear | None] = lambda: None,
         head: Head = "linear",
+        all_width: int = 0,
     ) -> None:
+        """width: of the last stage's features. all_width: of all stages' pooled outputs together, for 'stages'."""
         super().__init__()
         self.name = name
         self.net = net
         self._stages = stages  # a plain list: the parameters are registered once, through `net`
         self.stage_names = (*stage_names, "head")
-        self.width = width
-        self.head = _head(width, classes, head)
+        self.last_width = width
+        self.reads_all = head == "stages"
+        """Whether the head reads the pooled outputs of all stages; those of the last stand last."""
+        self.width = all_width if self.reads_all else width
+        """Numbers per image that the head reads."""
+        self.head = _head(self.width, classes, head)
         self.preprocessing = preprocessing
         self.weights_id = weights_id
         self._classifier = classifier
@@ -78,10 +84,20 @@ class Backbone(nn.Module):
         return len(self._stages)
 
     def below(self, x: Tensor, boundary: int, start: int = 0) -> Tensor:
-        """Activations at `boundary`, from the output of stage `start - 1` (an input batch when start is 0)."""
+        """Activations at `boundary`, from the output of stage `start - 1` (an input batch when start is 0). At the head
+        that is what it reads, which for one on all stages only inputs can give."""
+        means = []
+        joined = self.reads_all and start == 0 and boundary == self.head_index
         for stage in self._stages[start:boundary]:
             x = stage(x)
-        return x
+            if joined:
+                means.append(spatial_mean(x))
+        return torch.cat(means, dim=1) if joined else x
+
+    def of_last_stage(self, features: Tensor) -> Tensor:
+        """Of what the head reads [B, width] the features of the last stage: what images are compared by, and what the
+        classifier that the weights came with reads."""
+        return features[:, -self.last_width :]
 
     def above(self, activations: Tensor, boundary: int) -> Tensor:
         """Logits [B, classes] from activations at `boundary`."""
@@ -249,8 +265,15 @@ def build(
     return backbone
 
 
+def spatial_mean(activations: Tensor) -> Tensor:
+    """[B, C, H, W] or tokens [B, T, C] or features [B, C] -> [B, C]."""
+    if activations.dim() == 4:
+        return activations.mean(dim=(2, 3))
+    return activations.mean(dim=1) if activations.dim() == 3 else activations
+
+
 def _head(width: int, classes: int, head: Head) -> nn.Linear | nn.Sequential:
-    if head == "linear":
+    if head != "hidden":
         return nn.Linear(width, classes)
     return nn.Sequential(
         nn.Linear(width, HIDDEN_WIDTH), nn.ReLU(), nn.Dropout(DROPOUT), nn.Linear(HIDDEN_WIDTH, classes)
@@ -268,7 +291,10 @@ def _mlp(inputs: int, classes: int, head: Head, hidden: tuple[int, int] = (32, 1
     preprocessing = None
     if side * side == inputs:
         preprocessing = Preprocessing(size=side, resize=side, mean=(0.5,), std=(0.5,), grey_vector=True)
-    return Backbone("mlp", nn.Sequential(*stages), stages, names, width, classes, preprocessing, "random", head=head)
+    return Backbone(
+        "mlp", nn.Sequential(*stages), stages, names, width, classes, preprocessing, "random", head=head,
+        all_width=sum(hidden),
+    )  # fmt: skip
 
 
 def _from_timm(
@@ -289,7 +315,7 @@ def _from_timm(
         )
     return Backbone(
         card.name, loaded.net, list(stages.modules), stages.names, card.feature_width, classes, prep,
-        loaded.weights_id, loaded.classifier, head,
+        loaded.weights_id, loaded.classifier, head, card.head_width(head),
     )  # fmt: skip
 
 

@@ -167,8 +167,8 @@ class Bench:
             return None
         ref = load_dataset(home, config.dataset_id)
         return cls(
-            home, ref, found, NOWHERE, config.seed, config.split_seed, config.split_rules, strategy.image_px,
-            config.per_class, runtime, tick=tick,
+            home, ref, replace(found, reads_all=strategy.head == "stages"), NOWHERE, config.seed, config.split_seed,
+            config.split_rules, strategy.image_px, config.per_class, runtime, tick=tick,
         )  # fmt: skip
 
     @property
@@ -206,7 +206,8 @@ class Bench:
         from training.graphs import making
 
         try:
-            return making.find_or_make(self.network, card, self.image_px or card.image_px, self.home)
+            found = making.find_or_make(self.network, card, self.image_px or card.image_px, self.home)
+            return replace(found, reads_all=self.network.reads_all) if found else None
         except PlanError as error:
             self.no_graph.append(f"{error} torch computes its frozen stages, which is slower.")
             return None

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from training.backbones import Backbone
+from training.backbones.backbone import spatial_mean
 from training.caches.arithmetic import EXACT, Arithmetic, candidates, remembered, rounds, within_tolerance
 from training.caches.examples import Data, Rows
 from training.caches.prefix import LARGEST
@@ -75,31 +76,25 @@ class TorchPass:
 
 class _Tapped(nn.Module):
     """Runs stages below max(boundaries) and returns the activations at each boundary, ascending; with `pooled`, the
-    spatial means [B, channels] of every stage's output after them."""
+    spatial means [B, channels] of every stage's output after them. With `joined` the highest boundary has all those
+    means in place of its activations: what a head on all stages reads."""
 
-    def __init__(self, stages: Sequence[nn.Module], boundaries: Sequence[int]) -> None:
+    def __init__(self, stages: Sequence[nn.Module], boundaries: Sequence[int], *, joined: bool = False) -> None:
         super().__init__()
         self.stages = nn.ModuleList(stages)
         self.boundaries = tuple(boundaries)
-        self.pooled = False
+        self.joined, self.pooled = joined, False
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         taps: list[Tensor] = []
         means: list[Tensor] = []
         for index, stage in enumerate(self.stages, start=1):
             x = stage(x)
-            if index in self.boundaries:
-                taps.append(x)
-            if self.pooled:
+            if self.pooled or self.joined:
                 means.append(spatial_mean(x))
-        return (*taps, *means)
-
-
-def spatial_mean(activations: Tensor) -> Tensor:
-    """[B, C, H, W] or tokens [B, T, C] or features [B, C] -> [B, C]."""
-    if activations.dim() == 4:
-        return activations.mean(dim=(2, 3))
-    return activations.mean(dim=1) if activations.dim() == 3 else activations
+            if index in self.boundaries:
+                taps.append(torch.cat(means, dim=1) if self.joined and index == len(self.stages) else x)
+        return (*taps, *(means if self.pooled else ()))
 
 
 def taps(
@@ -128,14 +123,10 @@ def taps(
 def as_it_is(backbone: Backbone, start: int, device: torch.device) -> Taps:
     """`taps` at the head in plain fp32 without a copy, which would take longer than a small network runs: training the
     backbone later does change what the function computes. The backbone must be in eval mode."""
-    stages = backbone.stage_modules()[start : backbone.head_index]
 
     def forward(x: Tensor) -> list[Tensor]:
         with torch.inference_mode():
-            x = x.to(device)
-            for stage in stages:
-                x = stage(x)
-            return [x]
+            return [backbone.below(x.to(device), backbone.head_index, start)]
 
     return _as_memory_allows(forward)
 
@@ -148,8 +139,11 @@ def foldable(backbone: Backbone, start: int, device: torch.device, example: Tens
 
 
 def _copied(backbone: Backbone, boundaries: Sequence[int], device: torch.device, start: int) -> _Tapped:
-    stages = [copy.deepcopy(stage) for stage in backbone.stage_modules()[start : max(boundaries)]]
-    return _Tapped(stages, [boundary - start for boundary in boundaries]).eval().to(device)
+    highest = max(boundaries)
+    joined = backbone.reads_all and highest == backbone.head_index
+    assert not (joined and start), "what all stages give can only be computed from inputs"
+    stages = [copy.deepcopy(stage) for stage in backbone.stage_modules()[start:highest]]
+    return _Tapped(stages, [boundary - start for boundary in boundaries], joined=joined).eval().to(device)
 
 
 def _prepared(

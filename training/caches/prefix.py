@@ -20,6 +20,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
@@ -62,6 +63,10 @@ class Network(Protocol):
     def stage_names(self) -> tuple[str, ...]: ...
     @property
     def head_index(self) -> int: ...
+    @property
+    def reads_all(self) -> bool:
+        """Whether what its head reads are the pooled outputs of all stages."""
+        ...
 
     def fingerprints(self, boundary: int | None = None) -> list[str]:
         """A hash of each stage below `boundary` (None: of all but the head)."""
@@ -153,9 +158,10 @@ class PrefixCache:
         )
 
     def highest(self, rows: Rows) -> int:
-        """The highest boundary at which the plain activations of all these rows are stored and apply; 0 = there is
-        none."""
-        for boundary in range(self.backbone.head_index, 0, -1):
+        """The highest boundary from which what the head reads of all these rows can be computed by what is stored and
+        applies; 0 = there is none."""
+        head = self.backbone.head_index
+        for boundary in (head,) if self.backbone.reads_all else range(head, 0, -1):
             held = (boundary, 0) in self._files or (self._folder is not None and self._marks(boundary, 0).exists())
             if held and not self.missing(boundary, rows, 0) and self.applies(boundary):
                 return boundary
@@ -166,24 +172,30 @@ class PrefixCache:
         return int((self._file(boundary, view)[1][rows] == 0).sum())
 
     def fill(
-        self, boundaries: Sequence[int], rows: Rows, view: int, tick: Tick | None = None, watch: Watch | None = None
-    ) -> int:
+        self, boundaries: Sequence[int], rows: Rows, view: int, tick: Tick | None = None, watch: Watch | None = None,
+        beside: PrefixCache | None = None,
+    ) -> int:  # fmt: skip
         """Compute what is missing of `rows` at all `boundaries` in one pass; returns the images computed.
 
-        watch: also sees the pooled outputs of every stage that the pass runs. Raises WeightsError as `through` does.
+        watch: also sees the pooled outputs of every stage that the pass runs. beside: `of_all_stages`, filled by the
+        same pass. Raises WeightsError as `through` does.
         """
-        wanted = sorted({b for b in boundaries if b > 0 and self.missing(b, rows, view)})
+        head = self.backbone.head_index
+        also = beside if beside and beside.missing(head, rows, view) else None
+        wanted = sorted({b for b in boundaries if b > 0 and self.missing(b, rows, view)} | ({head} if also else set()))
         files = {boundary: self._file(boundary, view) for boundary in wanted}
+        every = [*files.values(), *([also._file(head, view)] if also else [])]
         absent = np.zeros(len(rows), dtype=bool)
-        for _, done in files.values():
+        for _, done in every:
             absent |= done[rows] == 0
         todo = rows[absent]
         if not len(todo):
             return 0
         if self._folder is not None:
-            budget.make_room(self._root, len(todo) * sum(map(self.bytes_per_image, wanted)))
-        forward = self.through(wanted, pooled=watch is not None)
-        with _marking(list(files.values())) as written:
+            bytes_each = sum(map(self.bytes_per_image, wanted)) + (also.bytes_per_image(head) if also else 0)
+            budget.make_room(self._root, len(todo) * bytes_each)
+        forward = self.through(wanted, pooled=watch is not None or also is not None)
+        with _marking(every) as written:
             size = forward.size
             chunks = [todo[start : start + size] for start in range(0, len(todo), size)]
             computed = 0
@@ -193,9 +205,11 @@ class PrefixCache:
 
             for chunk, inputs in _made(padded, chunks, ahead=not self._on_cpu):
                 outputs = forward.run(inputs)
+                means = [forward.stored(mean[: len(chunk)], np.float32) for mean in outputs[len(wanted) :]]
                 if watch:
-                    means = outputs[len(wanted) :]
-                    watch(chunk, [forward.stored(mean[: len(chunk)], np.float32) for mean in means])
+                    watch(chunk, means)
+                if also:
+                    every[-1][0][chunk] = np.hstack(means)
                 for boundary, activations in zip(wanted, outputs, strict=False):
                     kind = self._kind(boundary)
                     files[boundary][0][chunk] = forward.stored(activations[: len(chunk)], kind)
@@ -233,6 +247,16 @@ class PrefixCache:
             return self
         folder = self._folder.parent if self._folder else None
         return PrefixCache(self.backbone, self.data, self.device, engines.exact().code, folder, self.graph)
+
+    @cached_property
+    def of_all_stages(self) -> PrefixCache | None:
+        """What a head on all stages reads of the same images; None where torch computes, which may round the means of
+        one pass otherwise than those of another."""
+        if self.graph is None or not self.engine or self.backbone.reads_all:
+            return None
+        every = replace(self.graph, reads_all=True)
+        folder = self._folder.parent if self._folder else None
+        return PrefixCache(every, self.data, self.device, self.precision, folder, every)
 
     def exactly(self, boundary: int) -> Pass | None:
         """Through the graph as an exported model does, nothing rounded; None without a graph, or when a stage below was
@@ -281,6 +305,10 @@ class PrefixCache:
 
     def close(self) -> None:
         """Let go of the files, so that another run may make room. The end of the process does the same."""
+        twins = (self.__dict__.get(name) for name in ("exact_twin", "of_all_stages"))
+        for twin in twins:
+            if twin is not None and twin is not self:
+                twin.close()
         self._files.clear()
         for file in self._held.values():
             file.close()
@@ -294,7 +322,8 @@ class PrefixCache:
     def _marks(self, boundary: int, view: int) -> Path:
         assert self._folder is not None
         other = f"-{self.data.augment}" if view and self.data.augment != "light" else ""
-        return self._folder / f"boundary{boundary}-view{view}{other}.done.npy"
+        every = "all" if self.backbone.reads_all and boundary == self.backbone.head_index else ""
+        return self._folder / f"boundary{boundary}{every}-view{view}{other}.done.npy"
 
     @property
     def _root(self) -> Path:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from core import RunConfig, to_json
 from core.words import counted, listing, minutes, percent
-from core.zoo import STRATEGIES
+from core.zoo import catalog
 from training.compare.power import DIFFERENCE, MOST_SEEDS
 from training.evaluation import answered
 from training.store import RunResult
@@ -166,17 +166,20 @@ def labels(configs: dict[str, RunConfig], names: Mapping[str, str]) -> dict[str,
     """Per run its strategy's title, with the name that it was given, or with what sets it apart where a strategy comes
     more than once. names: by run; "" = none. No two labels are alike."""
     details = {
-        run_id: (config.strategy.kind, (names.get(run_id, ""), config.strategy.backbone, f"seed {config.seed}", run_id))
+        run_id: (_title(config), (names.get(run_id, ""), config.strategy.backbone, f"seed {config.seed}", run_id))
         for run_id, config in configs.items()
     }
-    times = Counter((kind, place, text) for kind, mine in details.values() for place, text in enumerate(mine))
-    of_kind = Counter(kind for kind, _ in details.values())
+    times = Counter((title, place, text) for title, mine in details.values() for place, text in enumerate(mine))
+    of_title = Counter(title for title, _ in details.values())
     found = {}
-    for run_id, (kind, mine) in details.items():
-        apart = (text for place, text in enumerate(mine) if text and times[kind, place, text] == 1)
-        title = STRATEGIES[kind].title
-        found[run_id] = f"{title} · {next(apart)}" if of_kind[kind] > 1 or mine[0] else title
+    for run_id, (title, mine) in details.items():
+        apart = (text for place, text in enumerate(mine) if text and times[title, place, text] == 1)
+        found[run_id] = f"{title} · {next(apart)}" if of_title[title] > 1 or mine[0] else title
     return found
+
+
+def _title(config: RunConfig) -> str:
+    return catalog.titled(config.strategy.kind, config.strategy.head)
 
 
 def group_labels(
@@ -186,12 +189,12 @@ def group_labels(
     runs = labels(configs, names)
     backbones = defaultdict(set)
     for config in configs.values():
-        backbones[config.strategy.kind].add(config.strategy.backbone)
+        backbones[_title(config)].add(config.strategy.backbone)
     found: list[str] = []
     for group in members:
-        strategy = configs[group[0].id].strategy
-        which = f" · {strategy.backbone}" if len(backbones[strategy.kind]) > 1 else ""
-        many = f"{STRATEGIES[strategy.kind].title}{which} · {len(group)} seeds"
+        config = configs[group[0].id]
+        which = f" · {config.strategy.backbone}" if len(backbones[_title(config)]) > 1 else ""
+        many = f"{_title(config)}{which} · {len(group)} seeds"
         name = runs[group[0].id] if len(group) == 1 else many
         found.append(f"{name} · {group[0].id}" if name in found else name)
     return found

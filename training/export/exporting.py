@@ -106,7 +106,7 @@ def _write(run: Job, bench: Bench, stage: Path, tell: Tell) -> contents.ExportFa
         "value_range": json.dumps(decoding.value_range), "pages": json.dumps(decoding.pages),
     }  # fmt: skip
     onnx_graph.write(model, data.side, stage / contents.MODEL, about)
-    _keep_features(stage, np.zeros((0, backbone.width), np.float16), data, near[:0])
+    _keep_features(stage, np.zeros((0, backbone.last_width), np.float16), data, near[:0])
     portable = predict.Model(stage)
     features = _answers(
         portable, data, near, lambda done: tell(0.4 + 0.3 * done, "Features of the training images", None)

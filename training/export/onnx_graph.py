@@ -51,7 +51,8 @@ class Resize(nn.Module):
 
 
 class Portable(nn.Module):
-    """Squares [B, side, side, 3] -> probabilities [B, classes], unit features [B, width], maps [B, classes, h, w].
+    """Squares [B, side, side, 3] -> probabilities [B, classes], unit features of the last stage [B, width], maps
+    [B, classes, h, w].
 
     The maps are exact: where a linear head reads the mean over the last feature map, each class' logit is the mean of
     its map plus its bias (CAM, arXiv 1512.04150). Other networks have no such map, and no third output.
@@ -86,6 +87,7 @@ class Portable(nn.Module):
         else:
             features = self.backbone.below(x, self.backbone.head_index)
         probabilities = (self.backbone.head(features) / self._temperature).softmax(1)
+        features = self.backbone.of_last_stage(features)
         return (probabilities, features / features.norm(dim=1, keepdim=True).clamp(min=1e-9), *maps)
 
     def inputs(self, squares: Tensor) -> Tensor:

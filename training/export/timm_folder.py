@@ -27,10 +27,11 @@ def write(backbone: Backbone, labels: tuple[str, ...], folder: Path, extra: Mapp
     """Write weights and config; returns whether timm loads them to the same answers on the inputs `x`.
 
     extra: what else the config says, under 'thaw'. For a network that timm does not have (the small MLP, a head with a
-    hidden layer) the files are written all the same, in our own names.
+    hidden layer or on all stages) the files are written all the same, in our own names.
     """
     card = card_of(backbone.name)
-    if not card.timm or backbone.preprocessing is None or not isinstance(backbone.head, nn.Linear):
+    simple = isinstance(backbone.head, nn.Linear) and not backbone.reads_all
+    if not card.timm or backbone.preprocessing is None or not simple:
         write_weights(folder / "model.safetensors", backbone.state_dict())
         config = {"architecture": backbone.name, "num_classes": len(labels), "label_names": list(labels), "thaw": extra}
         write_whole(folder / "config.json", json.dumps(config, indent=1, ensure_ascii=False))

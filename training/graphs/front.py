@@ -17,7 +17,7 @@ from training.backbones import Preprocessing
 
 OPSET, IR = 17, 8
 """Of ONNX: what onnxruntime has read since 2021."""
-IMAGES, INPUT = "images", "x"
+IMAGES, INPUT, JOINED = "images", "x", "stages"
 _LARGEST_INT16 = 2**15
 
 
@@ -28,13 +28,14 @@ def stage_output(boundary: int) -> str:
 
 def compose(
     network: Path, boundaries: Sequence[int], ranks: Sequence[int], side: int | None, prep: Preprocessing, *,
-    means: bool,
+    means: bool, joined: bool = False,
 ) -> bytes:  # fmt: skip
     """The part of a network's graph that gives the activations at `boundaries`, ascending; without any, what comes
     before the network.
 
     ranks: of every stage's output, [B, ...] counted. side: of the squares uint8 [B, side, side, 3] that it reads; None
-    = it reads the network's own input. means: the spatial means of every stage that runs follow, [B, channels].
+    = it reads the network's own input. means: the spatial means of every stage that runs follow, [B, channels]. joined:
+    the highest boundary has all those means in place of its activations, [B, channels of all].
     """
     import onnx
     from onnx import TensorProto, helper
@@ -45,7 +46,7 @@ def compose(
         return _before(side, prep)
     model = onnx.load(str(network))
     highest = max(boundaries)
-    taken = range(1, highest + 1) if means else boundaries
+    taken = range(1, highest + 1) if means or joined else boundaries
     names = [stage_output(boundary) for boundary in taken]
     graph = Extractor(model).extract_model([INPUT], names).graph
     nodes, constants = list(graph.node), list(graph.initializer)
@@ -55,10 +56,13 @@ def compose(
         before, more = _front(side, prep)
         nodes, constants = before + nodes, more + constants
         inputs = [helper.make_tensor_value_info(IMAGES, TensorProto.UINT8, ["batch", side, side, 3])]
-    if means:
+    if means or joined:
         behind, found = _means(highest, ranks)
         nodes += behind
-        outputs += found
+        if joined:
+            nodes.append(helper.make_node("Concat", [one.name for one in found], [JOINED], axis=1))
+            outputs[-1] = helper.make_tensor_value_info(JOINED, TensorProto.FLOAT, ["batch", None])
+        outputs += found if means else []
     made = helper.make_graph(nodes, "frozen", inputs, outputs, constants)
     whole = helper.make_model(made, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)
     return bytes(whole.SerializeToString())

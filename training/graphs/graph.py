@@ -59,6 +59,8 @@ class Graph:
 
     facts: Facts
     folder: Path
+    reads_all: bool = False
+    """Whether its head reads the pooled outputs of all stages rather than the last one's features."""
     _open: dict[tuple[Any, ...], Runs] = field(default_factory=dict)
 
     @property
@@ -79,7 +81,7 @@ class Graph:
 
     @property
     def width(self) -> int:
-        return self.facts.shapes[-1][0]
+        return self.shape(self.head_index)[0]
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -106,6 +108,8 @@ class Graph:
         return []
 
     def shape(self, boundary: int, one: object = None) -> tuple[int, ...]:
+        if self.reads_all and boundary == self.head_index:
+            return (sum(shape[0] if len(shape) == 3 else shape[-1] for shape in self.facts.shapes),)
         return self.facts.shapes[boundary - 1]
 
     def with_head(self, head: Mapping[str, NDArray[np.float32]]) -> bytes:
@@ -125,7 +129,7 @@ class Graph:
 
         side: of the squares uint8 [B, side, side, 3] that it reads, px; None = it reads the network's own input.
         """
-        key = (engine, tuple(boundaries), side, means)
+        key = (engine, tuple(boundaries), side, means, self.reads_all)
         if key not in self._open:
             # OpenVINO would resize in bf16 too: it is given what onnxruntime made of the squares.
             before = side if engine.exact else None
@@ -136,12 +140,13 @@ class Graph:
         return self._open[key]
 
     def _file(self, boundaries: Sequence[int], side: int | None, means: bool) -> Path:
-        name = "-".join(map(str, boundaries)) + ("m" if means else "") + ("" if side is None else f"-{side}px")
+        joined = self.reads_all and self.head_index in boundaries
+        name = "-".join(map(str, boundaries)) + "a" * joined + "m" * means + ("" if side is None else f"-{side}px")
         name = name.removeprefix("-")
         file = self.folder / f"{name}.onnx"
         if not file.exists():
             ranks = [1 + len(shape) for shape in self.facts.shapes]
-            whole = compose(self.network, boundaries, ranks, side, self.prep, means=means)
+            whole = compose(self.network, boundaries, ranks, side, self.prep, means=means, joined=joined)
             write_whole(file, whole)
         return file
 

@@ -20,6 +20,7 @@ from core.files import naming
 from core.zoo import CURATED, BackboneCard, StageCard, catalog
 from training.backbones import Backbone, Preprocessing, pretrained, weights
 from training.backbones import stages as zoo
+from training.backbones.backbone import spatial_mean
 from training.export import onnx_graph
 
 CURATED_CARDS = {card.name: card for card in CURATED}
@@ -67,8 +68,11 @@ def new_card(name: str) -> BackboneCard:
         raise PlanError(f"{name} reads images of {cfg['input_size'][0]} channels; photographs have 3.")
     net = pretrained.create(name, num_classes=0)
     stages = zoo.cut(net, px)
+    for module in (net, *stages.modules):  # some stages are views of the network with a mode of their own
+        module.eval()
     with torch.inference_mode():
-        width = zoo.features(net.eval(), torch.zeros(1, 3, px, px)).shape[1]
+        means = [spatial_mean(one) for one in stages.outputs(torch.zeros(1, 3, px, px))]
+    width = means[-1].shape[1]
     prep = Preprocessing.of_timm(cfg)
     onnx_graph.try_out(Backbone(name, net, list(stages.modules), stages.names, width, 2, prep, weights_id="random"))
     alone = ", a single stage: 'partial' and 'gradual' train all of it" if len(stages.names) == 1 else ""
@@ -81,6 +85,7 @@ def new_card(name: str) -> BackboneCard:
         title=name,
         stages=tuple(map(StageCard, stages.names, stages.params(), stages.layers())),
         feature_width=width,
+        all_width=sum(mean.shape[1] for mean in means),
         image_px=px,
         imagenet_top1=None,
         licence=cfg.get("license") or "unknown: see where the weights come from",

@@ -47,7 +47,7 @@ def one_pass(
     boundaries = [b for b in boundaries if bench.prefix.bytes_per_image(b) * len(rows) < room]
     started = time.perf_counter()
     tick = telling(tell, first, share, "Running the backbone")
-    done = bench.prefix.fill(boundaries, rows, 0, tick, pools.add)
+    done = bench.prefix.fill(boundaries, rows, 0, tick, pools.add, bench.prefix.of_all_stages)
     least = TELLING
     if bench.device is not None and bench.device.type != "cpu":
         from training.caches import frozen_pass

@@ -13,14 +13,15 @@ from dataclasses import replace
 from advisor.advice.forecasts import COVERAGE
 from advisor.planning import estimate_seconds
 from advisor.planning.strategies import PARTIAL_STAGES
-from core import Estimate, Kind, Strategy
+from core import Estimate, Head, Kind, Strategy
 from core.words import duration
 from training.race.lanes import other_lane
 from training.race.standing import LEAST_S, Begin, End, Measure, Next, Standing
 from training.race.worth import WORTH, believed, gain, gain_deeper, points, reached
 
 FEW = 10
-"""Images a class below which class means are tried beside the solved head."""
+"""Images a class below which class means are tried beside the solved head; from so many on a head on all stages is:
+with fewer it gains nothing (benchmarks/results/all_stages.md)."""
 LEAST_DEEPER = 4.0
 """Epochs of the whole network below which training all stages on top of the best is not begun."""
 DEEPER: Kind = "lp_ft"
@@ -30,12 +31,16 @@ of a start from the backbone's own weights (ours, to be measured)."""
 def decide(at: Standing) -> Next:
     """What to do now. Every solved head is on the table before anything descends."""
     ran = {rung.kind for rung in at.rungs if not rung.backbone}
+    few = at.train_images < FEW * at.classes
     if "linear_probe" not in ran:
         says = "First the head alone, solved on frozen features in one pass over the images"
         return _solved(at, "linear_probe", says)
-    if "prototype" not in ran and at.train_images < FEW * at.classes and at.left_s > 0:
+    if "prototype" not in ran and few and at.left_s > 0:
         says = f"Fewer than {FEW} images a class: the classes' means are compared as well"
         return _solved(at, "prototype", says)
+    if not few and at.all_stages and at.left_s > 0 and not any(rung.head == "stages" for rung in at.rungs):
+        says = "The same pass kept what all stages give: a head on them is solved as well"
+        return _solved(at, "linear_probe", says, "stages")
     if at.left_s < LEAST_S:
         return _too_short(at, at.left_s)
     if at.facts is None or not at.facts.costs:
@@ -47,8 +52,8 @@ def decide(at: Standing) -> Next:
     return other_lane(at) or _deeper(at)
 
 
-def _solved(at: Standing, kind: Kind, says: str) -> Begin:
-    return Begin(at.solving(kind), max(0.0, at.left_s) / 60, f"{says}.")
+def _solved(at: Standing, kind: Kind, says: str, head: Head = "linear") -> Begin:
+    return Begin(at.solving(kind, head), max(0.0, at.left_s) / 60, f"{says}.")
 
 
 def _first(at: Standing) -> Next:

@@ -8,7 +8,7 @@ from typing import Self
 
 from core import Answer, PlanError, Strategy, Unreadable, find_as, to_json, write_json
 from core.decode import check_counts, decode
-from core.zoo import STRATEGIES, catalog
+from core.zoo import catalog
 from training.requests.race import group_of
 from training.store import Job, RunFolder, Store
 
@@ -64,6 +64,8 @@ class RaceRecord:
     """What the rungs are chosen by."""
     measured_at_s: float = 0.0
     """Seconds of the race that were over when measuring began."""
+    all_stages: bool = False
+    """Whether the pass left what a head on all stages reads."""
     looked: Looked | None = None
     """None = nobody has looked for a wider backbone."""
     answers: tuple[Answer, ...] = ()
@@ -105,7 +107,7 @@ class RaceResult:
 
 def title_of(strategy: Strategy, backbone: str) -> str:
     """What a rung is called: with its backbone's title where that is not the race's own, `backbone`."""
-    title, card = STRATEGIES[strategy.kind].title, catalog.known(strategy.backbone)
+    title, card = catalog.titled(strategy.kind, strategy.head), catalog.known(strategy.backbone)
     if strategy.backbone == backbone:
         return title
     return f"{title}, {card.title if card else strategy.backbone}"

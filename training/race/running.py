@@ -132,7 +132,7 @@ class _Race:
         left_s = self.budget_s - self.context.seconds - CLOSING_S
         return Standing(
             self.card, self.train_images, self.test_images, len(self.ref.classes), self.log.val_images, left_s,
-            self.passed_s or 0.0, rungs, facts, learned(self.context.home), self._wider(),
+            self.passed_s or 0.0, rungs, facts, learned(self.context.home), self._wider(), self.log.all_stages,
         )  # fmt: skip
 
     def _wider(self) -> Wider | None:
@@ -152,7 +152,8 @@ class _Race:
                 result, strategy = RunResult.of(job), job.plan.strategy
                 kept = result.val_accuracy if result.weights else None
                 beside = "" if strategy.backbone == self.card.name else strategy.backbone
-                found.append(Rung(job.id, strategy.kind, kept, given[job.id], strategy.judged or 0, beside))
+                judged, minutes = strategy.judged or 0, given[job.id]
+                found.append(Rung(job.id, strategy.kind, kept, minutes, judged, beside, strategy.head))
         return found
 
     # ---- what it does ---------------------------------------------------------------------------------
@@ -239,6 +240,10 @@ class _Race:
         pools = Pools(bench.prefix, deep)
         passed_s = one_pass(bench, tell, pools, fitted_rows(bench))
         pools.read(deep)
+        every = bench.prefix.of_all_stages
+        if every and backbone == self.card.name:
+            stored = not every.missing(bench.network.head_index, fitted_rows(bench), 0)
+            self.log = replace(self.log, all_stages=stored)
         return passed_s
 
     def _measure(self) -> None:

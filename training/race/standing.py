@@ -9,7 +9,8 @@ from advisor.advice.forecasts import forecast
 from advisor.advice.learned_rules import facts_for
 from advisor.planning import LOADING_S, affordable_epochs, plan
 from advisor.planning.costs import cost_at
-from core import DatasetFacts, Estimate, Kind, Strategy
+from advisor.planning.options import Options
+from core import DatasetFacts, Estimate, Head, Kind, Strategy
 from core.zoo import BackboneCard
 
 LEAST_S = 6.0
@@ -35,6 +36,7 @@ class Rung:
     """Validation images that say so; 0 = all."""
     backbone: str = ""
     """Of the lane beside; "" = the race's own."""
+    head: Head = "linear"
 
     @property
     def descended(self) -> bool:
@@ -74,6 +76,8 @@ class Standing:
     learned: Learned | None
     wider: Wider | None = None
     """None where there is none, or nobody has looked."""
+    all_stages: bool = False
+    """Whether what all stages give is stored, so that a head on them costs no pass."""
 
     @property
     def measuring_s(self) -> float:
@@ -97,10 +101,10 @@ class Standing:
         """Epochs of the whole network in so many seconds."""
         return (affordable_epochs(self.facts, seconds / 60) or 0.0) if self.facts and seconds > 0 else 0.0
 
-    def solving(self, kind: Kind) -> Strategy:
+    def solving(self, kind: Kind, head: Head = "linear") -> Strategy:
         """A head on frozen features."""
-        images, tested = self.train_images, self.test_images
-        return plan(kind, self.card, train_images=images, classes=self.classes, test_images=tested)
+        images, tested, options = self.train_images, self.test_images, Options(head=head)
+        return plan(kind, self.card, train_images=images, classes=self.classes, test_images=tested, options=options)
 
     def planned(self, kind: Kind, minutes: float) -> Strategy:
         """For a worker that is loaded: this one. Its facts are known."""
@@ -119,9 +123,9 @@ class Standing:
         return forecast(kind, facts, self.learned.corrections)
 
     def solved(self, *, beside: bool = False) -> Rung | None:
-        """The solved head of the race's own backbone, or of the one beside it."""
-        own = (one for one in self.rungs if one.kind == "linear_probe" and bool(one.backbone) is beside)
-        return next(own, None)
+        """The head solved on the last stage of the race's own backbone, or of the one beside it."""
+        heads = (one for one in self.rungs if one.kind == "linear_probe" and one.head == "linear")
+        return next((one for one in heads if bool(one.backbone) is beside), None)
 
     @property
     def pass_s(self) -> float:

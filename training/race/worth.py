@@ -5,13 +5,20 @@ from __future__ import annotations
 from advisor.advice.forecasts import settled
 from advisor.advice.learned_rules import facts_for
 from core import Estimate
-from core.zoo import STRATEGIES
+from core.zoo import catalog
 from training.race.standing import Rung, Standing
 
 WORTH = 0.004
 """What a rung has to be able to gain, in [0, 1]: less is within any luck of a seed (1.2 points a run)."""
 OWN_CURVE = 0.5
 """What a deeper rung may gain of what the one before it gained (ours, to be measured)."""
+
+
+MORE_BY_ALL, MORE_SD = 0.018, 0.033
+"""Mean and spread over eight sets of what a head on all stages gains, in [0, 1] (benchmarks/results/all_stages.md)."""
+APART = 0.6
+"""Two heads on the same images differ in less than two samples would: the variance of their difference, as a share of
+the sum of both (ours, to be measured)."""
 
 
 def reach(rung: Rung) -> float:
@@ -25,6 +32,8 @@ def believed(at: Standing, rung: Rung) -> float:
     reached = reach(rung)
     if reached < 0:
         return -1.0
+    if rung.head == "stages":
+        return _of_all_stages(at, reached)
     n = max(1, rung.judged or at.val_images)
     centre = (reached * n + 2) / (n + 4)  # all of a few right is no certainty
     variance = centre * (1 - centre) / (n + 4)
@@ -34,6 +43,20 @@ def believed(at: Standing, rung: Rung) -> float:
     sd = max(1e-3, (said.high - said.low) / 2 / 1.2816)  # half of an 80 % interval of a normal
     weight = variance / (variance + sd * sd)
     return weight * said.value + (1 - weight) * reached
+
+
+def _of_all_stages(at: Standing, reached: float) -> float:
+    """What a head on all stages is worth: as much more than the head on the last one as validation says, weighed with
+    what such heads gained elsewhere."""
+    last = at.solved()
+    if last is None or last.val_accuracy is None:
+        return reached
+    n = max(1, at.val_images)
+    centre = (last.val_accuracy * n + 2) / (n + 4)
+    variance = APART * 2 * centre * (1 - centre) / (n + 4)
+    weight = variance / (variance + MORE_SD**2)
+    more = weight * MORE_BY_ALL + (1 - weight) * (reached - last.val_accuracy)
+    return min(1.0, believed(at, last) + more)
 
 
 def choose(at: Standing) -> Rung | None:
@@ -57,7 +80,7 @@ def gain(at: Standing, foreseen: Estimate | None) -> float | None:
 def gain_deeper(at: Standing, foreseen: Estimate | None) -> float:
     """As `gain`, for more of the network. The evidence was trained for a few epochs and knows little of that, so this
     dataset's own curve is heard as well: what the last step down gained, the next may gain `OWN_CURVE` of."""
-    best, probes = choose(at), [believed(at, rung) for rung in at.rungs if not rung.descended]
+    best, probes = choose(at), [believed(at, one) for one in at.rungs if not one.descended and one.head == "linear"]
     here = believed(at, best) if best else 0.0
     own = OWN_CURVE * (here - max(probes, default=0.0)) if best and best.descended else 0.0
     return min(1 - here, max(own, gain(at, foreseen) or 0.0))
@@ -76,5 +99,5 @@ def reached(at: Standing) -> str:
     if best is None:
         return "No rung has kept weights yet"
     of = f" of {at.of(best).card.title}" if best.backbone else ""
-    title = STRATEGIES[best.kind].title
+    title = catalog.titled(best.kind, best.head)
     return f"{title}{of} leads with {100 * reach(best):.1f}% of {at.val_images:,} validation images"

@@ -44,7 +44,7 @@ def run_report(store: Store, run_id: str) -> str:
     return render(
         "run.html.j2",
         figure_style=css(),
-        title=f"{catalog.STRATEGIES[strategy.kind].title} of {card.title}",
+        title=f"{catalog.titled(strategy.kind, strategy.head)} of {card.title}",
         line=f"{name} · run {run_id} · {moment(job.finished or job.created)}",
         headline=_headline(job),
         lineage=lineage.in_words(result.lineage, "this run"),

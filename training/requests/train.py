@@ -78,7 +78,7 @@ class Train(Request):
 
     @property
     def title(self) -> str:
-        return catalog.strategy(self.plan.strategy.kind).title
+        return catalog.titled(self.plan.strategy.kind, self.plan.strategy.head)
 
     @property
     def group(self) -> str:

@@ -63,6 +63,7 @@ def explain(job: Job, home: Path, tell: Tell, source_id: str = "") -> dict[str, 
     for share, (name, of) in enumerate((("test", test), ("validation", val), ("training", train))):
         parts[name] = run.bench.features(of, telling(tell, 0.05 + 0.2 * share, 0.2, f"Features of the {name} images"))
     sure, held = run.probabilities(parts["test"]), run.probabilities(parts["validation"])
+    parts = {name: run.backbone.of_last_stage(features) for name, features in parts.items()}
     truth = torch.from_numpy(run.data.labels[test])
     folds = unseen(job, home, len(run.data.classes))
     if folds:
@@ -173,7 +174,8 @@ def _forgetting(
     classifier = run.backbone.classifier() if run.config.strategy.pretrained else None
     if classifier is None or not len(rows):
         return None, None
-    before = predicted(classifier, run.to_untrained().features(rows))
+    untrained = run.to_untrained()
+    before = predicted(classifier, untrained.backbone.of_last_stage(untrained.features(rows)))
     after = predicted(classifier, features)
     run.to_trained()
     same = int((before == after).sum())

@@ -48,7 +48,7 @@ def measure(run: OpenRun, classifier: nn.Linear, dataset_id: str, home: Path) ->
 
     @torch.no_grad()
     def right(features: Tensor) -> int:
-        return int((classifier(features).argmax(1) == truth).sum())
+        return int((classifier(run.backbone.of_last_stage(features)).argmax(1) == truth).sum())
 
     before = right(run.to_untrained().beside(ref).features(rows))
     run.to_trained()

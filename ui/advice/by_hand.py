@@ -148,10 +148,7 @@ def _fields(kind: Kind, card: BackboneCard) -> dict[str, Any]:
             help="SGD trains with momentum 0.9, at rates of its own.",
         )  # fmt: skip
     with middle:
-        given["head"] = st.selectbox(
-            "Head", get_args(Head), key="hand_head", persist_state=KEPT,
-            format_func=lambda name: {"linear": "Linear", "hidden": f"With a hidden layer of {HIDDEN_WIDTH}"}[name],
-        )  # fmt: skip
+        given["head"] = _head(("linear", "hidden"))
     with right:
         given["augment"] = st.selectbox(
             "Augmented views show", [None, *get_args(Augment)], key="hand_augment", persist_state=KEPT,
@@ -179,6 +176,20 @@ def _fields(kind: Kind, card: BackboneCard) -> dict[str, Any]:
             help="Starts with images of half the side: faster epochs.",
         )  # fmt: skip
     return _set(given)
+
+
+def _head(offered: tuple[Head, ...]) -> Head:
+    if st.session_state.get("hand_head", offered[0]) not in offered:
+        del st.session_state["hand_head"]  # of another strategy
+    chosen: Head = st.selectbox(
+        "Head", offered, key="hand_head", persist_state=KEPT,
+        format_func=lambda name: {
+            "linear": "Linear", "stages": "Linear, on all stages", "hidden": f"With a hidden layer of {HIDDEN_WIDTH}"
+        }[name],
+        help="On all stages: it reads their pooled outputs, not the last one's alone. Worth a try where pictures look "
+        "little like photographs." if "stages" in offered else None,
+    )  # fmt: skip
+    return chosen
 
 
 def _refit() -> bool | None:

@@ -62,7 +62,10 @@ def _switches(strategy: Strategy) -> str:
     parts += {"none": [], "weights": ["classes weighed in the loss"], "sampler": ["classes drawn equally often"]}[
         strategy.balance
     ]
-    parts += [f"a head with a hidden layer of {HIDDEN_WIDTH}"] if strategy.head == "hidden" else []
+    parts += {
+        "linear": [], "stages": ["a head on the pooled outputs of all stages"],
+        "hidden": [f"a head with a hidden layer of {HIDDEN_WIDTH}"],
+    }[strategy.head]
     parts += ["the chosen head solved once more on the validation images too"] if strategy.refit else []
     parts += [f"images of {strategy.image_px} px"] if strategy.image_px else []
     resized = next((phase.start_px for phase in strategy.phases if phase.start_px), None)

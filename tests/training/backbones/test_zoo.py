@@ -22,7 +22,7 @@ from core.zoo.curated import CURATED
 from training.backbones import backbone as backbones
 from training.backbones import pretrained
 from training.backbones import stages as zoo
-from training.backbones.backbone import Backbone, build
+from training.backbones.backbone import Backbone, build, spatial_mean
 from training.caches import frozen_pass
 from training.caches.examples import VectorData
 from training.caches.prefix import PrefixCache
@@ -92,6 +92,9 @@ def phases_of(name: str) -> Iterator[Phase]:
 def test_every_strategy_takes_a_step_that_moves_what_it_promises_and_nothing_else(name: str) -> None:
     backbone = small(name)
     x, labels = images(backbone), torch.tensor([0, 2])
+    with torch.no_grad():
+        means = [spatial_mean(backbone.eval().below(x, stage)) for stage in range(1, backbone.head_index + 1)]
+    assert sum(mean.shape[1] for mean in means) == CARDS[name].all_width
     for phase in phases_of(name):
         backbone.zero_grad(set_to_none=True)
         backbone.set_phase(phase)

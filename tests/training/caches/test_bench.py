@@ -21,6 +21,7 @@ from advisor.planning.strategies import plan
 from core.errors import PlanError, WeightsError
 from core.files import read_json, write_json
 from core.plans import Kind, RunConfig, to_json
+from core.portable import predict
 from core.types import DatasetRef
 from core.zoo import catalog
 from dataset import splits
@@ -104,6 +105,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
         solved=trained(home, RunConfig(ref.id, STRATEGIES["linear_probe"], from_run=hidden.id)),
         coloured=trained(home, RunConfig(ref.id, replace(STRATEGIES["partial"], augment="colour"))),
         few=trained(home, config(ref, "linear_probe", 5, per_class=FEW)),
+        every=trained(home, RunConfig(ref.id, replace(STRATEGIES["linear_probe"], head="stages"))),
         old_few=trained(home, config(ref, "prototype", 1, per_class=FEW, split_rules=1)),
     )
 
@@ -138,7 +140,7 @@ def digests(folder: Path) -> dict[str, str]:
     "name",
     [
         "first", "probe", "further", "thawed",
-        "prototype", "older", "few",
+        "prototype", "older", "few", "every",
         "old_few", "hidden", "onwards", "solved", "coloured",
     ],
 )  # fmt: skip
@@ -157,7 +159,7 @@ def test_an_opened_run_gives_the_answers_that_it_was_judged_by(runs: SimpleNames
 
 
 @pytest.mark.parametrize(
-    "name", ["probe", "further", "prototype"]
+    "name", ["probe", "further", "prototype", "every"]
 )
 def test_a_head_trained_alone_moved_no_stage(runs: SimpleNamespace, name: str) -> None:
     assert explaining.moved(OpenRun(getattr(runs, name), runs.home)) == (0.0, 0.0)
@@ -307,6 +309,19 @@ def test_a_head_with_a_hidden_layer_leaves_as_it_answers(runs: SimpleNamespace) 
     assert said in (folder / "README.md").read_text()
     explaining.explain(runs.hidden, runs.home, nothing)
     assert findings.read(runs.home, runs.hidden.id) is not None
+
+
+def test_a_head_on_all_stages_leaves_as_it_answers_and_compares_images_by_the_last_one(runs: SimpleNamespace) -> None:
+    store = Store(runs.home)
+    exporting.export(submit(store, Export.of(runs.every)), store, runs.home, nothing)
+    facts, folder = contents.find(runs.home, runs.every), contents.folder_of(runs.home, runs.every.id)
+    assert facts is not None and facts.largest_difference < 1e-5 and not facts.timm and not facts.maps
+    assert "Its head reads the pooled outputs of all stages" in (folder / "README.md").read_text()
+    square = predict.Model(folder).square(next(runs.ref.images_root.rglob("*.png")))
+    assert predict.Model(folder)(square[None])["features"].shape == (1, 16)
+    explaining.explain(runs.every, runs.home, nothing)
+    found = findings.read(runs.home, runs.every.id)
+    assert found is not None and found.moved == (0.0, 0.0)
 
 
 def test_a_run_takes_over_the_head_of_another_where_it_is_of_its_kind(runs: SimpleNamespace) -> None:

@@ -69,5 +69,5 @@ def test_l2_sp_pulls_both_its_layers_towards_zero() -> None:
 def test_it_cannot_be_solved() -> None:
     with pytest.raises(PlanError, match="A head with a hidden layer cannot be solved: each of its phases"):
         replace(STRATEGIES["lp_ft"], head="hidden")
-    with pytest.raises(PlanError, match="The head is one of linear, hidden, not 'deep'"):
+    with pytest.raises(PlanError, match="The head is one of linear, stages, hidden, not 'deep'"):
         Strategy("full", "mlp", (Phase(0, 1, 1e-3),), head="deep")  # type: ignore[arg-type]

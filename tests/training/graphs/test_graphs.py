@@ -26,6 +26,7 @@ from training.caches.frozen_pass import TorchPass
 from training.graphs import Graph, engines, front, graph, making, resize_weights, sessions
 from training.graphs.engines import Engine
 from training.graphs.sessions import Session
+from training.store import Store
 
 NAME = "efficientnet_lite0"
 CARD = catalog.backbone(NAME)
@@ -104,6 +105,30 @@ def test_features_from_squares_do_not_depend_on_the_batch(made: Graph, backbone:
     with torch.inference_mode():
         expected = backbone.below(views.plain(torch.from_numpy(squares), made.prep), made.head_index)
     assert of_same_kind(whole, expected)
+
+
+@pytest.mark.parametrize("side", [None, 48])
+def test_a_head_on_all_stages_reads_the_same_from_a_graph(
+    made: Graph, side: int | None, images: DatasetRef, home: Path
+) -> None:
+    """As torch computes it; the same bits whichever pass stored it: its own, or one made for the last stage."""
+    network, of_all = build(NAME, 3, head="stages").eval(), replace(made, reads_all=True)
+    assert of_all.width == network.width == CARD.head_width("stages") == of_all.shape(of_all.head_index)[0]
+    bench = Bench.of(images, NAME, home)
+    rows = bench.everything
+    squares, x = bench.data.squares(rows), bench.data.batch(rows, 0)
+    session = of_all.session(engines.exact(), [2, of_all.head_index], side=side and squares.shape[1])
+    below, found = session.run(squares if side else x.contiguous().numpy())
+    with torch.inference_mode():
+        assert of_same_kind(found, network.below(x, network.head_index))
+        assert of_same_kind(below, network.below(x, 2))
+    every = bench.prefix.of_all_stages
+    assert every is not None and bench.prefix.fill([made.head_index], rows, 0, beside=every) == len(rows)
+    stored = every.values(made.head_index, rows, 0)
+    assert not bench.prefix.fill([made.head_index], rows, 0, beside=every), "both are there"
+    own = every.through([made.head_index])
+    assert np.array_equal(stored, own.stored(own.run(own.make(rows, 0))[0], np.float32))
+    assert np.array_equal(stored[:, -made.width :], bench.prefix.values(made.head_index, rows, 0))
 
 
 def test_a_graph_knows_what_is_asked_of_its_backbone(made: Graph, backbone: Backbone) -> None:
@@ -218,7 +243,7 @@ def images(tmp_path: Path, image_folder: Callable[..., Path], home: Path) -> Dat
     return import_path(image_folder(tmp_path / "photos", classes=("ants", "bees", "cows"), per_class=20), home)
 
 
-@pytest.mark.parametrize("strategy", ["linear_probe", "prototype"])
+@pytest.mark.parametrize("strategy", ["linear_probe", "prototype", "linear_probe --head stages"])
 def test_a_probe_is_trained_judged_and_kept_without_torch(
     strategy: str, images: DatasetRef, made: Graph, home: Path, tmp_path: Path
 ) -> None:
@@ -226,12 +251,12 @@ def test_a_probe_is_trained_judged_and_kept_without_torch(
     for name in ("torch", "torchvision", "timm"):
         (tmp_path / "instead" / name).mkdir(parents=True)
         (tmp_path / "instead" / name / "__init__.py").write_text("raise ImportError('not wanted here')")
-    command = [sys.executable, "-m", "training", "fit", images.id, "--strategy", strategy, "--json"]
+    command = [sys.executable, "-m", "training", "fit", images.id, "--json", "--strategy", *strategy.split()]
     without = {**os.environ, "PYTHONPATH": str(tmp_path / "instead")}
     done = subprocess.run(command, capture_output=True, text=True, env=without, check=True)
     told = json.loads(done.stdout)
     assert told["state"] == "finished" and told["arithmetic"]["frozen"] == engines.usual().code
-    run = Bench.of(images, NAME, home)
+    run = Bench.of_run(told["run_id"], Store(home).job(told["run_id"]).plan, home)
     kept = read_weights(home / "runs" / told["run_id"] / "best.safetensors")
     run.backbone.load_state_dict(kept)
     rows = run.data.rows["test"]

@@ -11,7 +11,7 @@ from core import DatasetFacts, Estimate, HardwareFacts, Kind, StageCost
 from core.zoo import catalog
 from training.race.deciding import decide
 from training.race.standing import LEAST_S, Begin, End, Measure, Rung, Standing
-from training.race.worth import believed, choose
+from training.race.worth import believed, choose, gain_deeper
 
 CARD = catalog.backbone("efficientnet_lite0")
 KNOWN = learned()
@@ -45,6 +45,7 @@ def rung(kind: Kind, accuracy: float | None, minutes: float = 0.5, run_id: str =
 
 
 PROBE = rung("linear_probe", 0.85)
+ON_ALL = replace(PROBE, run_id="all", head="stages")
 
 
 def test_the_first_rung_is_a_solved_head() -> None:
@@ -63,6 +64,34 @@ def test_class_means_are_compared_where_images_are_few() -> None:
     few = decide(standing(PROBE, train_images=45))
     assert isinstance(few, Begin) and few.strategy.kind == "prototype"
     assert isinstance(decide(standing(PROBE, train_images=50)), Measure)
+
+
+def test_a_head_on_all_stages_follows_where_the_pass_left_what_it_reads_and_images_are_not_few() -> None:
+    step = decide(standing(PROBE, all_stages=True))
+    assert isinstance(step, Begin) and (step.strategy.kind, step.strategy.head) == ("linear_probe", "stages")
+    assert step.strategy.phases == decide(standing()).strategy.phases  # type: ignore[union-attr]
+    assert isinstance(decide(standing(PROBE)), Measure), "nothing is stored"
+    few = decide(standing(PROBE, train_images=45, all_stages=True))
+    assert isinstance(few, Begin) and few.strategy.kind == "prototype"
+    assert isinstance(decide(standing(PROBE, ON_ALL, all_stages=True)), Measure), "once is enough"
+
+
+def test_validation_says_how_much_a_head_on_all_stages_is_worth_and_few_images_say_little() -> None:
+    """The same images judged both heads: what counts is their difference, not a forecast of the last stage's."""
+    ahead, behind = replace(ON_ALL, val_accuracy=0.93), replace(ON_ALL, val_accuracy=0.80)
+    many = standing(PROBE, known=facts(train_images=5000))
+    assert believed(many, ahead) == pytest.approx(believed(many, PROBE) + 0.08, abs=0.01)
+    assert choose(standing(PROBE, behind, known=facts(train_images=5000))) == PROBE
+    alone = standing(PROBE, known=facts(), val_images=10)
+    gap = believed(alone, ahead) - believed(alone, PROBE)
+    assert 0.02 < gap < 0.05, "ten images hardly move what such heads gained elsewhere"
+
+
+def test_what_the_top_stages_gained_is_counted_from_the_head_that_they_began_with() -> None:
+    on_all, partial = replace(ON_ALL, val_accuracy=0.94), rung("partial", 0.95, 0.4)
+    both = standing(PROBE, on_all, partial, known=facts(), left_s=60.0)
+    without = standing(PROBE, partial, known=facts(), left_s=60.0)
+    assert gain_deeper(both, None) == gain_deeper(without, None) > 0.01
 
 
 def test_what_the_choice_needs_is_measured_once_and_within_its_share() -> None:

@@ -22,11 +22,12 @@ from training.jobs.context import StoreContext
 from training.jobs.executor import executor
 from training.machine import cpu
 from training.race import RaceResult, record_of, rungs_of, running
-from training.race.record import AFTERWARDS, Looked, write
+from training.race.record import AFTERWARDS, Looked, title_of, write
 from training.requests import JudgeLater, Race, submit
 from training.requests.race import race_of
 from training.requests.train import NotForeseen
 from training.store import Job, RunFolder, RunResult, Store
+from training.understand.open_run import OpenRun
 
 CLASSES = ("round", "square", "pointed")
 
@@ -123,6 +124,27 @@ def test_with_time_left_over_a_wider_backbone_gets_a_lane(
     says = " ".join(one.says for one in record_of(home, race.id).decisions)
     assert "EfficientNet-Lite2 knows more (77.6% of ImageNet against 75.1%)" in says
     assert race.seconds < 66
+
+
+def test_the_pass_leaves_what_a_head_on_all_stages_reads_and_such_a_head_may_win(
+    home: Path, data: DatasetRef
+) -> None:
+    """No image goes through the network a second time for it; it is judged, taken along and opened as any other."""
+    store = Store(home)
+    race = wait(home, started(home, data, 0.2, "efficientnet_lite0"), ended)
+    assert race.state == "finished", race.error
+    last, on_all = rungs_of(store, race.id)[:2]
+    assert (last.plan.strategy.head, on_all.plan.strategy.head) == ("linear", "stages")
+    assert RunResult.of(on_all).cache_seconds < 0.2, "it read what was there"
+    assert record_of(home, race.id).decisions[1].says.startswith("The same pass kept what all stages give")
+    assert title_of(on_all.plan.strategy, "efficientnet_lite0") == "Linear probe on all stages"
+    if RaceResult.of(race).winner != on_all.id:
+        wait(home, executor(home).submit(submit(store, JudgeLater.of(on_all)).id), ended)
+    judged = RunResult.of(store.job(on_all.id))
+    opened = OpenRun(store.job(on_all.id), home)
+    rows = opened.data.rows["test"]
+    sure = opened.probabilities(opened.bench.features(rows)).argmax(1).numpy()
+    assert judged.test_total == len(rows) and judged.test_correct == int((sure == opened.data.labels[rows]).sum())
 
 
 def test_what_is_wrong_with_a_wider_backbone_ends_no_race(

@@ -97,7 +97,8 @@ def fit(
     for limit in limits(place.store, request.plan, planned.batch_size):
         to_stderr(limit)
     job = submit(place.store, request)
-    to_stderr(f"Run {job.id}: {catalog.STRATEGIES[kind].title} on {counted(ref.images, 'image')}.")
+    title = catalog.titled(kind, planned.head)
+    to_stderr(f"Run {job.id}: {title} on {counted(ref.images, 'image')}.")
     return steps.answer_of(place, place.follow(job))
 
 

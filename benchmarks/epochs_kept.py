@@ -181,6 +181,11 @@ def _in_a_row(points: Sequence[Point]) -> Point:
     return kept
 
 
+def _in_a_row_and_last(points: list[Point]) -> Point:
+    """As the engine keeps them: the last epoch has to beat the head as well."""
+    return points[0] if _epochs(points)[-1]["val"] <= points[0]["val"] else _in_a_row(points)
+
+
 def _named(points: Sequence[Point], what: str) -> Point:
     return next(one for one in points if one["what"] == what)
 
@@ -198,6 +203,7 @@ RULES: dict[str, Callable[[list[Point]], Point]] = {
     "last, proved": lambda points: _proved(points, _epochs(points)[-1]),
     "smooth": lambda points: _best([points[0], _smooth(points)]),
     "two in a row": _in_a_row,
+    "two in a row, the last too": _in_a_row_and_last,
     "head or last": lambda points: _best([points[0], _epochs(points)[-1]]),
     **{f"head or mean of {n}": partial(_head_or_mean, count=n) for n in LAST},
     "accuracy or mean of 5": lambda points: _best([points[0], *_epochs(points), _named(points, "mean of 5")]),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -81,6 +82,8 @@ class Fit(Probe):
         train = data.labels[data.rows["train"]]
         weights = class_weights(train, len(data.classes)).to(device) if strategy.balance == "weights" else None
         self._class_weight = weights
+        self._solved: Best | None = None
+        """The head solved before anything below it was trained."""
         self._boundary: int | None = None
         self._descent: Descent | None = None
         self._optimizer_state: dict[str, Any] | None = None
@@ -180,6 +183,8 @@ class Fit(Probe):
                     self.best.val_loss, self.best.val_accuracy, _ = self.judge.validate(self.best.boundary)
                 self.best.counted = self.at.last_accuracy = self.best.val_accuracy
                 self.backbone.set_phase(phase)
+        if begins and self.at.phase:
+            self._solved = replace(self.best)
         if self.strategy.lr_range_test and begins:
             with self._clock.overhead():
                 self._range_test(descent, steps)
@@ -208,6 +213,17 @@ class Fit(Probe):
                 return
             if self._clock.save_due:
                 self._save()
+        self._prove(phase)
+
+    def _prove(self, phase: Phase) -> None:
+        """Where the last epoch, at a rate that fell to nothing, is no better than the solved head, nor is the luckiest
+        of those before it: the head stays. On small sets that is worth a point, elsewhere it costs nothing
+        (benchmarks/results/epochs_kept.md, 'two in a row, the last too')."""
+        head, last = self._solved, self.at.phase == len(self.strategy.phases) - 1
+        if head is None or not last or phase.schedule == "constant" or self.strategy.keeps_last:
+            return
+        if self.at.last_accuracy is not None and self.at.last_accuracy <= head.val_accuracy:
+            self.best = head
 
     def _step(self, descent: Descent, rows: Rows, steps: int) -> None:
         at = self.at
@@ -400,6 +416,7 @@ class Fit(Probe):
                     "weights": dict(self.backbone.named_trained(self._boundary)),
                     "optimizer": self._descent.optimizer.state_dict() if self._descent else None,
                     "best": vars(self.best).copy(),
+                    "solved": vars(self._solved).copy() if self._solved else None,
                     "coach": self._coach.state(),
                     "alignment": self._alignment.state() if self._alignment else {},
                 }
@@ -410,6 +427,7 @@ class Fit(Probe):
         """Go on where the checkpoint was taken; returns the weights that it holds."""
         self.at = Position(**state["position"])
         self.best = Best(**{"counted": state["best"]["val_accuracy"], **state["best"]})
+        self._solved = Best(**state["solved"]) if state.get("solved") else None
         self._optimizer_state = state["optimizer"]
         self._boundary = self.strategy.phases[self.at.phase].boundary
         self._coach.restore(state["coach"])

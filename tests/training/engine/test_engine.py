@@ -6,7 +6,7 @@ import itertools
 import random
 import time
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -51,10 +51,32 @@ def test_one_lucky_epoch_does_not_replace_the_solved_head(monkeypatch: pytest.Mo
     assert (fitted.best.boundary, fitted.best.val_accuracy) == (HEAD, 0.986)
 
 
+@pytest.mark.parametrize(
+    ("schedule", "last", "kept"),
+    [("cosine", 0.98, HEAD), ("cosine", 0.986, HEAD), ("cosine", 0.99, 0), ("constant", 0.98, 0)],
+)
+def test_a_solved_head_stays_where_the_last_epoch_at_a_rate_that_fell_to_nothing_is_no_better(
+    schedule: Literal["cosine", "constant"], last: float, kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two lucky epochs in the middle prove nothing then; where the rate stayed, the last is not the judge of all. It
+    does not depend on where a run is killed."""
+    head, descent = STRATEGIES["lp_ft"].phases
+    strategy = replace(STRATEGIES["lp_ft"], phases=(head, replace(descent, schedule=schedule)))
+    monkeypatch.setattr(Fit, "_solve", lambda self, phase: self._keep(phase.boundary, 0.986, 0.1, 1.0))
+    all_of_them = [0.99, 0.99, 0.99, 0.98, last]
+    monkeypatch.setattr(Judge, "validate", lambda self, boundary: (0.5, all_of_them[len(done)], [1] * 5))
+    told, done = Recorder(), []
+    monkeypatch.setattr(Recorder, "row", lambda self, values: done.append(values) if "val_loss" in values else None)
+    assert fit(strategy, told)[1].best.boundary == kept
+    done, killed = [], Recorder(stop_after=told.asked - 1)
+    fit(strategy, killed)
+    assert killed.saved is not None and fit(strategy, Recorder(), resume=killed.saved)[1].best.boundary == kept
+
+
 def test_after_a_roll_back_an_epoch_counts_with_the_weights_that_it_went_back_to(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    accuracies, step, failed = iter([0.2, 0.95, 0.5, 0.5, 0.5]), Descent.step, []
+    accuracies, step, failed = iter([0.2, 0.95, 0.5, 0.5, 0.95]), Descent.step, []
 
     def once(self: Descent, rows: Any, at: Position, steps: int) -> tuple[float, float]:
         if at.epoch == 1 and not failed:

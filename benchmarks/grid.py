@@ -16,19 +16,22 @@ from __future__ import annotations
 
 import argparse
 import csv
+import math
 import time
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Any
+
+from scipy.stats import t
 
 from advisor.advice.evidence import family_of
 from advisor.planning import affordable_epochs
 from benchmarks.command import append, read
 from benchmarks.evidence import COLUMNS, measured
 from benchmarks.machine import describe
-from benchmarks.race import RACE, WITHIN, Record, run_one
+from benchmarks.race import ALL_STAGES, RACE, WITHIN, Record, run_one
 from benchmarks.speed import made_once
 from core import DatasetFacts
 from core.zoo import catalog
@@ -38,7 +41,7 @@ from training.store.store import Store
 SHORT_S = 15
 OF_A_MINUTE, OF_FIVE = 12, 4
 BUDGETS = {SHORT_S / 60: "15 s", 1.0: "1 min", 5.0: "5 min"}
-ARMS = (RACE, "linear_probe", "prototype", "partial", "gradual", "lp_ft", "full")
+ARMS = (RACE, "linear_probe", ALL_STAGES, "prototype", "partial", "gradual", "lp_ft", "full")
 
 Task = tuple[str, float]
 """(path of a set, minutes)."""
@@ -135,7 +138,7 @@ def lines(runs: Sequence[Record]) -> list[dict[str, Any]]:
     card, found = catalog.backbone(catalog.DEFAULT_BACKBONE), []
     for (data, minutes, seed), by_arm in whole(runs).items():
         for arm, run in by_arm.items():
-            if arm == RACE or run["test_accuracy"] is None:
+            if arm in (RACE, ALL_STAGES) or run["test_accuracy"] is None:  # neither is a kind that rules choose from
                 continue
             key = {
                 "dataset": data, "backbone": card.name, "image_px": card.image_px, "per_class": 0,
@@ -183,9 +186,27 @@ def regrets(tasks: dict[tuple[str, float, int], dict[str, Record]]) -> list[str]
                 f"- {arm}: regret {100 * raw:.2f} points raw, {100 * clipped:.2f} clipped at zero, mean of families; "
                 f"within 1 point in {near} of {len(every)} tasks"
             )
+    lines += [line for arm in ARMS[1:] if (line := _less(tasks, arm))]
     if said:
         lines.append(f"- 'what is left can gain at most ...' held in {sum(said)} of {len(said)} races that said it")
     return lines
+
+
+def _less(tasks: dict[tuple[str, float, int], dict[str, Record]], arm: str) -> str:
+    """How much more the race reached than this arm, paired over families; Student's interval over their means."""
+    by_family: dict[str, list[float]] = defaultdict(list)
+    for (data, _, _), by_arm in tasks.items():
+        race, single = (by_arm[one]["test_accuracy"] for one in (RACE, arm))
+        if race is not None and single is not None:
+            by_family[family_of(data)].append(100 * (race - single))
+    means = [fmean(own) for own in by_family.values()]
+    if len(means) < 2:
+        return ""
+    half = float(t.ppf(0.975, len(means) - 1)) * stdev(means) / math.sqrt(len(means))
+    return (
+        f"- the race less {arm}: {fmean(means):+.2f} points, 95 % interval {fmean(means) - half:+.2f} to "
+        f"{fmean(means) + half:+.2f}, over {len(means)} families"
+    )
 
 
 def table(runs: Sequence[Record]) -> str:

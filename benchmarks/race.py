@@ -26,7 +26,9 @@ from benchmarks.machine import describe
 from benchmarks.speed import made_once
 from core.zoo.catalog import DEFAULT_BACKBONE
 
-RACE, COLD = "race", "race, nothing measured"
+RACE, COLD, ALL_STAGES = "race", "race, nothing measured", "all_stages"
+WORDS = {ALL_STAGES: ("linear_probe", "--head", "stages")}
+"""What a single run is told where that is more than its arm's name."""
 WITHIN = 0.01
 """A point: goal 90 % of the tasks."""
 Record = dict[str, Any]
@@ -60,7 +62,7 @@ def main() -> None:
 
 def run_one(out: Path, path: str, arm: str, minutes: float, seed: int) -> Record:
     home = home_for(out, path, measured=arm != COLD)
-    words = ("auto", path) if arm in (RACE, COLD) else ("fit", path, "--strategy", arm)
+    words = ("auto", path) if arm in (RACE, COLD) else ("fit", path, "--strategy", *WORDS.get(arm, (arm,)))
     _, answer = thaw(home, *words, "--minutes", str(minutes), "--seed", str(seed))
     found = {"data": Path(path).stem, "minutes": minutes, "arm": arm, "seed": seed, "state": answer.get("state")}
     found |= {name: answer.get(name) for name in ("error", "test_accuracy")}
@@ -97,7 +99,8 @@ def table(runs: list[Record]) -> str:
     tasks: dict[tuple[str, float, int], dict[str, Record]] = {}
     for run in runs:
         tasks.setdefault((run["data"], run["minutes"], run["seed"]), {})[run["arm"]] = run
-    arms = sorted({run["arm"] for run in runs} - {RACE, COLD}, key=("linear_probe", "partial", "gradual", "full").index)
+    order = ("linear_probe", ALL_STAGES, "partial", "gradual", "full")
+    arms = sorted({run["arm"] for run in runs} - {RACE, COLD}, key=order.index)
     rows: list[str] = []
     regrets: list[float] = []
     losses: dict[str, list[float]] = {arm: [] for arm in arms}
@@ -170,7 +173,8 @@ def rungs_of(race: Record) -> str:
     said = []
     for one in race.get("rungs") or ():
         beside = one.get("backbone", DEFAULT_BACKBONE)
-        name = one["strategy"] if beside == DEFAULT_BACKBONE else f"{one['strategy']} of {beside}"
+        name = ALL_STAGES if one.get("head") == "stages" else one["strategy"]
+        name = name if beside == DEFAULT_BACKBONE else f"{name} of {beside}"
         said.append(f"{name} {_percent(one['val_accuracy'])}{' *' if one['run_id'] == race.get('run_id') else ''}")
     return "; ".join(said)
 

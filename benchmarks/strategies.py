@@ -121,7 +121,7 @@ def table(fits: list[dict[str, Any]]) -> str:
         "`images/s`: of a profile those of one frozen pass through the whole backbone, decoding and caching included;",
         "of a run those that its gradient descent took in, validation included. `overhead`: share of the seconds that",
         "went into judging, telling and saving. `probe`: runs whose kept weights are still those of the solved head,",
-        "because what was trained after it did not, in the end, beat it on validation. `memory`: measured peak,",
+        "because what was trained after it did not beat it on validation. `memory`: measured peak,",
         "and the forecast made from the profile over it.",
         "",
         "| data | strategy | seeds | test accuracy (each seed) | images | seconds | command, s | images/s | overhead "

@@ -21,6 +21,7 @@ from zipfile import BadZipFile
 
 from core.decode import MOST_TEXT, decode, parse
 from core.errors import BrokenFile, Unreadable
+from core.processes import tag
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,7 +57,7 @@ def naming() -> AbstractContextManager[None]:
 
 def take_place(stage: Path, final: Path) -> None:
     """A folder that was made whole takes its name, in the place of an older one."""
-    old = final.with_name(f"{final.name}.{os.getpid()}.old")
+    old = final.with_name(f"{final.name}.{tag()}.old")
     with naming():
         if final.exists():
             final.rename(old)
@@ -66,7 +67,7 @@ def take_place(stage: Path, final: Path) -> None:
 
 def take_away(folder: Path) -> None:
     """A folder goes: by one rename, its files after it. Nothing where there is none."""
-    gone = folder.with_name(f".{folder.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    gone = folder.with_name(f".{folder.name}.{tag()}{secrets.token_hex(4)}.part")
     with naming():
         if not folder.exists():
             return
@@ -83,7 +84,7 @@ def written_whole(path: Path, *, lasting: bool = True) -> Iterator[BinaryIO]:
     and worth nothing later.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    part = path.with_name(f".{path.name}.{tag()}{secrets.token_hex(4)}.part")
     try:
         with part.open("xb") as file:
             yield file

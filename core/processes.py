@@ -1,7 +1,8 @@
 """Processes that work: whether one is still the same, whether its work moves, its end by force.
 
-A pid alone is not enough: the system reuses pids. psutil answers on every system. A zombie (ended, not yet reaped)
-counts as dead. psutil is loaded by the first question, not before: what a page shows first asks none.
+A pid alone is not enough: the system reuses pids, and another container counts them anew (`host`). psutil answers on
+every system. A zombie (ended, not yet reaped) counts as dead. psutil is loaded by the first question, not before: what
+a page shows first asks none.
 
 Whatever computes for long says `step()` as it passes; a worker's sign of life takes `stepped()` along. The clock is the
 system's own since its start: the same for all its processes, untouched by whoever sets the time of day, and on Linux
@@ -11,11 +12,68 @@ and macOS it stands while the machine sleeps. No torch.
 from __future__ import annotations
 
 import contextlib
+import functools
+import hashlib
 import os
 import signal
 import time
+from pathlib import Path
 
+ELSEWHERE_S = 24 * 3600.0
+"""What another container left under a temporary name goes when nothing happened to it for so long."""
+BOOT = Path("/proc/sys/kernel/random/boot_id")
+NAMESPACE = Path("/proc/self/ns/pid")
 _stepped = 0.0
+
+
+@functools.cache
+def host() -> str:
+    """Where a pid means what it means to this process, 'name/start/namespace': what the machine or container is called,
+    and on Linux the start of its kernel and the pid namespace, of which every container has one of its own."""
+    start, space = "", ""
+    with contextlib.suppress(OSError):
+        start = BOOT.read_text(encoding="ascii").strip()
+    with contextlib.suppress(OSError):
+        space = "".join(filter(str.isdigit, os.readlink(NAMESPACE)))
+    name = os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
+    return "/".join((name.replace("/", "-") or "unnamed", start, space))
+
+
+def name_of(where: str) -> str:
+    """Of a `host`, what the machine or the container is called."""
+    return where.split("/")[0]
+
+
+def is_here(where: str) -> bool:
+    """Whether pids of that `host` are those of this process. Its name is no part of that: a laptop's changes with the
+    network. Where the system knows no namespaces every process is here."""
+    return _pids_of(where) == _pids_of(host())
+
+
+def same_clock(where: str) -> bool:
+    """Whether readings of `steady` there and here are of one clock: of one kernel since its start."""
+    return where.split("/")[1:2] == host().split("/")[1:2]
+
+
+def _pids_of(where: str) -> list[str]:
+    return where.split("/")[1:]
+
+
+@functools.cache
+def place() -> str:
+    """6 hex that name where pids mean what they mean here."""
+    return hashlib.sha256("/".join(_pids_of(host())).encode()).hexdigest()[:6]
+
+
+def tag() -> str:
+    """What a temporary name says of who made it: '4242-0a1b2c', to which 8 hex may be added."""
+    return f"{os.getpid()}-{place()}"
+
+
+def made_here(rest: str) -> bool:
+    """Whether a temporary name in which `rest` follows the pid and '-' was made where pids mean what they mean here.
+    Names of earlier versions do not say: they are taken to be."""
+    return len(rest) not in (6, 14) or rest.startswith(place())
 
 
 def started(pid: int) -> str | None:

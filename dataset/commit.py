@@ -14,6 +14,7 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import BinaryIO
 
 from core import USUAL_DECODING, DataError, DatasetRef, Decoding, NotFound, files, to_json
 from core.disk import disk_errors, flush, flush_one
-from core.processes import alive
+from core.processes import ELSEWHERE_S, alive, made_here, tag
 from dataset import look_alikes
 from dataset.folder import (
     ALIKE,
@@ -38,7 +39,7 @@ from dataset.folder import (
 
 RULES = 3
 """Raise it when the same archive would now give another dataset (layout, formats, limits)."""
-_STAGING = re.compile(r"\.staging-(\d+)-[0-9a-f]+")
+_STAGING = re.compile(r"\.staging-(\d+)-([0-9a-f]+)")
 _mine: set[str] = set()
 """Staging folders that this process is filling now."""
 
@@ -53,7 +54,7 @@ def staging(home: Path) -> Iterator[Path]:
     with disk_errors(datasets):
         datasets.mkdir(parents=True, exist_ok=True)
         _sweep(datasets)
-        folder = datasets / f".staging-{os.getpid()}-{secrets.token_hex(4)}"
+        folder = datasets / f".staging-{tag()}{secrets.token_hex(4)}"
         _mine.add(folder.name)
         try:
             folder.mkdir()
@@ -99,7 +100,7 @@ def commit(stage: Path, ref: DatasetRef, rows: Sequence[Row], thumbnails: Sequen
                 _add_thumbnails(existing, rows, thumbnails)
                 return existing
             # Someone damaged the first one: the same content replaces it, and runs that name it work again.
-            old = root.with_name(f".staging-{os.getpid()}-{secrets.token_hex(4)}")
+            old = root.with_name(f".staging-{tag()}{secrets.token_hex(4)}")
             with files.naming():
                 os.rename(root, old)
             shutil.rmtree(old, ignore_errors=True)
@@ -112,7 +113,7 @@ def commit(stage: Path, ref: DatasetRef, rows: Sequence[Row], thumbnails: Sequen
 def remove(home: Path, dataset_id: str) -> None:
     """Take a dataset out of the home: it is gone by one rename, its files then. Nothing where it is gone already."""
     root = Path(home) / "datasets" / dataset_id
-    gone = root.with_name(f".staging-{os.getpid()}-{secrets.token_hex(4)}")
+    gone = root.with_name(f".staging-{tag()}{secrets.token_hex(4)}")
     with suppress(FileNotFoundError):
         os.rename(root, gone)
     shutil.rmtree(gone, ignore_errors=True)
@@ -179,6 +180,13 @@ def _whole(root: Path, rows: Sequence[Row]) -> DatasetRef | None:
 def _sweep(datasets: Path) -> None:
     for folder in folders(datasets):
         match = _STAGING.fullmatch(folder.name)
-        # This process knows its own by name: a dead one may have had its pid.
-        if match and folder.name not in _mine and (int(match[1]) == os.getpid() or not alive(int(match[1]), None)):
+        if match and folder.name not in _mine and _left(folder, int(match[1]), match[2]):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _left(folder: Path, pid: int, rest: str) -> bool:
+    if not made_here(rest):
+        with suppress(OSError):
+            return time.time() - folder.stat().st_mtime > ELSEWHERE_S
+        return False
+    return pid == os.getpid() or not alive(pid, None)  # this process knows its own by name: a dead one had its pid

@@ -115,6 +115,9 @@ random head would first wreck the features it stands on. They are next to nothin
 REFIT_BELOW = 100
 """Images a class, for training and validation together, below which a chosen head is solved once more on all of them
 (benchmarks/results/refit.md)."""
+STAGES_FROM = 10
+"""Images a class from which on a head on all stages is worth a try: with five it gains nothing, with 20 nearly two
+points (benchmarks/results/all_stages.md)."""
 HIDDEN_RATE, HIDDEN_STEPS, HIDDEN_EPOCHS = 1e-3, 250, (5, 30)
 """A head with a hidden layer cannot be solved: it is trained alone first, on the same cached features. The course's
 rate for a new head; updates aimed at and fewest and most epochs as of 'partial'."""

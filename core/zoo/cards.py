@@ -81,8 +81,8 @@ class BackboneCard:
             return self.feature_width
         if not self.all_width:
             raise PlanError(
-                f"The card of {self.title} is older than heads on all stages. Add it again, its weights stay: "
-                f"python -m training backbone add {self.name}"
+                f"The card of {self.title} was written before heads on all stages existed. Add it again, its weights "
+                f"stay: python -m training backbone add {self.name}"
             )
         return self.all_width
 
@@ -90,5 +90,6 @@ class BackboneCard:
         """Parameters per stage, the head (weights and biases for `classes` classes) last."""
         if classes < 2:
             raise PlanError(f"A classifier needs at least 2 classes, not {classes}.")
-        widths = (self.head_width(head), *((HIDDEN_WIDTH,) if head == "hidden" else ()), classes)
+        width = (self.all_width if head == "stages" else 0) or self.feature_width  # drawn all the same, of an old card
+        widths = (width, *((HIDDEN_WIDTH,) if head == "hidden" else ()), classes)
         return (*(stage.params for stage in self.stages), sum((a + 1) * b for a, b in pairwise(widths)))

@@ -100,9 +100,16 @@ def test_whole_tasks_become_evidence_and_failures_stay_in_the_table(tmp_path: Pa
     (task,) = tasks(read(tmp_path / "evidence.csv"))
     assert task.family == "bees" and task.budget == "15 s" and "full" not in task.scores and "race" not in task.scores
     assert task.scores["linear_probe"] == pytest.approx(0.55)
+    assert grid.ALL_STAGES not in task.scores, "no rule chooses it"
     runs[0]["left_at_most"] = 0.1
     text = grid.table(runs)
-    assert "- race: regret 25.00 points raw, 25.00 clipped at zero, mean of families; within 1 point in 0 of 1" in text
+    assert "- race: regret 30.00 points raw, 30.00 clipped at zero, mean of families; within 1 point in 0 of 1" in text
     assert "- lp_ft: regret 0.00 points raw" in text and "at most ...' held in 0 of 1 races" in text
-    assert "1 whole tasks on 1 sets of 1 families; 1 of 7 runs failed." in text
+    assert "1 whole tasks on 1 sets of 1 families; 1 of 8 runs failed." in text
+    assert "the race less" not in text, "one family has no interval"
+    other = [{**one, "data": "cats"} for one in runs]
+    other[0] = {**other[0], "test_accuracy": 0.7}
+    assert "- the race less prototype: -5.00 points, 95 % interval -132.06 to +122.06, over 2 families" in grid.table(
+        [*runs, *other]
+    )
     assert "| bees+five | 15 s | 0 | 40 | 2 | 3.0 | 50.0 |" in text and "- bees+five, 15 s, full: No memory." in text

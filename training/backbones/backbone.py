@@ -22,6 +22,7 @@ from core.zoo import BackboneCard, catalog
 from training.backbones import bundled, weights
 from training.backbones import stages as zoo
 from training.backbones.preprocessing import Preprocessing
+from training.backbones.shapes import places
 from training.backbones.stages import WEIGHT_LAYERS
 from training.machine import derive_seed
 
@@ -266,10 +267,9 @@ def build(
 
 
 def spatial_mean(activations: Tensor) -> Tensor:
-    """[B, C, H, W] or tokens [B, T, C] or features [B, C] -> [B, C]."""
-    if activations.dim() == 4:
-        return activations.mean(dim=(2, 3))
-    return activations.mean(dim=1) if activations.dim() == 3 else activations
+    """Maps [B, C, H, W] or [B, H, W, C], tokens [B, T, C] or features [B, C] -> [B, C]."""
+    axes = tuple(1 + axis for axis in places([int(side) for side in activations.shape[1:]]))
+    return activations.mean(dim=axes) if axes else activations
 
 
 def _head(width: int, classes: int, head: Head) -> nn.Linear | nn.Sequential:

@@ -7,7 +7,6 @@ it is checked before anything is kept. No torch.
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import tempfile
 from collections import defaultdict
@@ -25,6 +24,7 @@ from core import (
     SetAside,
     ThawError,
     Unreadable,
+    processes,
     read_json,
     run_config_from_json,
     to_json,
@@ -52,7 +52,7 @@ def read(bundle: Path, store: Store, *, data: Path | None = None, tick: Tick | N
     if not bundle.is_file():
         raise DataError(f"There is no bundle '{bundle}'. Check the path and try again.")
     (store.home / "downloads").mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=store.home / "downloads", suffix=f".{os.getpid()}.tmp") as folder:
+    with tempfile.TemporaryDirectory(dir=store.home / "downloads", suffix=f".{processes.tag()}.tmp") as folder:
         place = Path(folder)
         unpack(bundle, place, wanted=lambda name: True)
         contents, rows, listed = checked(place, bundle, store.home)

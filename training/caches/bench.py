@@ -298,7 +298,9 @@ def _start(backbone: Backbone, weights: dict[str, Tensor], run_id: str) -> None:
     """Put weights of run `run_id` into `backbone`. The head stays fresh where they have none like it: other classes,
     or another kind of head."""
     own = backbone.state_dict()
-    names = [name for name in own if name in weights or not name.startswith("head.")]
+    head = [name for name in own if name.startswith("head.")]
+    alike = all(name in weights and weights[name].shape == own[name].shape for name in head)
+    names = [name for name in own if name not in head or alike]
     wrong = [name for name in names if name not in weights or weights[name].shape != own[name].shape]
     if wrong:
         raise PlanError(

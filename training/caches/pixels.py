@@ -7,11 +7,11 @@ one removes what it left. Two processes may build at once; the first to end wins
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from core import USUAL_DECODING, DataError, Decoding, find_array, find_as, write_json
 from core.files import naming
 from core.portable.pictures import square
-from core.processes import alive
+from core.processes import ELSEWHERE_S, alive, made_here, tag
 from dataset.ingest import load_decoders
 from training.machine import cores
 
@@ -99,7 +99,7 @@ def _build(
     started = time.perf_counter()
     final.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(final.parent)
-    staging = final.with_name(f"{final.name}.{os.getpid()}.tmp")
+    staging = final.with_name(f"{final.name}.{tag()}.tmp")
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir()
     try:
@@ -147,6 +147,12 @@ def _decode(
 def _remove_leftovers(folder: Path) -> None:
     """Staging folders of processes that are gone: killed while they built."""
     for staging in folder.glob("pixels-*.tmp"):
-        pid = staging.name.split(".")[-2]
-        if pid.isdigit() and not alive(int(pid), None):
+        pid, _, rest = staging.name.split(".")[-2].partition("-")
+        if not pid.isdigit():
+            continue
+        if not made_here(rest):
+            with suppress(OSError):
+                if time.time() - (staging / "pixels.npy").stat().st_mtime > ELSEWHERE_S:
+                    shutil.rmtree(staging, ignore_errors=True)
+        elif not alive(int(pid), None):
             shutil.rmtree(staging, ignore_errors=True)

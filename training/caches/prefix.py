@@ -16,7 +16,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import mmap
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -177,17 +176,17 @@ class PrefixCache:
     ) -> int:  # fmt: skip
         """Compute what is missing of `rows` at all `boundaries` in one pass; returns the images computed.
 
-        watch: also sees the pooled outputs of every stage that the pass runs. beside: `of_all_stages`, filled by the
-        same pass. Raises WeightsError as `through` does.
+        watch: also sees the pooled outputs of every stage that the pass runs. beside: `of_all_stages`, which gets what
+        a pass that reaches the head has computed anyway. Raises WeightsError as `through` does.
         """
         head = self.backbone.head_index
-        also = beside if beside and beside.missing(head, rows, view) else None
-        wanted = sorted({b for b in boundaries if b > 0 and self.missing(b, rows, view)} | ({head} if also else set()))
+        wanted = sorted({b for b in boundaries if b > 0 and self.missing(b, rows, view)})
         files = {boundary: self._file(boundary, view) for boundary in wanted}
-        every = [*files.values(), *([also._file(head, view)] if also else [])]
         absent = np.zeros(len(rows), dtype=bool)
-        for _, done in every:
+        for _, done in files.values():
             absent |= done[rows] == 0
+        also = beside if head in wanted else None
+        every = [*files.values(), *([also._file(head, view)] if also else [])]
         todo = rows[absent]
         if not len(todo):
             return 0
@@ -473,7 +472,7 @@ def _open(path: Path, dtype: type, shape: tuple[int, ...]) -> NDArray:
     Call within `caches.changing`: two processes that made the same file would write to different ones.
     """
     if not path.exists():
-        part = path.with_name(f"{path.name}.{os.getpid()}.part")
+        part = path.with_name(f"{path.name}.{processes.tag()}.part")
         np.lib.format.open_memmap(part, mode="w+", dtype=dtype, shape=shape).flush()
         with naming():
             part.rename(path)

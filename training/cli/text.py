@@ -37,6 +37,7 @@ def run_document(home: Path, job: Job) -> dict[str, Any]:
         "run_id": job.id,
         "state": job.state,
         "strategy": strategy.get("kind"),
+        "head": strategy.get("head"),
         "backbone": strategy.get("backbone") or job.config.get("backbone"),
         "dataset_id": job.dataset_id,
         "seed": job.config.get("seed"),

@@ -8,7 +8,6 @@ must not depend on the arithmetic that this machine happened to train in.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable
@@ -21,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from core import DatasetRef, Tell, ThawError, to_json, write_json, write_whole
+from core import DatasetRef, Tell, ThawError, processes, to_json, write_json, write_whole
 from core.disk import flush
 from core.files import take_place
 from core.names import IMAGE_SUFFIXES
@@ -61,7 +60,7 @@ def export(job: Job, store: Store, home: Path, tell: Tell) -> dict[str, Any]:
     run = store.job(job.config["run"])
     bench = load(run, home)
     final = contents.folder_of(home, run.id)
-    stage = final.with_name(f"export.{os.getpid()}.tmp")  # a folder: it takes its name whole, as files do
+    stage = final.with_name(f"export.{processes.tag()}.tmp")  # a folder: it takes its name whole, as files do
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir(parents=True)
     try:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.backbones import Preprocessing
+from training.backbones.shapes import places
 
 OPSET, IR = 17, 8
 """Of ONNX: what onnxruntime has read since 2021."""
@@ -27,15 +28,15 @@ def stage_output(boundary: int) -> str:
 
 
 def compose(
-    network: Path, boundaries: Sequence[int], ranks: Sequence[int], side: int | None, prep: Preprocessing, *,
-    means: bool, joined: bool = False,
+    network: Path, boundaries: Sequence[int], shapes: Sequence[tuple[int, ...]], side: int | None,
+    prep: Preprocessing, *, means: bool, joined: bool = False,
 ) -> bytes:  # fmt: skip
     """The part of a network's graph that gives the activations at `boundaries`, ascending; without any, what comes
     before the network.
 
-    ranks: of every stage's output, [B, ...] counted. side: of the squares uint8 [B, side, side, 3] that it reads; None
-    = it reads the network's own input. means: the spatial means of every stage that runs follow, [B, channels]. joined:
-    the highest boundary has all those means in place of its activations, [B, channels of all].
+    shapes: of an example's activations behind every stage. side: of the squares uint8 [B, side, side, 3] that it reads;
+    None = it reads the network's own input. means: the spatial means of every stage that runs follow, [B, channels].
+    joined: the highest boundary has all those means in place of its activations, [B, channels of all].
     """
     import onnx
     from onnx import TensorProto, helper
@@ -57,7 +58,7 @@ def compose(
         nodes, constants = before + nodes, more + constants
         inputs = [helper.make_tensor_value_info(IMAGES, TensorProto.UINT8, ["batch", side, side, 3])]
     if means or joined:
-        behind, found = _means(highest, ranks)
+        behind, found = _means(highest, shapes)
         nodes += behind
         if joined:
             nodes.append(helper.make_node("Concat", [one.name for one in found], [JOINED], axis=1))
@@ -81,16 +82,16 @@ def _before(side: int, prep: Preprocessing) -> bytes:
     return bytes(whole.SerializeToString())
 
 
-def _means(highest: int, ranks: Sequence[int]) -> tuple[list[Any], list[Any]]:
-    """(nodes, outputs) of the spatial means of stages 1..highest: over [H, W] of maps, over tokens; vectors are their
-    own."""
+def _means(highest: int, shapes: Sequence[tuple[int, ...]]) -> tuple[list[Any], list[Any]]:
+    """(nodes, outputs) of the spatial means of stages 1..highest: over the places of maps, over tokens; vectors are
+    their own."""
     from onnx import TensorProto, helper
 
     nodes, outputs = [], []
     for boundary in range(1, highest + 1):
         source, name = stage_output(boundary), f"mean{boundary}"
-        axes = {4: [2, 3], 3: [1]}.get(ranks[boundary - 1])
-        if axes is None:
+        axes = [1 + axis for axis in places(shapes[boundary - 1])]
+        if not axes:
             nodes.append(helper.make_node("Identity", [source], [name]))
         else:
             nodes.append(helper.make_node("ReduceMean", [source], [name], axes=axes, keepdims=0))

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from core import find_as, write_whole
 from core.zoo import BackboneCard
 from training.backbones import Preprocessing, weights
+from training.backbones.shapes import channels
 from training.graphs.engines import Engine, exact
 from training.graphs.front import compose
 from training.graphs.sessions import Chain, Runs, Session
@@ -109,7 +110,7 @@ class Graph:
 
     def shape(self, boundary: int, one: object = None) -> tuple[int, ...]:
         if self.reads_all and boundary == self.head_index:
-            return (sum(shape[0] if len(shape) == 3 else shape[-1] for shape in self.facts.shapes),)
+            return (sum(map(channels, self.facts.shapes)),)
         return self.facts.shapes[boundary - 1]
 
     def with_head(self, head: Mapping[str, NDArray[np.float32]]) -> bytes:
@@ -145,8 +146,7 @@ class Graph:
         name = name.removeprefix("-")
         file = self.folder / f"{name}.onnx"
         if not file.exists():
-            ranks = [1 + len(shape) for shape in self.facts.shapes]
-            whole = compose(self.network, boundaries, ranks, side, self.prep, means=means, joined=joined)
+            whole = compose(self.network, boundaries, self.facts.shapes, side, self.prep, means=means, joined=joined)
             write_whole(file, whole)
         return file
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import warnings
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core import PlanError, to_json, write_json
+from core import PlanError, processes, to_json, write_json
 from core.disk import flush
 from core.files import take_place
 from core.zoo import BackboneCard
@@ -56,7 +55,7 @@ def find_or_make(backbone: Backbone, card: BackboneCard, image_px: int, home: Pa
 
 def _make(backbone: Backbone, card: BackboneCard, image_px: int, folder: Path) -> Graph:
     assert backbone.preprocessing is not None
-    stage = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
+    stage = folder.with_name(f"{folder.name}.{processes.tag()}.tmp")
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir(parents=True)
     try:

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from core import PlanError, Tell, WeightsError, to_json, write_json
+from core import PlanError, Tell, WeightsError, processes, to_json, write_json
 from core.files import naming
 from core.zoo import CURATED, BackboneCard, StageCard, catalog
 from training.backbones import Backbone, Preprocessing, pretrained, weights
@@ -109,7 +109,7 @@ def _keep(card: BackboneCard, source: Path, place: Path, tell: Tell) -> tuple[st
     state = {key: value.contiguous().clone() for key, value in filled.net.state_dict().items()}
     tell(0.95, f"Writing the weights of {card.title}", None)
     place.parent.mkdir(parents=True, exist_ok=True)
-    part = place.with_name(f"{place.stem}.{os.getpid()}.part.safetensors")
+    part = place.with_name(f"{place.stem}.{processes.tag()}.part.safetensors")
     try:
         record = json.dumps(pretrained.expected(pretrained.config(card.timm)))
         save_file(state, part, metadata={pretrained.RECORD: record})

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from core import DataError, DatasetRef, Download, Tell
+from core import DataError, DatasetRef, Download, Tell, processes
 from core.disk import need_space
 from dataset.ingest import PublicSet, import_made, public_set
 
@@ -34,7 +34,7 @@ def bring(name: str, home: Path, tell: Tell, open_set: Open | None = None) -> Da
     """
     card = public_set(name)
     # A folder of this process's own: half a download looks whole to some of torchvision's sets.
-    folder = Path(home) / "public" / f"{name}.{os.getpid()}.tmp"
+    folder = Path(home) / "public" / f"{name}.{processes.tag()}.tmp"
     folder.mkdir(parents=True)
     try:
         need_space(folder, 3 * card.download_bytes)

@@ -4,6 +4,8 @@ its work last moved; the first stops when its process is stopped, only the secon
 Both are readings of the machine's own clock (`core.processes`), so setting the time of day changes nothing. Nor does a
 machine that slept, or a container that was paused: one look is no verdict. A worker is given up only by a process that
 has seen it beyond the limit `GRACE_S` before, with the same last step: one that has just woken has moved by then.
+A worker of another container cannot be looked up: it holds its job as long as its signs of life go on (`LEASE_S`).
+
 Here nothing is ended (`local` does that). No torch.
 """
 
@@ -23,6 +25,11 @@ GRACE_S = 20.0
 """Between the first look at a worker beyond the limit and its end."""
 SILENT_S = 15.0
 """Without a sign of life, of which there are two a second, after which it is said."""
+LEASE_S = 60.0
+"""A worker elsewhere without a sign of life for so long has lost its job. The store may be locked for half a minute by
+somebody else."""
+SECOND_LOOK_S = 2.0
+"""How long whoever finds that waits for a new sign before it says so."""
 STILL_S = 60.0
 """Without a step forward after which it is said."""
 
@@ -43,14 +50,14 @@ def limit_s() -> float | None:
 
 
 def still_s(job: Job) -> float:
-    """Seconds since the last step forward of a job that a process works on; 0 for any other."""
-    known = job.state == "running" and job.pid is not None and job.stepped is not None
+    """Seconds since the last step forward of a job that a process works on here; 0 for any other."""
+    known = job.state == "running" and job.pid is not None and job.stepped is not None and job.here
     return processes.since(job.stepped or 0.0) if known else 0.0
 
 
 def silent_s(job: Job) -> float:
     """Seconds since its last sign of life, likewise."""
-    known = job.state == "running" and job.pid is not None and job.heartbeat is not None
+    known = job.state == "running" and job.pid is not None and job.heartbeat is not None and job.here
     return processes.since(job.heartbeat or 0.0) if known else 0.0
 
 

@@ -2,8 +2,9 @@
 terminal starts, and every hour.
 
 Whatever is made under a temporary name, anywhere in the home, carries the process that makes it in that name, so that
-this is the one place that has to know them: '.best.safetensors.4242-9f3c01ab.part', 'export.4242.tmp'. What its process
-may still need, or is younger than an hour, stays. No torch.
+this is the one place that has to know them: '.best.safetensors.4242-0a1b2c9f3c01ab.part', 'export.4242-0a1b2c.tmp'.
+What its process may still need, or is younger than an hour, stays; what another container made goes after a day. No
+torch.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from training.store import Store
 EVERY_S = 3600.0
 STAMP = "swept"
 """The file of a home whose age says when it was last looked through, by whichever process."""
-NAME = re.compile(r".+\.(\d+)(?:-[0-9a-f]+)?\.(?:part|tmp|old|part\.safetensors)|\.staging-(\d+)-[0-9a-f]+")
+NAME = re.compile(
+    r".+\.(\d+)(?:-([0-9a-f]+))?\.(?:part|tmp|old|part\.safetensors)|\.staging-(\d+)-([0-9a-f]+)"
+)
 FULL = frozenset({IMAGES, SOURCE, uploads.FILES})
 """Folders of people's files, up to millions of them: nothing of ours is in there."""
 
@@ -62,14 +65,16 @@ def sweep(store: Store) -> list[Path]:
 
 def _parts(home: Path) -> Iterator[Path]:
     for folder, folders, files in os.walk(home):
-        parts = {name: int(match[1] or match[2]) for name in [*folders, *files] if (match := NAME.fullmatch(name))}
+        matches = ((name, NAME.fullmatch(name)) for name in [*folders, *files])
+        parts = {name: (int(m[1] or m[3]), m[2] or m[4] or "") for name, m in matches if m}
         folders[:] = [name for name in folders if name not in FULL and name not in parts]
-        yield from (path for name, pid in parts.items() if _is_left(path := Path(folder, name), pid))
+        yield from (path for name, made in parts.items() if _is_left(path := Path(folder, name), *made))
 
 
-def _is_left(path: Path, pid: int) -> bool:
+def _is_left(path: Path, pid: int, rest: str) -> bool:
+    here = processes.made_here(rest)
     try:
-        old = time.time() - path.lstat().st_mtime > EVERY_S
+        old = time.time() - path.lstat().st_mtime > (EVERY_S if here else processes.ELSEWHERE_S)
     except OSError:
         return False  # gone, or named, since it was listed
-    return old and not processes.alive(pid, None)
+    return old and not (here and processes.alive(pid, None))

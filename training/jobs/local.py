@@ -1,6 +1,7 @@
 """Workers as processes of this machine, a few a lane at a time, each in a session of its own: they outlive their page.
 
-Any number of processes may pump one home at once: the store gives each job to exactly one of them.
+Any number of processes may pump one home at once, of several containers on one volume too: the store gives each job to
+exactly one of them, and only where it works is its process looked up.
 The worker's output goes to `home/logs/<job>.log`. No torch, no streamlit.
 """
 
@@ -35,6 +36,8 @@ ATTEMPT = "--- attempt"
 KEPT = "What it saved is safe: resume the {what} to go on from there."
 NOT_KEPT = "Nothing of it was kept: start it again."
 BY_HAND = "The worker was ended by hand: it did not answer."
+QUIET = "Its worker gave no sign of life for a minute: the container or machine called '{host}' is gone, or paused."
+STARTED_ANEW = "The machine was started anew while the worker ran."
 UNKILLABLE = " Its process {pid} cannot be ended; whatever it still writes is refused."
 
 # Children of this whole process (pages make an executor on each rerun): polled, so that none stays a zombie.
@@ -96,10 +99,12 @@ class LocalExecutor:
         return self.store.request_stop(job_id)
 
     def end(self, job_id: str) -> Job:
-        """Raises NotFound, and StateError when the job is neither queued nor running."""
+        """Raises NotFound, and StateError when the job is neither queued nor running, or its worker is elsewhere."""
         job = self.store.job(job_id)
         if job.state != "running" or job.pid is None:
             return self.store.request_stop(job_id)
+        if not job.here:
+            raise StateError(_elsewhere(job))
         why = f"{BY_HAND}{_kill(job.pid, job.pid_started)} {_kept(job)}"
         try:
             return self.store.lose(job, why)
@@ -153,6 +158,8 @@ class LocalExecutor:
 
     def _death(self, job: Job) -> str | None:
         """Why a running job has no worker any more; None while it has one."""
+        if not job.here:
+            return self._gone_elsewhere(job)
         if job.pid is None:
             if processes.since(job.heartbeat or 0.0) < START_SECONDS:
                 return None
@@ -168,6 +175,18 @@ class LocalExecutor:
         last = "" if code is not None and code < 0 else _last_line(self.log_path(job.id))
         said = f" The last line of its log: {last}" if last else ""
         return f"The worker ended without finishing{signals.how_it_ended(code)}. {_kept(job)}{said}"
+
+    def _gone_elsewhere(self, job: Job) -> str | None:
+        assert job.host is not None
+        same = processes.same_clock(job.host)  # else of before a start: the store's file needs one kernel
+        if same and processes.since(job.heartbeat or 0.0) < hanging.LEASE_S:
+            return None
+        time.sleep(hanging.SECOND_LOOK_S)  # where both slept, or were paused, its next sign comes at once
+        now = self.store.job(job.id)
+        if (now.state, now.attempt, now.heartbeat) != ("running", job.attempt, job.heartbeat):
+            return None
+        said = QUIET.format(host=processes.name_of(job.host)) if same else STARTED_ANEW
+        return f"{said} {_kept(job)}"
 
     def _hung(self, job: Job, pid: int) -> str | None:
         """End a worker that is beyond the limit: why, once it is gone; None for one that works.
@@ -187,6 +206,14 @@ def _kill(pid: int, pid_started: str | None) -> str:
     while _exit_code(pid) is None and pid in _children and time.monotonic() < until:
         time.sleep(0.01)  # its threads end after it
     return ""
+
+
+def _elsewhere(job: Job) -> str:
+    where = processes.name_of(job.host or "")
+    return (
+        f"{job.noun} '{job.id}' is worked on in another container or on another machine, '{where}': end it by force "
+        "there. Asked to stop it ends by itself; where its worker is gone it is found to be lost after a minute."
+    )
 
 
 def _kept(job: Job) -> str:

@@ -1,10 +1,11 @@
 """A worker started ahead of its job, so that a click on "Train" does not wait for Python and torch to load.
 
-A spare loads what every worker needs, then waits. Its file `home/spares/<pid>.<key>.free` says that it may be taken;
-whoever renames that file to `<pid>.<key>.<job>` has taken it: a rename succeeds once, so no lock is needed and any
-process may die at any point. `key` names what the spare was started with: a spare of other code or settings is never
-taken. A spare that nobody wants ends by itself. A light one loads what a probe needs and leaves torch to whoever
-trains more; any may be given any run. No torch.
+A spare loads what every worker needs, then waits. Its file `home/spares/<pid>-<place>.<key>.free` says that it may be
+taken; whoever renames it to `<pid>-<place>.<key>.<job>` has taken it: a rename succeeds once, so no lock is needed and
+any process may die at any point. `place` says where that pid means something: nobody takes another container's. `key`
+names what the spare was started with: a spare of other code or settings is never taken. A spare that nobody wants ends
+by itself. A light one loads what a probe needs and leaves torch to whoever trains more; any may be given any run. No
+torch.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def ensure(home: Path, command: Sequence[str], *, light: bool = False) -> subpro
             )  # fmt: skip
     except OSError:
         return None  # the job itself will meet the same error, and say it
-    name = f"{child.pid}.{_key(command)}.{FREE}"
+    name = f"{child.pid}-{processes.place()}.{_key(command)}.{FREE}"
     write_whole(folder / name, processes.started(child.pid) or "", lasting=False)
     return child
 
@@ -86,7 +87,7 @@ def wait(home: Path, idle_s: float = IDLE_S) -> str | None:
     began = time.monotonic()
     registered = False
     while True:
-        own = next(iter(_folder(home).glob(f"{os.getpid()}.*")), None)
+        own = next(iter(_folder(home).glob(f"{processes.tag()}.*")), None)
         waited = time.monotonic() - began
         if own is None:
             if registered or waited > REGISTERED_S:
@@ -111,8 +112,11 @@ def _free(home: Path, command: Sequence[str]) -> list[tuple[Path, int, str]]:
 def _living(home: Path) -> Iterator[tuple[Path, int, str]]:
     for path in sorted(_folder(home).glob(f"*.{FREE}")):
         with contextlib.suppress(OSError, ValueError):
-            pid, started = int(path.name.split(".")[0]), path.read_text()
-            if processes.alive(pid, started or None):
+            number, _, place = path.name.split(".")[0].partition("-")
+            mine, pid, started = place == processes.place(), int(number), path.read_text()
+            if not mine and time.time() - path.stat().st_mtime < 2 * IDLE_S:
+                continue  # another container's, or of a version that did not say; in any case it ends by itself
+            if mine and processes.alive(pid, started or None):
                 yield path, pid, started
             else:
                 path.unlink()

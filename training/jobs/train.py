@@ -157,8 +157,8 @@ def _network(
         if config.strategy.head == "hidden":
             which, so = "head's alone", "the stages below it are as they came"
         note = (
-            f"The weights kept are the {which}: what was trained after it did not, in the end, beat it on validation, "
-            f"so {so}. More epochs or a lower rate may change that."
+            f"The weights kept are the {which}: what was trained after it did not beat it on validation, or not in its "
+            f"last epoch, so {so}. More epochs or a lower rate may change that."
         )
         context.event("caution", "probe_best", note, epoch=best.epoch)
     if config.strategy.kind == "prototype" and best.weights:

@@ -8,8 +8,9 @@ import time
 import numpy as np
 
 from advisor.planning import PROFILED_STAGES
+from advisor.planning.strategies import STAGES_FROM
 from core import Tell
-from training.caches import Bench, Pools, Rows, telling
+from training.caches import Bench, Pools, PrefixCache, Rows, telling
 from training.evaluation import stratified
 from training.evaluation.held_out import Ints
 
@@ -36,6 +37,15 @@ def deep_of(bench: Bench) -> Rows:
     return deep
 
 
+def _of_all_stages(bench: Bench, boundaries: list[int], rows: Rows, room: int) -> PrefixCache | None:
+    """Where the pass leaves what a head on all stages reads; None where that would not be used, or has no room."""
+    every, head = bench.prefix.of_all_stages, bench.network.head_index
+    if every is None or len(rows) < STAGES_FROM * len(bench.ref.classes):
+        return None
+    each = every.bytes_per_image(head) + sum(map(bench.prefix.bytes_per_image, boundaries))
+    return every if each * len(rows) < room else None
+
+
 def one_pass(
     bench: Bench, tell: Tell, pools: Pools, rows: Rows, first: float = 0.3, share: float = 0.55
 ) -> float | None:
@@ -47,7 +57,7 @@ def one_pass(
     boundaries = [b for b in boundaries if bench.prefix.bytes_per_image(b) * len(rows) < room]
     started = time.perf_counter()
     tick = telling(tell, first, share, "Running the backbone")
-    done = bench.prefix.fill(boundaries, rows, 0, tick, pools.add, bench.prefix.of_all_stages)
+    done = bench.prefix.fill(boundaries, rows, 0, tick, pools.add, _of_all_stages(bench, boundaries, rows, room))
     least = TELLING
     if bench.device is not None and bench.device.type != "cpu":
         from training.caches import frozen_pass

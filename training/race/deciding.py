@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from advisor.advice.forecasts import COVERAGE
 from advisor.planning import estimate_seconds
-from advisor.planning.strategies import PARTIAL_STAGES
+from advisor.planning.strategies import PARTIAL_STAGES, STAGES_FROM
 from core import Estimate, Head, Kind, Strategy
 from core.words import duration
 from training.race.lanes import other_lane
@@ -20,8 +20,10 @@ from training.race.standing import LEAST_S, Begin, End, Measure, Next, Standing
 from training.race.worth import WORTH, believed, gain, gain_deeper, points, reached
 
 FEW = 10
-"""Images a class below which class means are tried beside the solved head; from so many on a head on all stages is:
-with fewer it gains nothing (benchmarks/results/all_stages.md)."""
+"""Images a class below which class means are tried beside the solved head."""
+STAGES_SHARE = 0.5
+"""Of the time that is left what a head on all stages may take at most: as long as the one on the last stage took, for
+each of its features (ours)."""
 LEAST_DEEPER = 4.0
 """Epochs of the whole network below which training all stages on top of the best is not begun."""
 DEEPER: Kind = "lp_ft"
@@ -31,14 +33,13 @@ of a start from the backbone's own weights (ours, to be measured)."""
 def decide(at: Standing) -> Next:
     """What to do now. Every solved head is on the table before anything descends."""
     ran = {rung.kind for rung in at.rungs if not rung.backbone}
-    few = at.train_images < FEW * at.classes
     if "linear_probe" not in ran:
         says = "First the head alone, solved on frozen features in one pass over the images"
         return _solved(at, "linear_probe", says)
-    if "prototype" not in ran and few and at.left_s > 0:
+    if "prototype" not in ran and at.train_images < FEW * at.classes and at.left_s > 0:
         says = f"Fewer than {FEW} images a class: the classes' means are compared as well"
         return _solved(at, "prototype", says)
-    if not few and at.all_stages and at.left_s > 0 and not any(rung.head == "stages" for rung in at.rungs):
+    if _all_stages_next(at):
         says = "The same pass kept what all stages give: a head on them is solved as well"
         return _solved(at, "linear_probe", says, "stages")
     if at.left_s < LEAST_S:
@@ -50,6 +51,14 @@ def decide(at: Standing) -> Next:
     if not any(rung.descended for rung in at.rungs):
         return _first(at)
     return other_lane(at) or _deeper(at)
+
+
+def _all_stages_next(at: Standing) -> bool:
+    """Whether a head on all stages is worth its time: what it reads is stored, images are not few, none was tried."""
+    last, enough = at.solved(), at.train_images >= STAGES_FROM * at.classes
+    if last is None or not at.all_stages or not enough or any(rung.head == "stages" for rung in at.rungs):
+        return False
+    return last.seconds * at.card.all_width / at.card.feature_width < STAGES_SHARE * at.left_s
 
 
 def _solved(at: Standing, kind: Kind, says: str, head: Head = "linear") -> Begin:

@@ -116,7 +116,10 @@ class _Race:
                     self._note(step.says + ".", gain=step.gain)
                     left = step.gain
                     break
-                elif why := self._begin(step, at):
+                elif (why := self._begin(step, at)) and step.strategy.head == "stages":  # it was only beside
+                    self.log = replace(self.log, all_stages=False)
+                    self._note(why)
+                elif why:
                     own = step.strategy.backbone == self.card.name
                     if not own and self.log.looked:
                         self.log = replace(self.log, looked=replace(self.log.looked, closed=True))
@@ -153,7 +156,8 @@ class _Race:
                 kept = result.val_accuracy if result.weights else None
                 beside = "" if strategy.backbone == self.card.name else strategy.backbone
                 judged, minutes = strategy.judged or 0, given[job.id]
-                found.append(Rung(job.id, strategy.kind, kept, minutes, judged, beside, strategy.head))
+                rung = Rung(job.id, strategy.kind, kept, minutes, judged, beside, strategy.head, job.seconds)
+                found.append(rung)
         return found
 
     # ---- what it does ---------------------------------------------------------------------------------
@@ -241,9 +245,9 @@ class _Race:
         passed_s = one_pass(bench, tell, pools, fitted_rows(bench))
         pools.read(deep)
         every = bench.prefix.of_all_stages
-        if every and backbone == self.card.name:
+        if every and every.graph and backbone == self.card.name:
             stored = not every.missing(bench.network.head_index, fitted_rows(bench), 0)
-            self.log = replace(self.log, all_stages=stored)
+            self.log = replace(self.log, all_stages=stored and every.graph.width == self.card.all_width)
         return passed_s
 
     def _measure(self) -> None:

@@ -14,13 +14,6 @@ OWN_CURVE = 0.5
 """What a deeper rung may gain of what the one before it gained (ours, to be measured)."""
 
 
-MORE_BY_ALL, MORE_SD = 0.018, 0.033
-"""Mean and spread over eight sets of what a head on all stages gains, in [0, 1] (benchmarks/results/all_stages.md)."""
-APART = 0.6
-"""Two heads on the same images differ in less than two samples would: the variance of their difference, as a share of
-the sum of both (ours, to be measured)."""
-
-
 def reach(rung: Rung) -> float:
     """Its validation accuracy; below any other where it kept no weights."""
     return -1.0 if rung.val_accuracy is None else rung.val_accuracy
@@ -46,17 +39,9 @@ def believed(at: Standing, rung: Rung) -> float:
 
 
 def _of_all_stages(at: Standing, reached: float) -> float:
-    """What a head on all stages is worth: as much more than the head on the last one as validation says, weighed with
-    what such heads gained elsewhere."""
-    last = at.solved()
-    if last is None or last.val_accuracy is None:
-        return reached
-    n = max(1, at.val_images)
-    centre = (last.val_accuracy * n + 2) / (n + 4)
-    variance = APART * 2 * centre * (1 - centre) / (n + 4)
-    weight = variance / (variance + MORE_SD**2)
-    more = weight * MORE_BY_ALL + (1 - weight) * (reached - last.val_accuracy)
-    return min(1.0, believed(at, last) + more)
+    """What a head on all stages is worth: as much more than the head on the last one as both rungs let expect."""
+    last, more = at.solved(), at.more_by_all
+    return reached if last is None or more is None else min(1.0, believed(at, last) + more)
 
 
 def choose(at: Standing) -> Rung | None:

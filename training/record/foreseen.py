@@ -47,7 +47,7 @@ def foresee(store: Store, plan: RunConfig, loading_s: float = 0.0) -> Forecast:
 
 def _accuracy(plan: RunConfig, facts: DatasetFacts, priced: tuple[float, float] | None, home: Path) -> Estimate | None:
     known = learned_rules.learned(home)
-    if known is None:
+    if known is None or plan.strategy.head == "stages":  # nothing was learned of such a head
         return None
     minutes = plan.minutes or (priced[0] / 60 if priced else 10.0)
     gap = learned_rules.gap_percent(facts, known)

@@ -141,7 +141,7 @@ def limits(store: Store, plan: RunConfig, planned_batch: int) -> tuple[str, ...]
 
 def room(store: Store) -> int:
     """Bytes that the next run may count on: what is free now, and what the work before it in its lane gives back."""
-    before = {job.pid for job in store.queue(Train.lane) if job.state == "running" and job.pid}
+    before = {job.pid for job in store.queue(Train.lane) if job.state == "running" and job.pid and job.here}
     return available_bytes() + sum(process_bytes(pid) or 0 for pid in before)
 
 

@@ -110,6 +110,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ("ALTER TABLE jobs ADD COLUMN queued_by TEXT NOT NULL DEFAULT ''",),
     # By the machine's own clock from now on (`core.processes`), as what is new here; it was the time of day.
     ("ALTER TABLE jobs ADD COLUMN stepped REAL", "UPDATE jobs SET heartbeat = NULL"),
+    ("ALTER TABLE jobs ADD COLUMN host TEXT",),
 )
 
 

@@ -22,6 +22,7 @@ from core import (
     StateError,
     Unreadable,
     decode_text,
+    processes,
     run_config_from_json,
 )
 from core.decode import check_counts, check_moments, decode
@@ -123,6 +124,9 @@ class Job:
     """Who asked for it, of those who sign in with a name; "" at the server's own computer."""
     cuts: int
     """How often metrics rows were taken back; a reader who sees it change reads them again from the start."""
+    host: str | None = None
+    """Where it was started last (`core.processes.host`): there alone its pid means something. None = by a version that
+    did not say, or never."""
 
     def __post_init__(self) -> None:
         if not (self.id.isascii() and self.id.isalnum()):
@@ -140,6 +144,11 @@ class Job:
     def plan(self) -> RunConfig:
         """Of a run. Raises PlanError, naming run and field, for one that this version cannot read."""
         return run_config_from_json(self.config, f"The plan of run '{self.id}'")
+
+    @property
+    def here(self) -> bool:
+        """Whether its worker, if it has one, is a process of this machine or container."""
+        return self.host is None or processes.is_here(self.host)
 
     @property
     def label(self) -> Label:

@@ -352,6 +352,7 @@ def _started(db: sqlite3.Connection, job: Job) -> Job:
     return _move(
         db, job.id, "running", attempt=job.attempt + 1, started=job.started or time.time(), heartbeat=now,
         stepped=now, stop_requested=0, finished=None, result=None, error=None, doing="Starting",
+        host=processes.host(),
     )  # fmt: skip
 
 

@@ -4,7 +4,6 @@ forgotten. It trains nothing; what it finds is read by pages through `findings`.
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core import Estimate, Tell, write_json
+from core import Estimate, Tell, processes, write_json
 from core.disk import flush
 from core.files import take_place
 from training.backbones import Backbone
@@ -141,7 +140,7 @@ def _write_maps(run: OpenRun, rows: Rows, classes: Tensor, folder: Path, tick: C
         for row, square, one in zip(chunk, squares, heat.numpy(), strict=True):
             Image.fromarray(activation_maps.painted(square, one)).save(folder / f"{row}.jpg", quality=JPEG_QUALITY)
         tick(min(start + MAP_BATCH, len(rows)), len(rows))
-    return plane.kind
+    return f"{plane.kind} of the last stage alone" if run.backbone.reads_all else plane.kind
 
 
 def _maps_of(
@@ -202,7 +201,7 @@ def _logits(probabilities: Tensor) -> NDArray[np.float64]:
 
 def _staging(home: Path, run_id: str) -> Path:
     final = findings.folder_of(home, run_id)
-    folder = final.with_name(f"{final.name}.{os.getpid()}.tmp")
+    folder = final.with_name(f"{final.name}.{processes.tag()}.tmp")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder

@@ -109,7 +109,8 @@ def _fields(kind: Kind, card: BackboneCard) -> dict[str, Any]:
             given["batch_size"] = _number("Batch size", "hand_batch", 1, 512)
     if not descends:
         with middle:
-            given["refit"] = _refit()
+            given["head"] = _head(("linear", "stages"), "hand_solved_head")
+        given["refit"] = _refit()
         return _set(given)
     with middle:
         given["lr"] = _decimal("Peak learning rate", "hand_lr", 1.0, "Of the topmost stage below the head.")
@@ -148,7 +149,7 @@ def _fields(kind: Kind, card: BackboneCard) -> dict[str, Any]:
             help="SGD trains with momentum 0.9, at rates of its own.",
         )  # fmt: skip
     with middle:
-        given["head"] = _head(("linear", "hidden"))
+        given["head"] = _head(("linear", "hidden"), "hand_head")
     with right:
         given["augment"] = st.selectbox(
             "Augmented views show", [None, *get_args(Augment)], key="hand_augment", persist_state=KEPT,
@@ -178,11 +179,9 @@ def _fields(kind: Kind, card: BackboneCard) -> dict[str, Any]:
     return _set(given)
 
 
-def _head(offered: tuple[Head, ...]) -> Head:
-    if st.session_state.get("hand_head", offered[0]) not in offered:
-        del st.session_state["hand_head"]  # of another strategy
+def _head(offered: tuple[Head, ...], key: str) -> Head:
     chosen: Head = st.selectbox(
-        "Head", offered, key="hand_head", persist_state=KEPT,
+        "Head", offered, key=key, persist_state=KEPT,
         format_func=lambda name: {
             "linear": "Linear", "stages": "Linear, on all stages", "hidden": f"With a hidden layer of {HIDDEN_WIDTH}"
         }[name],

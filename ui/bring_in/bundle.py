@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from core import ThawError
+from core import ThawError, processes
 from ui.kit import frame, ids, state
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ def read(data: bytes, tick: Callable[[int, int], None]) -> Job:
 
     folder = state.home() / "downloads"
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, suffix=f".{os.getpid()}.tmp") as place:
+    with tempfile.TemporaryDirectory(dir=folder, suffix=f".{processes.tag()}.tmp") as place:
         file = Path(place) / "bundle.zip"
         file.write_bytes(data)
         return reading.read(file, state.store(), tick=tick)

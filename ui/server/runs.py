@@ -6,7 +6,6 @@ As in `routes`, no parameter is trusted: a run must be in the store, a file on t
 from __future__ import annotations
 
 import contextlib
-import os
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from core import NotFound, ThawError
+from core import NotFound, ThawError, processes
 from ui.address import at
 
 if TYPE_CHECKING:
@@ -101,7 +100,7 @@ def _temporary(home: Path) -> Iterator[Path]:
     """A file in the home (the system's own place for such files may be small), removed when something goes wrong."""
     folder = home / "downloads"
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=folder, suffix=f".{os.getpid()}.tmp", delete=False) as file:
+    with tempfile.NamedTemporaryFile(dir=folder, suffix=f".{processes.tag()}.tmp", delete=False) as file:
         path = Path(file.name)
     try:
         yield path

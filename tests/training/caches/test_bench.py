@@ -30,10 +30,10 @@ from dataset.ingest.sources import import_path
 from tests.conftest import write_images
 from tests.support.toys import HIDDEN, STRATEGIES, Recorder, equal, fit, weights
 from tests.training.jobs.test_worker import ended, wait
-from training.backbones.backbone import Backbone
+from training.backbones.backbone import Backbone, build
 from training.backbones.weight_files import read_weights, write_weights
 from training.caches import budget
-from training.caches.bench import Bench
+from training.caches.bench import Bench, _start
 from training.export import contents, exporting
 from training.jobs.executor import executor
 from training.profile.few_shot import with_class
@@ -328,6 +328,13 @@ def test_a_run_takes_over_the_head_of_another_where_it_is_of_its_kind(runs: Simp
     ends = read_weights(runs.home / (runs.hidden.result or {})["weights"])
     begun = Bench.of_run(runs.onwards.id, runs.onwards.plan, runs.home).backbone.state_dict()
     assert equal(begun, ends)
+    kept = {run.id: read_weights(runs.home / (run.result or {})["weights"]) for run in (runs.every, runs.probe)}
+    for head, begins in (("linear", kept[runs.every.id]), ("stages", kept[runs.probe.id])):
+        own = build("mlp", 3, head=head)  # type: ignore[arg-type]
+        before = own.state_dict()["head.weight"].clone()
+        _start(own, begins, "before")
+        assert torch.equal(own.state_dict()["head.weight"], before), "it reads something else: the head stays fresh"
+        assert torch.equal(own.state_dict()["net.0.0.weight"], begins["net.0.0.weight"])
     fresh = Bench.of_run(runs.solved.id, runs.solved.plan, runs.home).backbone.state_dict()
     assert fresh["head.weight"].shape == (3, 16) and torch.equal(fresh["net.0.0.weight"], ends["net.0.0.weight"])
 

@@ -15,6 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
+from core import processes
 from core.errors import DataError, WeightsError
 from core.plans import Augment
 from tests.support.toys import task
@@ -117,7 +118,7 @@ def test_a_killed_build_is_repeated_and_its_remains_go(pictures: tuple[Path, pd.
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)
     (left,) = (tmp_path / "cache").iterdir()
-    assert left.name == f"pixels-64.{process.pid}.tmp"
+    assert left.name == f"pixels-64.{process.pid}-{processes.place()}.tmp"
     squares, seconds = pixels.pixel_cache(root, manifest, tmp_path / "cache", 64)
     assert seconds is not None and squares.any(axis=(1, 2, 3)).all()
     assert [path.name for path in (tmp_path / "cache").iterdir()] == ["pixels-64"]
@@ -127,7 +128,7 @@ def test_the_staging_of_a_living_build_is_left_alone(pictures: tuple[Path, pd.Da
     root, manifest = pictures
     process = builder(root, tmp_path / "cache")
     pixels.pixel_cache(root, manifest, tmp_path / "cache", 32)
-    assert (tmp_path / "cache" / f"pixels-64.{process.pid}.tmp").exists()
+    assert (tmp_path / "cache" / f"pixels-64.{process.pid}-{processes.place()}.tmp").exists()
     (root / "go").touch()
     process.communicate(timeout=60)
     assert sorted(path.name for path in (tmp_path / "cache").iterdir()) == ["pixels-32", "pixels-64"]

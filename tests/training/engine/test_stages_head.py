@@ -69,6 +69,6 @@ def test_it_goes_with_a_solved_probe_alone(kind: str) -> None:
 
 def test_a_card_of_before_asks_to_be_written_again() -> None:
     old = replace(CARD, all_width=0)
-    with pytest.raises(PlanError, match="older than heads on all stages. Add it again, its weights stay"):
+    with pytest.raises(PlanError, match="written before heads on all stages existed. Add it again, its weights stay"):
         plan("linear_probe", old, train_images=100, classes=3, options=Options(head="stages"))
     assert plan("linear_probe", CARD, train_images=100, classes=3, options=Options(head="stages")).head == "stages"

@@ -74,7 +74,8 @@ def test_squares_go_in_as_they_do_for_torch(side: int, tmp_path: Path) -> None:
     nothing = helper.make_graph([helper.make_node("Identity", [front.INPUT], ["stage1"])], "g", ends[:1], ends[1:])
     model = helper.make_model(nothing, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     onnx.save(model, tmp_path / "n.onnx")
-    (tmp_path / "whole.onnx").write_bytes(front.compose(tmp_path / "n.onnx", [1], [4], side, prep, means=False))
+    whole = front.compose(tmp_path / "n.onnx", [1], [(3, 224, 224)], side, prep, means=False)
+    (tmp_path / "whole.onnx").write_bytes(whole)
     squares = torch.randint(0, 256, (2, side, side, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
     (given,) = Session(engines.exact(), tmp_path / "whole.onnx", "nothing").run(squares.numpy())
     assert np.array_equal(given, views.plain(squares, prep).numpy())
@@ -129,6 +130,17 @@ def test_a_head_on_all_stages_reads_the_same_from_a_graph(
     own = every.through([made.head_index])
     assert np.array_equal(stored, own.stored(own.run(own.make(rows, 0))[0], np.float32))
     assert np.array_equal(stored[:, -made.width :], bench.prefix.values(made.head_index, rows, 0))
+
+
+def test_no_pass_is_made_for_a_head_on_all_stages_alone(made: Graph, images: DatasetRef, home: Path) -> None:
+    """Features of the last stage that are there are not computed again: whoever wants the others makes their pass."""
+    bench = Bench.of(images, NAME, home)
+    rows, every, head = bench.everything, bench.prefix.of_all_stages, made.head_index
+    assert every is not None and bench.prefix.fill([head], rows[:5], 0) == 5
+    assert bench.prefix.fill([head], rows, 0, beside=every) == len(rows) - 5
+    assert every.missing(head, rows, 0) == 5
+    assert bench.prefix.fill([head - 2], rows, 0, beside=every) == len(rows), "a pass that ends below the head"
+    assert every.missing(head, rows, 0) == 5
 
 
 def test_a_graph_knows_what_is_asked_of_its_backbone(made: Graph, backbone: Backbone) -> None:

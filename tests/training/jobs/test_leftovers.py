@@ -17,7 +17,8 @@ from training.store.store import Store
 
 DEAD = 2**22 + 1  # above what Linux gives
 LEFT = {
-    "a small file": "runs/ab12cd34/.best.safetensors.{pid}-0a1b2c3d.part",
+    "a small file of a version that named no place": "runs/ab12cd34/.best.safetensors.{pid}-0a1b2c3d.part",
+    "a small file": f"runs/ab12cd34/.best.safetensors.{{pid}}-{processes.place()}0a1b2c3d.part",
     "an export": "runs/ab12cd34/export.{pid}.tmp/model.onnx",
     "the export before": "runs/ab12cd34/export.{pid}.old/model.onnx",
     "a look into a run": "runs/ab12cd34/explained.{pid}.tmp/maps/1.jpg",

@@ -37,7 +37,7 @@ def place(tmp_path: Path) -> Iterator[Path]:
     (tmp_path / "home").mkdir()
     yield tmp_path / "home"
     for file in (tmp_path / "home" / "spares").glob("*.*.*"):
-        pid = int(file.name.split(".")[0])
+        pid = int(file.name.split("-")[0])
         if pid != os.getpid() and processes.alive(pid, None):
             os.kill(pid, signal.SIGKILL)
 
@@ -59,7 +59,7 @@ def test_a_spare_does_the_job_and_the_run_is_like_any_other(
     strategy = plan("full", catalog.backbone("mlp"), train_images=19, classes=2, options=Options(epochs=2))
     job = run.store.create_job("train", data.id, to_json(RunConfig(data.id, strategy)))
     started = run.submit(job.id)
-    assert started.pid == int(file.name.split(".")[0])
+    assert started.pid == int(file.name.split("-")[0])
     wait(lambda: run.status(job.id).state == "finished")
     assert run.store.metrics(job.id)
     assert not list((place / "spares").glob("*.free"))
@@ -109,7 +109,7 @@ def test_a_spare_that_is_lost_after_it_was_taken_is_noticed(place: Path) -> None
 
 def own_file(place: Path, ending: str) -> Path:
     (place / "spares").mkdir()
-    file = place / "spares" / f"{os.getpid()}.key.{ending}"
+    file = place / "spares" / f"{processes.tag()}.key.{ending}"
     file.write_text("")
     return file
 

@@ -74,24 +74,38 @@ def test_a_head_on_all_stages_follows_where_the_pass_left_what_it_reads_and_imag
     few = decide(standing(PROBE, train_images=45, all_stages=True))
     assert isinstance(few, Begin) and few.strategy.kind == "prototype"
     assert isinstance(decide(standing(PROBE, ON_ALL, all_stages=True)), Measure), "once is enough"
+    slow = replace(PROBE, seconds=40.0)
+    assert isinstance(decide(standing(slow, all_stages=True)), Measure), "it would take more than half of what is left"
 
 
 def test_validation_says_how_much_a_head_on_all_stages_is_worth_and_few_images_say_little() -> None:
     """The same images judged both heads: what counts is their difference, not a forecast of the last stage's."""
     ahead, behind = replace(ON_ALL, val_accuracy=0.93), replace(ON_ALL, val_accuracy=0.80)
-    many = standing(PROBE, known=facts(train_images=5000))
+    many = standing(PROBE, ahead, known=facts(train_images=5000))
     assert believed(many, ahead) == pytest.approx(believed(many, PROBE) + 0.08, abs=0.01)
     assert choose(standing(PROBE, behind, known=facts(train_images=5000))) == PROBE
-    alone = standing(PROBE, known=facts(), val_images=10)
+    alone = standing(PROBE, ahead, known=facts(), val_images=10)
     gap = believed(alone, ahead) - believed(alone, PROBE)
     assert 0.02 < gap < 0.05, "ten images hardly move what such heads gained elsewhere"
+
+
+def test_a_better_head_on_all_stages_says_that_there_is_more_below() -> None:
+    """Spectrograms: the head on all stages reached 93 % where the forecast for the top stages, learned beside heads on
+    the last one, ended below that; the race stopped, and the top stages reach 97."""
+    known = facts(probe=0.83, train_images=1500)
+    plain = decide(standing(PROBE, known=known))
+    lifted = decide(standing(PROBE, replace(ON_ALL, val_accuracy=0.93), known=known))
+    assert isinstance(plain, Begin) and isinstance(lifted, Begin) and lifted.strategy.kind == "partial"
+    assert plain.gain is not None and lifted.gain is not None and lifted.gain > 0.5 * plain.gain
+    behind = standing(PROBE, replace(ON_ALL, val_accuracy=0.78), known=known)
+    assert behind.foresee("partial", 40.0) == standing(PROBE, known=known).foresee("partial", 40.0)
 
 
 def test_what_the_top_stages_gained_is_counted_from_the_head_that_they_began_with() -> None:
     on_all, partial = replace(ON_ALL, val_accuracy=0.94), rung("partial", 0.95, 0.4)
     both = standing(PROBE, on_all, partial, known=facts(), left_s=60.0)
     without = standing(PROBE, partial, known=facts(), left_s=60.0)
-    assert gain_deeper(both, None) == gain_deeper(without, None) > 0.01
+    assert gain_deeper(both, None) >= gain_deeper(without, None) > 0.01
 
 
 def test_what_the_choice_needs_is_measured_once_and_within_its_share() -> None:

@@ -51,6 +51,22 @@ def test_what_is_set_reaches_the_run(
     assert strategy.label_smoothing == RECIPES["full"].label_smoothing  # left alone
 
 
+def test_a_probe_may_read_all_stages_and_what_was_set_of_the_others_stays(
+    open_page: Open, dataset: DatasetRef, facts: DatasetFacts, store: Store
+) -> None:
+    at = open_page("advice", dataset=dataset.id)
+    at.selectbox(key="hand_kind").set_value("full").run()
+    at.selectbox(key="hand_head").set_value("hidden").run()
+    at.selectbox(key="hand_kind").set_value("linear_probe").run()
+    at.selectbox(key="hand_solved_head").set_value("stages").run()
+    assert "a head on the pooled outputs of all stages" in words(at)
+    button(at, "Train this plan").click().run()
+    assert newest(store).strategy.head == "stages"
+    at = open_page("advice", dataset=dataset.id)
+    at.selectbox(key="hand_kind").set_value("full").run()
+    assert at.selectbox(key="hand_head").options == ["Linear", "With a hidden layer of 512"]
+
+
 def test_what_is_set_stays_while_another_strategy_is_looked_at(
     open_page: Open, dataset: DatasetRef, facts: DatasetFacts, store: Store
 ) -> None:

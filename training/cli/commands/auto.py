@@ -54,7 +54,8 @@ def _document(place: Place, job: Job) -> dict[str, object]:
         "seconds": result.seconds, "measured_seconds": result.measured_s, "left_at_most": result.left,
         "rungs": [
             {
-                "run_id": rung.id, "strategy": rung.plan.strategy.kind, "backbone": rung.plan.strategy.backbone,
+                "run_id": rung.id, "strategy": rung.plan.strategy.kind, "head": rung.plan.strategy.head,
+                "backbone": rung.plan.strategy.backbone,
                 "state": rung.state, "seconds": rung.seconds,
                 "val_accuracy": RunResult.of(rung).val_accuracy,
             }

@@ -105,7 +105,7 @@ def end_workers(home: Path) -> None:
     """End the workers that a test left behind: those of its own home only."""
     from training.store.store import Store
 
-    spares = [int(file.name.split(".")[0]) for file in (home / "spares").glob("*.free")]
+    spares = [int(file.name.split("-")[0]) for file in (home / "spares").glob("*.free")]
     for pid in [*spares, *(job.pid for job in Store(home).jobs(states=("running",)))]:
         if pid:
             with contextlib.suppress(ProcessLookupError):

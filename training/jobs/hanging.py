@@ -37,6 +37,18 @@ _late: dict[tuple[Path, str, int], tuple[float, float]] = {}
 """(home, job, attempt) -> its last step, and when this process first saw it beyond the limit."""
 
 
+_signs: dict[tuple[Path, str, int], tuple[float | None, float]] = {}
+"""(home, job, attempt) -> the last sign of life of a worker with another clock, and when this process saw it first."""
+
+
+def gone_quiet(home: Path, job: Job) -> bool:
+    """Whether this process has seen the same sign of life for `LEASE_S`, whatever clock it is of."""
+    key = (home, job.id, job.attempt)
+    if key not in _signs or _signs[key][0] != job.heartbeat:
+        _signs[key] = (job.heartbeat, processes.steady())
+    return processes.since(_signs[key][1]) >= LEASE_S
+
+
 def limit_s() -> float | None:
     """Seconds without a step after which a worker is ended; None = never. Raises PlanError for no number from 0 up."""
     said = os.environ.get(LIMIT, "")

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from core import StateError, processes, signals
+from core import NotFound, StateError, processes, signals
 from training.jobs import hanging, spares
 from training.store import KEEPING, LANES, Job, Lane, Store
 
@@ -88,8 +88,8 @@ class LocalExecutor:
             if why is None:
                 continue
             try:
-                lost.append(self.store.lose(job, why))
-            except StateError:
+                lost.append(self.store.lose(job, why, unless_beaten=not job.here))
+            except (StateError, NotFound):
                 continue  # it ended properly, or another process saw its death, since it was read
         return lost
 
@@ -178,14 +178,15 @@ class LocalExecutor:
 
     def _gone_elsewhere(self, job: Job) -> str | None:
         assert job.host is not None
-        same = processes.same_clock(job.host)  # else of before a start: the store's file needs one kernel
+        same, name = processes.same_clock(job.host), processes.name_of(job.host)
+        anew = not same and name == processes.name_of(processes.host())
         if same and processes.since(job.heartbeat or 0.0) < hanging.LEASE_S:
             return None
-        time.sleep(hanging.SECOND_LOOK_S)  # where both slept, or were paused, its next sign comes at once
-        now = self.store.job(job.id)
-        if (now.state, now.attempt, now.heartbeat) != ("running", job.attempt, job.heartbeat):
+        if same or anew:
+            time.sleep(hanging.SECOND_LOOK_S)  # where both slept, or were paused, its next sign comes at once
+        elif not hanging.gone_quiet(self.home, job):  # a clock of its own: only changes tell
             return None
-        said = QUIET.format(host=processes.name_of(job.host)) if same else STARTED_ANEW
+        said = STARTED_ANEW if anew else QUIET.format(host=name)
         return f"{said} {_kept(job)}"
 
     def _hung(self, job: Job, pid: int) -> str | None:

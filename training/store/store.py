@@ -257,9 +257,14 @@ class Store(Measurements):
         """The worker obeyed a stop; `result` describes the best checkpoint, None when there is none yet."""
         return self._end(job, "stopped", result=None if result is None else dump(dict(result)))
 
-    def lose(self, job: Job, why: str) -> Job:
-        """The worker of this attempt is gone."""
-        return self._end(job, "lost", error=why)
+    def lose(self, job: Job, why: str, *, unless_beaten: bool = False) -> Job:
+        """The worker of this attempt is gone. unless_beaten: raises StateError where it has given a sign of life since
+        `job` was read."""
+        with self._write() as db:
+            now = attempted(db, job)
+            if unless_beaten and now.heartbeat != job.heartbeat:
+                raise StateError(f"{now.noun} '{now.id}' has given a sign of life since.")
+            return _move(db, now.id, "lost", error=why)
 
     def _end(self, job: Job, to: State, **changes: Any) -> Job:
         with self._write() as db:

@@ -140,7 +140,7 @@ def _write_maps(run: OpenRun, rows: Rows, classes: Tensor, folder: Path, tick: C
         for row, square, one in zip(chunk, squares, heat.numpy(), strict=True):
             Image.fromarray(activation_maps.painted(square, one)).save(folder / f"{row}.jpg", quality=JPEG_QUALITY)
         tick(min(start + MAP_BATCH, len(rows)), len(rows))
-    return f"{plane.kind} of the last stage alone" if run.backbone.reads_all else plane.kind
+    return f"{plane.kind} (of the last stage alone)" if run.backbone.reads_all else plane.kind
 
 
 def _maps_of(

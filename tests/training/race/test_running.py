@@ -158,11 +158,12 @@ def test_a_head_on_all_stages_that_cannot_be_trained_ends_no_race(
 ) -> None:
     """Memory may hold the last stage's features and not those of all."""
     store = Store(home)
-    job = submit(store, Race(data.id, "efficientnet_lite0", 0.2))
+    job = submit(store, Race(data.id, "efficientnet_lite0", 0.5))
     claimed = store.claim_next("train")
     assert claimed is not None and claimed.id == job.id
     store.set_pid(claimed, os.getpid(), processes.started(os.getpid()))
-    race, begin = running._Race(Race(data.id, "efficientnet_lite0", 0.2), StoreContext(store, store.job(job.id))), None
+    context = StoreContext(store, store.job(job.id))
+    race, begin = running._Race(Race(data.id, "efficientnet_lite0", 0.5), context), None
 
     def refused(self: running._Race, step: Begin) -> str:
         if step.strategy.head == "stages":
@@ -171,7 +172,10 @@ def test_a_head_on_all_stages_that_cannot_be_trained_ends_no_race(
 
     begin = running._Race._begun
     monkeypatch.setattr(running._Race, "_begun", refused)
-    result = race.run()
+    try:
+        result = race.run()
+    finally:
+        context.close()
     log = record_of(home, job.id)
     assert any("on all stages cannot be trained here: It needs more memory" in one.says for one in log.decisions)
     assert result.winner and not log.all_stages and len(log.decisions) > 3, "what follows was looked at"

@@ -58,6 +58,7 @@ def text(job: Job, config: RunConfig, ref: DatasetRef, facts: ExportFacts, home:
         run=job.id,
         config=config,
         strategy=catalog.STRATEGIES[config.strategy.kind],
+        title=catalog.titled(config.strategy.kind, config.strategy.head),
         backbone=catalog.backbone(config.strategy.backbone),
         dataset=ref,
         facts=facts,

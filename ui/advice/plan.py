@@ -8,7 +8,7 @@ import streamlit as st
 from advisor.advice import epochs_in_words, what_is_trained
 from advisor.planning import AUGMENTED, state_at
 from core import HIDDEN_WIDTH, Candidate, Recommendation, Strategy
-from core.zoo import STRATEGIES, BackboneCard
+from core.zoo import STRATEGIES, BackboneCard, catalog
 from ui import pictures
 from ui.kit import frame
 from ui.kit.show import show
@@ -29,7 +29,7 @@ def details(advice: Recommendation, card: BackboneCard, classes: int) -> None:
 
 def plan_in_full(strategy: Strategy, card: BackboneCard, classes: int) -> None:
     """One freeze map a phase and the plan's numbers; also used for a run that exists."""
-    title = STRATEGIES[strategy.kind].title
+    title = catalog.titled(strategy.kind, strategy.head)
     st.markdown(
         f"**{frame.plain(title)}**: {epochs_in_words(strategy)} in "
         f"{counted(len(strategy.phases), 'phase')}, batches of {strategy.batch_size}, "

@@ -14,7 +14,7 @@ from typing import Any
 from advisor.advice import what_is_trained
 from advisor.planning import state_at
 from core import RunConfig, ThawError
-from core.zoo import BACKBONES, STRATEGIES
+from core.zoo import BACKBONES, STRATEGIES, catalog
 from dataset import load_dataset
 from training.engine.coach import TITLES
 from training.evaluation import wilson
@@ -122,7 +122,7 @@ def about(job: Job, home: Path) -> dict[str, Any]:
                 "mark": "", "phases": [], "stages": [], "freeze": "", "seed": None}  # fmt: skip
     style = STRATEGIES[config.strategy.kind]
     return {
-        "title": style.title,
+        "title": catalog.titled(config.strategy.kind, config.strategy.head),
         "kind": style.kind,
         "colour": style.colour,
         "dash": style.dash,

@@ -1,7 +1,7 @@
 """New evidence: every strategy, and the race, on many sets within budgets of wall time, by the commands users type.
 
     python -m benchmarks.grid DATA [DATA ...] --out FOLDER --hours H [--log benchmarks/results/grid.jsonl]
-        [--evidence FILE.csv] [--table FILE.md]
+        [--evidence FILE.csv] [--table FILE.md] [--most-minutes M]
 
 DATA: archives, or folders of class folders (`benchmarks.derived_sets` makes some). A task is a set and a budget:
 `SHORT_S` for every set, a minute for `OF_A_MINUTE` of them, five for `OF_FIVE`. Each arm of a task runs in a copy of a
@@ -52,6 +52,7 @@ def main() -> None:
     parser.add_argument("data", nargs="+")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--hours", type=float, required=True, help="begin with no further run after so many")
+    parser.add_argument("--most-minutes", type=float, default=5.0, help="tasks of longer budgets wait")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--log", type=Path, help="a line a run (FOLDER/runs.jsonl)")
     parser.add_argument("--evidence", type=Path)
@@ -60,7 +61,7 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     made_once(options.out)
     log, began = options.log or options.out / "runs.jsonl", time.monotonic()
-    for path, minutes in in_turn(options.data):
+    for path, minutes in (task for task in in_turn(options.data) if task[1] <= options.most_minutes):
         known = {(one["data"], one["minutes"], one["arm"], one["seed"]) for one in read(log)}
         for arm in ARMS:
             if time.monotonic() - began > 3600 * options.hours:

@@ -26,7 +26,7 @@ def test_the_best_in_a_minute(server: Server, page: Page) -> None:
     best.click()
     page.wait_for_url("**/train**race=**")
     expect(page.locator(".thaw-decisions li").first).to_contain_text("First the head alone", timeout=SLOW)
-    expect(page.locator(".thaw-lanes li")).to_have_count(2, timeout=SLOW)
+    expect(page.locator(".thaw-lanes li").nth(1)).to_be_visible(timeout=SLOW)  # how many follow depends on the machine
     shoot(page, "race-running")
     page.reload()  # what it shows is on disk
     expect(page.locator(".thaw-lanes li").first).to_contain_text("Linear probe", timeout=SLOW)

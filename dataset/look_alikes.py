@@ -84,7 +84,8 @@ def candidates(thumbnails: NDArray[Any], rows: NDArray[Any] | None = None) -> ND
         for left in range(top, len(rows), TILE):
             processes.step()
             nearness = shapes[top : top + TILE] @ shapes[left : left + TILE].T
-            first, second = np.nonzero(nearness >= NEAR)
+            near = np.flatnonzero(nearness >= NEAR)  # of two dimensions at once it takes ten times as long
+            first, second = np.divmod(near, nearness.shape[1])
             if top == left:
                 first, second = first[first < second], second[first < second]
             if len(first):
@@ -136,8 +137,9 @@ def _shapes(thumbnails: NDArray[Any], rows: NDArray[Any]) -> tuple[NDArray[Any],
     import numpy as np
 
     at = (np.arange(SIDE) + 0.5) / SIDE
-    waves = np.cos(np.pi * np.arange(FREQUENCIES)[:, None] * at).astype(np.float32) * np.sqrt(2 / SIDE)
+    waves = np.cos(np.pi * np.arange(FREQUENCIES)[:, None] * at) * np.sqrt(2 / SIDE)
     waves[0] /= np.sqrt(2)
+    waves = waves.astype(np.float32)  # last: a number of numpy's own is float64 and makes float64 of what it scales
     made, kept = [np.zeros((0, FREQUENCIES**2 - 1), np.float32)], [np.zeros(0, np.int64)]
     for start in range(0, len(rows), CHUNK):
         some = rows[start : start + CHUNK]
